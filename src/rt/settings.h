@@ -1,0 +1,77 @@
+/*
+ * posthorn.conf: what must be known before the databases open. Immutable once read; a reload reads a new one.
+ *
+ * Lines of `key = value`; `#` starts a comment. Unknown keys, bad values and missing files are errors that
+ * name file and line. Everything else lives in the directory and is changed by commands.
+ */
+#ifndef POSTHORN_RT_SETTINGS_H
+#define POSTHORN_RT_SETTINGS_H
+
+#include "base/arena.h"
+#include "base/buf.h"
+#include "base/error.h"
+#include "base/log.h"
+
+/* name in the file, protocol's default port, TLS from the first byte */
+#define LISTEN_PROTOCOL_TABLE(X)             \
+    X(SMTP, "smtp", 25, false)               \
+    X(SUBMISSION, "submission", 587, false)  \
+    X(SUBMISSIONS, "submissions", 465, true) \
+    X(LMTP, "lmtp", 0, false)                \
+    X(IMAP, "imap", 143, false)              \
+    X(IMAPS, "imaps", 993, true)             \
+    X(POP3, "pop3", 110, false)              \
+    X(POP3S, "pop3s", 995, true)
+
+enum listen_protocol {
+#define X(name, text, port, tls) LISTEN_##name,
+    LISTEN_PROTOCOL_TABLE(X)
+#undef X
+        LISTEN_PROTOCOLS
+};
+
+struct listen_setting {
+    enum listen_protocol protocol;
+    const char *address; /* "0.0.0.0", "::1", or a path for lmtp */
+    uint16_t port;
+};
+
+struct certificate_setting {
+    const char *chain_file;
+    const char *key_file;
+};
+
+enum { SETTINGS_LISTEN_MAX = 64, SETTINGS_CERTIFICATES_MAX = 1000, SETTINGS_FILE_MAX = 1024 * 1024 };
+
+struct settings {
+    struct arena arena; /* holds all strings */
+    const char *hostname;
+    const char *data_directory;
+    const char *run_directory;
+    struct listen_setting listens[SETTINGS_LISTEN_MAX];
+    size_t listen_count;
+    struct certificate_setting *certificates;
+    size_t certificate_count;
+    enum log_level log_level;
+    bool log_json;
+    const char *user_store;
+    const char *user_edge;
+    const char *user_relay;
+    uint64_t message_size_max;        /* `message-size-max`, bytes, default 100 MiB */
+    uint32_t connections_per_address; /* `connections-per-address`, default 100 */
+    uint32_t sessions_per_account;    /* `sessions-per-account`, default 100 */
+    bool plaintext_login; /* `plaintext-login = yes|no`, default no: log-in without TLS only from loopback */
+};
+
+/* Errors' client text is the one line for the person: "posthorn.conf:12: unknown key \"hostnam\"; did you
+ * mean ...". */
+enum err settings_read(const char *file, struct settings **ret_settings, struct error *error) MUST_CHECK;
+/* From text, for workers, which may not open files: what settings_text wrote. */
+enum err settings_parse(struct slice text, const char *name, struct settings **ret_settings,
+                        struct error *error) MUST_CHECK;
+void settings_text(const struct settings *settings, struct buf *out);
+void settings_free(struct settings *settings);
+const char *listen_protocol_name(enum listen_protocol protocol);
+bool listen_protocol_is_tls(enum listen_protocol protocol);
+
+#endif

@@ -1,0 +1,54 @@
+/*
+ * `posthorn serve`: binds the ports, makes the three workers, restarts one that died, passes on reload and
+ * stop.
+ *
+ * The supervisor forks and executes its own binary for each worker (fresh address layout each time), with one
+ * control channel as descriptor 3. It reads certificates (workers can't) and holds nothing of users.
+ *
+ *   control messages, supervisor to worker:  BOOT (settings text, certificates by memfd, listeners), PEER
+ * (the way to store, or from a client to store), SETTINGS (reload), STOP worker to supervisor: READY, STOPPED
+ *
+ * A worker that died is restarted at once, then after 1, 2, 4 ... up to 30 seconds while it keeps dying; its
+ * peers get a new PEER. SIGTERM and SIGINT stop gracefully (second one: at once), SIGHUP reloads. sd_notify
+ * READY, RELOADING, STOPPING, STATUS; descriptors from systemd (LISTEN_FDS) are used for the listeners they
+ * match.
+ */
+#ifndef POSTHORN_RT_SUPERVISOR_H
+#define POSTHORN_RT_SUPERVISOR_H
+
+#include "rt/sandbox.h"
+#include "rt/settings.h"
+#include "rt/tls.h"
+
+/* Runs until stopped; the exit status of the process. */
+int supervisor_run(const char *settings_file, struct settings *settings);
+
+enum { WORKER_LISTENERS_MAX = SETTINGS_LISTEN_MAX + 1, WORKER_STOP_GRACE_SECONDS = 10 };
+
+/* What a worker is started with; made by worker_boot from the control channel, before the sandbox is entered.
+ */
+struct worker {
+    enum worker_role role;
+    int control_fd;
+    struct settings *settings;
+    struct tls_context *tls;                /* edge: the certificates */
+    int listener_fds[WORKER_LISTENERS_MAX]; /* edge: as settings->listens; store: [0] is the admin socket */
+    size_t listener_count;
+};
+
+/* A worker's behaviour, supplied by serve/. Called from the control thread. */
+struct worker_hooks {
+    enum err (*start)(struct worker *worker, void **ret_context, struct error *error);
+    /* edge, relay: the way to store. store: a client's main channel, whose role is given. Takes fd. */
+    void (*peer)(void *context, enum worker_role role, int fd);
+    /* New settings and certificates; both are the callee's now. */
+    void (*reload)(void *context, struct settings *settings, struct tls_context *tls);
+    /* Say goodbye to sessions; returns when all are gone or the grace is over. */
+    void (*stop)(void *context, int64_t deadline_us);
+};
+
+/* The worker's main: boot, sandbox, start, READY, then the control channel until STOP or the supervisor's
+ * death. Exit status. */
+int worker_main(enum worker_role role, const struct worker_hooks *hooks);
+
+#endif
