@@ -1,0 +1,148 @@
+/*
+ * Messages in folders: adding, reading, flags, copying, moving, expunging.
+ *
+ * An *object* is the immutable content (bytes in a pack, values derived at delivery); a *member* is its place
+ * in one folder with a UID and flags. Every call that changes something is one transaction and takes one
+ * change number. Ownership: results live in the arena given. Errors: ERR_NOT_FOUND (the folder is gone),
+ * ERR_QUOTA, ERR_LIMIT, ERR_CORRUPT.
+ */
+#ifndef POSTHORN_STORE_MESSAGE_H
+#define POSTHORN_STORE_MESSAGE_H
+
+#include "store/folder.h"
+#include "store/uid_set.h"
+
+enum {
+    FLAG_SEEN = 0,
+    FLAG_ANSWERED = 1,
+    FLAG_FLAGGED = 2,
+    FLAG_DELETED = 3,
+    FLAG_DRAFT = 4,
+    FLAG_KEYWORDS_FROM = 16, /* keyword k of the account is bit FLAG_KEYWORDS_FROM + k */
+    FLAG_BITS = 256,
+    KEYWORDS_MAX = FLAG_BITS - FLAG_KEYWORDS_FROM, /* different ones per account */
+    KEYWORD_NAME_MAX = 255,
+    APPEND_ITEMS_MAX = 1000,
+};
+
+struct flagset {
+    uint64_t words[FLAG_BITS / 64];
+};
+static inline bool flag_has(const struct flagset *f, unsigned bit)
+{
+    return f->words[bit / 64] >> (bit % 64) & 1;
+}
+static inline void flag_set(struct flagset *f, unsigned bit)
+{
+    f->words[bit / 64] |= UINT64_C(1) << (bit % 64);
+}
+static inline void flag_clear(struct flagset *f, unsigned bit)
+{
+    f->words[bit / 64] &= ~(UINT64_C(1) << (bit % 64));
+}
+
+/* The keyword's bit; case-insensitive, first spelling kept. With create, a new one is made (ERR_LIMIT past
+ * KEYWORDS_MAX). */
+enum err keyword_bit(struct account *account, struct slice name, bool create, unsigned *ret_bit,
+                     struct error *error) MUST_CHECK;
+/* All names; index k belongs to bit FLAG_KEYWORDS_FROM + k. */
+enum err keyword_names(struct account *account, struct arena *arena, struct slice **ret_names,
+                       size_t *ret_count, struct error *error) MUST_CHECK;
+
+/* --- adding --- */
+
+struct append_item {
+    struct folder_id folder;
+    struct slice prefix; /* trace fields put before the message, or empty */
+    struct slice body;   /* the message (mapped or in memory), CRLF line ends */
+    struct flagset flags;
+    int64_t internal_date_us; /* 0: now */
+    struct slice delivery_id; /* 16 bytes, or empty: seen before in this account -> not added again, duplicate
+                                 is set */
+    bool ignore_quota;
+};
+struct append_result {
+    struct uid uid;
+    uint32_t uidvalidity;
+    struct object_id object;
+    bool duplicate;
+};
+/* All items or none, in one transaction; not yet synced. */
+enum err message_append(struct account *account, const struct append_item *items, size_t count,
+                        struct append_result *ret_results, struct error *error) MUST_CHECK;
+
+/* --- reading --- */
+
+enum message_want {
+    WANT_FLAGS =
+        1, /* uid, flags, changed, internal date, size, ids: always there; one row, no join when alone */
+    WANT_ENVELOPE = 2,  /* IMAP ENVELOPE, wire-ready */
+    WANT_STRUCTURE = 4, /* IMAP BODYSTRUCTURE, wire-ready */
+    WANT_PREVIEW = 8,
+    WANT_SORT_KEYS = 16, /* subject, base subject, from, to, cc, sent date, message id */
+};
+struct message {
+    struct uid uid;
+    struct member_id member;
+    struct object_id object;
+    struct thread_id thread;
+    struct flagset flags;
+    struct change_no changed; /* MODSEQ */
+    int64_t internal_date_us;
+    int64_t saved_us; /* when it came into this folder (RFC 8514) */
+    uint64_t size;    /* RFC822.SIZE in bytes */
+    struct slice envelope, structure, preview;
+    struct slice subject, base_subject, from, to, cc, message_id;
+    int64_t sent_us; /* Date field, else internal date */
+};
+/*
+ * Those of `uids` that exist in the folder, ascending. At most `max` (0: all); to go on, ask again from the
+ * last UID + 1: the account's lock is held only within a call, so big fetches go in batches of some hundred.
+ */
+enum err message_list(struct account *account, struct folder_id folder, const struct uid_set *uids,
+                      unsigned want, size_t max, struct arena *arena, struct message **ret_messages,
+                      size_t *ret_count, struct error *error) MUST_CHECK;
+
+/* A message's bytes: header (with its blank line) and body; whole = both in order, contiguous. */
+struct content {
+    struct slice whole;
+    size_t header_n;
+    void *owner; /* mapped or allocated memory, freed by content_release */
+    size_t owner_n;
+};
+void content_release(struct content *content); /* for CLEANUP */
+enum content_part { CONTENT_WHOLE, CONTENT_HEADER };
+/* With CONTENT_HEADER only the header is read and decompressed; whole is the header then. Checks the
+ * checksum. */
+enum err message_read(struct account *account, struct object_id object, enum content_part part,
+                      struct content *ret_content, struct error *error) MUST_CHECK;
+
+/* --- changing --- */
+
+enum flag_change { FLAGS_ADD, FLAGS_REMOVE, FLAGS_REPLACE };
+struct flag_result {
+    struct change_no change; /* 0: nothing changed */
+    struct uid_set changed;  /* whose flags differ now */
+    struct uid_set modified; /* skipped: changed after unchanged_since (RFC 7162) */
+};
+void flag_result_release(struct flag_result *result);
+enum err message_flags(struct account *account, struct folder_id folder, const struct uid_set *uids,
+                       enum flag_change how, const struct flagset *flags, struct change_no unchanged_since,
+                       struct flag_result *ret_result, struct error *error) MUST_CHECK;
+
+struct copy_result {
+    uint32_t uidvalidity; /* of the destination */
+    struct uid_set from;  /* sources that existed, ascending */
+    struct uid_set to;    /* their new UIDs, in the same order */
+};
+void copy_result_release(struct copy_result *result);
+/* Copies or moves atomically; objects are shared, not duplicated. */
+enum err message_copy(struct account *account, struct folder_id from, const struct uid_set *uids,
+                      struct folder_id to, bool move, struct copy_result *ret_result,
+                      struct error *error) MUST_CHECK;
+/* Removes members; with only_deleted just those flagged \Deleted. Tombstones keep the content for undelete.
+ */
+enum err message_expunge(struct account *account, struct folder_id folder, const struct uid_set *uids,
+                         bool only_deleted, struct uid_set *ret_removed, struct error *error) MUST_CHECK;
+
+#endif

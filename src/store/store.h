@@ -1,0 +1,89 @@
+/*
+ * The accounts' data on one volume: who has which account open, opened on demand, closed when idle.
+ *
+ * An account is one folder: accounts/ab/<account id>/account.db and packs/. Exactly one process owns a volume
+ * (a lock file), and within it one `struct account` per account, shared by all sessions, counted.
+ *
+ * Ownership: store_account gives a reference; account_unref returns it. Errors: ERR_NOT_FOUND, ERR_CORRUPT
+ * (repair is offered by check.h), ERR_BUSY (another process owns the volume), ERR_VERSION (a newer program
+ * wrote it). Threads: all functions of this room may be called from any thread; an account's database work is
+ * serialised by its own lock, which no function holds while calling out. Limits: STORE_OPEN_MAX databases
+ * stay open when nobody uses them.
+ */
+#ifndef POSTHORN_STORE_STORE_H
+#define POSTHORN_STORE_STORE_H
+
+#include "base/arena.h"
+#include "base/clock.h"
+#include "base/error.h"
+#include "base/ids.h"
+
+struct store;
+struct account;
+struct volume;
+
+enum { STORE_OPEN_MAX = 256 };
+
+struct account_limits {
+    uint64_t quota_bytes;    /* 0: none */
+    uint64_t quota_messages; /* 0: none */
+};
+
+struct store_options {
+    const char *directory; /* the data directory: a local volume */
+    /* The account's limits, from the directory; asked when it is opened. NULL: none. */
+    void (*limits)(void *context, struct account_id id, struct account_limits *ret_limits);
+    void *context;
+    unsigned open_max; /* 0: STORE_OPEN_MAX */
+};
+
+enum err store_open(const struct store_options *options, struct store **ret_store,
+                    struct error *error) MUST_CHECK;
+/* Syncs and closes everything; no account may be referenced any more. */
+void store_close(struct store *store);
+struct volume *store_volume(struct store *store);
+
+/* Makes the account's folder, database and standard folders (Inbox, Sent, Drafts, Trash, Junk, Archive).
+ * ERR_EXISTS. */
+enum err store_account_create(struct store *store, struct account_id id, struct error *error) MUST_CHECK;
+/* The account, opened if need be. */
+enum err store_account(struct store *store, struct account_id id, struct account **ret_account,
+                       struct error *error) MUST_CHECK;
+/* Deletes all its data, when nobody has it open (ERR_BUSY). */
+enum err store_account_remove(struct store *store, struct account_id id, struct error *error) MUST_CHECK;
+/* New limits for an account that may be open. */
+void store_account_limits(struct store *store, struct account_id id, const struct account_limits *limits);
+/* All account ids on the volume. */
+enum err store_account_list(struct store *store, struct arena *arena, struct account_id **ret_ids,
+                            size_t *ret_count, struct error *error) MUST_CHECK;
+
+void account_unref(struct account *account);
+struct account *account_ref(struct account *account);
+struct account_id account_id(const struct account *account);
+
+/*
+ * Durability. What changed an account is safe against a crash of the process when the call returns; against
+ * power loss after account_sync, or within a second by itself (a background thread syncs what is dirty).
+ */
+enum err account_sync(struct account *account, struct error *error) MUST_CHECK;
+/* The same for every account that is dirty now, with as few syncs as it takes (syncfs when they are many). */
+enum err store_sync(struct store *store, struct error *error) MUST_CHECK;
+
+struct account_usage {
+    uint64_t bytes;
+    uint64_t messages;
+    struct account_limits limits;
+};
+enum err account_usage(struct account *account, struct account_usage *ret_usage,
+                       struct error *error) MUST_CHECK;
+
+/* The account's epoch: random, new after a restore; and its change number now. Both are in every protocol's
+ * token. */
+struct account_state {
+    uint64_t epoch;
+    struct change_no change;
+};
+enum err account_state(struct account *account, struct account_state *ret_state,
+                       struct error *error) MUST_CHECK;
+
+#endif
