@@ -1,0 +1,173 @@
+/*
+ * Who there is: domains, addresses, accounts, groups, plans, credentials. One database (directory.db) behind
+ * a concurrent cache, filled on demand and invalidated by entry, so that neither start-up nor a change costs
+ * more with 1,000,000 accounts than with ten.
+ *
+ * Addresses are kept and compared with the domain in lower-case A-labels (IDNA 2008) and the local part in
+ * NFC, lower-cased (Unicode simple case folding); what a person typed is kept for showing. Errors:
+ * ERR_NOT_FOUND, ERR_EXISTS, ERR_INVALID, ERR_LIMIT; their client text is the one line for the person ("there
+ * is no domain example.org; make it with: posthorn domain add example.org"). Threads: any.
+ */
+#ifndef POSTHORN_DIRECTORY_DIRECTORY_H
+#define POSTHORN_DIRECTORY_DIRECTORY_H
+
+#include "base/arena.h"
+#include "base/error.h"
+#include "base/ids.h"
+#include "store/store.h"
+
+struct directory;
+
+enum {
+    ADDRESS_LOCAL_MAX = 64,   /* bytes, RFC 5321 4.5.3.1.1 */
+    ADDRESS_DOMAIN_MAX = 255, /* bytes */
+    ADDRESS_MAX = 254,        /* RFC 5321 errata 1690 */
+    PASSWORD_MAX = 1000,      /* bytes */
+    GROUP_MEMBERS_MAX = 10000,
+    GROUP_DEPTH_MAX = 10,
+    ALIASES_MAX = 1000, /* per account */
+};
+
+/* Opens directory.db on the store's volume; makes it when missing. key: 32 bytes that seal stored SCRAM keys
+ * (data/keys/). */
+enum err directory_open(struct volume *volume, struct directory **ret_directory,
+                        struct error *error) MUST_CHECK;
+void directory_close(struct directory *directory);
+
+/* --- plans: what is open, and defaults --- */
+
+#define DOOR_TABLE(X)                                                                                      \
+    X(POP3, "pop3", 1)                                                                                     \
+    X(IMAP, "imap", 2) X(SUBMISSION, "submission", 4) X(MANAGESIEVE, "managesieve", 8) X(JMAP, "jmap", 16) \
+        X(DAV, "dav", 32) X(EAS, "eas", 64) X(EWS, "ews", 128) X(WEB, "web", 256)
+enum door {
+#define X(name, text, bit) DOOR_##name = (bit),
+    DOOR_TABLE(X)
+#undef X
+};
+struct plan {
+    struct slice name; /* "pop3", "imap", "exchange" at first */
+    unsigned doors;
+    uint64_t quota_bytes; /* default for new accounts */
+};
+enum err directory_plan(struct directory *directory, struct slice name, struct arena *arena,
+                        struct plan *ret_plan, struct error *error) MUST_CHECK;
+
+/* --- domains --- */
+
+struct domain {
+    struct domain_id id;
+    struct slice name;      /* A-labels */
+    struct slice catch_all; /* address or empty */
+    uint64_t accounts;
+};
+enum err domain_add(struct directory *directory, struct slice name, struct domain_id *ret_id,
+                    struct error *error) MUST_CHECK;
+/* ERR_BUSY while it has accounts or aliases. */
+enum err domain_remove(struct directory *directory, struct slice name, struct error *error) MUST_CHECK;
+enum err domain_list(struct directory *directory, struct arena *arena, struct domain **ret_domains,
+                     size_t *ret_count, struct error *error) MUST_CHECK;
+/* catch_all empty: none. */
+enum err domain_set_catch_all(struct directory *directory, struct slice name, struct slice catch_all,
+                              struct error *error) MUST_CHECK;
+/* True when mail for this domain is ours. Cached. */
+bool domain_is_local(struct directory *directory, struct slice name);
+
+/* --- accounts --- */
+
+struct account_entry {
+    struct account_id id;
+    struct slice address; /* primary, "anna@demo.example" */
+    struct slice name;    /* display name, may be empty */
+    struct slice plan;
+    struct slice language; /* "de" or "en" */
+    unsigned doors;        /* of the plan */
+    uint64_t quota_bytes;
+    uint64_t quota_messages;
+    bool enabled;
+};
+struct account_new {
+    struct slice address;
+    struct slice name;
+    struct slice plan;     /* empty: "imap" */
+    struct slice language; /* empty: "en" */
+    struct slice password; /* in the clear; or empty with */
+    struct slice
+        hash; /* crypt(3): $6$ $5$ $2b$ $y$ $argon2id$ ..., {SSHA} ... ; upgraded at the first log-in */
+    uint64_t quota_bytes; /* 0: the plan's */
+    bool quick_hash;      /* bulk import: SCRAM keys only; argon2id is added at the first log-in */
+};
+/* The directory's row only; the data folder is store_account_create's (admin/ does both). */
+enum err account_entry_add(struct directory *directory, const struct account_new *account,
+                           struct account_id *ret_id, struct error *error) MUST_CHECK;
+/* Many in one transaction: all or none; *ret_bad says which one failed. */
+enum err account_entry_add_many(struct directory *directory, const struct account_new *accounts, size_t count,
+                                struct account_id *ret_ids, size_t *ret_bad, struct error *error) MUST_CHECK;
+enum err account_entry_find(struct directory *directory, struct slice address, struct arena *arena,
+                            struct account_entry *ret_entry, struct error *error) MUST_CHECK;
+enum err account_entry_get(struct directory *directory, struct account_id id, struct arena *arena,
+                           struct account_entry *ret_entry, struct error *error) MUST_CHECK;
+/* Primary addresses in order, from after `after` (empty: first), at most max; domain empty: all. */
+enum err account_entry_list(struct directory *directory, struct slice domain, struct slice after, size_t max,
+                            struct arena *arena, struct account_entry **ret_entries, size_t *ret_count,
+                            struct error *error) MUST_CHECK;
+/* Fields with a value set in `changes` (slice with p != NULL, number != UINT64_MAX, enabled 0/1 or -1) are
+ * changed. */
+struct account_changes {
+    struct slice name, plan, language, password, hash;
+    uint64_t quota_bytes, quota_messages;
+    int enabled;
+};
+#define ACCOUNT_CHANGES_NONE \
+    ((struct account_changes){.quota_bytes = UINT64_MAX, .quota_messages = UINT64_MAX, .enabled = -1})
+enum err account_entry_set(struct directory *directory, struct slice address,
+                           const struct account_changes *changes, struct error *error) MUST_CHECK;
+enum err account_entry_rename(struct directory *directory, struct slice from, struct slice to,
+                              struct error *error) MUST_CHECK;
+enum err account_entry_remove(struct directory *directory, struct slice address,
+                              struct error *error) MUST_CHECK;
+
+/* --- aliases and groups: an address that stands for others --- */
+
+struct alias {
+    struct slice address;
+    struct slice *targets; /* addresses, ours or foreign */
+    size_t target_count;
+    bool group; /* made by `posthorn group`: a list of people; else an alias of one account */
+};
+enum err alias_set(struct directory *directory, const struct alias *alias, bool replace,
+                   struct error *error) MUST_CHECK;
+enum err alias_remove(struct directory *directory, struct slice address, struct error *error) MUST_CHECK;
+enum err alias_list(struct directory *directory, struct slice domain, struct arena *arena,
+                    struct alias **ret_aliases, size_t *ret_count, struct error *error) MUST_CHECK;
+
+/* --- routing: where does mail for this address go? --- */
+
+enum route_kind {
+    ROUTE_UNKNOWN, /* our domain, no such address */
+    ROUTE_LOCAL,   /* accounts and/or foreign addresses, expanded through aliases and groups */
+    ROUTE_FOREIGN, /* not our domain */
+};
+struct route_account {
+    struct account_id id;
+    struct slice detail; /* sub-address: "x" of anna+x@, or empty */
+};
+struct route {
+    enum route_kind kind;
+    struct route_account *accounts; /* each once */
+    size_t account_count;
+    struct slice *foreign; /* addresses outside, each once */
+    size_t foreign_count;
+};
+/* Order: exact account, alias or group, sub-address (anna+x -> anna), catch-all. Loops are cut. */
+enum err directory_route(struct directory *directory, struct slice address, struct arena *arena,
+                         struct route *ret_route, struct error *error) MUST_CHECK;
+/* The account may send as this address: its primary, its aliases, their sub-addresses. */
+bool directory_may_send_as(struct directory *directory, struct account_id id, struct slice address);
+
+/* Splits and normalises: local part and domain as they are compared. ERR_INVALID says what is wrong with it.
+ */
+enum err address_normalise(struct slice address, struct arena *arena, struct slice *ret_local,
+                           struct slice *ret_domain, struct error *error) MUST_CHECK;
+
+#endif

@@ -1,0 +1,84 @@
+/*
+ * Log-in: SASL exchanges, run in the store process, since only it may see hashes. The edge carries the steps.
+ *
+ * Mechanisms: PLAIN (RFC 4616), LOGIN, SCRAM-SHA-256 and SCRAM-SHA-256-PLUS (RFC 5802, 7677). POP3's
+ * USER/PASS and IMAP's LOGIN come as PLAIN. An unknown user costs the same time as a wrong password and gets
+ * the same answer; SCRAM gives an unknown user a made-up but constant salt.
+ *
+ * States: a started exchange lives SASL_EXCHANGE_SECONDS; it ends by success, failure, or cancel. Success
+ * gives a ticket: 128 random bits, known to store, bound to the account, the service and the session; what
+ * hands over a connection or submits mail must show it, so that an edge gone bad can't forge a log-in.
+ * hand-over uses it up; a submission ticket stays valid until released or TICKET_IDLE_HOURS unused. Passwords
+ * that were right are remembered for SASL_CACHE_SECONDS as a keyed hash in memory (dropped when the password
+ * changes), so that a program that logs in every minute does not cost an argon2id each time. Threads: any.
+ * Limits below.
+ */
+#ifndef POSTHORN_DIRECTORY_SASL_H
+#define POSTHORN_DIRECTORY_SASL_H
+
+#include "directory/directory.h"
+
+enum {
+    SASL_EXCHANGE_SECONDS = 120,
+    SASL_EXCHANGES_MAX = 10000,
+    SASL_MESSAGE_MAX = 12 * 1024, /* bytes of one step, decoded (RFC 4954 4: 12288 with base64) */
+    SASL_CACHE_SECONDS = 600,
+    TICKET_IDLE_HOURS = 24,
+    TICKET_SIZE = 16,
+    SCRAM_ITERATIONS = 10000,
+};
+
+#define SASL_MECHANISM_TABLE(X)                                        \
+    X(PLAIN, "PLAIN", true) /* name, needs TLS (sends the password) */ \
+    X(LOGIN, "LOGIN", true)                                            \
+    X(SCRAM_SHA_256, "SCRAM-SHA-256", false)                           \
+    X(SCRAM_SHA_256_PLUS, "SCRAM-SHA-256-PLUS", false)
+enum sasl_mechanism {
+#define X(name, text, tls) SASL_##name,
+    SASL_MECHANISM_TABLE(X)
+#undef X
+        SASL_MECHANISMS
+};
+/* By name, without regard to case; false: unknown. */
+bool sasl_mechanism_find(struct slice name, enum sasl_mechanism *ret) MUST_CHECK;
+const char *sasl_mechanism_name(enum sasl_mechanism mechanism);
+
+struct sasl; /* the exchanges and tickets of one store process */
+enum err sasl_create(struct directory *directory, struct sasl **ret_sasl, struct error *error) MUST_CHECK;
+void sasl_destroy(struct sasl *sasl);
+
+struct sasl_start {
+    enum sasl_mechanism mechanism;
+    enum door door;       /* through which door the person comes */
+    struct slice initial; /* decoded initial response */
+    bool has_initial;     /* an empty one differs from none */
+    bool tls;
+    struct slice binding_type; /* "tls-exporter" or "tls-unique", for -PLUS */
+    struct slice binding;      /* its data */
+    struct session_id sid;
+    struct slice peer; /* the client's address */
+};
+enum sasl_status { SASL_CONTINUE, SASL_OK, SASL_FAILED, SASL_TEMPORARY };
+struct sasl_result {
+    enum sasl_status status;
+    uint64_t exchange; /* with CONTINUE: give it to sasl_step */
+    struct slice data; /* challenge, or additional data with OK (SCRAM's server signature); in the arena */
+    enum err
+        code; /* with FAILED: ERR_AUTH, ERR_DENIED (the door is closed for this plan, account disabled) */
+    struct account_id account;         /* with OK */
+    struct slice address;              /* with OK: the account's primary address */
+    unsigned char ticket[TICKET_SIZE]; /* with OK */
+};
+/* A failed log-in is a result, not an error. */
+enum err sasl_begin(struct sasl *sasl, const struct sasl_start *start, struct arena *arena,
+                    struct sasl_result *ret_result, struct error *error) MUST_CHECK;
+enum err sasl_step(struct sasl *sasl, uint64_t exchange, struct slice response, struct arena *arena,
+                   struct sasl_result *ret_result, struct error *error) MUST_CHECK;
+void sasl_cancel(struct sasl *sasl, uint64_t exchange);
+
+/* The account that a ticket stands for; ERR_AUTH if none. use_up: it is valid no longer. */
+enum err sasl_ticket(struct sasl *sasl, struct slice ticket, enum door door, bool use_up,
+                     struct account_id *ret_account, struct error *error) MUST_CHECK;
+void sasl_ticket_release(struct sasl *sasl, struct slice ticket);
+
+#endif

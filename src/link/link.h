@@ -1,0 +1,96 @@
+/*
+ * What edge and store say to each other: one table of messages, typed calls for the edge, one dispatcher for
+ * the store.
+ *
+ * Every call is a request and its reply (rt/ipc.h); bodies are base/wire.h records. A large mail body travels
+ * as a spool file that store made and whose descriptor edge writes to; a small one inside the request or in a
+ * sealed memfd. The store trusts nothing that edge says about people: who somebody is, is a ticket
+ * (directory/sasl.h). Errors: ERR_UNAVAILABLE when store can't be reached: the client is told to try again
+ * later.
+ */
+#ifndef POSTHORN_LINK_LINK_H
+#define POSTHORN_LINK_LINK_H
+
+#include "directory/sasl.h"
+#include "queue/queue.h"
+#include "rt/ipc.h"
+
+/* name, number on the wire */
+#define LINK_MESSAGE_TABLE(X)                                                  \
+    X(SASL_BEGIN, 10)     /* start an exchange */                              \
+    X(SASL_STEP, 11)      /* one more response */                              \
+    X(SASL_CANCEL, 12)    /* the client gave up */                             \
+    X(TICKET_RELEASE, 13) /* a submission session ended */                     \
+    X(HAND_OVER, 20)      /* a connection after log-in, with its descriptor */ \
+    X(RECIPIENT, 30)      /* RCPT: what to answer */                           \
+    X(SPOOL_CREATE, 31)   /* a file for a large body */                        \
+    X(SPOOL_DROP, 32)     /* the body was not completed */                     \
+    X(ACCEPT, 33)         /* a complete message: durable when answered */
+enum link_message {
+#define X(name, number) LINK_##name = (number),
+    LINK_MESSAGE_TABLE(X)
+#undef X
+        LINK_ERROR = 1 /* reply: code and the client's sentence */
+};
+
+#define LINK_TIMEOUT_US (60 * CLOCK_SECOND)
+
+/* --- edge: each call blocks until the reply --- */
+
+struct link {
+    struct ipc_client *client;
+};
+
+enum err link_sasl_begin(struct link *link, const struct sasl_start *start, struct arena *arena,
+                         struct sasl_result *ret_result, struct error *error) MUST_CHECK;
+enum err link_sasl_step(struct link *link, uint64_t exchange, struct slice response, struct arena *arena,
+                        struct sasl_result *ret_result, struct error *error) MUST_CHECK;
+void link_sasl_cancel(struct link *link, uint64_t exchange);
+void link_ticket_release(struct link *link, struct slice ticket);
+
+struct link_hand_over {
+    enum door door; /* DOOR_IMAP or DOOR_POP3 */
+    struct slice ticket;
+    struct session_id sid;
+    struct slice peer;
+    uint16_t peer_port;
+    bool tls;
+    struct slice pending;           /* input that came after the log-in command */
+    struct slice tag;               /* IMAP: the tag whose OK store sends; else empty */
+    struct slice capabilities_said; /* reserved: empty */
+    int fd;                         /* sent; the caller closes its own copy */
+};
+/* On success store owns the conversation and sends the log-in command's reply itself. ERR_LIMIT: too many
+ * sessions. */
+enum err link_hand_over(struct link *link, const struct link_hand_over *hand_over,
+                        struct error *error) MUST_CHECK;
+
+/* ticket empty: a stranger. */
+enum err link_recipient(struct link *link, struct slice ticket, struct slice address, uint64_t size,
+                        enum recipient_answer *ret_answer, struct error *error) MUST_CHECK;
+enum err link_spool_create(struct link *link, uint64_t *ret_spool, int *ret_fd,
+                           struct error *error) MUST_CHECK;
+void link_spool_drop(struct link *link, uint64_t spool);
+/* envelope->account is ignored: the ticket says who. ERR_DENIED: this account may not send as that sender. */
+enum err link_accept(struct link *link, struct slice ticket, const struct queue_envelope *envelope,
+                     struct slice body, uint64_t spool, struct queue_id *ret_id,
+                     struct error *error) MUST_CHECK;
+
+/* --- store --- */
+
+struct link_service {
+    struct store *store;
+    struct directory *directory;
+    struct sasl *sasl;
+    struct queue *queue;
+    /* Starts the protocol on a connection handed over (fd is the callee's); supplied by serve/, which knows
+     * the protocols. */
+    enum err (*start_session)(void *context, struct account_id account,
+                              const struct link_hand_over *hand_over, struct error *error);
+    void *context;
+};
+/* An ipc_serve_fn; context is a struct link_service. */
+void link_serve(void *context, struct ipc_message *request, struct buf *reply_body,
+                struct ipc_message *reply);
+
+#endif

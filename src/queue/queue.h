@@ -1,0 +1,119 @@
+/*
+ * Mail in flight: durable intake with one sync for many, filing into accounts, and waiting for the relay.
+ *
+ * Invariants:
+ * 1. queue_accept returns ERR_OK only after message and envelope are on disk.
+ * 2. An entry goes away only after every account it went to is synced and every foreign recipient is done.
+ * 3. Filing an entry twice has the effect of filing it once (delivery id = entry id + account, kept in the
+ * account).
+ * 4. A body is in the database up to QUEUE_INLINE_MAX bytes, else in a spool file that exists as long as its
+ * entry.
+ *
+ * States of an entry's recipient:  NEW --filed--> (gone)     NEW --foreign--> WAITING --relay, later-->
+ * (gone) NEW --temporary failure--> DEFERRED --later--> NEW        --for good--> bounced to the sender
+ *
+ * Intake: callers from many threads hand their message to the committer, which writes all that wait in one
+ * transaction of queue.db and syncs once. Filing: workers take committed entries at once (they are still in
+ * memory), append to the accounts without a sync each; store_sync covers many; then the entries are removed.
+ * Threads: any. Errors: ERR_UNAVAILABLE (try again later), ERR_LIMIT (too large), ERR_INVALID.
+ */
+#ifndef POSTHORN_QUEUE_QUEUE_H
+#define POSTHORN_QUEUE_QUEUE_H
+
+#include "directory/directory.h"
+#include "store/message.h"
+
+enum {
+    QUEUE_INLINE_MAX = 64 * 1024,   /* bytes of a body kept in the database */
+    QUEUE_RECIPIENTS_MAX = 1000,    /* per entry */
+    QUEUE_BATCH_MAX = 256,          /* entries in one transaction */
+    QUEUE_DEFER_FIRST_SECONDS = 60, /* doubles up to an hour */
+    QUEUE_EXPIRE_DAYS = 5,
+    QUEUE_HOPS_MAX = 50, /* Received fields: more is a loop (RFC 5321 6.3) */
+};
+
+struct queue;
+
+struct queue_options {
+    struct store *store;
+    struct directory *directory;
+    const char *hostname;
+    unsigned filers; /* threads that file; 0: 2 */
+};
+/* Opens queue.db, removes spool files without an entry, and goes on with what was left. */
+enum err queue_open(const struct queue_options *options, struct queue **ret_queue,
+                    struct error *error) MUST_CHECK;
+/* Finishes what is being written; the rest stays for next time. */
+void queue_close(struct queue *queue);
+
+/* DSN's NOTIFY bits (RFC 3461 4.1); 0: not given. */
+enum dsn_notify { DSN_NEVER = 1, DSN_SUCCESS = 2, DSN_FAILURE = 4, DSN_DELAY = 8 };
+enum dsn_ret { DSN_RET_NONE, DSN_RET_FULL, DSN_RET_HDRS };
+
+struct queue_recipient {
+    struct slice address; /* as given in RCPT */
+    struct slice orcpt;   /* "rfc822;..." decoded, or empty */
+    unsigned notify;
+};
+struct queue_envelope {
+    struct slice sender; /* empty: the null path */
+    struct queue_recipient *recipients;
+    size_t recipient_count;
+    struct session_id sid;
+    struct account_id account; /* who submitted it; 0: a stranger */
+    struct slice protocol;     /* "ESMTPSA" ..., for the Received field (RFC 3848) */
+    struct slice helo;
+    struct slice peer; /* address */
+    struct slice tls;  /* "TLSv1.3 TLS_AES_256_GCM_SHA384" or empty */
+    bool eight_bit, smtputf8, binary;
+    enum dsn_ret ret;
+    struct slice envid;
+};
+
+/* A spool file for a large body: the descriptor is for the edge, the id comes back with queue_accept. */
+enum err queue_spool_create(struct queue *queue, uint64_t *ret_spool, int *ret_fd,
+                            struct error *error) MUST_CHECK;
+void queue_spool_drop(struct queue *queue, uint64_t spool);
+
+/* body: in memory (copied), used when spool is 0. Durable on return. Message line ends are CRLF. */
+enum err queue_accept(struct queue *queue, const struct queue_envelope *envelope, struct slice body,
+                      uint64_t spool, struct queue_id *ret_id, struct error *error) MUST_CHECK;
+
+/* What to answer at RCPT. */
+enum recipient_answer {
+    RECIPIENT_LOCAL,
+    RECIPIENT_FOREIGN,  /* accepted because the sender logged in */
+    RECIPIENT_UNKNOWN,  /* 550 5.1.1 */
+    RECIPIENT_NO_RELAY, /* 550 5.7.1 */
+    RECIPIENT_FULL,     /* 452 4.2.2 or 552 5.2.2 as configured */
+};
+/* size: what MAIL's SIZE announced, 0 if nothing. */
+enum err queue_recipient_check(struct queue *queue, struct account_id sender, struct slice address,
+                               uint64_t size, enum recipient_answer *ret_answer,
+                               struct error *error) MUST_CHECK;
+
+struct queue_entry {
+    struct queue_id id;
+    struct slice sender;
+    struct slice *recipients; /* those not done */
+    size_t recipient_count;
+    uint64_t size;
+    int64_t received_us;
+    int64_t next_us;     /* next attempt */
+    struct slice state;  /* "filing", "deferred", "waiting" */
+    struct slice reason; /* last problem */
+    struct session_id sid;
+};
+enum err queue_list(struct queue *queue, struct queue_id after, size_t max, struct arena *arena,
+                    struct queue_entry **ret_entries, size_t *ret_count, struct error *error) MUST_CHECK;
+enum err queue_get(struct queue *queue, struct queue_id id, struct arena *arena,
+                   struct queue_entry *ret_entry, struct content *ret_content,
+                   struct error *error) MUST_CHECK;
+/* Tries deferred ones now; id 0: all. */
+enum err queue_flush(struct queue *queue, struct queue_id id, struct error *error) MUST_CHECK;
+enum err queue_drop(struct queue *queue, struct queue_id id, struct error *error) MUST_CHECK;
+/* Waits until nothing is left to file (foreign and deferred don't count) or the deadline; true: nothing left.
+ * For tests and stop. */
+bool queue_idle(struct queue *queue, int64_t deadline_us);
+
+#endif
