@@ -106,9 +106,9 @@ struct queue_entry {
 };
 enum err queue_list(struct queue *queue, struct queue_id after, size_t max, struct arena *arena,
                     struct queue_entry **ret_entries, size_t *ret_count, struct error *error) MUST_CHECK;
+/* The message itself by malloc, ret_entry->size bytes; free it. */
 enum err queue_get(struct queue *queue, struct queue_id id, struct arena *arena,
-                   struct queue_entry *ret_entry, struct content *ret_content,
-                   struct error *error) MUST_CHECK;
+                   struct queue_entry *ret_entry, char **ret_body, struct error *error) MUST_CHECK;
 /* Tries deferred ones now; id 0: all. */
 enum err queue_flush(struct queue *queue, struct queue_id id, struct error *error) MUST_CHECK;
 enum err queue_drop(struct queue *queue, struct queue_id id, struct error *error) MUST_CHECK;

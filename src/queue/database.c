@@ -1,0 +1,356 @@
+/*
+ * queue.db: one row an entry. `next` says when something is to be done: 0 at once, a wall time for a later
+ * attempt, the largest integer when only the relay can go on.
+ */
+#include <stdlib.h>
+
+#include "queue/internal.h"
+
+static const char *const statement_texts[STATEMENTS] = {
+    [STATEMENT_INSERT] = "INSERT INTO entry (id, next, envelope, body) VALUES (?1, ?2, ?3, ?4)",
+    [STATEMENT_UPDATE] = "UPDATE entry SET next = ?2, envelope = ?3 WHERE id = ?1",
+    [STATEMENT_DELETE] = "DELETE FROM entry WHERE id = ?1",
+    [STATEMENT_LOAD] = "SELECT next, envelope FROM entry WHERE id = ?1",
+    [STATEMENT_BODY] = "SELECT body FROM entry WHERE id = ?1",
+    [STATEMENT_DUE] = "SELECT id FROM entry WHERE next <= ?1 AND next > 0 ORDER BY next LIMIT ?2",
+    [STATEMENT_CLAIM] = "UPDATE entry SET next = 0 WHERE id = ?1",
+    [STATEMENT_NEXT_DUE] = "SELECT min(next) FROM entry WHERE next > ?1 AND next < 9223372036854775807",
+    [STATEMENT_LIST] = "SELECT id, next, envelope FROM entry WHERE id > ?1 ORDER BY id LIMIT ?2",
+    [STATEMENT_FLUSH] =
+        "UPDATE entry SET next = 1 WHERE next > 1 AND next < 9223372036854775807 AND (?1 = 0 OR id = ?1)",
+    [STATEMENT_MAX_ID] = "SELECT max(id) FROM entry",
+    [STATEMENT_BEGIN] = "BEGIN IMMEDIATE",
+    [STATEMENT_COMMIT] = "COMMIT",
+    [STATEMENT_ROLLBACK] = "ROLLBACK",
+};
+
+enum { SCHEMA_VERSION = 1 };
+static const char schema[] = "CREATE TABLE entry ("
+                             " id INTEGER PRIMARY KEY,"
+                             " next INTEGER NOT NULL,"
+                             " envelope BLOB NOT NULL,"
+                             " body BLOB);" /* NULL: in a spool file */
+                             "CREATE INDEX entry_next ON entry (next);"
+                             "PRAGMA user_version = 1;";
+
+static enum err fail_sql(struct queue *queue, const char *doing, struct error *error)
+{
+    int code = sqlite3_errcode(queue->database.sqlite);
+    enum err kind = code == SQLITE_NOMEM                              ? ERR_NOMEM
+                    : code == SQLITE_FULL || code == SQLITE_BUSY      ? ERR_UNAVAILABLE
+                    : code == SQLITE_CORRUPT || code == SQLITE_NOTADB ? ERR_CORRUPT
+                                                                      : ERR_IO;
+    return fail(error, kind, NULL, "queue.db: %s: %s", doing, sqlite3_errmsg(queue->database.sqlite));
+}
+
+static enum err migrate(struct queue *queue, struct error *error)
+{
+    sqlite3_stmt *statement;
+    if (sqlite3_prepare_v2(queue->database.sqlite, "PRAGMA user_version", -1, &statement, NULL) != SQLITE_OK)
+        return fail_sql(queue, "reading the version", error);
+    int version = sqlite3_step(statement) == SQLITE_ROW ? sqlite3_column_int(statement, 0) : -1;
+    sqlite3_finalize(statement);
+    if (version > SCHEMA_VERSION)
+        return fail(error, ERR_VERSION, NULL, "queue.db has version %d; this program knows %d", version,
+                    SCHEMA_VERSION);
+    if (version == 0 && sqlite3_exec(queue->database.sqlite, schema, NULL, NULL, NULL) != SQLITE_OK)
+        return fail_sql(queue, "making the tables", error);
+    return ERR_OK;
+}
+
+enum err database_setup(struct queue *queue, struct error *error)
+{
+    enum err err = volume_database_open(queue->volume, "queue.db", true, &queue->database, error);
+    if (err != ERR_OK)
+        return err;
+    err = migrate(queue, error);
+    for (size_t i = 0; i < STATEMENTS && err == ERR_OK; i++)
+        if (sqlite3_prepare_v3(queue->database.sqlite, statement_texts[i], -1, SQLITE_PREPARE_PERSISTENT,
+                               &queue->statements[i], NULL) != SQLITE_OK)
+            err = fail_sql(queue, statement_texts[i], error);
+    if (err != ERR_OK)
+        database_teardown(queue);
+    return err;
+}
+
+void database_teardown(struct queue *queue)
+{
+    for (size_t i = 0; i < STATEMENTS; i++) {
+        sqlite3_finalize(queue->statements[i]);
+        queue->statements[i] = NULL;
+    }
+    if (queue->database.sqlite != NULL)
+        volume_database_close(&queue->database);
+}
+
+/* Runs a statement that gives no rows. */
+static enum err run(struct queue *queue, enum statement which, struct error *error)
+{
+    sqlite3_stmt *statement = queue->statements[which];
+    int code = sqlite3_step(statement);
+    enum err err = code == SQLITE_DONE ? ERR_OK : fail_sql(queue, statement_texts[which], error);
+    sqlite3_reset(statement);
+    sqlite3_clear_bindings(statement);
+    return err;
+}
+
+static void bind_blob(sqlite3_stmt *statement, int at, struct slice s)
+{
+    if (s.p == NULL)
+        sqlite3_bind_null(statement, at);
+    else
+        sqlite3_bind_blob64(statement, at, s.p, s.n, SQLITE_STATIC);
+}
+
+static enum err run_job(struct queue *queue, const struct job *job, struct error *error)
+{
+    static const enum statement of_kind[] = {
+        [JOB_INSERT] = STATEMENT_INSERT,
+        [JOB_UPDATE] = STATEMENT_UPDATE,
+        [JOB_DELETE] = STATEMENT_DELETE,
+    };
+    sqlite3_stmt *statement = queue->statements[of_kind[job->kind]];
+    sqlite3_bind_int64(statement, 1, (sqlite3_int64)job->id.v);
+    if (job->kind != JOB_DELETE) {
+        sqlite3_bind_int64(statement, 2, job->next_us);
+        bind_blob(statement, 3, job->envelope);
+    }
+    if (job->kind == JOB_INSERT)
+        bind_blob(statement, 4, job->body);
+    return run(queue, of_kind[job->kind], error);
+}
+
+enum err database_commit(struct queue *queue, struct job *jobs, bool sync, struct error *error)
+{
+    enum err err = run(queue, STATEMENT_BEGIN, error);
+    if (err != ERR_OK)
+        return err;
+    for (struct job *job = jobs; job != NULL && err == ERR_OK; job = job->next)
+        err = run_job(queue, job, error);
+    if (err == ERR_OK)
+        err = run(queue, STATEMENT_COMMIT, error);
+    if (err != ERR_OK) {
+        struct error ignored;
+        if (!sqlite3_get_autocommit(queue->database.sqlite) &&
+            run(queue, STATEMENT_ROLLBACK, &ignored) != ERR_OK)
+            error_context(error, "rolling back failed too: %s", ignored.detail);
+        return err;
+    }
+    return sync ? volume_database_sync(&queue->database, error) : ERR_OK;
+}
+
+static struct slice column_blob(sqlite3_stmt *statement, int at)
+{
+    const void *p = sqlite3_column_blob(statement, at);
+    return slice_of(p, (size_t)sqlite3_column_bytes(statement, at));
+}
+
+static enum err load_body(struct queue *queue, struct entry *entry, struct error *error)
+{
+    sqlite3_stmt *statement = queue->statements[STATEMENT_BODY];
+    sqlite3_bind_int64(statement, 1, (sqlite3_int64)entry->id.v);
+    enum err err = ERR_OK;
+    if (sqlite3_step(statement) == SQLITE_ROW) {
+        struct slice body = column_blob(statement, 0);
+        if (body.n != entry->size)
+            err = fail(error, ERR_CORRUPT, NULL, "queue entry %llu: body of %zu bytes, not %llu",
+                       (unsigned long long)entry->id.v, body.n, (unsigned long long)entry->size);
+        else if ((entry->body = malloc(body.n + 1)) == NULL)
+            err = fail_nomem(error);
+        else if (body.n > 0)
+            memcpy(entry->body, body.p, body.n);
+    } else {
+        err = fail_sql(queue, "reading a body", error);
+    }
+    sqlite3_reset(statement);
+    return err;
+}
+
+static enum err load_locked(struct queue *queue, struct queue_id id, bool body, struct entry **ret_entry,
+                            struct error *error)
+{
+    sqlite3_stmt *statement = queue->statements[STATEMENT_LOAD];
+    CLEANUP(entry_release) struct entry *entry = NULL;
+    sqlite3_bind_int64(statement, 1, (sqlite3_int64)id.v);
+    int code = sqlite3_step(statement);
+    enum err err = ERR_OK;
+    if (code == SQLITE_DONE)
+        err = fail(error, ERR_NOT_FOUND, "there is no such message in the queue", "no entry %llu",
+                   (unsigned long long)id.v);
+    else if (code != SQLITE_ROW)
+        err = fail_sql(queue, "reading an entry", error);
+    else
+        err = entry_decode(id, column_blob(statement, 1), &entry, error);
+    if (err == ERR_OK)
+        entry->next_us = sqlite3_column_int64(statement, 0);
+    sqlite3_reset(statement);
+    if (err == ERR_OK && body && entry->spool == 0)
+        err = load_body(queue, entry, error);
+    if (err == ERR_OK)
+        *ret_entry = take(entry);
+    return err;
+}
+
+enum err database_load(struct queue *queue, struct queue_id id, bool body, struct entry **ret_entry,
+                       struct error *error)
+{
+    CLEANUP(entry_release) struct entry *entry = NULL;
+    pthread_mutex_lock(&queue->database_lock);
+    enum err err = load_locked(queue, id, body, &entry, error);
+    pthread_mutex_unlock(&queue->database_lock);
+    if (err == ERR_OK && body && entry->spool != 0)
+        err = spool_read(queue, entry, error);
+    if (err == ERR_OK)
+        *ret_entry = take(entry);
+    return err;
+}
+
+static enum err due_locked(struct queue *queue, int64_t now_us, struct queue_id *ret_ids, size_t max,
+                           size_t *ret_count, int64_t *ret_next_us, struct error *error)
+{
+    sqlite3_stmt *statement = queue->statements[STATEMENT_DUE];
+    size_t count = 0;
+    int code;
+    sqlite3_bind_int64(statement, 1, now_us);
+    sqlite3_bind_int64(statement, 2, (sqlite3_int64)max);
+    while ((code = sqlite3_step(statement)) == SQLITE_ROW && count < max)
+        ret_ids[count++].v = (uint64_t)sqlite3_column_int64(statement, 0);
+    enum err err = code == SQLITE_DONE || code == SQLITE_ROW
+                       ? ERR_OK
+                       : fail_sql(queue, "looking for what is due", error);
+    sqlite3_reset(statement);
+    /* Claimed, so that nobody picks them twice; after a crash they count as new. */
+    for (size_t i = 0; i < count && err == ERR_OK; i++) {
+        sqlite3_bind_int64(queue->statements[STATEMENT_CLAIM], 1, (sqlite3_int64)ret_ids[i].v);
+        err = run(queue, STATEMENT_CLAIM, error);
+    }
+    if (err != ERR_OK)
+        return err;
+    statement = queue->statements[STATEMENT_NEXT_DUE];
+    sqlite3_bind_int64(statement, 1, now_us);
+    *ret_next_us = INT64_MAX;
+    if (sqlite3_step(statement) == SQLITE_ROW && sqlite3_column_type(statement, 0) != SQLITE_NULL)
+        *ret_next_us = sqlite3_column_int64(statement, 0);
+    sqlite3_reset(statement);
+    *ret_count = count;
+    return ERR_OK;
+}
+
+enum err database_due(struct queue *queue, int64_t now_us, struct queue_id *ret_ids, size_t max,
+                      size_t *ret_count, int64_t *ret_next_us, struct error *error)
+{
+    pthread_mutex_lock(&queue->database_lock);
+    enum err err = due_locked(queue, now_us, ret_ids, max, ret_count, ret_next_us, error);
+    pthread_mutex_unlock(&queue->database_lock);
+    return err;
+}
+
+uint64_t database_max_id(struct queue *queue)
+{
+    uint64_t max = 0;
+    pthread_mutex_lock(&queue->database_lock);
+    sqlite3_stmt *statement = queue->statements[STATEMENT_MAX_ID];
+    if (sqlite3_step(statement) == SQLITE_ROW)
+        max = (uint64_t)sqlite3_column_int64(statement, 0);
+    sqlite3_reset(statement);
+    pthread_mutex_unlock(&queue->database_lock);
+    return max;
+}
+
+static const char *state_of(const struct entry *entry)
+{
+    if (entry->next_us == ENTRY_NEXT_RELAY)
+        return "waiting";
+    return entry->next_us > 0 ? "deferred" : "filing";
+}
+
+/* The row as people see it; strings in the arena. */
+static bool describe(const struct entry *entry, struct arena *arena, struct queue_entry *ret)
+{
+    *ret = (struct queue_entry){
+        .id = entry->id,
+        .sender = arena_dup(arena, entry->envelope.sender),
+        .recipients = arena_array(arena, entry->recipient_count, sizeof(struct slice)),
+        .size = entry->size,
+        .received_us = entry->received_us,
+        .next_us = entry->next_us,
+        .state = slice_cstr(state_of(entry)),
+        .sid = entry->envelope.sid,
+    };
+    for (size_t i = 0; i < entry->recipient_count && ret->recipients != NULL; i++) {
+        const struct entry_recipient *r = &entry->recipients[i];
+        ret->recipients[ret->recipient_count++] = arena_dup(arena, r->given.address);
+        if (ret->reason.n == 0)
+            ret->reason = arena_dup(arena, r->reason);
+    }
+    return !arena_failed(arena);
+}
+
+static enum err list_locked(struct queue *queue, struct queue_id after, size_t max, struct arena *arena,
+                            struct queue_entry *entries, size_t *ret_count, struct error *error)
+{
+    sqlite3_stmt *statement = queue->statements[STATEMENT_LIST];
+    size_t count = 0;
+    int code;
+    enum err err = ERR_OK;
+    sqlite3_bind_int64(statement, 1, (sqlite3_int64)after.v);
+    sqlite3_bind_int64(statement, 2, (sqlite3_int64)max);
+    while (err == ERR_OK && count < max && (code = sqlite3_step(statement)) != SQLITE_DONE) {
+        CLEANUP(entry_release) struct entry *entry = NULL;
+        if (code != SQLITE_ROW) {
+            err = fail_sql(queue, "listing", error);
+            break;
+        }
+        struct queue_id id = {(uint64_t)sqlite3_column_int64(statement, 0)};
+        err = entry_decode(id, column_blob(statement, 2), &entry, error);
+        if (err == ERR_OK) {
+            entry->next_us = sqlite3_column_int64(statement, 1);
+            if (!describe(entry, arena, &entries[count++]))
+                err = fail_nomem(error);
+        }
+    }
+    sqlite3_reset(statement);
+    *ret_count = count;
+    return err;
+}
+
+enum err queue_list(struct queue *queue, struct queue_id after, size_t max, struct arena *arena,
+                    struct queue_entry **ret_entries, size_t *ret_count, struct error *error)
+{
+    struct queue_entry *entries = arena_array(arena, max, sizeof(*entries));
+    size_t count = 0;
+    if (entries == NULL)
+        return fail_nomem(error);
+    pthread_mutex_lock(&queue->database_lock);
+    enum err err = list_locked(queue, after, max, arena, entries, &count, error);
+    pthread_mutex_unlock(&queue->database_lock);
+    if (err != ERR_OK)
+        return err;
+    *ret_entries = entries;
+    *ret_count = count;
+    return ERR_OK;
+}
+
+enum err queue_get(struct queue *queue, struct queue_id id, struct arena *arena,
+                   struct queue_entry *ret_entry, char **ret_body, struct error *error)
+{
+    CLEANUP(entry_release) struct entry *entry = NULL;
+    enum err err = database_load(queue, id, true, &entry, error);
+    if (err != ERR_OK)
+        return err;
+    if (!describe(entry, arena, ret_entry))
+        return fail_nomem(error);
+    *ret_body = take(entry->body);
+    return ERR_OK;
+}
+
+enum err queue_flush(struct queue *queue, struct queue_id id, struct error *error)
+{
+    pthread_mutex_lock(&queue->database_lock);
+    sqlite3_bind_int64(queue->statements[STATEMENT_FLUSH], 1, (sqlite3_int64)id.v);
+    enum err err = run(queue, STATEMENT_FLUSH, error);
+    pthread_mutex_unlock(&queue->database_lock);
+    if (err == ERR_OK)
+        backlog_due_at(queue, 1);
+    return err;
+}

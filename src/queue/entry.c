@@ -1,0 +1,226 @@
+#include "queue/entry.h"
+
+#include <sodium.h>
+#include <stdlib.h>
+
+#include "base/wire.h"
+
+enum { ENTRY_FORMAT = 1 };
+
+static struct entry *entry_alloc(struct queue_id id)
+{
+    struct entry *entry = calloc(1, sizeof(*entry));
+    if (entry == NULL)
+        return NULL;
+    entry->arena = ARENA(ENTRY_ARENA_MAX);
+    entry->id = id;
+    return entry;
+}
+
+void entry_free(struct entry *entry)
+{
+    if (entry == NULL)
+        return;
+    arena_release(&entry->arena);
+    free(entry->body);
+    free(entry);
+}
+
+void entry_release(struct entry **entry)
+{
+    entry_free(*entry);
+    *entry = NULL;
+}
+
+static struct queue_recipient copy_recipient(struct arena *arena, const struct queue_recipient *from)
+{
+    return (struct queue_recipient){
+        .address = arena_dup(arena, from->address),
+        .orcpt = arena_dup(arena, from->orcpt),
+        .notify = from->notify,
+    };
+}
+
+struct entry *entry_new(struct queue_id id, const struct queue_envelope *envelope, int64_t received_us)
+{
+    CLEANUP(entry_release) struct entry *entry = entry_alloc(id);
+    if (entry == NULL)
+        return NULL;
+    struct arena *arena = &entry->arena;
+    randombytes_buf(entry->nonce, sizeof(entry->nonce));
+    entry->received_us = received_us;
+    entry->envelope = *envelope;
+    entry->envelope.recipients = NULL;
+    entry->envelope.recipient_count = 0;
+    entry->envelope.sender = arena_dup(arena, envelope->sender);
+    entry->envelope.protocol = arena_dup(arena, envelope->protocol);
+    entry->envelope.helo = arena_dup(arena, envelope->helo);
+    entry->envelope.peer = arena_dup(arena, envelope->peer);
+    entry->envelope.tls = arena_dup(arena, envelope->tls);
+    entry->envelope.envid = arena_dup(arena, envelope->envid);
+    entry->recipients = arena_array(arena, envelope->recipient_count, sizeof(entry->recipients[0]));
+    if (entry->recipients == NULL)
+        return NULL;
+    entry->recipient_count = envelope->recipient_count;
+    for (size_t i = 0; i < entry->recipient_count; i++)
+        entry->recipients[i].given = copy_recipient(arena, &envelope->recipients[i]);
+    return arena_failed(arena) ? NULL : take(entry);
+}
+
+static uint8_t envelope_bits(const struct queue_envelope *e)
+{
+    return (uint8_t)(e->eight_bit | e->smtputf8 << 1 | e->binary << 2);
+}
+
+void entry_encode(const struct entry *entry, struct buf *out)
+{
+    const struct queue_envelope *e = &entry->envelope;
+    size_t left = 0;
+    for (size_t i = 0; i < entry->recipient_count; i++)
+        left += entry->recipients[i].state != RECIPIENT_DONE;
+    wire_put_u8(out, ENTRY_FORMAT);
+    wire_put_slice(out, slice_of(entry->nonce, sizeof(entry->nonce)));
+    wire_put_u64(out, (uint64_t)entry->received_us);
+    wire_put_varint(out, entry->size);
+    wire_put_u64(out, entry->spool);
+    wire_put_varint(out, entry->attempts);
+    wire_put_slice(out, e->sender);
+    wire_put_u64(out, e->sid.v);
+    wire_put_u64(out, e->account.v);
+    wire_put_slice(out, e->protocol);
+    wire_put_slice(out, e->helo);
+    wire_put_slice(out, e->peer);
+    wire_put_slice(out, e->tls);
+    wire_put_u8(out, envelope_bits(e));
+    wire_put_u8(out, (uint8_t)e->ret);
+    wire_put_slice(out, e->envid);
+    wire_put_varint(out, left);
+    for (size_t i = 0; i < entry->recipient_count; i++) {
+        const struct entry_recipient *r = &entry->recipients[i];
+        if (r->state == RECIPIENT_DONE)
+            continue;
+        wire_put_slice(out, r->given.address);
+        wire_put_slice(out, r->given.orcpt);
+        wire_put_u8(out, (uint8_t)r->given.notify);
+        wire_put_u8(out, (uint8_t)r->state);
+        wire_put_u8(out, r->expanded);
+        wire_put_slice(out, r->reason);
+    }
+}
+
+static struct slice get_text(struct wire_reader *r, struct arena *arena)
+{
+    return arena_dup(arena, wire_get_slice(r));
+}
+
+static void decode_envelope(struct wire_reader *r, struct entry *entry)
+{
+    struct queue_envelope *e = &entry->envelope;
+    e->sender = get_text(r, &entry->arena);
+    e->sid.v = wire_get_u64(r);
+    e->account.v = wire_get_u64(r);
+    e->protocol = get_text(r, &entry->arena);
+    e->helo = get_text(r, &entry->arena);
+    e->peer = get_text(r, &entry->arena);
+    e->tls = get_text(r, &entry->arena);
+    uint8_t bits = wire_get_u8(r);
+    e->eight_bit = bits & 1;
+    e->smtputf8 = bits >> 1 & 1;
+    e->binary = bits >> 2 & 1;
+    e->ret = (enum dsn_ret)MIN(wire_get_u8(r), (uint8_t)DSN_RET_HDRS);
+    e->envid = get_text(r, &entry->arena);
+}
+
+static bool decode_recipients(struct wire_reader *r, struct entry *entry)
+{
+    uint64_t count = wire_get_varint(r);
+    if (count > cursor_left(&r->c))
+        return false;
+    entry->recipients = arena_array(&entry->arena, count, sizeof(entry->recipients[0]));
+    if (entry->recipients == NULL)
+        return false;
+    entry->recipient_count = count;
+    for (size_t i = 0; i < count; i++) {
+        struct entry_recipient *to = &entry->recipients[i];
+        to->given.address = get_text(r, &entry->arena);
+        to->given.orcpt = get_text(r, &entry->arena);
+        to->given.notify = wire_get_u8(r);
+        uint8_t state = wire_get_u8(r);
+        if (state > RECIPIENT_DONE)
+            return false;
+        to->state = (enum recipient_state)state;
+        to->expanded = wire_get_u8(r) != 0;
+        to->reason = get_text(r, &entry->arena);
+    }
+    return wire_end(r);
+}
+
+enum err entry_decode(struct queue_id id, struct slice in, struct entry **ret_entry, struct error *error)
+{
+    CLEANUP(entry_release) struct entry *entry = entry_alloc(id);
+    if (entry == NULL)
+        return fail_nomem(error);
+    struct wire_reader r = wire_reader_of(in);
+    uint8_t format = wire_get_u8(&r);
+    struct slice nonce = wire_get_slice(&r);
+    if (format != ENTRY_FORMAT || nonce.n != ENTRY_NONCE_SIZE)
+        return fail(error, ERR_CORRUPT, NULL, "queue entry %llu: unknown format %u", (unsigned long long)id.v,
+                    format);
+    memcpy(entry->nonce, nonce.p, ENTRY_NONCE_SIZE);
+    entry->received_us = (int64_t)wire_get_u64(&r);
+    entry->size = wire_get_varint(&r);
+    entry->spool = wire_get_u64(&r);
+    entry->attempts = (uint32_t)wire_get_varint(&r);
+    decode_envelope(&r, entry);
+    bool whole = decode_recipients(&r, entry);
+    if (arena_failed(&entry->arena))
+        return fail_nomem(error);
+    if (!whole)
+        return fail(error, ERR_CORRUPT, NULL, "queue entry %llu: damaged record", (unsigned long long)id.v);
+    *ret_entry = take(entry);
+    return ERR_OK;
+}
+
+void entry_delivery_id(const struct entry *entry, struct account_id account, unsigned char ret_id[static 16])
+{
+    unsigned char in[ENTRY_NONCE_SIZE + sizeof(account.v)];
+    memcpy(in, entry->nonce, ENTRY_NONCE_SIZE);
+    memcpy(in + ENTRY_NONCE_SIZE, &account.v, sizeof(account.v));
+    crypto_generichash(ret_id, 16, in, sizeof(in), NULL, 0);
+}
+
+bool entry_has_state(const struct entry *entry, enum recipient_state state)
+{
+    for (size_t i = 0; i < entry->recipient_count; i++)
+        if (entry->recipients[i].state == state)
+            return true;
+    return false;
+}
+
+bool entry_add_foreign(struct entry *entry, struct slice address, const struct entry_recipient *like)
+{
+    if (entry->recipient_count >= QUEUE_RECIPIENTS_MAX + GROUP_MEMBERS_MAX)
+        return false;
+    struct entry_recipient added = {
+        .given =
+            {
+                .address = arena_dup(&entry->arena, address),
+                .orcpt = like->given.orcpt.n > 0 ? like->given.orcpt : like->given.address,
+                .notify = like->given.notify,
+            },
+        .state = RECIPIENT_WAITING,
+    };
+    struct entry_recipient *more =
+        arena_array(&entry->arena, entry->recipient_count + 1, sizeof(entry->recipients[0]));
+    if (more == NULL || added.given.address.p == NULL)
+        return false;
+    memcpy(more, entry->recipients, entry->recipient_count * sizeof(*more));
+    more[entry->recipient_count++] = added;
+    entry->recipients = more;
+    return true;
+}
+
+void entry_set_reason(struct entry *entry, struct entry_recipient *recipient, const char *reason)
+{
+    recipient->reason = arena_dup(&entry->arena, slice_cstr(reason));
+}

@@ -1,0 +1,72 @@
+/*
+ * One message in flight, as kept in queue.db: the envelope with each recipient's state, and where the body
+ * is.
+ *
+ * Ownership: an entry owns an arena with all its strings, and its body when that is in memory; entry_free
+ * frees it. Threads: one at a time. Private to the queue room.
+ */
+#ifndef POSTHORN_QUEUE_ENTRY_H
+#define POSTHORN_QUEUE_ENTRY_H
+
+#include "queue/queue.h"
+
+/* Values are on disk: append, never renumber. */
+#define RECIPIENT_STATE_TABLE(X)                                  \
+    X(NEW, 0, "filing")      /* to be routed and filed (again) */ \
+    X(WAITING, 1, "waiting") /* foreign: for the relay */         \
+    X(DONE, 2, "done")       /* filed, bounced or handed on; not written any more */
+enum recipient_state {
+#define X(name, number, text) RECIPIENT_##name = (number),
+    RECIPIENT_STATE_TABLE(X)
+#undef X
+};
+
+struct entry_recipient {
+    struct queue_recipient given;
+    enum recipient_state state;
+    bool expanded;       /* its foreign targets are recipients of their own already */
+    struct slice reason; /* the last problem, or empty */
+};
+
+enum { ENTRY_NONCE_SIZE = 16, ENTRY_ARENA_MAX = 4 * 1024 * 1024 };
+#define ENTRY_NEXT_NOW INT64_C(0)
+#define ENTRY_NEXT_RELAY INT64_MAX /* only foreign recipients are left */
+
+struct entry {
+    struct arena arena;
+    struct queue_id id;
+    unsigned char nonce[ENTRY_NONCE_SIZE]; /* makes delivery ids unique for ever */
+    struct queue_envelope envelope;        /* its recipients are in `recipients` */
+    struct entry_recipient *recipients;
+    size_t recipient_count;
+    int64_t received_us;
+    uint64_t size;
+    uint64_t spool; /* 0: inline */
+    uint32_t attempts;
+    int64_t next_us;
+    char *body; /* inline body when in memory (malloc), else NULL */
+};
+
+/* A copy of what queue_accept was given, with a new nonce; recipients NEW. NULL: no memory or over the cap.
+ */
+struct entry *entry_new(struct queue_id id, const struct queue_envelope *envelope, int64_t received_us);
+void entry_free(struct entry *entry);
+void entry_release(struct entry **entry); /* for CLEANUP */
+
+/* All but the body. */
+void entry_encode(const struct entry *entry, struct buf *out);
+/* ERR_CORRUPT. */
+enum err entry_decode(struct queue_id id, struct slice in, struct entry **ret_entry,
+                      struct error *error) MUST_CHECK;
+
+/* Identifies the filing of this entry in that account (16 bytes). */
+void entry_delivery_id(const struct entry *entry, struct account_id account, unsigned char ret_id[static 16]);
+bool entry_has_state(const struct entry *entry, enum recipient_state state);
+/* One more recipient, of state WAITING, that inherits the DSN wishes of `like`. False: no memory or too many.
+ */
+bool entry_add_foreign(struct entry *entry, struct slice address,
+                       const struct entry_recipient *like) MUST_CHECK;
+/* The reason is copied. */
+void entry_set_reason(struct entry *entry, struct entry_recipient *recipient, const char *reason);
+
+#endif

@@ -1,0 +1,397 @@
+/*
+ * Filing: entries off the backlog go into accounts, a batch at a time. First each new recipient is routed;
+ * then the messages of the batch are appended account by account, one transaction each; then one store_sync
+ * makes all of it durable; only then are the entries removed, or written back with what is left to do.
+ */
+#include <stdlib.h>
+
+#include "base/must.h"
+#include "mime/header.h"
+#include "queue/internal.h"
+
+enum { FILINGS_PER_BATCH_MAX = 20000, FILE_ARENA_MAX = 64 * 1024 * 1024, PREFIX_MAX = 16 * 1024 };
+
+/* One entry on its way into one account. */
+struct filing {
+    struct entry *entry;
+    size_t recipient; /* index: the array moves when foreign targets are added */
+    struct account_id account;
+    struct buf prefix;
+    enum err result;
+    struct error error;
+};
+
+struct batch {
+    struct queue *queue;
+    struct arena arena;
+    struct filing *filings;
+    size_t count;
+    size_t cap;
+};
+
+struct failure {
+    const char *status;
+    const char *diagnostic;
+};
+static const struct failure failure_unknown = {"5.1.1", "There is no such address here."};
+static const struct failure failure_loop = {"5.4.6",
+                                            "The message goes in a circle: too many Received fields."};
+static const struct failure failure_expired = {"4.4.7", "It could not be delivered within five days."};
+static const struct failure failure_refused = {"5.3.4", "The mailbox can't hold a message like this."};
+
+static bool add_filing(struct batch *batch, struct entry *entry, size_t recipient, struct account_id account)
+{
+    for (size_t i = batch->count; i > 0 && batch->filings[i - 1].entry == entry; i--)
+        if (batch->filings[i - 1].account.v == account.v)
+            return true; /* one copy, however many addresses lead there */
+    if (batch->count == FILINGS_PER_BATCH_MAX)
+        return false;
+    if (batch->count == batch->cap) {
+        size_t cap = batch->cap > 0 ? 2 * batch->cap : QUEUE_FILE_BATCH;
+        struct filing *filings = realloc(batch->filings, cap * sizeof(*filings));
+        if (filings == NULL)
+            return false;
+        batch->filings = filings;
+        batch->cap = cap;
+    }
+    batch->filings[batch->count++] = (struct filing){
+        .entry = entry, .recipient = recipient, .account = account, .prefix = BUF(PREFIX_MAX)};
+    return true;
+}
+
+static void give_up(struct queue *queue, struct entry *entry, struct entry_recipient *recipient,
+                    const struct failure *failure)
+{
+    recipient->state = RECIPIENT_DONE;
+    LOG(LOG_WARN, entry->envelope.sid, "queue.failed", F_INT("entry", entry->id.v),
+        F_STR("to", recipient->given.address), F_CSTR("status", failure->status));
+    if (recipient->given.notify != 0 && (recipient->given.notify & DSN_FAILURE) == 0)
+        return;
+    struct report_item item = {recipient, failure->status, failure->diagnostic};
+    struct slice message = slice_of(entry->body, entry->size);
+    struct error error;
+    if (report_send(queue, entry, REPORT_FAILED, &item, 1, message, &error) != ERR_OK)
+        LOG(LOG_ERROR, entry->envelope.sid, "queue.report", F_ERR(&error));
+}
+
+/* Where one recipient's message goes. */
+static void route_recipient(struct batch *batch, struct entry *entry, size_t at)
+{
+    struct route route;
+    struct error error;
+    struct entry_recipient *recipient = &entry->recipients[at];
+    if (directory_route(batch->queue->directory, recipient->given.address, &batch->arena, &route, &error) !=
+        ERR_OK) {
+        entry_set_reason(entry, recipient, error.detail);
+        return;
+    }
+    if (route.kind == ROUTE_FOREIGN) {
+        recipient->state = RECIPIENT_WAITING;
+        return;
+    }
+    if (route.kind == ROUTE_UNKNOWN) {
+        give_up(batch->queue, entry, recipient, &failure_unknown);
+        return;
+    }
+    struct entry_recipient like = *recipient;
+    bool whole = true;
+    for (size_t i = 0; i < route.foreign_count && !like.expanded; i++)
+        whole = entry_add_foreign(entry, route.foreign[i], &like) && whole;
+    recipient = &entry->recipients[at];
+    recipient->expanded = true;
+    for (size_t i = 0; i < route.account_count; i++)
+        whole = add_filing(batch, entry, at, route.accounts[i].id) && whole;
+    if (!whole)
+        entry_set_reason(entry, recipient, "too many recipients at once, or no memory");
+    else if (route.account_count == 0)
+        recipient->state = RECIPIENT_DONE;
+}
+
+static void route_entry(struct batch *batch, struct entry *entry)
+{
+    bool loop = trace_hops(slice_of(entry->body, entry->size)) > QUEUE_HOPS_MAX;
+    size_t given = entry->recipient_count;
+    for (size_t i = 0; i < given; i++) {
+        if (entry->recipients[i].state != RECIPIENT_NEW)
+            continue;
+        if (loop)
+            give_up(batch->queue, entry, &entry->recipients[i], &failure_loop);
+        else
+            route_recipient(batch, entry, i);
+    }
+}
+
+static int by_account(const void *a, const void *b)
+{
+    const struct filing *left = a;
+    const struct filing *right = b;
+    if (left->account.v != right->account.v)
+        return left->account.v < right->account.v ? -1 : 1;
+    return left->entry->id.v < right->entry->id.v ? -1 : left->entry->id.v > right->entry->id.v;
+}
+
+struct target {
+    struct account *account;
+    struct folder_id inbox;
+};
+
+static enum err append(struct batch *batch, const struct target *target, struct filing *filings, size_t count,
+                       struct error *error)
+{
+    struct append_item *items = arena_array(&batch->arena, count, sizeof(*items));
+    struct append_result *results = arena_array(&batch->arena, count, sizeof(*results));
+    if (items == NULL || results == NULL)
+        return fail_nomem(error);
+    for (size_t i = 0; i < count; i++) {
+        struct entry *entry = filings[i].entry;
+        unsigned char *delivery_id = arena_alloc(&batch->arena, 16);
+        if (delivery_id == NULL || buf_failed(&filings[i].prefix))
+            return fail_nomem(error);
+        entry_delivery_id(entry, filings[i].account, delivery_id);
+        items[i] = (struct append_item){
+            .folder = target->inbox,
+            .prefix = buf_slice(&filings[i].prefix),
+            .body = slice_of(entry->body, entry->size),
+            .internal_date_us = entry->received_us,
+            .delivery_id = slice_of(delivery_id, 16),
+        };
+    }
+    return message_append(target->account, items, count, results, error);
+}
+
+static enum err open_target(struct batch *batch, struct account_id id, struct target *ret,
+                            struct error *error)
+{
+    struct folder inbox;
+    enum err err = store_account(batch->queue->store, id, &ret->account, error);
+    if (err != ERR_OK)
+        return err;
+    err = folder_by_role(ret->account, ROLE_FOLDER_INBOX, &batch->arena, &inbox, error);
+    if (err != ERR_OK)
+        account_unref(ret->account);
+    ret->inbox = inbox.id;
+    return err;
+}
+
+static void put_prefix(struct queue *queue, struct filing *filing)
+{
+    struct entry *entry = filing->entry;
+    struct slice body = slice_of(entry->body, entry->size);
+    struct slice header = mime_split(body).header;
+    trace_put(&filing->prefix, queue, entry, entry->recipients[filing->recipient].given.address, header);
+}
+
+/* All filings of one account: in one transaction; if that fails, one by one, so that one bad message harms no
+ * other. */
+static void file_into_account(struct batch *batch, struct filing *filings, size_t count)
+{
+    struct target target;
+    struct error error;
+    enum err err = open_target(batch, filings[0].account, &target, &error);
+    if (err != ERR_OK) {
+        for (size_t i = 0; i < count; i++) {
+            filings[i].result = err;
+            filings[i].error = error;
+        }
+        return;
+    }
+    for (size_t i = 0; i < count; i++)
+        put_prefix(batch->queue, &filings[i]);
+    err = append(batch, &target, filings, count, &error);
+    for (size_t i = 0; i < count && err != ERR_OK; i++)
+        filings[i].result = append(batch, &target, &filings[i], 1, &filings[i].error);
+    account_unref(target.account);
+}
+
+static void file_all(struct batch *batch)
+{
+    if (batch->count == 0)
+        return;
+    qsort(batch->filings, batch->count, sizeof(batch->filings[0]), by_account);
+    for (size_t from = 0; from < batch->count;) {
+        size_t to = from + 1;
+        while (to < batch->count && to - from < APPEND_ITEMS_MAX &&
+               batch->filings[to].account.v == batch->filings[from].account.v)
+            to++;
+        file_into_account(batch, &batch->filings[from], to - from);
+        from = to;
+    }
+}
+
+/* Marks what was filed; a recipient with several accounts is done when all have it. */
+static void note_results(struct batch *batch, bool synced, const struct error *sync_error)
+{
+    for (size_t i = 0; i < batch->count; i++) {
+        struct filing *f = &batch->filings[i];
+        if (f->entry->recipients[f->recipient].state == RECIPIENT_NEW)
+            f->entry->recipients[f->recipient].state = RECIPIENT_DONE;
+    }
+    for (size_t i = 0; i < batch->count; i++) {
+        struct filing *f = &batch->filings[i];
+        struct entry_recipient *recipient = &f->entry->recipients[f->recipient];
+        if (f->result == ERR_LIMIT || f->result == ERR_INVALID) {
+            give_up(batch->queue, f->entry, recipient, &failure_refused);
+        } else if (f->result != ERR_OK || !synced) {
+            recipient->state = RECIPIENT_NEW;
+            entry_set_reason(f->entry, recipient, f->result != ERR_OK ? f->error.detail : sync_error->detail);
+        } else {
+            LOG(LOG_INFO, f->entry->envelope.sid, "queue.filed", F_INT("entry", f->entry->id.v),
+                F_STR("to", recipient->given.address), F_INT("bytes", f->entry->size));
+        }
+    }
+}
+
+static void report_success(struct queue *queue, struct entry *entry)
+{
+    struct error error;
+    for (size_t i = 0; i < entry->recipient_count; i++) {
+        struct entry_recipient *r = &entry->recipients[i];
+        struct report_item item = {r, "2.1.5", "The message is in the mailbox."};
+        if (r->state == RECIPIENT_DONE && (r->given.notify & DSN_SUCCESS) != 0 &&
+            report_send(queue, entry, REPORT_DELIVERED, &item, 1, slice_of(entry->body, entry->size),
+                        &error) != ERR_OK)
+            LOG(LOG_ERROR, entry->envelope.sid, "queue.report", F_ERR(&error));
+    }
+}
+
+static void expire(struct queue *queue, struct entry *entry)
+{
+    for (size_t i = 0; i < entry->recipient_count; i++)
+        if (entry->recipients[i].state == RECIPIENT_NEW)
+            give_up(queue, entry, &entry->recipients[i], &failure_expired);
+}
+
+static int64_t next_attempt(const struct entry *entry)
+{
+    uint32_t doublings = MIN(entry->attempts, 6U);
+    int64_t seconds = MIN((int64_t)QUEUE_DEFER_FIRST_SECONDS << doublings, INT64_C(3600));
+    return clock_wall_us() + seconds * CLOCK_SECOND;
+}
+
+/* What becomes of the entry: gone, or back to the database with what is left. */
+static void settle(struct queue *queue, struct entry *entry, struct job *job, struct buf *envelope)
+{
+    report_success(queue, entry);
+    if (entry_has_state(entry, RECIPIENT_NEW) &&
+        clock_wall_us() - entry->received_us > QUEUE_EXPIRE_DAYS * CLOCK_DAY)
+        expire(queue, entry);
+    bool deferred = entry_has_state(entry, RECIPIENT_NEW);
+    *job = (struct job){.kind = JOB_DELETE, .id = entry->id};
+    if (!deferred && !entry_has_state(entry, RECIPIENT_WAITING))
+        return;
+    job->kind = JOB_UPDATE;
+    job->next_us = deferred ? next_attempt(entry) : ENTRY_NEXT_RELAY;
+    entry->attempts += deferred;
+    entry_encode(entry, envelope);
+    job->envelope = buf_slice(envelope);
+}
+
+static bool is_gone(const struct entry *entry)
+{
+    return !entry_has_state(entry, RECIPIENT_NEW) && !entry_has_state(entry, RECIPIENT_WAITING);
+}
+
+/* The entries as they are after filing, in one submission; then the spool files of those that are gone go
+ * too. */
+static enum err settle_all(struct queue *queue, struct flight *flights, size_t count, struct error *error)
+{
+    CLEANUP(arena_release) struct arena arena = ARENA(FILE_ARENA_MAX);
+    struct job *jobs = arena_array(&arena, count, sizeof(*jobs));
+    struct buf *envelopes = arena_array(&arena, count, sizeof(*envelopes));
+    size_t n = 0;
+    int64_t due = INT64_MAX;
+    if (jobs == NULL || envelopes == NULL)
+        return fail_nomem(error);
+    for (struct flight *f = flights; f != NULL; f = f->next) {
+        if (f->entry == NULL)
+            continue;
+        envelopes[n] = BUF(ENTRY_ARENA_MAX);
+        settle(queue, f->entry, &jobs[n], &envelopes[n]);
+        if (jobs[n].kind == JOB_UPDATE)
+            due = MIN(due, jobs[n].next_us);
+        /* What can't be written now stays as it is on disk: filing it again changes nothing. */
+        n += !buf_failed(&envelopes[n]);
+    }
+    enum err err = intake_submit(queue, jobs, n, error);
+    for (size_t i = 0; i < n; i++)
+        buf_release(&envelopes[i]);
+    for (struct flight *f = flights; f != NULL && err == ERR_OK; f = f->next)
+        if (f->entry != NULL && f->entry->spool != 0 && is_gone(f->entry))
+            spool_remove(queue, f->entry->spool);
+    if (due != ENTRY_NEXT_RELAY)
+        backlog_due_at(queue, due);
+    return err;
+}
+
+/* Reads what is not in memory. An entry that is gone (dropped by hand) is passed over; one that can't be read
+ * waits. */
+static void load_flights(struct queue *queue, struct flight *flights)
+{
+    for (struct flight *f = flights; f != NULL; f = f->next) {
+        struct error error;
+        if (f->entry != NULL && f->entry->body == NULL)
+            entry_release(&f->entry);
+        if (f->entry != NULL)
+            continue;
+        enum err err = database_load(queue, f->id, true, &f->entry, &error);
+        if (err != ERR_OK && err != ERR_NOT_FOUND) {
+            LOG(LOG_ERROR, NO_SID, "queue.load", F_INT("entry", f->id.v), F_ERR(&error));
+            f->again = true;
+        }
+    }
+}
+
+static void file_batch(struct queue *queue, struct flight *flights)
+{
+    struct batch batch = {.queue = queue, .arena = ARENA(FILE_ARENA_MAX)};
+    struct error error;
+    size_t count = 0;
+    load_flights(queue, flights);
+    for (struct flight *f = flights; f != NULL; f = f->next) {
+        count++;
+        if (f->entry != NULL)
+            route_entry(&batch, f->entry);
+    }
+    file_all(&batch);
+    bool synced = batch.count == 0 || store_sync(queue->store, &error) == ERR_OK;
+    note_results(&batch, synced, &error);
+    if (settle_all(queue, flights, count, &error) != ERR_OK) {
+        LOG(LOG_ERROR, NO_SID, "queue.settle", F_ERR(&error));
+        for (struct flight *f = flights; f != NULL; f = f->next)
+            f->again = true;
+    }
+    for (size_t i = 0; i < batch.count; i++)
+        buf_release(&batch.filings[i].prefix);
+    free(batch.filings);
+    arena_release(&batch.arena);
+}
+
+/* Frees the flights. Those whose end could not be written down are taken up again after a pause. */
+static void land(struct queue *queue, struct flight *flights)
+{
+    bool paused = false;
+    while (flights != NULL) {
+        struct flight *next = flights->next;
+        if (flights->again && !paused) {
+            nanosleep(&(struct timespec){.tv_sec = 1}, NULL);
+            paused = true;
+        }
+        if (flights->again)
+            backlog_add(queue, flights->id, NULL);
+        entry_free(flights->entry);
+        free(flights);
+        flights = next;
+    }
+}
+
+void *filer_main(void *context)
+{
+    struct queue *queue = context;
+    struct flight *flights;
+    while ((flights = backlog_take(queue, QUEUE_FILE_BATCH)) != NULL) {
+        file_batch(queue, flights);
+        land(queue, flights);
+        backlog_done(queue);
+    }
+    return NULL;
+}

@@ -1,0 +1,170 @@
+/*
+ * The queue's inside: who waits for what. Private to the queue room.
+ *
+ *   queue_accept --job--> [intake] --one transaction, one sync--> [backlog] --filers--> accounts
+ * --store_sync--> entries removed
+ *
+ * Locks, in this order: intake.lock, database_lock; backlog.lock stands alone. None is held while calling
+ * store or directory.
+ */
+#ifndef POSTHORN_QUEUE_INTERNAL_H
+#define POSTHORN_QUEUE_INTERNAL_H
+
+#include <pthread.h>
+
+#include "base/log.h"
+#include "base/map.h"
+#include "queue/entry.h"
+
+#include "store/volume.h"
+
+enum {
+    QUEUE_FILERS_MAX = 16,
+    QUEUE_FILE_BATCH = 64,                      /* entries filed before one sync */
+    QUEUE_BACKLOG_BYTES_MAX = 64 * 1024 * 1024, /* of bodies kept in memory until filed */
+    QUEUE_SPOOLS_MAX = 10000,
+};
+
+enum statement {
+    STATEMENT_INSERT,
+    STATEMENT_UPDATE,
+    STATEMENT_DELETE,
+    STATEMENT_LOAD,
+    STATEMENT_BODY,
+    STATEMENT_DUE,
+    STATEMENT_CLAIM,
+    STATEMENT_NEXT_DUE,
+    STATEMENT_LIST,
+    STATEMENT_FLUSH,
+    STATEMENT_MAX_ID,
+    STATEMENT_BEGIN,
+    STATEMENT_COMMIT,
+    STATEMENT_ROLLBACK,
+    STATEMENTS
+};
+
+/* A change to queue.db; the thread that brings it waits until it is committed. */
+enum job_kind { JOB_INSERT, JOB_UPDATE, JOB_DELETE };
+struct job {
+    struct job *next;
+    enum job_kind kind;
+    struct queue_id id;
+    int64_t next_us;
+    struct slice envelope; /* encoded */
+    struct slice body;     /* INSERT: inline body; p NULL with a spool file */
+    bool done;
+    enum err result;
+    struct error error;
+};
+
+struct flight {
+    struct flight *next;
+    struct entry *entry; /* NULL: read it from the database */
+    struct queue_id id;
+    size_t bytes;
+    bool again; /* the queue's database failed: to be taken up once more */
+};
+
+struct queue {
+    struct store *store;
+    struct directory *directory;
+    struct volume *volume;
+    char *hostname;
+
+    pthread_mutex_t database_lock;
+    struct database database;
+    sqlite3_stmt *statements[STATEMENTS];
+
+    struct {
+        pthread_mutex_t lock;
+        pthread_cond_t committed;
+        struct job *first, **last;
+        bool committing;
+        uint64_t last_id;
+    } intake;
+
+    struct {
+        pthread_mutex_t lock;
+        pthread_cond_t arrived; /* filers wait */
+        pthread_cond_t idle;    /* queue_idle waits */
+        struct flight *first, **last;
+        size_t bytes;        /* of bodies in memory */
+        unsigned filing;     /* filers at work */
+        int64_t next_due_us; /* wall time of the earliest deferred entry; INT64_MAX: none */
+        bool stopping;
+    } backlog;
+    pthread_t filers[QUEUE_FILERS_MAX];
+    unsigned filer_count;
+
+    struct {
+        pthread_mutex_t lock;
+        struct map files; /* spool id -> struct spool */
+    } spools;
+};
+
+/* database.c */
+enum err database_setup(struct queue *queue, struct error *error) MUST_CHECK;
+void database_teardown(struct queue *queue);
+/* Runs all jobs in one transaction; durable when `sync`. The caller holds database_lock. */
+enum err database_commit(struct queue *queue, struct job *jobs, bool sync, struct error *error) MUST_CHECK;
+/* The entry without its body, and its inline body if wanted. ERR_NOT_FOUND. Takes database_lock. */
+enum err database_load(struct queue *queue, struct queue_id id, bool body, struct entry **ret_entry,
+                       struct error *error) MUST_CHECK;
+/* Ids due at `now`, at most max; and when the next one is due. Takes database_lock. */
+enum err database_due(struct queue *queue, int64_t now_us, struct queue_id *ret_ids, size_t max,
+                      size_t *ret_count, int64_t *ret_next_us, struct error *error) MUST_CHECK;
+uint64_t database_max_id(struct queue *queue);
+
+/* intake.c */
+/*
+ * Has the jobs committed, together with those of others; waits. Insertions and updates are durable on return;
+ * a deletion that a power loss undoes is harmless, since filing again changes nothing (invariant 3), and so
+ * needs no sync of its own.
+ */
+enum err intake_submit(struct queue *queue, struct job *jobs, size_t count, struct error *error) MUST_CHECK;
+struct queue_id intake_next_id(struct queue *queue);
+
+/* backlog.c */
+void backlog_init(struct queue *queue);
+/* Takes the entry (may be NULL). */
+void backlog_add(struct queue *queue, struct queue_id id, struct entry *entry);
+/* There is something due at that time. */
+void backlog_due_at(struct queue *queue, int64_t next_us);
+/* Up to max flights; waits for them. NULL: stop. */
+struct flight *backlog_take(struct queue *queue, size_t max);
+void backlog_done(struct queue *queue);
+void backlog_stop(struct queue *queue);
+
+/* file.c */
+void *filer_main(void *queue);
+
+/* trace.c: Return-Path, Delivered-To, Received and, for what our people submit, missing Date and Message-ID.
+ */
+void trace_put(struct buf *out, const struct queue *queue, const struct entry *entry, struct slice recipient,
+               struct slice message_header);
+/* Received fields in the message: more than QUEUE_HOPS_MAX is a loop. */
+size_t trace_hops(struct slice message);
+
+/* report.c: a DSN (RFC 3464) about the recipients in that condition, handed to the queue as a new message. */
+enum report_kind { REPORT_FAILED, REPORT_DELIVERED };
+struct report_item {
+    const struct entry_recipient *recipient;
+    const char *status;     /* "5.1.1" */
+    const char *diagnostic; /* a sentence */
+};
+enum err report_send(struct queue *queue, const struct entry *entry, enum report_kind kind,
+                     const struct report_item *items, size_t count, struct slice message,
+                     struct error *error) MUST_CHECK;
+
+/* spool.c */
+enum err spool_setup(struct queue *queue, struct error *error) MUST_CHECK;
+void spool_teardown(struct queue *queue);
+/* The body complete on disk: synced and closed. Its size. ERR_UNAVAILABLE when unknown (made before a
+ * restart). */
+enum err spool_finish(struct queue *queue, uint64_t spool, uint64_t *ret_size,
+                      struct error *error) MUST_CHECK;
+/* Sets entry->body. */
+enum err spool_read(struct queue *queue, struct entry *entry, struct error *error) MUST_CHECK;
+void spool_remove(struct queue *queue, uint64_t spool);
+
+#endif

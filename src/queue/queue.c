@@ -1,0 +1,165 @@
+#include "queue/queue.h"
+
+#include <stdlib.h>
+
+#include "base/must.h"
+#include "queue/internal.h"
+
+enum { FILERS_DEFAULT = 2 };
+
+/* Entries that were on their way when the last process ended. */
+static enum err resume(struct queue *queue, struct error *error)
+{
+    struct queue_id after = {0};
+    for (;;) {
+        CLEANUP(arena_release) struct arena arena = ARENA(64 * 1024 * 1024);
+        struct queue_entry *entries;
+        size_t count;
+        enum err err = queue_list(queue, after, QUEUE_BATCH_MAX, &arena, &entries, &count, error);
+        if (err != ERR_OK || count == 0)
+            return err;
+        for (size_t i = 0; i < count; i++) {
+            after = entries[i].id;
+            if (entries[i].next_us == ENTRY_NEXT_NOW)
+                backlog_add(queue, entries[i].id, NULL);
+            else if (entries[i].next_us != ENTRY_NEXT_RELAY)
+                backlog_due_at(queue, entries[i].next_us);
+        }
+    }
+}
+
+static enum err start_filers(struct queue *queue, unsigned wanted, struct error *error)
+{
+    for (unsigned i = 0; i < MIN(wanted, (unsigned)QUEUE_FILERS_MAX); i++) {
+        if (pthread_create(&queue->filers[i], NULL, filer_main, queue) != 0)
+            return fail(error, ERR_UNAVAILABLE, NULL, "can't start a filing thread");
+        queue->filer_count++;
+    }
+    return ERR_OK;
+}
+
+enum err queue_open(const struct queue_options *options, struct queue **ret_queue, struct error *error)
+{
+    struct queue *queue = calloc(1, sizeof(*queue));
+    if (queue == NULL)
+        return fail_nomem(error);
+    queue->store = options->store;
+    queue->directory = options->directory;
+    queue->volume = store_volume(options->store);
+    queue->hostname = strdup(options->hostname);
+    pthread_mutex_init(&queue->database_lock, NULL);
+    pthread_mutex_init(&queue->intake.lock, NULL);
+    pthread_cond_init(&queue->intake.committed, NULL);
+    queue->intake.last = &queue->intake.first;
+    pthread_mutex_init(&queue->backlog.lock, NULL);
+    pthread_cond_init(&queue->backlog.arrived, NULL);
+    pthread_cond_init(&queue->backlog.idle, NULL);
+    backlog_init(queue);
+    pthread_mutex_init(&queue->spools.lock, NULL);
+    enum err err = queue->hostname != NULL ? database_setup(queue, error) : fail_nomem(error);
+    if (err == ERR_OK) {
+        queue->intake.last_id = database_max_id(queue);
+        err = spool_setup(queue, error);
+    }
+    if (err == ERR_OK)
+        err = resume(queue, error);
+    if (err == ERR_OK)
+        err = start_filers(queue, options->filers > 0 ? options->filers : FILERS_DEFAULT, error);
+    if (err != ERR_OK) {
+        queue_close(queue);
+        return err;
+    }
+    *ret_queue = queue;
+    return ERR_OK;
+}
+
+void queue_close(struct queue *queue)
+{
+    backlog_stop(queue);
+    for (unsigned i = 0; i < queue->filer_count; i++)
+        pthread_join(queue->filers[i], NULL);
+    while (queue->backlog.first != NULL) {
+        struct flight *next = queue->backlog.first->next;
+        entry_free(queue->backlog.first->entry);
+        free(queue->backlog.first);
+        queue->backlog.first = next;
+    }
+    spool_teardown(queue);
+    database_teardown(queue);
+    pthread_mutex_destroy(&queue->spools.lock);
+    pthread_cond_destroy(&queue->backlog.idle);
+    pthread_cond_destroy(&queue->backlog.arrived);
+    pthread_mutex_destroy(&queue->backlog.lock);
+    pthread_cond_destroy(&queue->intake.committed);
+    pthread_mutex_destroy(&queue->intake.lock);
+    pthread_mutex_destroy(&queue->database_lock);
+    free(queue->hostname);
+    free(queue);
+}
+
+/* The body into the entry: a copy, or the finished spool file's name and size. */
+static enum err take_body(struct queue *queue, struct entry *entry, struct slice body, uint64_t spool,
+                          struct error *error)
+{
+    if (spool != 0) {
+        entry->spool = spool;
+        return spool_finish(queue, spool, &entry->size, error);
+    }
+    if (body.n > QUEUE_INLINE_MAX)
+        return fail(error, ERR_LIMIT, NULL, "inline body of %zu bytes", body.n);
+    entry->body = malloc(body.n + 1);
+    if (entry->body == NULL)
+        return fail_nomem(error);
+    if (body.n > 0)
+        memcpy(entry->body, body.p, body.n);
+    entry->size = body.n;
+    return ERR_OK;
+}
+
+enum err queue_accept(struct queue *queue, const struct queue_envelope *envelope, struct slice body,
+                      uint64_t spool, struct queue_id *ret_id, struct error *error)
+{
+    CLEANUP(entry_release) struct entry *entry = NULL;
+    CLEANUP(buf_release) struct buf encoded = BUF(ENTRY_ARENA_MAX);
+    if (envelope->recipient_count == 0 || envelope->recipient_count > QUEUE_RECIPIENTS_MAX)
+        return fail(error, ERR_INVALID, NULL, "%zu recipients", envelope->recipient_count);
+    entry = entry_new(intake_next_id(queue), envelope, clock_wall_us());
+    if (entry == NULL)
+        return fail_nomem(error);
+    enum err err = take_body(queue, entry, body, spool, error);
+    entry_encode(entry, &encoded);
+    if (err == ERR_OK && buf_failed(&encoded))
+        err = fail_nomem(error);
+    struct job job = {
+        .kind = JOB_INSERT,
+        .id = entry->id,
+        .next_us = ENTRY_NEXT_NOW,
+        .envelope = buf_slice(&encoded),
+        .body = slice_of(entry->body, spool == 0 ? entry->size : 0),
+    };
+    if (err == ERR_OK)
+        err = intake_submit(queue, &job, 1, error);
+    if (err != ERR_OK) {
+        if (entry->spool != 0)
+            spool_remove(queue, spool);
+        return err;
+    }
+    *ret_id = entry->id;
+    LOG(LOG_INFO, envelope->sid, "queue.accepted", F_INT("entry", entry->id.v),
+        F_STR("from", envelope->sender), F_INT("recipients", envelope->recipient_count),
+        F_INT("bytes", entry->size));
+    backlog_add(queue, entry->id, take(entry));
+    return ERR_OK;
+}
+
+enum err queue_drop(struct queue *queue, struct queue_id id, struct error *error)
+{
+    CLEANUP(entry_release) struct entry *entry = NULL;
+    struct job job = {.kind = JOB_DELETE, .id = id};
+    enum err err = database_load(queue, id, false, &entry, error);
+    if (err == ERR_OK)
+        err = intake_submit(queue, &job, 1, error);
+    if (err == ERR_OK && entry->spool != 0)
+        spool_remove(queue, entry->spool);
+    return err;
+}

@@ -1,0 +1,126 @@
+/*
+ * Delivery status notifications (RFC 3461, 3464, 6522): a message from nobody to the sender, which goes
+ * through the queue like any other. A message with the null sender is never answered, so reports don't breed.
+ */
+#include "mime/compose.h"
+#include "mime/header.h"
+#include "queue/internal.h"
+
+enum { REPORT_SIZE_MAX = 8 * 1024 * 1024, REPORT_ORIGINAL_MAX = 64 * 1024 };
+
+static const struct {
+    const char *subject;
+    const char *intro;
+    const char *action;
+} kinds[] = {
+    [REPORT_FAILED] = {"Your message could not be delivered", "Your message could not be delivered to:\n\n",
+                       "failed"},
+    [REPORT_DELIVERED] = {"Your message was delivered", "Your message was delivered to:\n\n", "delivered"},
+};
+
+/* Values come from strangers: one line, no control characters; outside ASCII as '?' (RFC 3464 fields are
+ * ASCII). */
+static void put_ascii(struct buf *out, struct slice s)
+{
+    for (size_t i = 0; i < s.n; i++)
+        buf_putc(out, s.p[i] < ' ' || s.p[i] == 0x7f ? '?' : s.p[i]);
+}
+
+static void put_human(struct buf *out, enum report_kind kind, const struct report_item *items, size_t count)
+{
+    buf_put(out, slice_cstr(kinds[kind].intro));
+    for (size_t i = 0; i < count; i++)
+        buf_printf(out, "  %.*s\n    %s\n", SLICE_ARGS(items[i].recipient->given.address),
+                   items[i].diagnostic);
+    buf_put(out, S("\nThe original message, or its header, follows.\n"));
+}
+
+static void put_status(struct buf *out, const struct queue *queue, const struct entry *entry,
+                       enum report_kind kind, const struct report_item *items, size_t count)
+{
+    buf_printf(out, "Reporting-MTA: dns; %s\r\n", queue->hostname);
+    if (entry->envelope.envid.n > 0) {
+        buf_put(out, S("Original-Envelope-Id: "));
+        put_ascii(out, entry->envelope.envid);
+        buf_put(out, S("\r\n"));
+    }
+    buf_put(out, S("Arrival-Date: "));
+    mime_date_put(out, (struct mime_date){.seconds = entry->received_us / CLOCK_SECOND});
+    buf_put(out, S("\r\n"));
+    for (size_t i = 0; i < count; i++) {
+        const struct queue_recipient *given = &items[i].recipient->given;
+        buf_put(out, S("\r\n"));
+        if (given->orcpt.n > 0) {
+            buf_put(out, S("Original-Recipient: "));
+            put_ascii(out, given->orcpt);
+            buf_put(out, S("\r\n"));
+        }
+        buf_put(out, S("Final-Recipient: rfc822; "));
+        put_ascii(out, given->address);
+        buf_printf(out, "\r\nAction: %s\r\nStatus: %s\r\n", kinds[kind].action, items[i].status);
+        if (kind == REPORT_FAILED)
+            buf_printf(out, "Diagnostic-Code: x-posthorn; %s\r\n", items[i].diagnostic);
+    }
+}
+
+static void compose(struct buf *out, const struct queue *queue, const struct entry *entry,
+                    enum report_kind kind, const struct report_item *items, size_t count,
+                    struct slice message)
+{
+    CLEANUP(buf_release) struct buf text = BUF(REPORT_SIZE_MAX);
+    CLEANUP(buf_release) struct buf daemon = BUF(1024);
+    struct mime_composer composer = MIME_COMPOSER(out);
+    buf_printf(&daemon, "MAILER-DAEMON@%s", queue->hostname);
+    mime_compose_mailbox(out, "From", S("Mail Delivery System"), buf_slice(&daemon));
+    mime_compose_mailbox(out, "To", slice_none(), entry->envelope.sender);
+    mime_compose_text_field(out, "Subject", slice_cstr(kinds[kind].subject));
+    mime_compose_date(out, "Date", (struct mime_date){.seconds = clock_wall_us() / CLOCK_SECOND});
+    buf_put(out, S("Message-ID: "));
+    mime_message_id_put(out, slice_cstr(queue->hostname));
+    buf_put(out, S("\r\n"));
+    mime_compose_field(out, "Auto-Submitted", S("auto-replied"));
+    mime_compose_multipart(&composer, "report; report-type=delivery-status");
+
+    mime_compose_part(&composer);
+    put_human(&text, kind, items, count);
+    mime_compose_text(&composer, "plain", buf_slice(&text));
+
+    mime_compose_part(&composer);
+    buf_clear(&text);
+    put_status(&text, queue, entry, kind, items, count);
+    mime_compose_status(&composer, "message/delivery-status", buf_slice(&text));
+
+    mime_compose_part(&composer);
+    bool full = kind == REPORT_FAILED && entry->envelope.ret != DSN_RET_HDRS &&
+                (entry->envelope.ret == DSN_RET_FULL || message.n <= REPORT_ORIGINAL_MAX) &&
+                message.n <= REPORT_SIZE_MAX / 2;
+    if (full)
+        mime_compose_original(&composer, message);
+    else
+        mime_compose_original_header(&composer,
+                                     slice_sub(mime_split(message).header, 0, REPORT_ORIGINAL_MAX));
+    mime_compose_end(&composer);
+}
+
+enum err report_send(struct queue *queue, const struct entry *entry, enum report_kind kind,
+                     const struct report_item *items, size_t count, struct slice message, struct error *error)
+{
+    CLEANUP(buf_release) struct buf out = BUF(REPORT_SIZE_MAX);
+    struct queue_recipient recipient = {.address = entry->envelope.sender, .notify = DSN_NEVER};
+    struct queue_envelope envelope = {
+        .sender = S(""),
+        .recipients = &recipient,
+        .recipient_count = 1,
+        .sid = entry->envelope.sid,
+        .protocol = S("ESMTP"),
+        .helo = slice_cstr(queue->hostname),
+        .smtputf8 = entry->envelope.smtputf8,
+    };
+    struct queue_id id;
+    if (entry->envelope.sender.n == 0)
+        return ERR_OK;
+    compose(&out, queue, entry, kind, items, count, message);
+    if (buf_failed(&out))
+        return fail(error, ERR_LIMIT, NULL, "the report would be over %d bytes", REPORT_SIZE_MAX);
+    return queue_accept(queue, &envelope, buf_slice(&out), 0, &id, error);
+}
