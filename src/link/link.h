@@ -55,10 +55,9 @@ struct link_hand_over {
     struct slice peer;
     uint16_t peer_port;
     bool tls;
-    struct slice pending;           /* input that came after the log-in command */
-    struct slice tag;               /* IMAP: the tag whose OK store sends; else empty */
-    struct slice capabilities_said; /* reserved: empty */
-    int fd;                         /* sent; the caller closes its own copy */
+    struct slice pending; /* input that came after the log-in command */
+    struct slice tag;     /* IMAP: the tag whose OK store sends; else empty */
+    int fd;               /* sent; the caller closes its own copy */
 };
 /* On success store owns the conversation and sends the log-in command's reply itself. ERR_LIMIT: too many
  * sessions. */

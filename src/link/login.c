@@ -1,0 +1,284 @@
+#include "link/login.h"
+
+#include <sodium.h>
+#include <stdlib.h>
+
+#include "base/base64.h"
+#include "base/log.h"
+
+/* After some four failures an address waits; after a quiet minute or two it may try again. */
+#define GUARD_STEP_US CLOCK_SECOND
+#define GUARD_CAP_US (15 * CLOCK_MINUTE)
+#define GUARD_HALF_LIFE_US (30 * CLOCK_SECOND)
+#define GUARD_REFUSE_US (8 * CLOCK_SECOND)
+#define GUARD_PEER_REFUSE_US (64 * CLOCK_SECOND) /* many people may share an address */
+
+struct login_guard {
+    struct rate *by_peer;
+    struct rate *by_name; /* address and account name */
+};
+
+struct login_guard *login_guard_create(void)
+{
+    struct login_guard *guard = calloc(1, sizeof(*guard));
+    if (guard == NULL)
+        return NULL;
+    guard->by_peer = rate_create(GUARD_STEP_US, GUARD_CAP_US, GUARD_HALF_LIFE_US);
+    guard->by_name = rate_create(GUARD_STEP_US, GUARD_CAP_US, GUARD_HALF_LIFE_US);
+    if (guard->by_peer == NULL || guard->by_name == NULL) {
+        login_guard_destroy(guard);
+        return NULL;
+    }
+    return guard;
+}
+
+void login_guard_destroy(struct login_guard *guard)
+{
+    if (guard == NULL)
+        return;
+    if (guard->by_peer != NULL)
+        rate_destroy(guard->by_peer);
+    if (guard->by_name != NULL)
+        rate_destroy(guard->by_name);
+    free(guard);
+}
+
+void login_init(struct login *login, struct link *link, struct login_guard *guard, struct conn *conn,
+                enum door door)
+{
+    *login = (struct login){
+        .link = link,
+        .guard = guard,
+        .conn = conn,
+        .door = door,
+        .arena = ARENA(LOGIN_ARENA_MAX),
+        .text = BUF(LOGIN_LINE_MAX),
+    };
+}
+
+static void forget(struct login *login)
+{
+    login->active = false;
+    login->awaits_first = false;
+    login->exchange = 0;
+}
+
+void login_cancel(struct login *login)
+{
+    if (login->active && login->exchange != 0)
+        link_sasl_cancel(login->link, login->exchange);
+    forget(login);
+}
+
+void login_release(struct login *login)
+{
+    login_cancel(login);
+    arena_release(&login->arena);
+    if (login->text.p != NULL)
+        sodium_memzero(login->text.p, login->text.cap);
+    buf_release(&login->text);
+}
+
+bool login_may(const struct conn *conn, bool plaintext_allowed)
+{
+    struct slice peer = slice_cstr(conn_peer(conn));
+    return plaintext_allowed || conn_is_tls(conn) || slice_starts(peer, S("127.")) ||
+           slice_eq(peer, S("::1"));
+}
+
+bool login_offers(const struct conn *conn, enum sasl_mechanism mechanism)
+{
+    return mechanism != SASL_SCRAM_SHA_256_PLUS || conn_tls(conn) != NULL;
+}
+
+/* The name in a PLAIN message (authzid NUL authcid NUL password), for the guard's sake only. */
+static struct slice plain_name(struct slice message)
+{
+    struct slice authzid, rest, name, password;
+    if (!slice_cut(message, 0, &authzid, &rest))
+        return slice_none();
+    slice_cut(rest, 0, &name, &password);
+    return name;
+}
+
+static struct slice guard_key(struct login *login, struct buf *key)
+{
+    struct slice name =
+        login->start.mechanism == SASL_PLAIN ? plain_name(login->start.initial) : slice_none();
+    buf_clear(key);
+    buf_put(key, slice_cstr(conn_peer(login->conn)));
+    buf_putc(key, ' ');
+    buf_put(key, slice_sub(name, 0, ADDRESS_MAX));
+    return buf_slice(key);
+}
+
+static bool must_wait(struct login *login)
+{
+    CLEANUP(buf_release) struct buf key = BUF(CONN_PEER_TEXT_MAX + 1 + ADDRESS_MAX);
+    return rate_penalty_us(login->guard->by_peer, slice_cstr(conn_peer(login->conn))) >=
+               GUARD_PEER_REFUSE_US ||
+           rate_penalty_us(login->guard->by_name, guard_key(login, &key)) >= GUARD_REFUSE_US;
+}
+
+static void note_failure(struct login *login)
+{
+    CLEANUP(buf_release) struct buf key = BUF(CONN_PEER_TEXT_MAX + 1 + ADDRESS_MAX);
+    login->failures++;
+    rate_failed(login->guard->by_peer, slice_cstr(conn_peer(login->conn)));
+    rate_failed(login->guard->by_name, guard_key(login, &key));
+    LOG(LOG_INFO, conn_sid(login->conn), "login.failed", F_CSTR("peer", conn_peer(login->conn)),
+        F_CSTR("mechanism", sasl_mechanism_name(login->start.mechanism)),
+        F_STR("name", slice_from(buf_slice(&key), strlen(conn_peer(login->conn)) + 1)));
+}
+
+static void note_success(struct login *login)
+{
+    CLEANUP(buf_release) struct buf key = BUF(CONN_PEER_TEXT_MAX + 1 + ADDRESS_MAX);
+    rate_succeeded(login->guard->by_peer, slice_cstr(conn_peer(login->conn)));
+    rate_succeeded(login->guard->by_name, guard_key(login, &key));
+    LOG(LOG_INFO, conn_sid(login->conn), "login.ok", F_CSTR("peer", conn_peer(login->conn)),
+        F_CSTR("mechanism", sasl_mechanism_name(login->start.mechanism)),
+        F_STR("account", login->result.address));
+}
+
+/* What store said, as the protocol needs it. */
+static enum login_status outcome(struct login *login, enum err err, struct error *error)
+{
+    if (err != ERR_OK) {
+        forget(login);
+        return err == ERR_INVALID ? LOGIN_MALFORMED : LOGIN_UNAVAILABLE;
+    }
+    buf_clear(&login->text);
+    base64_encode(&login->text, login->result.data);
+    switch (login->result.status) {
+    case SASL_CONTINUE:
+        login->exchange = login->result.exchange;
+        return LOGIN_CHALLENGE;
+    case SASL_OK:
+        forget(login);
+        note_success(login);
+        return LOGIN_OK;
+    case SASL_TEMPORARY:
+        forget(login);
+        return LOGIN_UNAVAILABLE;
+    case SASL_FAILED:
+        break;
+    }
+    forget(login);
+    if (login->result.code == ERR_DENIED) {
+        (void)fail(error, ERR_DENIED, "this account may not log in here", "door closed or account disabled");
+        return LOGIN_CLOSED_DOOR;
+    }
+    note_failure(login);
+    return LOGIN_FAILED;
+}
+
+/* The binding type a client asks for: "p=tls-exporter,..." (RFC 5802 7). */
+static void find_binding(struct login *login, struct buf *binding)
+{
+    struct slice type, rest;
+    struct slice first = login->start.initial;
+    if (login->start.mechanism != SASL_SCRAM_SHA_256_PLUS || !slice_starts(first, S("p=")) ||
+        conn_tls(login->conn) == NULL)
+        return;
+    slice_cut(slice_from(first, 2), ',', &type, &rest);
+    if (tls_channel_binding(conn_tls(login->conn), type, binding)) {
+        login->start.binding_type = type;
+        login->start.binding = buf_slice(binding);
+    }
+}
+
+static enum login_status begin_with(struct login *login, struct slice initial, bool has_initial,
+                                    struct error *error)
+{
+    CLEANUP(buf_release) struct buf binding = BUF(1024);
+    login->start.initial = initial;
+    login->start.has_initial = has_initial;
+    login->awaits_first = false;
+    if (must_wait(login)) {
+        forget(login);
+        return LOGIN_SLOW_DOWN;
+    }
+    find_binding(login, &binding);
+    enum err err = link_sasl_begin(login->link, &login->start, &login->arena, &login->result, error);
+    enum login_status status = outcome(login, err, error);
+    login->start.initial = slice_none();
+    login->start.binding = slice_none();
+    login->start.binding_type = slice_none();
+    return status;
+}
+
+static bool decode(struct buf *out, struct slice base64)
+{
+    if (slice_eq(base64, S("=")))
+        return true; /* an empty response (RFC 4954 4) */
+    return base64_decode(out, base64) && !buf_failed(out);
+}
+
+static enum login_status malformed(struct login *login)
+{
+    login_cancel(login);
+    return LOGIN_MALFORMED;
+}
+
+enum login_status login_begin(struct login *login, enum sasl_mechanism mechanism, struct slice initial,
+                              struct error *error)
+{
+    CLEANUP(buf_release) struct buf decoded = BUF(SASL_MESSAGE_MAX);
+    arena_reset(&login->arena);
+    buf_clear(&login->text);
+    login->active = true;
+    login->start = (struct sasl_start){
+        .mechanism = mechanism,
+        .door = login->door,
+        .tls = conn_is_tls(login->conn),
+        .sid = conn_sid(login->conn),
+        .peer = slice_cstr(conn_peer(login->conn)),
+    };
+    if (initial.p != NULL) {
+        if (!decode(&decoded, initial))
+            return malformed(login);
+        return begin_with(login, buf_slice(&decoded), true, error);
+    }
+    if (mechanism == SASL_LOGIN)
+        return begin_with(login, slice_none(), false, error);
+    login->awaits_first = true;
+    return LOGIN_CHALLENGE;
+}
+
+enum login_status login_step(struct login *login, struct slice answer, struct error *error)
+{
+    CLEANUP(buf_release) struct buf decoded = BUF(SASL_MESSAGE_MAX);
+    if (!decode(&decoded, answer))
+        return malformed(login);
+    if (login->awaits_first)
+        return begin_with(login, buf_slice(&decoded), true, error);
+    arena_reset(&login->arena);
+    enum err err = link_sasl_step(login->link, login->exchange, buf_slice(&decoded), &login->arena,
+                                  &login->result, error);
+    return outcome(login, err, error);
+}
+
+enum login_status login_password(struct login *login, struct slice name, struct slice password,
+                                 struct error *error)
+{
+    CLEANUP(buf_release) struct buf message = BUF(SASL_MESSAGE_MAX);
+    arena_reset(&login->arena);
+    login->active = true;
+    login->start = (struct sasl_start){
+        .mechanism = SASL_PLAIN,
+        .door = login->door,
+        .tls = conn_is_tls(login->conn),
+        .sid = conn_sid(login->conn),
+        .peer = slice_cstr(conn_peer(login->conn)),
+    };
+    if (slice_find_char(name, 0) >= 0 || slice_find_char(password, 0) >= 0)
+        return malformed(login);
+    buf_putc(&message, 0);
+    buf_put(&message, name);
+    buf_putc(&message, 0);
+    buf_put(&message, password);
+    if (buf_failed(&message))
+        return malformed(login);
+    return begin_with(login, buf_slice(&message), true, error);
+}

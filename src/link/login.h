@@ -1,0 +1,77 @@
+/*
+ * The edge's half of a log-in, the same for every protocol: base64, the exchange with store, channel
+ * bindings, and slowing of those who guess.
+ *
+ * A protocol embeds a `struct login`, feeds it the client's words, and says the outcome in its own form.
+ * Someone who failed too often (by address and by address + name) is told to wait without being checked, so
+ * guessing is slow while no thread sleeps. Ownership: texts in the result borrow from the login until its
+ * next call. login_release ends an exchange half done. Threads: a login is its session's; the guard is
+ * shared.
+ */
+#ifndef POSTHORN_LINK_LOGIN_H
+#define POSTHORN_LINK_LOGIN_H
+
+#include "base/base64.h"
+#include "link/link.h"
+#include "rt/conn.h"
+#include "rt/limit.h"
+
+enum {
+    LOGIN_FAILURES_MAX = 5, /* on one connection; the protocol closes it then */
+    LOGIN_ARENA_MAX = 64 * 1024,
+    LOGIN_LINE_MAX = BASE64_LEN(SASL_MESSAGE_MAX),
+};
+
+/* Who failed how often lately; one per edge process. */
+struct login_guard;
+struct login_guard *login_guard_create(void); /* NULL: no memory */
+void login_guard_destroy(struct login_guard *guard);
+
+struct login {
+    struct link *link;
+    struct login_guard *guard;
+    struct conn *conn;
+    enum door door;
+    struct sasl_start start;
+    uint64_t exchange;
+    bool active;       /* between begin and its end */
+    bool awaits_first; /* the client's first message comes as an answer to an empty challenge */
+    unsigned failures; /* on this connection */
+    struct arena arena;
+    struct buf text; /* the challenge in base64 */
+    struct sasl_result result;
+};
+
+enum login_status {
+    LOGIN_CHALLENGE, /* send login->text (base64, may be empty) and bring the answer to login_step */
+    LOGIN_OK,     /* login->result has account, address, ticket; login->text: data to go with success (may be
+                     empty) */
+    LOGIN_FAILED, /* wrong name or password */
+    LOGIN_CLOSED_DOOR, /* right password, but this way in is closed: say error->client */
+    LOGIN_MALFORMED,   /* not base64, or a message that the mechanism does not allow */
+    LOGIN_SLOW_DOWN,   /* too many failures: try again later */
+    LOGIN_UNAVAILABLE, /* store can't be asked now */
+};
+
+void login_init(struct login *login, struct link *link, struct login_guard *guard, struct conn *conn,
+                enum door door);
+void login_release(struct login *login);
+
+/* AUTH with a mechanism; initial: the base64 initial response ("=" for an empty one), p NULL: none was sent.
+ */
+enum login_status login_begin(struct login *login, enum sasl_mechanism mechanism, struct slice initial,
+                              struct error *error);
+/* The client's answer, base64. */
+enum login_status login_step(struct login *login, struct slice answer, struct error *error);
+/* The client sent "*". */
+void login_cancel(struct login *login);
+/* IMAP LOGIN, POP3 USER/PASS. */
+enum login_status login_password(struct login *login, struct slice name, struct slice password,
+                                 struct error *error);
+
+/* Passwords may be sent: by TLS, from this machine itself, or since the settings say so. */
+bool login_may(const struct conn *conn, bool plaintext_allowed);
+/* A mechanism that can be offered here (-PLUS only inside TLS that this process speaks). */
+bool login_offers(const struct conn *conn, enum sasl_mechanism mechanism);
+
+#endif

@@ -1,0 +1,215 @@
+/*
+ * The store's side: one handler a message, in a table. Nothing in a request is trusted but that it came from
+ * the edge; who a person is, the ticket says.
+ */
+#include "base/fdio.h"
+#include "base/log.h"
+#include "link/codec.h"
+
+enum { LINK_ARENA_MAX = 1024 * 1024 };
+
+/* A request being served. */
+struct service_call {
+    struct link_service *service;
+    struct wire_reader request;
+    struct ipc_message *message; /* the request's descriptors */
+    struct buf *reply;
+    struct ipc_message *reply_message;
+    struct arena arena;
+};
+
+typedef enum err link_handler(struct service_call *call, struct error *error);
+
+static enum err check_request(const struct service_call *call, struct error *error)
+{
+    return wire_end(&call->request) ? ERR_OK : fail(error, ERR_INVALID, NULL, "malformed request");
+}
+
+static enum err serve_sasl_begin(struct service_call *call, struct error *error)
+{
+    struct sasl_start start;
+    struct sasl_result result = {0};
+    link_get_sasl_start(&call->request, &start);
+    enum err err = check_request(call, error);
+    if (err == ERR_OK)
+        err = sasl_begin(call->service->sasl, &start, &call->arena, &result, error);
+    if (err == ERR_OK)
+        link_put_sasl_result(call->reply, &result);
+    return err;
+}
+
+static enum err serve_sasl_step(struct service_call *call, struct error *error)
+{
+    struct sasl_result result = {0};
+    uint64_t exchange = wire_get_u64(&call->request);
+    struct slice response = wire_get_slice(&call->request);
+    enum err err = check_request(call, error);
+    if (err == ERR_OK)
+        err = sasl_step(call->service->sasl, exchange, response, &call->arena, &result, error);
+    if (err == ERR_OK)
+        link_put_sasl_result(call->reply, &result);
+    return err;
+}
+
+static enum err serve_sasl_cancel(struct service_call *call, struct error *error)
+{
+    uint64_t exchange = wire_get_u64(&call->request);
+    enum err err = check_request(call, error);
+    if (err == ERR_OK)
+        sasl_cancel(call->service->sasl, exchange);
+    return err;
+}
+
+static enum err serve_ticket_release(struct service_call *call, struct error *error)
+{
+    struct slice ticket = wire_get_slice(&call->request);
+    enum err err = check_request(call, error);
+    if (err == ERR_OK)
+        sasl_ticket_release(call->service->sasl, ticket);
+    return err;
+}
+
+static enum err serve_hand_over(struct service_call *call, struct error *error)
+{
+    struct link_hand_over hand_over = {0};
+    struct account_id account;
+    link_get_hand_over(&call->request, &hand_over);
+    enum err err = check_request(call, error);
+    if (err == ERR_OK && call->message->fd_count != 1)
+        err = fail(error, ERR_INVALID, NULL, "hand-over without a descriptor");
+    if (err == ERR_OK)
+        err = sasl_ticket(call->service->sasl, hand_over.ticket, hand_over.door, true, &account, error);
+    if (err != ERR_OK)
+        return err;
+    hand_over.fd = fd_take(&call->message->fds[0]);
+    return call->service->start_session(call->service->context, account, &hand_over, error);
+}
+
+/* The account that submits, 0 for a stranger. */
+static enum err who(struct service_call *call, struct slice ticket, struct account_id *ret_account,
+                    struct error *error)
+{
+    if (ticket.n > 0)
+        return sasl_ticket(call->service->sasl, ticket, DOOR_SUBMISSION, false, ret_account, error);
+    ret_account->v = 0;
+    return ERR_OK;
+}
+
+static enum err serve_recipient(struct service_call *call, struct error *error)
+{
+    struct account_id sender;
+    enum recipient_answer answer;
+    struct slice ticket = wire_get_slice(&call->request);
+    struct slice address = wire_get_slice(&call->request);
+    uint64_t size = wire_get_u64(&call->request);
+    enum err err = check_request(call, error);
+    if (err == ERR_OK)
+        err = who(call, ticket, &sender, error);
+    if (err == ERR_OK)
+        err = queue_recipient_check(call->service->queue, sender, address, size, &answer, error);
+    if (err == ERR_OK)
+        wire_put_u8(call->reply, (uint8_t)answer);
+    return err;
+}
+
+static enum err serve_spool_create(struct service_call *call, struct error *error)
+{
+    uint64_t spool;
+    enum err err = check_request(call, error);
+    if (err == ERR_OK)
+        err = queue_spool_create(call->service->queue, &spool, &call->reply_message->fds[0], error);
+    if (err == ERR_OK) {
+        call->reply_message->fd_count = 1;
+        wire_put_u64(call->reply, spool);
+    }
+    return err;
+}
+
+static enum err serve_spool_drop(struct service_call *call, struct error *error)
+{
+    uint64_t spool = wire_get_u64(&call->request);
+    enum err err = check_request(call, error);
+    if (err == ERR_OK)
+        queue_spool_drop(call->service->queue, spool);
+    return err;
+}
+
+static enum err serve_accept(struct service_call *call, struct error *error)
+{
+    struct queue_envelope envelope;
+    struct queue_id id;
+    struct slice ticket = wire_get_slice(&call->request);
+    link_get_envelope(&call->request, &call->arena, &envelope);
+    uint64_t spool = wire_get_u64(&call->request);
+    struct slice body = wire_get_slice(&call->request);
+    enum err err = check_request(call, error);
+    if (err == ERR_OK)
+        err = who(call, ticket, &envelope.account, error);
+    if (err == ERR_OK && envelope.account.v != 0 && envelope.sender.n > 0 &&
+        !directory_may_send_as(call->service->directory, envelope.account, envelope.sender))
+        err = fail(error, ERR_DENIED, "you may not send as this address", "sender is not the account's");
+    if (err == ERR_OK)
+        err = queue_accept(call->service->queue, &envelope, body, spool, &id, error);
+    if (err == ERR_OK)
+        wire_put_u64(call->reply, id.v);
+    return err;
+}
+
+static const struct {
+    uint32_t type;
+    const char *name;
+    link_handler *handler;
+} handlers[] = {
+    {LINK_SASL_BEGIN, "sasl-begin", serve_sasl_begin},
+    {LINK_SASL_STEP, "sasl-step", serve_sasl_step},
+    {LINK_SASL_CANCEL, "sasl-cancel", serve_sasl_cancel},
+    {LINK_TICKET_RELEASE, "ticket-release", serve_ticket_release},
+    {LINK_HAND_OVER, "hand-over", serve_hand_over},
+    {LINK_RECIPIENT, "recipient", serve_recipient},
+    {LINK_SPOOL_CREATE, "spool-create", serve_spool_create},
+    {LINK_SPOOL_DROP, "spool-drop", serve_spool_drop},
+    {LINK_ACCEPT, "accept", serve_accept},
+};
+
+static enum err dispatch(struct service_call *call, struct error *error)
+{
+    CLEANUP(buf_release) struct buf storage = BUF(LINK_RECORD_MAX);
+    struct slice record;
+    enum err err = link_unpack(call->message, &storage, &record, error);
+    if (err != ERR_OK)
+        return err;
+    call->request = wire_reader_of(record);
+    for (size_t i = 0; i < ARRAY_LEN(handlers); i++) {
+        if (handlers[i].type != call->message->type)
+            continue;
+        err = handlers[i].handler(call, error);
+        if (err != ERR_OK)
+            LOG(err == ERR_AUTH || err == ERR_DENIED || err == ERR_LIMIT ? LOG_INFO : LOG_WARN, NO_SID,
+                "link.refused", F_CSTR("call", handlers[i].name), F_CSTR("code", err_name(err)),
+                F_ERR(error));
+        return err;
+    }
+    return fail(error, ERR_UNSUPPORTED, NULL, "unknown message %u", call->message->type);
+}
+
+void link_serve(void *context, struct ipc_message *request, struct buf *reply_body, struct ipc_message *reply)
+{
+    struct service_call call = {
+        .service = context,
+        .message = request,
+        .reply = reply_body,
+        .reply_message = reply,
+        .arena = ARENA(LINK_ARENA_MAX),
+    };
+    struct error error;
+    enum err err = dispatch(&call, &error);
+    reply->type = request->type;
+    if (err != ERR_OK) {
+        buf_clear(reply_body);
+        reply->type = LINK_ERROR;
+        wire_put_u32(reply_body, (uint32_t)err);
+        wire_put_slice(reply_body, slice_cstr(error.client));
+    }
+    reply->body = buf_slice(reply_body);
+    arena_release(&call.arena);
+}
