@@ -341,3 +341,28 @@ bool mime_parameter_decode(struct buf *out, const struct mime_parameter *list, s
     mime_words_decode(out, plain);
     return true;
 }
+
+void mime_parameter_put(struct buf *out, struct slice name, struct slice utf8)
+{
+    bool token = utf8.n > 0;
+    bool ascii = true;
+    for (size_t i = 0; i < utf8.n; i++) {
+        token = token && (ascii_is_alnum(utf8.p[i]) || slice_find_char(S("-._+"), utf8.p[i]) >= 0);
+        ascii = ascii && utf8.p[i] >= ' ' && utf8.p[i] < 0x7f;
+    }
+    buf_put(out, S("; "));
+    buf_put(out, name);
+    if (!ascii) {
+        buf_put(out, S("*=utf-8''"));
+        put_percent(out, utf8);
+        return;
+    }
+    buf_put(out, token ? S("=") : S("=\""));
+    for (size_t i = 0; i < utf8.n; i++) {
+        if (utf8.p[i] == '"' || utf8.p[i] == '\\')
+            buf_putc(out, '\\');
+        buf_putc(out, utf8.p[i]);
+    }
+    if (!token)
+        buf_putc(out, '"');
+}
