@@ -37,7 +37,7 @@ static void one_line(char *text)
 
 static void set_client(struct error *error, const char *client)
 {
-    snprintf(error->client, sizeof(error->client), "%s", client);
+    snprintf(error->client, sizeof(error->client), "%.*s", ERROR_CLIENT_MAX - 1, client);
     one_line(error->client);
 }
 
