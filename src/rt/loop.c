@@ -383,6 +383,8 @@ enum err loop_create(const struct loop_options *options, struct loop **ret_loop,
     if (loop == NULL)
         return fail_nomem(error);
     loop->options = *options;
+    /* A peer that goes away while something is written must not end the process. */
+    signal(SIGPIPE, SIG_IGN);
     if (loop->options.quiet_us == 0)
         loop->options.quiet_us = CLOCK_MINUTE;
     snprintf(loop->name, sizeof(loop->name), "%s", options->name);
