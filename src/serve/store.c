@@ -43,8 +43,8 @@ static void turn_away(void *context, struct accepted *accepted)
 
 static enum err open_loops(struct store_worker *store, struct worker *worker, struct error *error)
 {
-    const struct loop_options sessions = {"session", SESSION_THREADS_MIN, SESSION_THREADS_MAX};
-    const struct loop_options service = {"service", SERVICE_THREADS_MIN, SERVICE_THREADS_MAX};
+    const struct loop_options sessions = {"session", SESSION_THREADS_MIN, SESSION_THREADS_MAX, 0};
+    const struct loop_options service = {"service", SERVICE_THREADS_MIN, SERVICE_THREADS_MAX, 0};
     if (worker->listener_count != 1)
         return fail(error, ERR_INVALID, NULL, "%zu sockets where one is due", worker->listener_count);
     enum err e = loop_create(&sessions, &store->sessions, error);
