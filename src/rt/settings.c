@@ -282,6 +282,7 @@ static enum err read_choice(const struct reading *r, const struct words *words, 
 static const char *const level_names[] = {"debug", "info", "warn", "error"};
 static const char *const format_names[] = {"text", "json"};
 static const char *const truth_names[] = {"no", "yes"};
+static const char *const full_names[] = {"defer", "refuse"};
 
 static enum err read_log_level(struct reading *r, const struct words *words, struct error *error)
 {
@@ -307,6 +308,15 @@ static enum err read_plaintext_login(struct reading *r, const struct words *word
     enum err e = read_choice(r, words, truth_names, ARRAY_LEN(truth_names), &choice, error);
     if (e == ERR_OK)
         r->settings->plaintext_login = choice == 1;
+    return e;
+}
+
+static enum err read_full_mailbox(struct reading *r, const struct words *words, struct error *error)
+{
+    unsigned choice;
+    enum err e = read_choice(r, words, full_names, ARRAY_LEN(full_names), &choice, error);
+    if (e == ERR_OK)
+        r->settings->full_mailbox_refuse = choice == 1;
     return e;
 }
 
@@ -645,6 +655,7 @@ void settings_text(const struct settings *s, struct buf *out)
     buf_printf(out, "connections-per-address = %u\n", s->connections_per_address);
     buf_printf(out, "sessions-per-account = %u\n", s->sessions_per_account);
     buf_printf(out, "plaintext-login = %s\n", truth_names[s->plaintext_login]);
+    buf_printf(out, "full-mailbox = %s\n", full_names[s->full_mailbox_refuse]);
 }
 
 void settings_free(struct settings *settings)
