@@ -122,6 +122,8 @@ static void take_ids(struct maker *m, struct slice value, struct slice **ret, si
     struct cursor c = cursor_of(value);
     while (next_id(m, &c))
         total++;
+    if (total == 0)
+        return;
     size_t skipped = total > MIME_REFERENCES_MAX ? total - MIME_REFERENCES_MAX : 0;
     struct slice *ids = arena_array(m->arena, total - skipped, sizeof(*ids));
     if (ids == NULL) {
