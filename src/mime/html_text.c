@@ -2,7 +2,7 @@
 
 #include "base/utf8.h"
 
-enum { TAG_NAME_MAX = 16, ENTITY_MAX = 10 };
+enum { TAG_NAME_MAX = 16, ENTITY_MAX = 16 };
 
 struct stripper {
     struct buf *out;
