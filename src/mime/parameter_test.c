@@ -61,7 +61,7 @@ static void test_reads_broken_lists(void **state)
     assert_joined("; junk; =x; a=b", "a=b");
     assert_joined("; name=\"C:\\temp\\x\"", "name=C:\\temp\\x");
     assert_joined("; a=", "a=");
-    assert_joined("; (open a=b", "a=b");
+    assert_joined("; a=b (open; c=d", "a=b");
 }
 
 static void test_joins_continuations(void **state)
@@ -98,6 +98,17 @@ static void test_list_length_is_limited(void **state)
     assert_int_equal(count, MIME_PARAMETERS_MAX);
 }
 
+static void test_field_length_is_limited(void **state)
+{
+    (void)state;
+    CLEANUP(buf_release) struct buf text = BUF(2 * MIME_PARAMETER_FIELD_MAX);
+    buf_put(&text, S("; a=\""));
+    while (text.n < MIME_PARAMETER_FIELD_MAX + 1)
+        buf_putc(&text, 'x');
+    struct mime_parameter *list = parse(buf_cstr(&text));
+    assert_int_equal(list->value.n, MIME_PARAMETER_FIELD_MAX - 5);
+}
+
 static void test_writes_parameters(void **state)
 {
     (void)state;
@@ -120,6 +131,7 @@ int main(void)
         cmocka_unit_test(test_joins_continuations),
         cmocka_unit_test(test_decodes_values),
         cmocka_unit_test(test_list_length_is_limited),
+        cmocka_unit_test(test_field_length_is_limited),
         cmocka_unit_test(test_writes_parameters),
     };
     return cmocka_run_group_tests(tests, NULL, teardown);

@@ -12,6 +12,7 @@ enum {
     SCRATCH_MAX = 24 << 20,
     PLAIN_READ_FIRST = 1 << 10, /* bytes of a body that are read for a preview */
     PLAIN_READ_MAX = 8 << 10,
+    WORDS_READ_MAX = 8 << 10, /* bytes of a subject or name that are decoded */
     HTML_READ_FIRST = 4 << 10,
     HTML_READ_MAX = 128 << 10,
     PREVIEW_BYTES_MAX = 4 * MIME_PREVIEW_MAX,
@@ -56,7 +57,7 @@ static void collapse_blanks(struct buf *text)
 static void take_subject(struct maker *m, struct slice value)
 {
     buf_clear(&m->text);
-    mime_words_decode(&m->text, value);
+    mime_words_decode(&m->text, slice_sub(value, 0, WORDS_READ_MAX));
     m->summary->subject = keep_text(m, MIME_SUBJECT_MAX);
     collapse_blanks(&m->text);
     struct slice collapsed = keep_text(m, MIME_SUBJECT_MAX);
@@ -73,8 +74,10 @@ static void take_address(struct maker *m, struct slice value, struct mime_summar
     }
     const struct mime_address *first = mime_addresses_first(&list);
     if (first != NULL) {
+        struct mime_address shown = *first;
+        shown.name = slice_sub(shown.name, 0, WORDS_READ_MAX);
         buf_clear(&m->text);
-        mime_address_put_display(&m->text, first);
+        mime_address_put_display(&m->text, &shown);
         ret->display = keep_text(m, MIME_DISPLAY_MAX);
         buf_clear(&m->text);
         utf8_put_repaired(&m->text, first->local);

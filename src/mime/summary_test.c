@@ -106,6 +106,19 @@ static void test_message_id_without_brackets(void **state)
     assert_int_equal(summarize(S("Message-ID: <>\n\n")).message_id.n, 0);
 }
 
+static void test_message_id_length_is_limited(void **state)
+{
+    (void)state;
+    for (size_t n = MIME_MESSAGE_ID_MAX; n <= MIME_MESSAGE_ID_MAX + 1; n++) {
+        CLEANUP(buf_release) struct buf text = BUF(10000);
+        buf_put(&text, S("Message-ID: <"));
+        for (size_t i = 0; i < n; i++)
+            buf_putc(&text, 'x');
+        buf_put(&text, S(">\n\n"));
+        assert_int_equal(summarize(buf_slice(&text)).message_id.n, n == MIME_MESSAGE_ID_MAX ? n + 2 : 0);
+    }
+}
+
 static void test_references_are_limited(void **state)
 {
     (void)state;
@@ -209,6 +222,7 @@ int main(void)
         cmocka_unit_test_setup(test_summarizes_a_message, setup),
         cmocka_unit_test_setup(test_empty_message, setup),
         cmocka_unit_test_setup(test_message_id_without_brackets, setup),
+        cmocka_unit_test_setup(test_message_id_length_is_limited, setup),
         cmocka_unit_test_setup(test_references_are_limited, setup),
         cmocka_unit_test_setup(test_previews_html, setup),
         cmocka_unit_test_setup(test_preview_is_limited, setup),
