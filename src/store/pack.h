@@ -3,14 +3,18 @@
  * an account can be rebuilt from its packs alone.
  *
  * Record, little-endian, PACK_FIXED bytes and then the two parts:
- *     0 magic u32 "PHR1" | 4 flags u8 (bit 0 header zstd, bit 1 body zstd; room for encryption) | 5 reserved
- * 3 8 account id u64 | 16 object id u64 | 24 folder id u64 | 32 UID u32 | 36 reserved u32 40 internal date
- * i64 us | 48 header raw length u64 | 56 header stored length u64 64 body raw length u64 | 72 body stored
- * length u64 80 body checksum (16) | 96 checksum (16) over the 96 bytes before it and the stored header 112
- * header bytes | body bytes Checksums are BLAKE2b-128. The second covers the first, so a header is verified
- * without its body and the two can't be mixed up. Header and body are stored apart, so that reading a header
- * never touches the body. zstd only where it saves an eighth. The header ends with its blank line; a message
- * without one is all header.
+ *
+ *   - at 0: magic u32 "PHR1"; flags u8 (bit 0 header zstd, bit 1 body zstd; room for encryption); 3 reserved
+ *   - at 8: account id u64, object id u64, folder id u64, UID u32, 4 reserved, internal date i64 us
+ *   - at 48: header raw length u64, header stored length u64, body raw length u64, body stored length u64
+ *   - at 80: checksum (16) of the stored body
+ *   - at 96: checksum (16) of the stored header followed by the 96 bytes before this field
+ *   - at 112: header bytes, body bytes
+ *
+ * Checksums are BLAKE2b-128. The second covers the first, so a header is verified without its body and the
+ * two can't be mixed up. Header and body are stored apart, so that reading a header never touches the body.
+ * zstd only where it saves an eighth. The header ends with its blank line; a message without one is all
+ * header.
  *
  * Files: packs/00000001.pack ...; a new one at PACK_SIZE_MAX. A number is never used again.
  *
@@ -77,7 +81,11 @@ struct pack_mark packs_synced(struct packs *packs);
  * taken with packs_end). */
 struct pack_mark packs_end(struct packs *packs);
 void packs_was_synced(struct packs *packs, struct pack_mark end);
-/* `object` must be the one at the place. content->whole is contiguous; see message.h. */
+/*
+ * `object` must be the one at the place. ERR_NOT_FOUND: there is no such pack; the record was moved meanwhile
+ * when its row now names another place, else it is lost. A record of more than CODEC_SCRATCH bytes that is
+ * stored as it is gets mapped, not copied.
+ */
 enum err packs_read(struct packs *packs, struct pack_place place, struct object_id object,
                     enum content_part part, struct content *ret_content, struct error *error) MUST_CHECK;
 /* The record is whole and is this object's; ERR_CORRUPT. Allocates nothing of its size. */
