@@ -396,9 +396,15 @@ enum err packs_drop(struct packs *packs, uint32_t pack, struct error *error)
     if (file == NULL || file->dropped) {
         code = fail(error, ERR_NOT_FOUND, NULL, "pack %u is missing", pack);
     } else {
-        must(file != packs->tail);
         file->dropped = true;
-        file->holders++; /* so that releasing removes it, now or at its last reader's end */
+        if (file == packs->tail) {
+            must(packs->turn);
+            packs->tail = NULL; /* its hold is released here */
+            packs->end = 0;
+            packs->turn = false;
+        } else {
+            file->holders++; /* so that releasing removes it, now or at its last reader's end */
+        }
         code = file_release(packs, file, error);
     }
     pthread_mutex_unlock(&packs->lock);

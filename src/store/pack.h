@@ -121,7 +121,8 @@ void packs_turn(struct packs *packs);
 /* Appends a copy of a whole record (verified on the way). Like packs_append. */
 enum err packs_move(struct packs *packs, struct pack_place from, struct object_id object,
                     struct pack_place *ret_place, struct error *error) MUST_CHECK;
-/* Removes a pack that is not appended to, when its last reader is gone: at once or at that reader's end. */
+/* Removes a pack that is not appended to (any more: packs_turn), when its last reader is gone: at once or at
+ * that reader's end. */
 enum err packs_drop(struct packs *packs, uint32_t pack, struct error *error) MUST_CHECK;
 
 #endif

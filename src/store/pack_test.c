@@ -458,6 +458,20 @@ static void test_moved_record_is_the_same_and_its_pack_can_go(void **state)
     assert_int_equal(packs_drop(t->packs, 1, &t->error), ERR_NOT_FOUND);
 }
 
+static void test_turned_pack_can_be_dropped_and_its_number_is_not_used_again(void **state)
+{
+    struct fixture *t = *state;
+    append(t, 1, slice_none(), S(MESSAGE));
+    packs_turn(t->packs);
+    assert_int_equal(packs_drop(t->packs, 1, &t->error), ERR_OK);
+    assert_int_equal(pack_size(t, 1), 0);
+    assert_int_equal(packs_sync(t->packs, &t->error), ERR_OK);
+    struct pack_mark mark = packs_end(t->packs);
+    assert_int_equal(mark.pack, 2);
+    reopen(t, mark);
+    assert_int_equal(append(t, 2, slice_none(), S(MESSAGE)).pack, 2);
+}
+
 static void test_damaged_record_is_not_moved(void **state)
 {
     struct fixture *t = *state;
@@ -523,6 +537,7 @@ int main(void)
         TEST(test_scan_goes_on_behind_damage),
         TEST(test_scan_is_not_fooled_by_a_record_inside_a_message),
         TEST(test_moved_record_is_the_same_and_its_pack_can_go),
+        TEST(test_turned_pack_can_be_dropped_and_its_number_is_not_used_again),
         TEST(test_damaged_record_is_not_moved),
         TEST(test_many_packs_keep_few_descriptors),
         TEST(test_foreign_files_are_left_alone),

@@ -121,6 +121,8 @@ static bool part_promises(struct codec *codec, const struct part *part)
 {
     struct slice sample = part->pieces[0].n > part->pieces[1].n ? part->pieces[0] : part->pieces[1];
     sample = slice_sub(sample, 0, CODEC_CHUNK);
+    if (sample.n == 0)
+        return false;
     size_t n = ZSTD_compress2(codec->compress, codec->scratch, CODEC_SCRATCH, sample.p, sample.n);
     return !ZSTD_isError(n) && pays(sample.n, n);
 }
@@ -159,7 +161,6 @@ static enum err stream_part(struct writer *w, struct part *part, struct error *e
 {
     uint64_t start = w->offset;
     enum err code = ERR_OK;
-    part->zstd = part->raw > 0 && part_promises(w->codec, part);
     if (part->zstd)
         ZSTD_CCtx_setPledgedSrcSize(w->codec->compress, part->raw);
     for (int i = 0; code == ERR_OK && i < WRITE_PIECES; i++)
@@ -175,6 +176,9 @@ static enum err append_large(struct packs *packs, struct codec *codec, struct pa
     crypto_generichash_state hash;
     crypto_generichash_state header_hash;
     struct writer w = {.fd = packs->tail->fd, .offset = packs->end + PACK_FIXED, .codec = codec};
+    body->zstd = part_promises(codec, body);
+    /* A large body stored as it is can be mapped together with its header, if that is stored so too. */
+    header->zstd = (body->zstd || body->raw <= CODEC_CHUNK) && part_promises(codec, header);
     pack_hash_begin(&header_hash);
     w.hash = &header_hash;
     enum err code = stream_part(&w, header, error);
