@@ -4,8 +4,8 @@
  * Purpose: made once at delivery and stored, copied into FETCH responses.
  * Strings are quoted; those with 8-bit bytes, CR, LF, NUL, or longer than MIME_QUOTED_MAX are literals
  * "{n}\r\n...". Header values are unfolded, NULs dropped, and otherwise given as written (RFC 2047 encoded).
- * Ownership: writes to the caller's buf. Errors: ERR_LIMIT when the arena is full; the buf's own are sticky.
- * Threads: any.
+ * Ownership: writes to the caller's buf; it must have room for MIME_IMAP_TEXT_MAX.
+ * Errors: ERR_NOMEM; the buf's own are sticky. Threads: any.
  * Limits: MIME_ENVELOPE_HEADER_MAX bytes of a header are read for an envelope; a body structure longer than
  * MIME_BODYSTRUCTURE_MAX is written lean: no parameters, no envelopes of inner messages.
  */
@@ -25,10 +25,9 @@ enum {
 void mime_put_nstring(struct buf *out, struct slice value) NONNULL;
 
 /* "(date subject from sender reply-to to cc bcc in-reply-to message-id)" of a message's header. */
-enum err mime_put_envelope(struct buf *out, struct arena *arena, struct slice header,
-                           struct error *error) NONNULL MUST_CHECK;
+enum err mime_put_envelope(struct buf *out, struct slice header, struct error *error) NONNULL MUST_CHECK;
 /* The body structure; extensible: BODYSTRUCTURE, else BODY. */
-enum err mime_put_bodystructure(struct buf *out, struct arena *arena, const struct mime_part *part,
-                                bool extensible, struct error *error) NONNULL MUST_CHECK;
+enum err mime_put_bodystructure(struct buf *out, const struct mime_part *part, bool extensible,
+                                struct error *error) NONNULL MUST_CHECK;
 
 #endif

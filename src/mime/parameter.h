@@ -38,4 +38,7 @@ bool mime_parameter_decode(struct buf *out, const struct mime_parameter *list,
 enum err mime_parameters_join(struct arena *arena, const struct mime_parameter *list,
                               struct mime_parameter **ret, struct error *error) MUST_CHECK;
 
+/* "; name=value" of a UTF-8 value: a token, a quoted string, or "name*=utf-8''..." (RFC 2231 4). */
+void mime_parameter_put(struct buf *out, struct slice name, struct slice utf8) NONNULL;
+
 #endif

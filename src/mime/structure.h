@@ -33,6 +33,7 @@ enum mime_kind {
 struct mime_part {
     struct mime_part *parent;      /* NULL: the message itself */
     struct mime_part *first_child; /* in order through next */
+    struct mime_part *last_child;
     struct mime_part *next;
     uint32_t child_count;
     enum mime_kind kind;
@@ -44,11 +45,11 @@ struct mime_part {
 
     struct slice type; /* "text"; the default when the field is absent or broken (RFC 2045 5.2, 2046 5.1.5) */
     struct slice subtype; /* "plain" */
-    struct mime_parameter *parameters;
+    const struct mime_parameter *parameters;
     enum mime_encoding encoding;
     struct slice encoding_name; /* as written, trimmed; p NULL: absent */
     struct slice disposition;   /* "attachment" */
-    struct mime_parameter *disposition_parameters;
+    const struct mime_parameter *disposition_parameters;
     struct slice id; /* Content-ID, Content-Description ... : raw values, trimmed */
     struct slice description;
     struct slice language;
