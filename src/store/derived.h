@@ -13,7 +13,10 @@
 #include "base/ids.h"
 #include "mime/summary.h"
 
-enum { DERIVED_ARENA_MAX = MIME_STRUCTURE_ARENA_MAX + MIME_SUMMARY_ARENA_MAX };
+enum {
+    DERIVED_JOIN_MAX = 256 * 1024, /* bytes of a message up to which joining is cheaper than thinking */
+    DERIVED_ARENA_MAX = MIME_STRUCTURE_ARENA_MAX + MIME_SUMMARY_ARENA_MAX + DERIVED_JOIN_MAX,
+};
 
 /* The texts in the order of the table's columns. */
 enum derived_text {
@@ -35,10 +38,16 @@ struct derived {
     struct mime_summary summary;
     struct slice texts[DERIVED_TEXTS];
     int64_t sent_us; /* the Date field, else the internal date */
+    size_t header_n; /* bytes of the header, its empty line included */
 };
 
 enum err derived_make(struct arena *arena, struct slice message, int64_t internal_date_us,
                       struct derived *ret_derived, struct error *error) MUST_CHECK;
+/* The same of prefix and body in one, without joining them when they are large (unless the body begins with
+ * no field: then the arena needs room for both). */
+enum err derived_make_joined(struct arena *arena, struct slice prefix, struct slice body,
+                             int64_t internal_date_us, struct derived *ret_derived,
+                             struct error *error) MUST_CHECK;
 /* Binds the object's id as parameter 1 and the texts as 2 to 10; borrowed until the statement was run. */
 void derived_bind(sqlite3_stmt *statement, struct object_id object, const struct derived *derived);
 
