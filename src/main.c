@@ -1,6 +1,83 @@
-int main(void);
+/*
+ * posthorn: one binary. `posthorn serve` is the server; the other commands talk to a running one.
+ */
+#include <getopt.h>
+#include <unistd.h>
 
-int main(void)
+#include "base/attr.h"
+#include "serve/serve.h"
+
+#define DEFAULT_SETTINGS_FILE "/etc/posthorn/posthorn.conf"
+
+enum { EXIT_USAGE = 2 };
+
+typedef int command_fn(int argc, char **argv, const char *settings_file);
+
+static int run_serve(int argc, char **argv, const char *settings_file)
 {
-    return 0;
+    if (argc > 1) {
+        fprintf(stderr, "posthorn: serve takes no arguments, and \"%s\" is one\n", argv[1]);
+        return EXIT_USAGE;
+    }
+    return serve_run(settings_file);
+}
+
+/* A worker's threads may still run: it ends without the handlers of exit, which would pull things away from
+ * under them. */
+static int run_worker(int argc, char **argv, const char *settings_file)
+{
+    (void)settings_file;
+    _exit(serve_worker(argc > 1 ? argv[1] : ""));
+}
+
+/* help NULL: not for people. */
+static const struct {
+    const char *name;
+    command_fn *run;
+    const char *help;
+} commands[] = {
+    {"serve", run_serve, "run the server"},
+    {"worker", run_worker, NULL},
+};
+
+static void print_help(FILE *out)
+{
+    fprintf(out, "usage: posthorn [-c FILE] COMMAND ...\n\n");
+    for (size_t i = 0; i < ARRAY_LEN(commands); i++)
+        if (commands[i].help != NULL)
+            fprintf(out, "  %-12s %s\n", commands[i].name, commands[i].help);
+    fprintf(out, "\n  -c FILE      settings, instead of " DEFAULT_SETTINGS_FILE "\n"
+                 "  --version    say the version\n"
+                 "  --help       say this\n");
+}
+
+int main(int argc, char **argv)
+{
+    static const struct option options[] = {
+        {"help", no_argument, NULL, 'h'}, {"version", no_argument, NULL, 'v'}, {NULL, 0, NULL, 0}};
+    const char *settings_file = DEFAULT_SETTINGS_FILE;
+    for (int c; (c = getopt_long(argc, argv, "+c:h", options, NULL)) != -1;) {
+        switch (c) {
+        case 'c':
+            settings_file = optarg;
+            break;
+        case 'h':
+            print_help(stdout);
+            return 0;
+        case 'v':
+            printf("posthorn " POSTHORN_VERSION "\n");
+            return 0;
+        default:
+            return EXIT_USAGE;
+        }
+    }
+    if (optind == argc) {
+        print_help(stderr);
+        return EXIT_USAGE;
+    }
+    for (size_t i = 0; i < ARRAY_LEN(commands); i++)
+        if (strcmp(argv[optind], commands[i].name) == 0)
+            return commands[i].run(argc - optind, argv + optind, settings_file);
+    fprintf(stderr, "posthorn: unknown command \"%s\"; `posthorn --help` lists them\n", argv[optind]);
+    return EXIT_USAGE;
 }

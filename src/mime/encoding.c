@@ -57,8 +57,10 @@ static void put_decoded(struct buf *out, struct slice text)
         text = slice_from(text, (size_t)equals);
         int high = text.n > 2 ? hex_value(text.p[1]) : -1;
         int low = text.n > 2 ? hex_value(text.p[2]) : -1;
-        buf_putc(out, high >= 0 && low >= 0 ? (char)(high << 4 | low) : '=');
-        text = slice_from(text, high >= 0 && low >= 0 ? 3 : 1);
+        bool good = high >= 0 && low >= 0;
+        int byte = good ? high << 4 | low : '=';
+        buf_putc(out, (char)byte);
+        text = slice_from(text, good ? 3 : 1);
     }
 }
 

@@ -304,7 +304,8 @@ static void decode_extended(struct buf *out, struct slice value)
     for (size_t i = 0; i < text.n; i++) {
         int high = text.p[i] == '%' && i + 2 < text.n ? hex_value(text.p[i + 1]) : -1;
         int low = high >= 0 ? hex_value(text.p[i + 2]) : -1;
-        buf_putc(&bytes, low >= 0 ? (char)(high << 4 | low) : text.p[i]);
+        int byte = low >= 0 ? high << 4 | low : text.p[i];
+        buf_putc(&bytes, (char)byte);
         i += low >= 0 ? 2 : 0;
     }
     mime_charset_to_utf8(out, charset, buf_slice(&bytes));

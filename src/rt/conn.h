@@ -19,20 +19,24 @@
 #define POSTHORN_RT_CONN_H
 
 #include "base/buf.h"
+#include "base/clock.h"
 #include "rt/loop.h"
 #include "rt/tls.h"
 
 struct conn;
 
 enum {
-    CONN_OUTPUT_MAX = 256 * 1024,  /* bytes collected before a write blocks */
-    CONN_READ_CHUNK = 64 * 1024,   /* bytes read at once */
-    CONN_PENDING_MAX = 256 * 1024, /* pipelined bytes kept for later units; then reading stops */
-    CONN_UNITS_IN_A_ROW = 64,      /* units served before others get their turn */
+    CONN_OUTPUT_MAX = 256 * 1024,            /* bytes collected before a write blocks */
+    CONN_READ_CHUNK = 64 * 1024,             /* bytes read at once */
+    CONN_PENDING_MAX = 256 * 1024,           /* pipelined bytes kept for later units; then reading stops */
+    CONN_UNITS_IN_A_ROW = 64,                /* units served before others get their turn */
+    CONN_PROGRESS_BYTES = 1024,              /* must come (or go) before the time for more is counted anew */
+    CONN_OUTPUT_HARD_MAX = 64 * 1024 * 1024, /* built at once through conn_output; more breaks it */
     CONN_PEER_TEXT_MAX = 64,
 };
 #define CONN_WRITE_TIMEOUT_US (60 * CLOCK_SECOND)
 #define CONN_HANDSHAKE_TIMEOUT_US (30 * CLOCK_SECOND)
+#define CONN_LINGER_US (2 * CLOCK_SECOND) /* for a peer that still sends to take our last words */
 
 enum reader_status {
     READER_MORE,   /* all input used, unit incomplete */
@@ -47,6 +51,9 @@ enum reader_status {
  */
 struct reader {
     enum reader_status (*feed)(struct reader *reader, struct slice in, size_t *ret_used, struct buf *out);
+    /* May be NULL. The connection parks between two units: give memory back that the next feed makes again.
+     */
+    void (*idle)(struct reader *reader);
 };
 
 /* What a protocol supplies. NULL members: the default in brackets. */
@@ -80,7 +87,10 @@ enum err conn_open(struct loop *loop, int fd, const struct conn_handler *handler
  */
 void conn_start(struct conn *conn, struct slice pending);
 
-/* What comes next, and how long to wait for its completion since the last input (0: for ever). */
+/*
+ * What comes next, and how long to wait for its completion (0: for ever). The time is counted anew only when
+ * CONN_PROGRESS_BYTES have come, so that dripping bytes buys nothing.
+ */
 void conn_expect(struct conn *conn, struct reader *reader, int64_t idle_us);
 /* Close after what is written has been sent. */
 void conn_close(struct conn *conn);
@@ -88,7 +98,7 @@ void conn_close(struct conn *conn);
  */
 bool conn_has_pending(const struct conn *conn);
 /* After this function's caller returns: output is sent in the clear, the handshake follows, then `secured`.
- */
+ * Pending input is dropped, should the caller not have looked at conn_has_pending. */
 void conn_start_tls(struct conn *conn, struct tls_context *tls);
 
 void conn_write(struct conn *conn, struct slice s);
@@ -115,7 +125,8 @@ const struct tls *conn_tls(const struct conn *conn);
  * conn_hand_over gives it and the pending input, and ends this conn (handler->closed follows once the caller
  * has returned). With TLS the conn stays as a bridge: it carries the bytes between its peer and `fd` (one end
  * of a stream socket pair, now the conn's), and pending input is sent there first; handler->closed is called
- * at once, since no session is left here. Collected output is sent before either.
+ * once the caller has returned, since no session is left here. Collected output is sent before either.
+ * ERR_CLOSED: the peer is gone. Pending input is all that came after the unit that was served last.
  */
 enum err conn_hand_over(struct conn *conn, int *ret_fd, struct buf *ret_pending,
                         struct error *error) MUST_CHECK;

@@ -4,7 +4,8 @@
  * The line is given without its end. `bare_lf` says that it ended in LF alone, so that a protocol that must
  * can refuse it. READER_FAILED when more than `max` bytes came without an end; then the rest of the line is
  * skipped by the next feed, so that the session can answer "line too long" and go on.
- * Ownership: the reader owns the line until the next feed; line_reader_release frees it.
+ * Ownership: the reader owns the line; it is valid while the session's `ready` runs. line_reader_release
+ * frees it.
  */
 #ifndef POSTHORN_RT_LINE_READER_H
 #define POSTHORN_RT_LINE_READER_H

@@ -33,6 +33,7 @@ enum wake {
     WAKE_EXPIRED = 4, /* the deadline passed */
     WAKE_NOTICE = 8,  /* loop_notify */
     WAKE_STOP = 16,   /* loop_stop: say goodbye; comes once */
+    WAKE_AGAIN = 32,  /* it parked with this interest: at once, after others had their turn */
 };
 
 /* A place in the lot: slot and generation. v 0: none. */
@@ -46,6 +47,7 @@ struct loop_options {
     const char *name; /* for thread names */
     unsigned threads_min;
     unsigned threads_max;
+    int64_t quiet_us; /* a thread over the minimum ends after this long without work; 0: a minute */
 };
 
 enum err loop_create(const struct loop_options *options, struct loop **ret_loop,
@@ -62,8 +64,11 @@ void loop_destroy(struct loop *loop);
 /* A place for fd (-1: a place that only deadlines and notices wake). It is RUNNING: park it next. */
 enum err loop_add(struct loop *loop, int fd, loop_wake_fn *wake, void *owner, struct place *ret_place,
                   struct error *error) MUST_CHECK;
-/* Only by whoever runs the place. interest: WAKE_INPUT | WAKE_OUTPUT or 0. deadline: monotonic us, 0 for
- * none. */
+/*
+ * Only by whoever runs the place. interest: WAKE_INPUT | WAKE_OUTPUT | WAKE_AGAIN or 0. deadline: monotonic
+ * us, 0 for none. A wake for input or output may be stale (another wake came first and used it up): reads
+ * and writes must not block. WAKE_EXPIRED never is.
+ */
 void loop_park(struct loop *loop, struct place place, unsigned interest, int64_t deadline_us);
 /* Only by whoever runs the place: it is gone, its handle is stale. Close the descriptor after this, not
  * before. */
@@ -72,6 +77,9 @@ void loop_remove(struct loop *loop, struct place place);
 enum err loop_set_fd(struct loop *loop, struct place place, int fd, struct error *error) MUST_CHECK;
 /* Wakes the place with WAKE_NOTICE soon. */
 void loop_notify(struct loop *loop, struct place place);
+
+/* For tests: looks at the deadlines now, after clock_shift. */
+void loop_clock_shifted(struct loop *loop);
 
 /* Places in the lot, threads running, threads busy: for metrics. */
 struct loop_figures {

@@ -1,8 +1,11 @@
 /*
  * posthorn.conf: what must be known before the databases open. Immutable once read; a reload reads a new one.
  *
- * Lines of `key = value`; `#` starts a comment. Unknown keys, bad values and missing files are errors that
- * name file and line. Everything else lives in the directory and is changed by commands.
+ * Lines of `key = value`; `#` starts a comment. A value is one or two words; "a word in quotes" may hold
+ * blanks and `#`. Unknown keys, bad values and missing files are errors that name file and line. Everything
+ * else lives in the directory and is changed by commands.
+ *
+ * Ownership: a struct settings owns all its strings. Threads: any may read it. Limits: SETTINGS_*.
  */
 #ifndef POSTHORN_RT_SETTINGS_H
 #define POSTHORN_RT_SETTINGS_H
@@ -30,9 +33,30 @@ enum listen_protocol {
         LISTEN_PROTOCOLS
 };
 
+/* The keys: parser's name, key, default as a person would write it, what it is for. */
+#define SETTING_TABLE(X)                                                                                     \
+    X(hostname, "hostname", "the machine's full name", "the name this server gives itself in SMTP and IMAP") \
+    X(data, "data", "/var/lib/posthorn", "directory of all mailboxes and databases")                         \
+    X(run, "run", "/run/posthorn", "directory of the sockets for commands and LMTP")                         \
+    X(listen, "listen", "every protocol on its port",                                                        \
+      "PROTOCOL [ADDRESS][:PORT], lmtp PATH, or none; one line each")                                        \
+    X(certificate, "certificate", "a self-signed one in the data directory",                                 \
+      "CHAIN-FILE [KEY-FILE] in PEM; one line each, the first is the default")                               \
+    X(log_level, "log-level", "info", "least level that is logged: debug, info, warn or error")              \
+    X(log_format, "log-format", "text", "text or json")                                                      \
+    X(user_store, "user-store", "posthorn", "user that owns the mailboxes")                                  \
+    X(user_edge, "user-edge", "posthorn-edge", "user of the process that faces strangers")                   \
+    X(user_relay, "user-relay", "posthorn-relay", "user of the process that sends mail out")                 \
+    X(message_size_max, "message-size-max", "100M", "largest message that is accepted, with K, M or G")      \
+    X(connections_per_address, "connections-per-address", "100", "connections at once from one address")     \
+    X(sessions_per_account, "sessions-per-account", "100", "sessions at once of one account")                \
+    X(plaintext_login, "plaintext-login", "no", "yes: log-in without TLS from anywhere, not only loopback")  \
+    X(full_mailbox, "full-mailbox", "defer", "mail for a full mailbox: defer (452) or refuse (552)")
+
 struct listen_setting {
     enum listen_protocol protocol;
-    const char *address; /* "0.0.0.0", "::1", or a path for lmtp */
+    const char
+        *address; /* "0.0.0.0", "::1", or a path for lmtp; "::" is IPv4 too where nothing else is there */
     uint16_t port;
 };
 
@@ -41,7 +65,15 @@ struct certificate_setting {
     const char *key_file;
 };
 
-enum { SETTINGS_LISTEN_MAX = 64, SETTINGS_CERTIFICATES_MAX = 1000, SETTINGS_FILE_MAX = 1024 * 1024 };
+enum {
+    SETTINGS_LISTEN_MAX = 64,
+    SETTINGS_CERTIFICATES_MAX = 1000,
+    SETTINGS_FILE_MAX = 1024 * 1024,
+    SETTINGS_PATH_MAX = 90, /* bytes of the run directory: a socket's path in it must fit sun_path */
+};
+/* Every server takes 64K octets (RFC 5321 4.5.3.1.7); the top keeps sizes within IMAP4rev1's 32 bits. */
+#define SETTINGS_MESSAGE_SIZE_LEAST UINT64_C(65536)
+#define SETTINGS_MESSAGE_SIZE_MOST UINT64_C(2147483648)
 
 struct settings {
     struct arena arena; /* holds all strings */
@@ -61,6 +93,7 @@ struct settings {
     uint32_t connections_per_address; /* `connections-per-address`, default 100 */
     uint32_t sessions_per_account;    /* `sessions-per-account`, default 100 */
     bool plaintext_login; /* `plaintext-login = yes|no`, default no: log-in without TLS only from loopback */
+    bool full_mailbox_refuse; /* `full-mailbox = defer|refuse`, default defer: 452 or 552 at RCPT */
 };
 
 /* Errors' client text is the one line for the person: "posthorn.conf:12: unknown key \"hostnam\"; did you

@@ -11,7 +11,7 @@
  * A worker that died is restarted at once, then after 1, 2, 4 ... up to 30 seconds while it keeps dying; its
  * peers get a new PEER. SIGTERM and SIGINT stop gracefully (second one: at once), SIGHUP reloads. sd_notify
  * READY, RELOADING, STOPPING, STATUS; descriptors from systemd (LISTEN_FDS) are used for the listeners they
- * match.
+ * match. A reload cannot change listeners, directories and users: the log names what waits for a restart.
  */
 #ifndef POSTHORN_RT_SUPERVISOR_H
 #define POSTHORN_RT_SUPERVISOR_H
@@ -20,14 +20,14 @@
 #include "rt/settings.h"
 #include "rt/tls.h"
 
-/* Runs until stopped; the exit status of the process. */
+/* Runs until stopped; the exit status of the process. Takes settings. */
 int supervisor_run(const char *settings_file, struct settings *settings);
 
 enum { WORKER_LISTENERS_MAX = SETTINGS_LISTEN_MAX + 1, WORKER_STOP_GRACE_SECONDS = 10 };
 
 /* What a worker is started with; made by worker_boot from the control channel, before the sandbox is entered.
  */
-struct worker {
+struct worker { /* settings and tls are start's to take, on success */
     enum worker_role role;
     int control_fd;
     struct settings *settings;
@@ -41,9 +41,10 @@ struct worker_hooks {
     enum err (*start)(struct worker *worker, void **ret_context, struct error *error);
     /* edge, relay: the way to store. store: a client's main channel, whose role is given. Takes fd. */
     void (*peer)(void *context, enum worker_role role, int fd);
-    /* New settings and certificates; both are the callee's now. */
+    /* New settings and certificates (NULL but for edge); both are the callee's now. */
     void (*reload)(void *context, struct settings *settings, struct tls_context *tls);
-    /* Say goodbye to sessions; returns when all are gone or the grace is over. */
+    /* Say goodbye to sessions; returns when all are gone or the grace is over. Store goes on answering its
+     * clients' requests: the process ends after this, when the supervisor lets it go. */
     void (*stop)(void *context, int64_t deadline_us);
 };
 

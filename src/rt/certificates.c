@@ -1,0 +1,147 @@
+#include "rt/certificates.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/fdio.h"
+#include "rt/control.h"
+#include "rt/tls.h"
+
+/* Bytes of private keys: not left in freed memory. */
+struct secret {
+    struct buf chain;
+    struct buf key;
+};
+
+static void secret_release(struct secret *s)
+{
+    if (s->key.p != NULL)
+        explicit_bzero(s->key.p, s->key.cap);
+    buf_release(&s->chain);
+    buf_release(&s->key);
+}
+
+static void secret_buf_release(struct buf *b)
+{
+    if (b->p != NULL)
+        explicit_bzero(b->p, b->cap);
+    buf_release(b);
+}
+
+static enum err read_pem(int directory, const char *file, struct buf *out, struct error *error)
+{
+    CLEANUP(fd_close) int fd = openat(directory, file, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    if (fd < 0)
+        return fail_plain(error, errno == ENOENT ? ERR_NOT_FOUND : ERR_IO, "cannot read %s: %s", file,
+                          strerror(errno));
+    enum err e = fd_read_all(fd, out, error);
+    return e == ERR_OK ? ERR_OK : fail_plain(error, e, "cannot read %s: %s", file, err_text(e));
+}
+
+/* ---- the self-signed one ---- */
+
+static enum err write_pem(int directory, const char *file, struct slice pem, struct error *error)
+{
+    (void)unlinkat(directory, file, 0);
+    CLEANUP(fd_close)
+    int fd = openat(directory, file, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+    if (fd < 0)
+        return fail_plain(error, ERR_IO, "cannot write %s: %s", file, strerror(errno));
+    enum err e = fd_write_all(fd, pem, error);
+    if (e == ERR_OK && fsync(fd) != 0)
+        e = fail_errno(error, "fsync %s", file);
+    return e;
+}
+
+/*
+ * The tls folder lies in the store user's directory but belongs to the supervisor; a link or a folder of
+ * somebody else in its place is not followed.
+ */
+static enum err open_folder(const struct settings *settings, int *ret_fd, struct error *error)
+{
+    CLEANUP(fd_close) int data = open(settings->data_directory, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    if (data < 0 || (mkdirat(data, "tls", 0700) != 0 && errno != EEXIST))
+        return fail_plain(error, ERR_IO, "cannot make %s/tls: %s", settings->data_directory, strerror(errno));
+    CLEANUP(fd_close) int fd = openat(data, "tls", O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    struct stat st;
+    if (fd < 0 || fstat(fd, &st) != 0)
+        return fail_plain(error, ERR_IO, "cannot open %s/tls: %s", settings->data_directory, strerror(errno));
+    if (st.st_uid != geteuid() || (st.st_mode & 077) != 0)
+        return fail_plain(error, ERR_DENIED, "%s/tls must belong to the user that starts posthorn, mode 0700",
+                          settings->data_directory);
+    *ret_fd = fd_take(&fd);
+    return ERR_OK;
+}
+
+/* The key is written first: a chain is only there with its key. */
+static enum err self_signed(const struct settings *settings, struct secret *s, struct error *error)
+{
+    CLEANUP(fd_close) int folder = -1;
+    enum err e = open_folder(settings, &folder, error);
+    if (e != ERR_OK)
+        return e;
+    char chain_file[300];
+    char key_file[300];
+    snprintf(chain_file, sizeof(chain_file), "%s.chain.pem", settings->hostname);
+    snprintf(key_file, sizeof(key_file), "%s.key.pem", settings->hostname);
+    if (faccessat(folder, chain_file, F_OK, 0) == 0) {
+        e = read_pem(folder, chain_file, &s->chain, error);
+        return e != ERR_OK ? e : read_pem(folder, key_file, &s->key, error);
+    }
+    e = tls_make_self_signed(settings->hostname, &s->chain, &s->key, error);
+    if (e == ERR_OK)
+        e = write_pem(folder, key_file, buf_slice(&s->key), error);
+    if (e == ERR_OK)
+        e = write_pem(folder, chain_file, buf_slice(&s->chain), error);
+    if (e == ERR_OK)
+        LOG(LOG_INFO, NO_SID, "supervisor.certificate_made", F_CSTR("host", settings->hostname),
+            F_CSTR("file", chain_file));
+    return e;
+}
+
+/* ---- all ---- */
+
+static enum err read_one(const struct settings *settings, size_t i, struct secret *s, struct error *error)
+{
+    if (settings->certificate_count == 0)
+        return self_signed(settings, s, error);
+    enum err e = read_pem(AT_FDCWD, settings->certificates[i].chain_file, &s->chain, error);
+    return e != ERR_OK ? e : read_pem(AT_FDCWD, settings->certificates[i].key_file, &s->key, error);
+}
+
+static enum err check_one(const struct settings *settings, size_t i, const struct tls_pem *pem,
+                          struct error *error)
+{
+    struct tls_context *context;
+    struct error why;
+    const char *file =
+        settings->certificate_count > 0 ? settings->certificates[i].chain_file : "the self-signed one";
+    if (tls_context_create(pem, 1, &context, &why) != ERR_OK)
+        return fail_plain(error, ERR_INVALID, "certificate %s cannot be used: %s", file, why.detail);
+    tls_context_unref(context);
+    return ERR_OK;
+}
+
+enum err certificates_load(const struct settings *settings, int *ret_fd, struct error *error)
+{
+    size_t count = MAX(settings->certificate_count, (size_t)1);
+    CLEANUP(secret_buf_release) struct buf all = BUF(CONTROL_CERTIFICATES_BYTES_MAX);
+    for (size_t i = 0; i < count; i++) {
+        CLEANUP(secret_release)
+        struct secret s = {BUF(CERTIFICATE_FILE_MAX), BUF(CERTIFICATE_FILE_MAX)};
+        enum err e = read_one(settings, i, &s, error);
+        if (e != ERR_OK)
+            return e;
+        const struct tls_pem pem = {buf_slice(&s.chain), buf_slice(&s.key)};
+        e = check_one(settings, i, &pem, error);
+        if (e != ERR_OK)
+            return e;
+        control_put_certificate(&all, &pem);
+    }
+    if (buf_failed(&all))
+        return fail_plain(error, ERR_LIMIT, "the certificates have more than %d bytes together",
+                          CONTROL_CERTIFICATES_BYTES_MAX);
+    return ipc_memfd(buf_slice(&all), ret_fd, error);
+}

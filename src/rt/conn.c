@@ -1,0 +1,247 @@
+#include "rt/conn.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/fdio.h"
+#include "base/must.h"
+#include "rt/conn_private.h"
+
+static enum err prepare_socket(int fd, struct error *error)
+{
+    int flags = fcntl(fd, F_GETFL);
+    if (flags < 0 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) != 0)
+        return fail_errno(error, "connection");
+    /* Output is sent when all input is used up, so nothing is gained by waiting for more. On a unix socket
+     * this fails, which is fine. */
+    int on = 1;
+    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+    return ERR_OK;
+}
+
+enum err conn_open(struct loop *loop, int fd, const struct conn_handler *handler, void *session,
+                   const struct conn_options *options, struct conn **ret_conn, struct error *error)
+{
+    struct slice peer = slice_sub(slice_cstr(options->peer), 0, CONN_PEER_TEXT_MAX - 1);
+    struct conn *conn = calloc(1, sizeof(*conn) + peer.n + 1);
+    enum err result = conn != NULL ? prepare_socket(fd, error) : fail_nomem(error);
+    if (result == ERR_OK)
+        result = loop_add(loop, fd, conn_wake, conn, &conn->place, error);
+    if (result != ERR_OK) {
+        close(fd);
+        free(conn);
+        handler->closed(session);
+        return result;
+    }
+    conn->loop = loop;
+    conn->handler = handler;
+    conn->session = session;
+    conn->sid = options->sid;
+    conn->fd = fd;
+    conn->bridge_fd = -1;
+    conn->tls_outside = options->tls_outside;
+    conn->tls_next = tls_context_ref(options->tls);
+    conn->output = BUF(CONN_OUTPUT_HARD_MAX);
+    conn->pending = BUF(CONN_PENDING_MAX);
+    conn->peer_port = options->peer_port;
+    conn->dry = true;
+    if (peer.n > 0)
+        memcpy(conn->peer, peer.p, peer.n);
+    *ret_conn = conn;
+    return ERR_OK;
+}
+
+void conn_start(struct conn *conn, struct slice pending)
+{
+    must(conn->phase == CONN_NEW && (conn->expecting || conn->closing));
+    buf_put(&conn->pending, pending);
+    if (buf_failed(&conn->pending))
+        conn_break(conn);
+    conn->phase = CONN_OPEN;
+    if (conn->tls_next != NULL && !conn->broken)
+        conn_begin_handshake(conn); /* before what was written */
+    else
+        conn_settle(conn);
+}
+
+void conn_expect(struct conn *conn, struct reader *reader, int64_t idle_us)
+{
+    conn->reader = reader;
+    conn->idle_us = idle_us;
+    conn->deadline = idle_us > 0 ? clock_mono_us() + idle_us : 0;
+    conn->received = 0;
+    /* Anew in the middle of a unit (from `notice`): its reader's state stays. */
+    if (!conn->expecting)
+        conn->unit_begun = false;
+    conn->expecting = true;
+}
+
+void conn_close(struct conn *conn)
+{
+    conn->closing = true;
+}
+
+static struct slice unused_input(const struct conn *conn)
+{
+    return conn->in_turn ? conn->input : buf_slice(&conn->pending);
+}
+
+bool conn_has_pending(const struct conn *conn)
+{
+    return unused_input(conn).n > 0;
+}
+
+void conn_start_tls(struct conn *conn, struct tls_context *tls)
+{
+    must(conn->tls == NULL && conn->tls_next == NULL);
+    conn->tls_next = tls_context_ref(tls);
+}
+
+/* Before the start and until a handshake is done, output is only collected. */
+static bool may_send(const struct conn *conn)
+{
+    return conn->phase == CONN_OPEN && !conn->broken;
+}
+
+/* Sends until at most `rest` bytes are left, waiting for the peer until the write deadline. */
+static void drain_blocking(struct conn *conn, size_t rest)
+{
+    for (;;) {
+        enum io io = conn_drain(conn);
+        if (io == IO_DONE || io == IO_FAILED || conn->output.n <= rest)
+            return;
+        int64_t wait = conn->write_deadline - clock_mono_us();
+        struct pollfd p = {.fd = conn->fd, .events = io == IO_WANT_OUTPUT ? POLLOUT : POLLIN};
+        int n = wait > 0 ? poll(&p, 1, (int)(wait / CLOCK_MS) + 1) : 0;
+        if (n == 0 || (n < 0 && errno != EINTR)) {
+            conn_break(conn);
+            return;
+        }
+    }
+}
+
+void conn_wrote(struct conn *conn)
+{
+    if (buf_failed(&conn->output))
+        conn_break(conn);
+    else if (conn->output.n > CONN_OUTPUT_MAX && may_send(conn))
+        drain_blocking(conn, CONN_OUTPUT_MAX / 2);
+}
+
+void conn_write(struct conn *conn, struct slice s)
+{
+    while (s.n > 0 && !conn->broken) {
+        struct slice part = slice_sub(s, 0, CONN_OUTPUT_MAX);
+        buf_put(&conn->output, part);
+        s = slice_from(s, part.n);
+        conn_wrote(conn);
+    }
+}
+
+void conn_printf(struct conn *conn, const char *format, ...)
+{
+    if (conn->broken)
+        return;
+    va_list args;
+    va_start(args, format);
+    buf_vprintf(&conn->output, format, args);
+    va_end(args);
+    conn_wrote(conn);
+}
+
+void conn_flush(struct conn *conn)
+{
+    if (may_send(conn))
+        drain_blocking(conn, 0);
+}
+
+struct buf *conn_output(struct conn *conn)
+{
+    /* What was built on a broken connection goes nowhere. */
+    if (conn->broken)
+        buf_clear(&conn->output);
+    return &conn->output;
+}
+
+bool conn_broken(const struct conn *conn)
+{
+    return conn->broken;
+}
+
+struct place conn_place(const struct conn *conn)
+{
+    return conn->place;
+}
+
+struct loop *conn_loop(const struct conn *conn)
+{
+    return conn->loop;
+}
+
+struct session_id conn_sid(const struct conn *conn)
+{
+    return conn->sid;
+}
+
+const char *conn_peer(const struct conn *conn)
+{
+    return conn->peer;
+}
+
+bool conn_is_tls(const struct conn *conn)
+{
+    return conn->tls_outside || conn->tls != NULL;
+}
+
+const struct tls *conn_tls(const struct conn *conn)
+{
+    return conn->tls;
+}
+
+enum err conn_hand_over(struct conn *conn, int *ret_fd, struct buf *ret_pending, struct error *error)
+{
+    must(conn->phase == CONN_OPEN && conn->tls == NULL);
+    conn_flush(conn);
+    if (conn->broken)
+        return fail_plain(error, ERR_CLOSED, "the client is gone");
+    CLEANUP(buf_release) struct buf pending = BUF(CONN_PENDING_MAX);
+    buf_put(&pending, unused_input(conn));
+    if (buf_failed(&pending))
+        return fail_nomem(error);
+    /* epoll follows the open file into the other process, so it must let go of it first. */
+    enum err result = loop_set_fd(conn->loop, conn->place, -1, error);
+    if (result != ERR_OK)
+        return result;
+    conn->input = slice_none();
+    if (!conn->in_turn)
+        buf_release(&conn->pending);
+    *ret_fd = fd_take(&conn->fd);
+    *ret_pending = pending;
+    pending = BUF(CONN_PENDING_MAX);
+    return ERR_OK;
+}
+
+void conn_bridge(struct conn *conn, int fd)
+{
+    must(conn->bridge_fd < 0);
+    conn->bridge_fd = fd;
+}
+
+void conn_free(struct conn *conn)
+{
+    loop_remove(conn->loop, conn->place);
+    fd_close(&conn->fd);
+    fd_close(&conn->bridge_fd);
+    tls_free(conn->tls);
+    tls_context_unref(conn->tls_next);
+    buf_release(&conn->output);
+    buf_release(&conn->pending);
+    conn_end_session(conn);
+    free(conn);
+}

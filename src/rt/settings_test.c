@@ -1,0 +1,323 @@
+#include "rt/settings.h"
+
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/fdio.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+
+#include <cmocka.h>
+
+static struct settings *parse_good(const char *text)
+{
+    struct settings *settings = NULL;
+    struct error error;
+    if (settings_parse(slice_cstr(text), "posthorn.conf", &settings, &error) != ERR_OK)
+        fail_msg("%s", error.client);
+    return settings;
+}
+
+static void refused(const char *text, const char *why)
+{
+    struct settings *settings = NULL;
+    struct error error;
+    assert_int_not_equal(settings_parse(slice_cstr(text), "posthorn.conf", &settings, &error), ERR_OK);
+    assert_string_equal(error.client, why);
+}
+
+static void test_defaults_serve_every_protocol(void **state)
+{
+    (void)state;
+    struct settings *s = parse_good("hostname = mail.example\n");
+    assert_string_equal(s->data_directory, "/var/lib/posthorn");
+    assert_string_equal(s->run_directory, "/run/posthorn");
+    assert_int_equal(s->listen_count, LISTEN_PROTOCOLS);
+    assert_string_equal(s->listens[LISTEN_SMTP].address, "::");
+    assert_int_equal(s->listens[LISTEN_IMAPS].port, 993);
+    assert_string_equal(s->listens[LISTEN_LMTP].address, "/run/posthorn/lmtp.sock");
+    assert_int_equal(s->certificate_count, 0);
+    assert_int_equal(s->log_level, LOG_INFO);
+    assert_false(s->log_json);
+    assert_string_equal(s->user_store, "posthorn");
+    assert_string_equal(s->user_edge, "posthorn-edge");
+    assert_string_equal(s->user_relay, "posthorn-relay");
+    assert_true(s->message_size_max == 100 * 1024 * 1024);
+    assert_int_equal(s->connections_per_address, 100);
+    assert_int_equal(s->sessions_per_account, 100);
+    assert_false(s->plaintext_login);
+    assert_false(s->full_mailbox_refuse);
+    settings_free(s);
+}
+
+static void test_hostname_default_is_the_machines(void **state)
+{
+    (void)state;
+    struct settings *s = NULL;
+    struct error error;
+    enum err e = settings_parse(S(""), "posthorn.conf", &s, &error);
+    if (e == ERR_OK)
+        assert_true(strlen(s->hostname) > 0);
+    else
+        assert_int_equal(e, ERR_INVALID); /* a machine with a name that is none */
+    settings_free(s);
+}
+
+static void test_reads_every_key(void **state)
+{
+    (void)state;
+    struct settings *s = parse_good("# a server\n"
+                                    "hostname = Mail.Example # ours\r\n"
+                                    "data=/srv/mail/\n"
+                                    "run = \"/srv/run of it#1\"\n"
+                                    "listen = imap [::1]:1143\n"
+                                    "listen = imap 0.0.0.0\n"
+                                    "listen = smtp :2525\n"
+                                    "listen = pop3 *\n"
+                                    "listen = pop3s\n"
+                                    "listen = imaps [0:0:0:0:0:0:0:2]\n"
+                                    "listen = lmtp /srv/lmtp\n"
+                                    "certificate = /a/chain.pem /a/key.pem\n"
+                                    "certificate = /b/both.pem\n"
+                                    "\tlog-level = debug\n"
+                                    "log-format = json\n"
+                                    "user-store = mail\n"
+                                    "user-edge = nobody\n"
+                                    "user-relay = www-data\n"
+                                    "message-size-max = 50m\n"
+                                    "connections-per-address = 7\n"
+                                    "sessions-per-account = 8\n"
+                                    "plaintext-login = yes");
+    assert_string_equal(s->hostname, "mail.example");
+    assert_string_equal(s->data_directory, "/srv/mail");
+    assert_string_equal(s->run_directory, "/srv/run of it#1");
+    static const struct listen_setting expected[] = {
+        {LISTEN_IMAP, "::1", 1143},   {LISTEN_IMAP, "0.0.0.0", 143}, {LISTEN_SMTP, "::", 2525},
+        {LISTEN_POP3, "::", 110},     {LISTEN_POP3S, "::", 995},     {LISTEN_IMAPS, "::2", 993},
+        {LISTEN_LMTP, "/srv/lmtp", 0}};
+    assert_int_equal(s->listen_count, ARRAY_LEN(expected));
+    for (size_t i = 0; i < ARRAY_LEN(expected); i++) {
+        assert_int_equal(s->listens[i].protocol, expected[i].protocol);
+        assert_string_equal(s->listens[i].address, expected[i].address);
+        assert_int_equal(s->listens[i].port, expected[i].port);
+    }
+    assert_int_equal(s->certificate_count, 2);
+    assert_string_equal(s->certificates[0].key_file, "/a/key.pem");
+    assert_string_equal(s->certificates[1].chain_file, "/b/both.pem");
+    assert_string_equal(s->certificates[1].key_file, "/b/both.pem");
+    assert_int_equal(s->log_level, LOG_DEBUG);
+    assert_true(s->log_json);
+    assert_string_equal(s->user_relay, "www-data");
+    assert_true(s->message_size_max == 50 * 1024 * 1024);
+    assert_int_equal(s->connections_per_address, 7);
+    assert_int_equal(s->sessions_per_account, 8);
+    assert_true(s->plaintext_login);
+    settings_free(s);
+}
+
+static void test_text_reads_back_the_same(void **state)
+{
+    (void)state;
+    static const char *const texts[] = {
+        "hostname = a.example\n",
+        "hostname = a.example\nlisten = none\n",
+        "hostname = a.example\nrun = \"/r u#n\"\nlisten = imap [::1]:1143\nlisten = smtp 127.0.0.1:25\n"
+        "listen = lmtp \"/a b\"\ncertificate = \"/a #b\" /c\nlog-level = error\nlog-format = json\n"
+        "message-size-max = 65537\nplaintext-login = yes\nfull-mailbox = refuse\n",
+    };
+    for (size_t i = 0; i < ARRAY_LEN(texts); i++) {
+        CLEANUP(buf_release) struct buf first = BUF(SETTINGS_FILE_MAX);
+        CLEANUP(buf_release) struct buf second = BUF(SETTINGS_FILE_MAX);
+        struct settings *s = parse_good(texts[i]);
+        settings_text(s, &first);
+        size_t listens = s->listen_count;
+        settings_free(s);
+        s = parse_good(buf_cstr(&first));
+        settings_text(s, &second);
+        assert_int_equal(s->listen_count, listens);
+        settings_free(s);
+        assert_string_equal(buf_cstr(&first), buf_cstr(&second));
+    }
+}
+
+static void test_misspelt_key_gets_a_suggestion(void **state)
+{
+    (void)state;
+    refused("\n\nhostnam = x\n", "posthorn.conf:3: unknown key \"hostnam\"; did you mean \"hostname\"?");
+    refused("dtaa = /x\n", "posthorn.conf:1: unknown key \"dtaa\"; did you mean \"data\"?");
+    refused("log-levle = info\n", "posthorn.conf:1: unknown key \"log-levle\"; did you mean \"log-level\"?");
+    refused("frobnicate = 1\n", "posthorn.conf:1: unknown key \"frobnicate\"");
+    refused("x = 1\n", "posthorn.conf:1: unknown key \"x\"");
+    refused("an-overlong-key-that-nobody-would-ever-write-in-a-file = 1\n",
+            "posthorn.conf:1: unknown key \"an-overlong-key-that-nobody-woul\"");
+}
+
+static void test_refuses_bad_lines(void **state)
+{
+    (void)state;
+    refused("hello\n", "posthorn.conf:1: \"key = value\" is expected");
+    refused("hostname =\n", "posthorn.conf:1: the value is missing");
+    refused("hostname = # none\n", "posthorn.conf:1: the value is missing");
+    refused("hostname = a b\n", "posthorn.conf:1: one word is expected");
+    refused("hostname = a b c\n",
+            "posthorn.conf:1: too many words; \"quotes\" keep one with blanks together");
+    refused("data = \"/x\n", "posthorn.conf:1: the closing quote is missing");
+    refused("data = /x\ndata = /y\n", "posthorn.conf:2: \"data\" is given twice");
+    refused("data = /\x01\n", "posthorn.conf:1: a control character");
+}
+
+static void test_refuses_bad_values(void **state)
+{
+    (void)state;
+    refused("hostname = -a.example\n", "posthorn.conf:1: \"-a.example\" is not a host name");
+    refused("hostname = a..b\n", "posthorn.conf:1: \"a..b\" is not a host name");
+    refused("data = var\n", "posthorn.conf:1: \"var\" is not an absolute path");
+    refused("log-level = loud\n", "posthorn.conf:1: \"loud\" is not debug, info, warn or error");
+    refused("log-format = xml\n", "posthorn.conf:1: \"xml\" is not text or json");
+    refused("plaintext-login = true\n", "posthorn.conf:1: \"true\" is not no or yes");
+    refused("user-edge = a/b\n", "posthorn.conf:1: \"a/b\" is not a user's name");
+    refused("connections-per-address = 0\n", "posthorn.conf:1: \"0\" is not a number from 1 to 1000000");
+    refused("sessions-per-account = 1000001\n",
+            "posthorn.conf:1: \"1000001\" is not a number from 1 to 1000000");
+}
+
+static void test_refuses_bad_listeners(void **state)
+{
+    (void)state;
+    refused("listen = gopher\n", "posthorn.conf:1: \"gopher\" is not a protocol");
+    refused("listen = imap ::1:143\n", "posthorn.conf:1: an IPv6 address is written in brackets: [::1]:143");
+    refused("listen = imap [::1\n", "posthorn.conf:1: \"[::1\" is not an address");
+    refused("listen = imap [127.0.0.1]\n", "posthorn.conf:1: \"[127.0.0.1]\" is not an address");
+    refused("listen = imap localhost\n", "posthorn.conf:1: \"localhost\" is not an address");
+    refused("listen = imap 1.2.3.4:0\n", "posthorn.conf:1: \"0\" is not a port");
+    refused("listen = imap 1.2.3.4:65536\n", "posthorn.conf:1: \"65536\" is not a port");
+    refused("listen = imap 1.2.3.4:\n", "posthorn.conf:1: \"\" is not a port");
+    refused("listen = lmtp\n", "posthorn.conf:1: lmtp needs the path of its socket");
+    refused("listen = smtp :25\nlisten = imap [::]:25\n",
+            "posthorn.conf:2: smtp listens on this address and port already");
+    refused("hostname = a\nlisten = none\nlisten = smtp\n",
+            "posthorn.conf: \"listen = none\" stands beside other listeners");
+}
+
+static void test_sizes_at_their_limits(void **state)
+{
+    (void)state;
+    struct settings *s = parse_good("hostname = a\nmessage-size-max = 2G\n");
+    assert_true(s->message_size_max == SETTINGS_MESSAGE_SIZE_MOST);
+    settings_free(s);
+    s = parse_good("hostname = a\nmessage-size-max = 64k\n");
+    assert_true(s->message_size_max == SETTINGS_MESSAGE_SIZE_LEAST);
+    settings_free(s);
+    refused("message-size-max = 2147483649\n",
+            "posthorn.conf:1: \"2147483649\" is not a size from 64K to 2G");
+    refused("message-size-max = 63K\n", "posthorn.conf:1: \"63K\" is not a size from 64K to 2G");
+    refused("message-size-max = 18446744073709551615G\n",
+            "posthorn.conf:1: \"18446744073709551615G\" is not a size from 64K to 2G");
+    refused("message-size-max = M\n", "posthorn.conf:1: \"M\" is not a size from 64K to 2G");
+}
+
+/* hostname and then `count` lines made by the format with a number. */
+static char *many_lines(const char *before, unsigned count)
+{
+    struct buf text = BUF(4 * SETTINGS_FILE_MAX);
+    buf_put(&text, S("hostname = a\n"));
+    for (unsigned i = 0; i < count; i++)
+        buf_printf(&text, "%s%u\n", before, i + 1);
+    assert_non_null(buf_cstr(&text));
+    return text.p;
+}
+
+static void test_counts_at_their_limits(void **state)
+{
+    (void)state;
+    char *text = many_lines("listen = imap :", SETTINGS_LISTEN_MAX);
+    settings_free(parse_good(text));
+    free(text);
+    text = many_lines("listen = imap :", SETTINGS_LISTEN_MAX + 1);
+    refused(text, "posthorn.conf:66: more than 64 listeners");
+    free(text);
+    text = many_lines("certificate = /c", SETTINGS_CERTIFICATES_MAX);
+    settings_free(parse_good(text));
+    free(text);
+    text = many_lines("certificate = /c", SETTINGS_CERTIFICATES_MAX + 1);
+    refused(text, "posthorn.conf:1002: more than 1000 certificates");
+    free(text);
+}
+
+static void test_file_and_path_at_their_limits(void **state)
+{
+    (void)state;
+    char *text = test_malloc(SETTINGS_FILE_MAX + 2);
+    int n = snprintf(text, 100, "hostname = a\n");
+    memset(text + n, '\n', (size_t)(SETTINGS_FILE_MAX + 1 - n));
+    text[SETTINGS_FILE_MAX + 1] = 0;
+    refused(text, "posthorn.conf: more than 1048576 bytes");
+    text[SETTINGS_FILE_MAX] = 0;
+    settings_free(parse_good(text));
+    test_free(text);
+    char run[200];
+    snprintf(run, sizeof(run), "hostname = a\nrun = /%089d\n", 0);
+    settings_free(parse_good(run));
+    snprintf(run, sizeof(run), "hostname = a\nrun = /%090d\n", 0);
+    refused(run, "posthorn.conf:2: the path has more than 90 bytes");
+}
+
+static void write_file(const char *path, const char *text)
+{
+    FILE *f = fopen(path, "we");
+    assert_non_null(f);
+    fputs(text, f);
+    fclose(f);
+}
+
+static void test_reading_a_file_checks_the_files_it_names(void **state)
+{
+    (void)state;
+    char directory[] = "/tmp/posthorn-settings-XXXXXX";
+    assert_non_null(mkdtemp(directory));
+    char conf[100];
+    char certificate[100];
+    char text[400];
+    char expected[400];
+    snprintf(conf, sizeof(conf), "%s/posthorn.conf", directory);
+    snprintf(certificate, sizeof(certificate), "%s/c.pem", directory);
+    snprintf(text, sizeof(text), "hostname = a\ncertificate = %s\n", certificate);
+    write_file(conf, text);
+    struct settings *s = NULL;
+    struct error error;
+    assert_int_equal(settings_read(conf, &s, &error), ERR_INVALID);
+    snprintf(expected, sizeof(expected), "%s:2: cannot read %s: No such file or directory", conf,
+             certificate);
+    assert_string_equal(error.client, expected);
+    write_file(certificate, "");
+    assert_int_equal(settings_read(conf, &s, &error), ERR_OK);
+    settings_free(s);
+    unlink(conf);
+    assert_int_equal(settings_read(conf, &s, &error), ERR_NOT_FOUND);
+    snprintf(expected, sizeof(expected), "%s: No such file or directory", conf);
+    assert_string_equal(error.client, expected);
+    unlink(certificate);
+    rmdir(directory);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_defaults_serve_every_protocol),
+        cmocka_unit_test(test_hostname_default_is_the_machines),
+        cmocka_unit_test(test_reads_every_key),
+        cmocka_unit_test(test_text_reads_back_the_same),
+        cmocka_unit_test(test_misspelt_key_gets_a_suggestion),
+        cmocka_unit_test(test_refuses_bad_lines),
+        cmocka_unit_test(test_refuses_bad_values),
+        cmocka_unit_test(test_refuses_bad_listeners),
+        cmocka_unit_test(test_sizes_at_their_limits),
+        cmocka_unit_test(test_counts_at_their_limits),
+        cmocka_unit_test(test_file_and_path_at_their_limits),
+        cmocka_unit_test(test_reading_a_file_checks_the_files_it_names),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

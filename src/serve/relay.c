@@ -1,0 +1,64 @@
+#include "base/must.h"
+#include "rt/ipc.h"
+#include "rt/loop.h"
+#include "serve/current.h"
+#include "serve/serve.h"
+
+/*
+ * The worker that talks to other mail servers. It asks store for work by the channel that the supervisor
+ * brings.
+ */
+enum { THREADS_MIN = 2, THREADS_MAX = 64 };
+
+struct relay {
+    struct current current;
+    struct loop *loop;
+    struct ipc_client *store;
+};
+
+static enum err relay_start(struct worker *worker, void **ret_context, struct error *error)
+{
+    struct relay *relay = calloc(1, sizeof(*relay));
+    if (relay == NULL)
+        return fail_nomem(error);
+    const struct loop_options options = {"relay", THREADS_MIN, THREADS_MAX, 0};
+    enum err e = current_init(&relay->current, worker->settings, NULL, error);
+    if (e == ERR_OK)
+        e = ipc_client_create(&relay->store, error);
+    if (e == ERR_OK)
+        e = loop_create(&options, &relay->loop, error);
+    if (e == ERR_OK)
+        e = loop_start(relay->loop, error);
+    /* On failure the process ends, and all of it with it. */
+    *ret_context = relay;
+    return e;
+}
+
+static void relay_peer(void *context, enum worker_role role, int fd)
+{
+    struct relay *relay = context;
+    must(role == ROLE_STORE);
+    LOG(LOG_DEBUG, NO_SID, "relay.peer", F_CSTR("role", worker_role_name(role)));
+    ipc_client_connect(relay->store, fd);
+}
+
+static void relay_reload(void *context, struct settings *settings, struct tls_context *tls)
+{
+    struct relay *relay = context;
+    struct error error;
+    must(tls == NULL);
+    if (current_replace(&relay->current, settings, NULL, &error) != ERR_OK) {
+        settings_free(settings);
+        LOG(LOG_ERROR, NO_SID, "relay.reload_failed", F_ERR(&error));
+    }
+}
+
+static void relay_stop(void *context, int64_t deadline_us)
+{
+    struct relay *relay = context;
+    loop_stop(relay->loop);
+    if (!loop_drained(relay->loop, deadline_us))
+        LOG(LOG_WARN, NO_SID, "relay.sessions_cut", F_INT("sessions", loop_figures(relay->loop).places));
+}
+
+const struct worker_hooks relay_hooks = {relay_start, relay_peer, relay_reload, relay_stop};

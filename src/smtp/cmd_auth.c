@@ -1,0 +1,105 @@
+/* AUTH (RFC 4954). */
+#include <sodium.h>
+
+#include "smtp/session.h"
+
+static void logged_in(struct smtp_session *session)
+{
+    struct login *login = &session->login;
+    session->logged_in = true;
+    memcpy(session->ticket, login->result.ticket, TICKET_SIZE);
+    snprintf(session->account, sizeof(session->account), "%.*s", SLICE_ARGS(login->result.address));
+    smtp_reply(session, "235 2.7.0 welcome");
+}
+
+static void failed(struct smtp_session *session)
+{
+    smtp_refuse(session, "535 5.7.8 name or password is wrong");
+    if (session->login.failures >= LOGIN_FAILURES_MAX) {
+        smtp_reply(session, "421 4.7.0 too many failed log-ins");
+        conn_close(session->conn);
+    }
+}
+
+static void answer(struct smtp_session *session, enum login_status status, struct error *error)
+{
+    struct login *login = &session->login;
+    if (status == LOGIN_OK && login->text.n > 0) {
+        /* Data that comes with success: the client acknowledges it with an empty line (RFC 4954 4). */
+        status = LOGIN_CHALLENGE;
+    }
+    smtp_expect(session, status == LOGIN_CHALLENGE ? INPUT_AUTH : INPUT_COMMAND);
+    switch (status) {
+    case LOGIN_CHALLENGE:
+        smtp_reply(session, "334 %.*s", SLICE_ARGS(buf_slice(&login->text)));
+        break;
+    case LOGIN_OK:
+        logged_in(session);
+        break;
+    case LOGIN_FAILED:
+        failed(session);
+        break;
+    case LOGIN_CLOSED_DOOR:
+        smtp_refuse(session, "535 5.7.8 %s", error->client);
+        break;
+    case LOGIN_MALFORMED:
+        smtp_refuse(session, "501 5.5.2 that is no valid answer");
+        break;
+    case LOGIN_SLOW_DOWN:
+        smtp_refuse(session, "454 4.7.0 too many failed log-ins; wait a few minutes");
+        break;
+    case LOGIN_UNAVAILABLE:
+        smtp_reply(session, "454 4.7.0 log-in is temporarily unavailable; please try again later");
+        break;
+    }
+}
+
+void smtp_auth(struct smtp_session *session, struct slice argument)
+{
+    struct slice name, initial;
+    enum sasl_mechanism mechanism;
+    struct error error;
+    if (!smtp_is_submission(session) || !session->extended) {
+        smtp_refuse(session, "503 5.5.1 AUTH is for the submission ports 465 and 587");
+        return;
+    }
+    if (session->logged_in) {
+        smtp_refuse(session, "503 5.5.1 you are logged in already");
+        return;
+    }
+    if (!login_may(session->conn, session->settings->plaintext_login)) {
+        smtp_refuse(session, "538 5.7.11 please start TLS first");
+        return;
+    }
+    bool has_initial = slice_cut(argument, ' ', &name, &initial);
+    if (!sasl_mechanism_find(name, &mechanism) || !login_offers(session->conn, mechanism)) {
+        smtp_refuse(session, "504 5.5.4 mechanism not known here");
+        return;
+    }
+    enum login_status status =
+        login_begin(&session->login, mechanism, has_initial ? slice_trim(initial) : slice_none(), &error);
+    answer(session, status, &error);
+}
+
+void smtp_auth_answer(struct smtp_session *session, struct slice line)
+{
+    struct error error;
+    struct login *login = &session->login;
+    if (login->result.status == SASL_OK && !login->active) {
+        smtp_expect(session, INPUT_COMMAND);
+        if (line.n == 0)
+            logged_in(session);
+        else
+            smtp_refuse(session, "501 5.5.2 an empty line was due");
+        return;
+    }
+    if (slice_eq(line, S("*"))) {
+        login_cancel(login);
+        smtp_expect(session, INPUT_COMMAND);
+        smtp_refuse(session, "501 5.0.0 log-in given up");
+        return;
+    }
+    enum login_status status = login_step(login, line, &error);
+    sodium_memzero(session->line.line.p, session->line.line.n);
+    answer(session, status, &error);
+}

@@ -1,0 +1,55 @@
+/* EHLO, HELO (RFC 5321 4.1.1.1) and LHLO (RFC 2033 4.1): who calls, and what is offered. */
+#include "smtp/session.h"
+
+static bool greet(struct smtp_session *session, struct slice argument, bool extended)
+{
+    struct slice name = slice_sub(argument, 0, argument.n);
+    for (size_t i = 0; i < name.n; i++) {
+        if ((unsigned char)name.p[i] <= ' ' || name.p[i] == 0x7f) {
+            name.n = 0;
+            break;
+        }
+    }
+    if (name.n == 0 || name.n > ADDRESS_DOMAIN_MAX) {
+        smtp_refuse(session, "501 5.5.4 say your name: EHLO your.host.name");
+        return false;
+    }
+    session->state = SMTP_STATE_READY;
+    smtp_reset(session);
+    session->extended = extended;
+    buf_clear(&session->helo);
+    buf_put(&session->helo, name);
+    return true;
+}
+
+static void put_mechanisms(struct smtp_session *session, struct buf *out)
+{
+    buf_put(out, S("250-AUTH"));
+    for (unsigned m = 0; m < SASL_MECHANISMS; m++)
+        if (login_offers(session->conn, (enum sasl_mechanism)m))
+            buf_printf(out, " %s", sasl_mechanism_name((enum sasl_mechanism)m));
+    buf_put(out, S("\r\n"));
+}
+
+void smtp_ehlo(struct smtp_session *session, struct slice argument)
+{
+    if (!greet(session, argument, true))
+        return;
+    struct buf *out = conn_output(session->conn);
+    buf_printf(out,
+               "250-%s\r\n250-PIPELINING\r\n250-SIZE %llu\r\n250-8BITMIME\r\n250-SMTPUTF8\r\n250-CHUNKING\r\n"
+               "250-BINARYMIME\r\n250-DSN\r\n",
+               session->settings->hostname, (unsigned long long)session->settings->message_size_max);
+    if (session->guest->tls != NULL && !conn_is_tls(session->conn))
+        buf_put(out, S("250-STARTTLS\r\n"));
+    if (smtp_is_submission(session) && login_may(session->conn, session->settings->plaintext_login))
+        put_mechanisms(session, out);
+    buf_put(out, S("250 ENHANCEDSTATUSCODES\r\n"));
+    conn_wrote(session->conn);
+}
+
+void smtp_helo(struct smtp_session *session, struct slice argument)
+{
+    if (greet(session, argument, false))
+        smtp_reply(session, "250 %s", session->settings->hostname);
+}

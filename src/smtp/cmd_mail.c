@@ -1,0 +1,128 @@
+/* MAIL FROM (RFC 5321 4.1.1.2) with SIZE (1870), BODY (6152, 3030), SMTPUTF8 (6531), RET and ENVID (3461),
+ * AUTH (4954 5). */
+#include "smtp/session.h"
+
+struct mail {
+    struct smtp_session *session;
+    struct queue_envelope *envelope;
+};
+
+/* Each takes a value (p NULL: none) and says whether it was right; a reply of its own may have been sent
+ * then. */
+typedef bool mail_parameter_fn(struct mail *mail, struct slice value);
+
+static bool take_size(struct mail *mail, struct slice value)
+{
+    return slice_to_u64(value, &mail->session->announced_size);
+}
+
+static bool take_body(struct mail *mail, struct slice value)
+{
+    mail->envelope->eight_bit = slice_eq_nocase(value, S("8BITMIME"));
+    mail->envelope->binary = slice_eq_nocase(value, S("BINARYMIME"));
+    return mail->envelope->eight_bit || mail->envelope->binary || slice_eq_nocase(value, S("7BIT"));
+}
+
+static bool take_smtputf8(struct mail *mail, struct slice value)
+{
+    mail->envelope->smtputf8 = true;
+    return value.p == NULL;
+}
+
+static bool take_ret(struct mail *mail, struct slice value)
+{
+    if (slice_eq_nocase(value, S("FULL")))
+        mail->envelope->ret = DSN_RET_FULL;
+    else if (slice_eq_nocase(value, S("HDRS")))
+        mail->envelope->ret = DSN_RET_HDRS;
+    return mail->envelope->ret != DSN_RET_NONE;
+}
+
+static bool take_envid(struct mail *mail, struct slice value)
+{
+    return value.n > 0 && value.n <= 100 /* RFC 3461 4.4 */ &&
+           smtp_xtext_decode(value, &mail->session->arena, &mail->envelope->envid);
+}
+
+/* Who first submitted it: we don't trust it, so it is checked and dropped (RFC 4954 5). */
+static bool take_auth(struct mail *mail, struct slice value)
+{
+    struct slice ignored;
+    return smtp_xtext_decode(value, &mail->session->arena, &ignored);
+}
+
+static const struct {
+    struct slice name;
+    mail_parameter_fn *read;
+} parameters[] = {
+    {{"SIZE", 4}, take_size}, {{"BODY", 4}, take_body},   {{"SMTPUTF8", 8}, take_smtputf8},
+    {{"RET", 3}, take_ret},   {{"ENVID", 5}, take_envid}, {{"AUTH", 4}, take_auth},
+};
+
+static bool take_parameter(struct mail *mail, const struct smtp_parameter *parameter)
+{
+    for (size_t i = 0; i < ARRAY_LEN(parameters); i++) {
+        if (!slice_eq_nocase(parameters[i].name, parameter->name))
+            continue;
+        if (parameters[i].read(mail, parameter->value))
+            return true;
+        smtp_refuse(mail->session, "501 5.5.4 %.*s has a wrong value", SLICE_ARGS(parameters[i].name));
+        return false;
+    }
+    smtp_refuse(mail->session, "555 5.5.4 a parameter is not known");
+    return false;
+}
+
+static bool take_parameters(struct mail *mail, struct cursor *c)
+{
+    struct smtp_parameter found[SMTP_PARAMETERS_MAX];
+    size_t count;
+    if (!smtp_parameters_parse(c, found, SMTP_PARAMETERS_MAX, &count)) {
+        smtp_refuse(mail->session, "501 5.5.4 MAIL's parameters can't be read");
+        return false;
+    }
+    for (size_t i = 0; i < count; i++)
+        if (!take_parameter(mail, &found[i]))
+            return false;
+    return true;
+}
+
+void smtp_mail(struct smtp_session *session, struct slice argument)
+{
+    struct cursor c = cursor_of(argument);
+    struct smtp_path path;
+    struct queue_envelope envelope = {.sid = conn_sid(session->conn)};
+    struct mail mail = {session, &envelope};
+    if (!cursor_skip_nocase(&c, S("FROM:"))) {
+        smtp_refuse(session, "501 5.5.4 MAIL FROM:<address> was expected");
+        return;
+    }
+    if (!smtp_path_parse(&c, false, &path)) {
+        smtp_refuse(session, "501 5.1.7 the sender's address can't be read");
+        return;
+    }
+    session->announced_size = 0;
+    if (!take_parameters(&mail, &c)) {
+        smtp_reset(session);
+        return;
+    }
+    if (path.has_utf8 && !envelope.smtputf8) {
+        smtp_refuse(session, "553 5.6.7 this address needs SMTPUTF8");
+        return;
+    }
+    if (session->announced_size > session->settings->message_size_max) {
+        smtp_refuse(session, "552 5.3.4 too large: at most %llu bytes",
+                    (unsigned long long)session->settings->message_size_max);
+        smtp_reset(session);
+        return;
+    }
+    envelope.sender = arena_dup(&session->arena, path.address);
+    if (arena_failed(&session->arena)) {
+        smtp_reply(session, "452 4.3.1 out of memory for this message");
+        smtp_reset(session);
+        return;
+    }
+    session->envelope = envelope;
+    session->state = SMTP_STATE_MAIL;
+    smtp_reply(session, "250 2.1.0 sender noted");
+}
