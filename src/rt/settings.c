@@ -297,6 +297,7 @@ void settings_text(const struct settings *s, struct buf *out)
     buf_printf(out, "connections-per-address = %u\n", s->connections_per_address);
     buf_printf(out, "sessions-per-account = %u\n", s->sessions_per_account);
     buf_printf(out, "plaintext-login = %s\n", setting_truth_names[s->plaintext_login]);
+    buf_printf(out, "full-mailbox = %s\n", setting_full_names[s->full_mailbox_refuse]);
 }
 
 void settings_free(struct settings *settings)

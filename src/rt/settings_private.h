@@ -31,6 +31,7 @@ SETTING_TABLE(X)
 extern const char *const setting_level_names[];
 extern const char *const setting_format_names[];
 extern const char *const setting_truth_names[];
+extern const char *const setting_full_names[];
 
 /* "file:line: what is wrong"; ERR_INVALID. */
 enum err setting_refuse(const struct reading *r, struct error *error, const char *format, ...) FORMAT(3, 4);

@@ -234,6 +234,7 @@ static enum err read_choice(const struct reading *r, const struct words *words, 
 const char *const setting_level_names[] = {"debug", "info", "warn", "error"};
 const char *const setting_format_names[] = {"text", "json"};
 const char *const setting_truth_names[] = {"no", "yes"};
+const char *const setting_full_names[] = {"defer", "refuse"};
 
 enum err setting_read_log_level(struct reading *r, const struct words *words, struct error *error)
 {
@@ -259,6 +260,15 @@ enum err setting_read_plaintext_login(struct reading *r, const struct words *wor
     enum err e = read_choice(r, words, setting_truth_names, ARRAY_LEN(setting_truth_names), &choice, error);
     if (e == ERR_OK)
         r->settings->plaintext_login = choice == 1;
+    return e;
+}
+
+enum err setting_read_full_mailbox(struct reading *r, const struct words *words, struct error *error)
+{
+    unsigned choice;
+    enum err e = read_choice(r, words, setting_full_names, ARRAY_LEN(setting_full_names), &choice, error);
+    if (e == ERR_OK)
+        r->settings->full_mailbox_refuse = choice == 1;
     return e;
 }
 
