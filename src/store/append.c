@@ -1,6 +1,7 @@
 #include "base/clock.h"
 #include "store/derived.h"
 #include "store/member.h"
+#include "store/schema.h"
 #include "store/thread.h"
 
 enum { DELIVERY_ID_SIZE = 16 };
