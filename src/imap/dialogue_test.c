@@ -126,11 +126,11 @@ static struct peer *peer_of(struct play *play, size_t number)
         return peer;
     int pair[2];
     assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), 0);
-    struct imap_session_options options = {
-        .fd = pair[1], .tag = S("login"), .peer = "127.0.0.1", .message_size_max = MESSAGE_MAX};
+    static const struct settings settings = {.message_size_max = MESSAGE_MAX};
+    struct visit visit = {.fd = pair[1], .tag = S("login"), .peer = "127.0.0.1", .settings = &settings};
     struct error error;
-    must_ok(store_account(play->store, (struct account_id){1}, &options.account, &error), &error);
-    must_ok(imap_session_start(play->loop, &options, &error), &error);
+    must_ok(store_account(play->store, (struct account_id){1}, &visit.account, &error), &error);
+    must_ok(imap_session_start(play->loop, &visit, &error), &error);
     peer->fd = pair[0];
     expect_line(play, peer, S("login OK [CAPABILITY IMAP4rev1 ...] ..."));
     return peer;

@@ -5,28 +5,9 @@
 #include "imap/capability.h"
 #include "imap/login_internal.h"
 
-bool imap_login_plain_allowed(const struct imap_login *login)
-{
-    struct slice peer = slice_cstr(conn_peer(login->conn));
-    return conn_is_tls(login->conn) || login->options->plaintext_login || slice_starts(peer, S("127.")) ||
-           slice_eq(peer, S("::1"));
-}
-
-bool imap_login_mechanism_allowed(const struct imap_login *login, enum sasl_mechanism mechanism)
-{
-    static const bool sends_password[] = {
-#define X(name, text, tls) [SASL_##name] = (tls),
-        SASL_MECHANISM_TABLE(X)
-#undef X
-    };
-    if (mechanism == SASL_SCRAM_SHA_256_PLUS)
-        return conn_tls(login->conn) != NULL;
-    return !sends_password[mechanism] || imap_login_plain_allowed(login);
-}
-
 static bool may_start_tls(const struct imap_login *login)
 {
-    return login->options->tls != NULL && !conn_is_tls(login->conn);
+    return login->guest->tls != NULL && !conn_is_tls(login->conn);
 }
 
 static void put_capabilities(const struct imap_login *login, struct buf *out)
@@ -34,10 +15,12 @@ static void put_capabilities(const struct imap_login *login, struct buf *out)
     imap_put_capabilities(out, false);
     if (may_start_tls(login))
         buf_put(out, S(" STARTTLS"));
-    if (!imap_login_plain_allowed(login))
+    if (!imap_login_allowed(login)) {
         buf_put(out, S(" LOGINDISABLED"));
+        return;
+    }
     for (int mechanism = 0; mechanism < SASL_MECHANISMS; mechanism++)
-        if (imap_login_mechanism_allowed(login, (enum sasl_mechanism)mechanism))
+        if (login_offers(login->conn, (enum sasl_mechanism)mechanism))
             buf_printf(out, " AUTH=%s", sasl_mechanism_name((enum sasl_mechanism)mechanism));
 }
 
@@ -60,14 +43,14 @@ static void start_tls(struct imap_login *login, struct slice tag)
 {
     if (!may_start_tls(login)) {
         imap_login_answer(login, tag, "BAD TLS is not to be had here, or is there already");
-    } else if (conn_has_pending(login->conn) || login->held.n > 0) {
+    } else if (conn_has_pending(login->conn)) {
         /* What was sent in the clear must not be read as if TLS had protected it (RFC 3207 4.2, RFC
          * 9051 11.3). */
         imap_login_answer(login, tag, "BAD Nothing may follow STARTTLS before our answer");
         imap_login_bye(login, "Commands were sent behind STARTTLS");
     } else {
         imap_login_answer(login, tag, "OK Begin TLS negotiation now");
-        conn_start_tls(login->conn, login->options->tls);
+        conn_start_tls(login->conn, login->guest->tls);
     }
 }
 
@@ -133,20 +116,20 @@ static void run_command(struct imap_login *login)
 /* One complete unit. */
 static void serve_unit(struct imap_login *login)
 {
-    if (login->state == LOGIN_COMMAND)
-        run_command(login);
-    else
+    if (login->in_exchange)
         imap_login_response(login, imap_reader_text(&login->reader));
+    else
+        run_command(login);
     imap_reader_clear(&login->reader);
-    login->reader.raw = login->state != LOGIN_COMMAND;
+    login->reader.raw = login->in_exchange;
 }
 
 static void refuse_unit(struct imap_login *login)
 {
     enum imap_reader_failure failure = login->reader.failure;
     char text[ERROR_CLIENT_MAX];
-    if (failure == IMAP_READER_FLOOD || login->state != LOGIN_COMMAND) {
-        imap_login_cancel(login);
+    if (failure == IMAP_READER_FLOOD || login->in_exchange) {
+        login_cancel(&login->login);
         imap_login_bye(login, imap_reader_failure_text(failure));
     } else {
         snprintf(text, sizeof(text), "%s %s", imap_reader_failure_status(failure),
@@ -160,7 +143,7 @@ static void refuse_unit(struct imap_login *login)
 
 static void expect_next(struct imap_login *login)
 {
-    if (!login->closing && !login->handed_over && login->state != LOGIN_HELD)
+    if (!login->closing)
         conn_expect(login->conn, &login->reader.reader, IMAP_LOGIN_TIMEOUT_US);
 }
 
@@ -175,44 +158,14 @@ static void failed(struct conn *conn, void *session)
 {
     struct imap_login *login = session;
     (void)conn;
-    if (login->state == LOGIN_HELD)
-        imap_login_bye(login, "Too much was sent ahead");
-    else
-        refuse_unit(login);
+    refuse_unit(login);
     expect_next(login);
-}
-
-/* What came while an answer waited is read now as if it came now. */
-static void serve_held(struct imap_login *login)
-{
-    while (login->held.n > 0 && !login->closing && !login->handed_over && login->state != LOGIN_HELD) {
-        size_t used = 0;
-        enum reader_status status = login->reader.reader.feed(&login->reader.reader, buf_slice(&login->held),
-                                                              &used, conn_output(login->conn));
-        buf_consume(&login->held, used);
-        if (status == READER_DONE)
-            serve_unit(login);
-        else if (status == READER_FAILED)
-            refuse_unit(login);
-    }
-    if (login->held.n == 0)
-        buf_release(&login->held);
 }
 
 static void expired(struct conn *conn, void *session)
 {
-    struct imap_login *login = session;
     (void)conn;
-    if (login->state != LOGIN_HELD) {
-        imap_login_bye(login, "Nobody logged in");
-        return;
-    }
-    login->state = LOGIN_COMMAND;
-    imap_login_answer(login, slice_cstr(login->tag), login->answer);
-    if (login->failures >= IMAP_LOGIN_FAILURES_MAX)
-        imap_login_bye(login, "Too many failed log-ins");
-    serve_held(login);
-    expect_next(login);
+    imap_login_bye(session, "Nobody logged in");
 }
 
 static void stopping(struct conn *conn, void *session)
@@ -224,13 +177,9 @@ static void stopping(struct conn *conn, void *session)
 static void closed(void *session)
 {
     struct imap_login *login = session;
-    if (!login->handed_over)
-        imap_login_cancel(login);
-    if (login->options->per_peer != NULL)
-        limit_leave(login->options->per_peer, slice_of(login->limit_key, login->limit_key_n));
+    login_release(&login->login);
     imap_reader_clear(&login->reader);
-    buf_release(&login->held);
-    explicit_bzero(login->ticket, sizeof(login->ticket));
+    login->guest->release(login->guest);
     free(login);
 }
 
@@ -239,7 +188,7 @@ static void greet(struct imap_login *login)
     CLEANUP(buf_release) struct buf capabilities = BUF(4096);
     put_capabilities(login, &capabilities);
     conn_printf(login->conn, "* OK [CAPABILITY %.*s] %s Posthorn ready\r\n",
-                SLICE_ARGS(buf_slice(&capabilities)), login->options->hostname);
+                SLICE_ARGS(buf_slice(&capabilities)), login->guest->settings->hostname);
 }
 
 /* Implicit TLS greets now, as what we can do depends on TLS; after STARTTLS nothing is said (RFC 3501 6.2.1).
@@ -248,7 +197,7 @@ static void secured(struct conn *conn, void *session)
 {
     struct imap_login *login = session;
     (void)conn;
-    if (login->options->tls_at_start)
+    if (login->guest->tls_first)
         greet(login);
     imap_reader_clear(&login->reader);
     expect_next(login);
@@ -264,53 +213,25 @@ static const struct conn_handler handler = {
     .closed = closed,
 };
 
-static enum reader_status hold(struct reader *reader, struct slice in, size_t *ret_used, struct buf *out)
+void imap_login_start(struct guest *guest)
 {
-    struct imap_login *login = container_of(reader, struct imap_login, holder);
-    (void)out;
-    buf_put(&login->held, in);
-    *ret_used = in.n;
-    return buf_failed(&login->held) ? READER_FAILED : READER_MORE;
-}
-
-static struct imap_login *login_new(const struct imap_login_options *options, const struct accepted *accepted)
-{
+    struct error error;
     struct imap_login *login = calloc(1, sizeof(*login));
-    if (login == NULL)
-        return NULL;
-    login->options = options;
-    login->holder = (struct reader){.feed = hold};
-    login->held = BUF(IMAP_LOGIN_HELD_MAX);
-    login->limit_key_n = MIN(accepted->limit_key_n, sizeof(login->limit_key));
-    memcpy(login->limit_key, accepted->limit_key, login->limit_key_n);
+    if (login == NULL) {
+        fd_close(&guest->fd);
+        guest->release(guest);
+        return;
+    }
+    login->guest = guest;
     imap_reader_init(&login->reader, &(struct imap_reader_limits){.line_max = IMAP_LOGIN_LINE_MAX,
                                                                   .literal_max = IMAP_LOGIN_LITERAL_MAX});
-    return login;
-}
-
-enum err imap_login_start(struct loop *loop, const struct imap_login_options *options,
-                          struct accepted *accepted, struct error *error)
-{
-    struct imap_login *login = login_new(options, accepted);
-    if (login == NULL) {
-        fd_close(&accepted->fd);
-        if (options->per_peer != NULL)
-            limit_leave(options->per_peer, slice_of(accepted->limit_key, accepted->limit_key_n));
-        return fail_nomem(error);
+    if (guest_open(guest, &handler, login, &login->conn, &error) != ERR_OK) {
+        LOG(LOG_WARN, NO_SID, "imap.open", F_ERR(&error));
+        return;
     }
-    struct conn_options conn_options = {
-        .sid = {id_random()},
-        .peer = accepted->peer,
-        .peer_port = accepted->peer_port,
-        .tls = options->tls_at_start ? options->tls : NULL,
-    };
-    enum err err = conn_open(loop, accepted->fd, &handler, login, &conn_options, &login->conn, error);
-    if (err != ERR_OK)
-        return err; /* closed() has freed it */
-    LOG(LOG_DEBUG, conn_options.sid, "imap.connected", F_CSTR("peer", accepted->peer));
-    if (!options->tls_at_start)
+    login_init(&login->login, guest->link, guest->guard, login->conn, DOOR_IMAP);
+    if (!guest->tls_first)
         greet(login);
     expect_next(login);
     conn_start(login->conn, slice_none());
-    return ERR_OK;
 }

@@ -213,13 +213,13 @@ static const struct conn_handler handler = {
     .closed = closed,
 };
 
-static enum err no_session(const struct imap_session_options *options, struct error *error)
+static enum err no_session(const struct visit *visit, struct error *error)
 {
-    int fd = options->fd;
+    int fd = visit->fd;
     fd_close(&fd);
-    account_unref(options->account);
-    if (options->ended != NULL)
-        options->ended(options->context);
+    account_unref(visit->account);
+    if (visit->ended != NULL)
+        visit->ended(visit->context);
     return fail_nomem(error);
 }
 
@@ -231,30 +231,30 @@ static void greet(struct imap_session *s, struct slice tag)
                 SLICE_ARGS(buf_slice(&capabilities)));
 }
 
-enum err imap_session_start(struct loop *loop, const struct imap_session_options *options,
-                            struct error *error)
+enum err imap_session_start(struct loop *loop, const struct visit *visit, struct error *error)
 {
     struct imap_session *s = calloc(1, sizeof(*s));
     if (s == NULL)
-        return no_session(options, error);
-    s->account = options->account;
-    s->message_size_max = options->message_size_max;
-    s->ended = options->ended;
-    s->context = options->context;
-    imap_reader_init(&s->reader, &(struct imap_reader_limits){.line_max = IMAP_LINE_MAX,
-                                                              .literal_max = IMAP_COMMAND_MAX,
-                                                              .message_max = options->message_size_max});
+        return no_session(visit, error);
+    s->account = visit->account;
+    s->message_size_max = visit->settings->message_size_max;
+    s->ended = visit->ended;
+    s->context = visit->context;
+    imap_reader_init(&s->reader,
+                     &(struct imap_reader_limits){.line_max = IMAP_LINE_MAX,
+                                                  .literal_max = IMAP_COMMAND_MAX,
+                                                  .message_max = visit->settings->message_size_max});
     struct conn_options conn_options = {
-        .sid = options->sid,
-        .peer = options->peer,
-        .peer_port = options->peer_port,
-        .tls_outside = options->tls,
+        .sid = visit->sid,
+        .peer = visit->peer,
+        .peer_port = visit->peer_port,
+        .tls_outside = visit->tls,
     };
-    enum err err = conn_open(loop, options->fd, &handler, s, &conn_options, &s->conn, error);
+    enum err err = conn_open(loop, visit->fd, &handler, s, &conn_options, &s->conn, error);
     if (err != ERR_OK)
         return err; /* closed() has freed the session */
-    greet(s, options->tag);
+    greet(s, visit->tag);
     expect_next(s);
-    conn_start(s->conn, options->pending);
+    conn_start(s->conn, visit->pending);
     return ERR_OK;
 }

@@ -10,8 +10,7 @@
 #ifndef POSTHORN_IMAP_SESSION_H
 #define POSTHORN_IMAP_SESSION_H
 
-#include "rt/loop.h"
-#include "store/store.h"
+#include "link/visit.h"
 
 enum {
     IMAP_ERRORS_MAX = 10,                      /* protocol errors in a row; then BYE */
@@ -22,20 +21,6 @@ enum {
 #define IMAP_IDLE_REMINDER_US (10 * CLOCK_MINUTE) /* IDLE says "still here", which finds dead peers */
 #define IMAP_IDLE_REMINDERS_MAX 288               /* two days of IDLE without a word; then BYE */
 
-struct imap_session_options {
-    struct account *account; /* the session's, as is fd */
-    int fd;
-    struct slice tag;     /* of LOGIN or AUTHENTICATE: answered first */
-    struct slice pending; /* input that came behind it */
-    struct session_id sid;
-    const char *peer;
-    uint16_t peer_port;
-    bool tls;
-    uint64_t message_size_max;    /* bytes, for APPEND */
-    void (*ended)(void *context); /* may be NULL */
-    void *context;
-};
-enum err imap_session_start(struct loop *loop, const struct imap_session_options *options,
-                            struct error *error) MUST_CHECK;
+enum err imap_session_start(struct loop *loop, const struct visit *visit, struct error *error) MUST_CHECK;
 
 #endif

@@ -62,12 +62,15 @@ static void forget(struct login *login)
 {
     login->active = false;
     login->awaits_first = false;
+    login->awaits_last = false;
     login->exchange = 0;
 }
 
 void login_cancel(struct login *login)
 {
-    if (login->active && login->exchange != 0)
+    if (login->awaits_last)
+        link_ticket_release(login->link, slice_of(login->result.ticket, TICKET_SIZE));
+    else if (login->active && login->exchange != 0)
         link_sasl_cancel(login->link, login->exchange);
     forget(login);
 }
@@ -157,8 +160,11 @@ static enum login_status outcome(struct login *login, enum err err, struct error
         login->exchange = login->result.exchange;
         return LOGIN_CHALLENGE;
     case SASL_OK:
-        forget(login);
         note_success(login);
+        login->awaits_last = login->result.data.n > 0;
+        if (login->awaits_last)
+            return LOGIN_CHALLENGE;
+        forget(login);
         return LOGIN_OK;
     case SASL_TEMPORARY:
         forget(login);
@@ -251,7 +257,11 @@ enum login_status login_begin(struct login *login, enum sasl_mechanism mechanism
 enum login_status login_step(struct login *login, struct slice answer, struct error *error)
 {
     CLEANUP(buf_release) struct buf decoded = BUF(SASL_MESSAGE_MAX);
-    if (!decode(&decoded, answer))
+    if (login->awaits_last && answer.n == 0) {
+        forget(login);
+        return LOGIN_OK;
+    }
+    if (login->awaits_last || !decode(&decoded, answer))
         return malformed(login);
     if (login->awaits_first)
         return begin_with(login, buf_slice(&decoded), true, error);

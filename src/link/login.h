@@ -35,6 +35,7 @@ struct login {
     struct sasl_start start;
     uint64_t exchange;
     bool active;       /* between begin and its end */
+    bool awaits_last;  /* success came with data: an empty line ends it */
     bool awaits_first; /* the client's first message comes as an answer to an empty challenge */
     unsigned failures; /* on this connection */
     struct arena arena;
@@ -43,10 +44,9 @@ struct login {
 };
 
 enum login_status {
-    LOGIN_CHALLENGE, /* send login->text (base64, may be empty) and bring the answer to login_step */
-    LOGIN_OK,     /* login->result has account, address, ticket; login->text: data to go with success (may be
-                     empty) */
-    LOGIN_FAILED, /* wrong name or password */
+    LOGIN_CHALLENGE,   /* send login->text (base64, may be empty) and bring the answer to login_step */
+    LOGIN_OK,          /* login->result has account, address, ticket */
+    LOGIN_FAILED,      /* wrong name or password */
     LOGIN_CLOSED_DOOR, /* right password, but this way in is closed: say error->client */
     LOGIN_MALFORMED,   /* not base64, or a message that the mechanism does not allow */
     LOGIN_SLOW_DOWN,   /* too many failures: try again later */

@@ -49,7 +49,7 @@ static void answer(struct pop3_login *session, enum login_status status, const s
         .unavailable = {"-ERR [SYS/TEMP] temporarily unavailable\r\n", 41},
     };
     struct login *login = &session->login;
-    session->in_auth = status == LOGIN_CHALLENGE || (status == LOGIN_OK && login->text.n > 0);
+    session->in_auth = status == LOGIN_CHALLENGE;
     if (session->in_auth) {
         conn_printf(session->conn, "+ %.*s\r\n", SLICE_ARGS(buf_slice(&login->text)));
         return;
@@ -145,11 +145,6 @@ static void auth_answer(struct pop3_login *session, struct slice line)
 {
     struct error error;
     struct login *login = &session->login;
-    if (login->result.status == SASL_OK && !login->active) {
-        buf_clear(&login->text);
-        answer(session, line.n == 0 ? LOGIN_OK : LOGIN_MALFORMED, &error);
-        return;
-    }
     session->in_auth = false;
     if (slice_eq(line, S("*"))) {
         login_cancel(login);

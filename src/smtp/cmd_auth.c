@@ -24,10 +24,6 @@ static void failed(struct smtp_session *session)
 static void answer(struct smtp_session *session, enum login_status status, struct error *error)
 {
     struct login *login = &session->login;
-    if (status == LOGIN_OK && login->text.n > 0) {
-        /* Data that comes with success: the client acknowledges it with an empty line (RFC 4954 4). */
-        status = LOGIN_CHALLENGE;
-    }
     smtp_expect(session, status == LOGIN_CHALLENGE ? INPUT_AUTH : INPUT_COMMAND);
     switch (status) {
     case LOGIN_CHALLENGE:
@@ -85,14 +81,6 @@ void smtp_auth_answer(struct smtp_session *session, struct slice line)
 {
     struct error error;
     struct login *login = &session->login;
-    if (login->result.status == SASL_OK && !login->active) {
-        smtp_expect(session, INPUT_COMMAND);
-        if (line.n == 0)
-            logged_in(session);
-        else
-            smtp_refuse(session, "501 5.5.2 an empty line was due");
-        return;
-    }
     if (slice_eq(line, S("*"))) {
         login_cancel(login);
         smtp_expect(session, INPUT_COMMAND);
