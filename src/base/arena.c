@@ -64,6 +64,7 @@ void *arena_alloc(struct arena *a, size_t n)
         a->failed = true;
         return NULL;
     }
+    n = MAX(n, (size_t)1); /* so that nothing, too, has an address */
     n = (n + ARENA_ALIGN - 1) & ~(size_t)(ARENA_ALIGN - 1);
     if (n > a->left && !arena_grow(a, n)) {
         a->failed = true;

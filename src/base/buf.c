@@ -23,15 +23,15 @@ char *buf_reserve(struct buf *b, size_t n)
 {
     if (b->failed)
         return NULL;
-    if (n > b->max || b->n > b->max - n) {
+    if (n > b->max || b->n > b->max - n || n == SIZE_MAX) {
         b->failed = true;
         return NULL;
     }
     size_t need = b->n + n;
-    if (need > b->cap) {
+    if (need > b->cap || b->p == NULL) {
         size_t cap = MAX(b->cap * 2, (size_t)BUF_FIRST);
-        cap = MIN(MAX(cap, need), MAX(b->max, (size_t)1));
-        char *p = realloc(b->p, cap);
+        cap = MIN(MAX(cap, need), b->max);
+        char *p = realloc(b->p, cap + 1); /* one for a NUL that is not counted */
         if (p == NULL) {
             b->failed = true;
             return NULL;
@@ -89,7 +89,7 @@ void buf_vprintf(struct buf *b, const char *format, va_list args)
     if ((size_t)n < sizeof(text)) {
         buf_put(b, slice_of(text, (size_t)n));
     } else {
-        char *at = buf_reserve(b, (size_t)n + 1);
+        char *at = buf_reserve(b, (size_t)n);
         if (at != NULL) {
             vsnprintf(at, (size_t)n + 1, format, again);
             b->n += (size_t)n;
@@ -118,7 +118,7 @@ void buf_consume(struct buf *b, size_t n)
 
 const char *buf_cstr(struct buf *b)
 {
-    char *at = buf_reserve(b, 1);
+    char *at = buf_reserve(b, 0);
     if (at == NULL)
         return NULL;
     *at = 0;

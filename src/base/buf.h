@@ -16,7 +16,7 @@
 struct buf {
     char *p;
     size_t n;   /* bytes in use */
-    size_t cap; /* bytes allocated */
+    size_t cap; /* bytes allocated, but for one that buf_cstr needs */
     size_t max; /* hard cap */
     bool failed;
 };

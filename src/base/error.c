@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/must.h"
+#include "base/utf8.h"
 
 static const struct {
     const char *name;
@@ -35,9 +36,12 @@ static void one_line(char *text)
             *text = ' ';
 }
 
+/* client may be error->client itself. */
 static void set_client(struct error *error, const char *client)
 {
-    snprintf(error->client, sizeof(error->client), "%s", client);
+    struct slice cut = utf8_cut(slice_cstr(client), sizeof(error->client) - 1);
+    memmove(error->client, cut.p, cut.n);
+    error->client[cut.n] = 0;
     one_line(error->client);
 }
 

@@ -7,6 +7,7 @@
 
 #include "base/buf.h"
 #include "base/clock.h"
+#include "base/utf8.h"
 
 enum { LOG_LINE_MAX = 4000 };
 
@@ -41,27 +42,39 @@ static void put_time(struct buf *b)
                t.tm_min, t.tm_sec, (int)(now % CLOCK_SECOND / 1000));
 }
 
+/* C0 and C1: what a terminal would obey. */
+static bool is_control(int32_t code_point)
+{
+    return code_point < 0x20 || (code_point >= 0x7f && code_point < 0xa0);
+}
+
+/* Valid JSON whatever the bytes. */
 static void put_quoted(struct buf *b, struct slice s)
 {
+    struct cursor c = cursor_of(s);
     buf_putc(b, '"');
-    for (size_t i = 0; i < s.n; i++) {
-        unsigned char c = (unsigned char)s.p[i];
-        if (c == '"' || c == '\\')
-            buf_printf(b, "\\%c", c);
-        else if (c < 0x20 || c == 0x7f)
-            buf_printf(b, "\\u%04x", c);
+    while (!cursor_done(&c) && !buf_failed(b)) {
+        int32_t v = utf8_next(&c);
+        if (v == '"' || v == '\\')
+            buf_printf(b, "\\%c", (char)v);
+        else if (v < 0)
+            buf_put(b, S("\\ufffd"));
+        else if (is_control(v))
+            buf_printf(b, "\\u%04x", (unsigned)v);
         else
-            buf_putc(b, (char)c);
+            utf8_put(b, (uint32_t)v);
     }
     buf_putc(b, '"');
 }
 
 static bool is_plain(struct slice s)
 {
-    for (size_t i = 0; i < s.n; i++)
-        if ((unsigned char)s.p[i] <= ' ' || s.p[i] == '"' || s.p[i] == '\\' || s.p[i] == '=' ||
-            s.p[i] == 0x7f)
+    struct cursor c = cursor_of(s);
+    while (!cursor_done(&c)) {
+        int32_t v = utf8_next(&c);
+        if (v <= ' ' || v == '"' || v == '\\' || v == '=' || is_control(v))
             return false;
+    }
     return s.n > 0;
 }
 

@@ -149,7 +149,7 @@ bool cursor_skip(struct cursor *c, struct slice text)
 {
     if (!slice_starts(cursor_rest(c), text))
         return false;
-    c->p += text.n;
+    cursor_take(c, text.n);
     return true;
 }
 
@@ -157,14 +157,15 @@ bool cursor_skip_nocase(struct cursor *c, struct slice text)
 {
     if (!slice_starts_nocase(cursor_rest(c), text))
         return false;
-    c->p += text.n;
+    cursor_take(c, text.n);
     return true;
 }
 
 struct slice cursor_take(struct cursor *c, size_t n)
 {
     struct slice taken = slice_of(c->p, MIN(n, cursor_left(c)));
-    c->p += taken.n;
+    if (taken.n > 0) /* p may be NULL */
+        c->p += taken.n;
     return taken;
 }
 

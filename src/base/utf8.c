@@ -36,6 +36,8 @@ bool utf8_valid(struct slice s)
 
 void utf8_put(struct buf *b, uint32_t v)
 {
+    if (v > 0x10ffff || (v >= 0xd800 && v <= 0xdfff))
+        v = 0xfffd;
     if (v < 0x80) {
         buf_putc(b, (char)v);
     } else if (v < 0x800) {
@@ -57,8 +59,9 @@ struct slice utf8_cut(struct slice s, size_t n)
 {
     if (n >= s.n)
         return s;
-    while (n > 0 && ((unsigned char)s.p[n] & 0xc0) == 0x80)
-        n--;
+    for (size_t back = 0; back <= 3 && back <= n; back++)
+        if (((unsigned char)s.p[n - back] & 0xc0) != 0x80)
+            return slice_of(s.p, n - back);
     return slice_of(s.p, n);
 }
 

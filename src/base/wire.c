@@ -71,9 +71,11 @@ uint64_t wire_get_varint(struct wire_reader *r)
     uint64_t v = 0;
     for (unsigned shift = 0; shift < 64; shift += 7) {
         uint64_t byte = get_le(r, 1);
+        if (r->failed || (shift == 63 && byte > 1)) /* would be a 65th bit */
+            break;
         v |= (byte & 0x7f) << shift;
-        if (r->failed || byte < 0x80)
-            return r->failed ? 0 : v;
+        if (byte < 0x80)
+            return v;
     }
     r->failed = true;
     return 0;
