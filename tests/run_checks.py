@@ -84,7 +84,8 @@ def build(tree: str, tally: Tally, *targets: str) -> bool:
             tally.add(f"configure {tree}", False, done.stdout)
             return False
     done = run(["ninja", "-C", tree, f"-j{JOBS}", *targets], log)
-    tally.add(f"build {tree}", done.returncode == 0, done.stdout)
+    if done.returncode != 0:
+        tally.add(f"build {tree}", False, done.stdout)
     return done.returncode == 0
 
 
