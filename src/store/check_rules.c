@@ -21,17 +21,12 @@ struct rule {
 #define NAMED "(SELECT object FROM member UNION SELECT object FROM tombstone)"
 #define KEYS_OF_FOLDER "key BETWEEN folder.id << 32 AND (folder.id << 32) + 4294967295"
 #define COUNT_OF(expression) "(SELECT " expression " FROM member WHERE " KEYS_OF_FOLDER ")"
-#define COUNTERS                                                                                             \
-    COUNT_OF("count(*)")                                                                                     \
-    ", " COUNT_OF("coalesce(sum(flags & 1 = 0), 0)") ", " COUNT_OF(                                          \
-        "coalesce(sum(flags & 8 <> 0), 0)") ", " COUNT_OF("coalesce(sum(size), 0)") ", " COUNT_OF("coalesce" \
-                                                                                                  "(sum("    \
-                                                                                                  "size) "   \
-                                                                                                  "FILTER "  \
-                                                                                                  "(WHERE "  \
-                                                                                                  "flags & " \
-                                                                                                  "8 <> "    \
-                                                                                                  "0), 0)") ", " COUNT_OF("coalesce(sum(key & 4294967295 >= folder.recent_from), 0)")
+#define UNSEEN COUNT_OF("coalesce(sum(flags & 1 = 0), 0)")
+#define DELETED COUNT_OF("coalesce(sum(flags & 8 <> 0), 0)")
+#define BYTES COUNT_OF("coalesce(sum(size), 0)")
+#define DELETED_BYTES COUNT_OF("coalesce(sum(size) FILTER (WHERE flags & 8 <> 0), 0)")
+#define RECENT COUNT_OF("coalesce(sum(key & 4294967295 >= folder.recent_from), 0)")
+#define COUNTERS COUNT_OF("count(*)") ", " UNSEEN ", " DELETED ", " BYTES ", " DELETED_BYTES ", " RECENT
 #define LAST_UID                                                                             \
     "max(coalesce((SELECT max(key & 4294967295) FROM member WHERE " KEYS_OF_FOLDER "), 0), " \
     "coalesce((SELECT max(key & 4294967295) FROM tombstone WHERE " KEYS_OF_FOLDER "), 0))"
