@@ -2,8 +2,10 @@
 
 #include <sodium.h>
 #include <stdlib.h>
+#include <sys/socket.h>
 
 #include "base/base64.h"
+#include "base/fdio.h"
 #include "base/log.h"
 
 /* After some four failures an address waits; after a quiet minute or two it may try again. */
@@ -281,4 +283,69 @@ enum login_status login_password(struct login *login, struct slice name, struct 
     if (buf_failed(&message))
         return malformed(login);
     return begin_with(login, buf_slice(&message), true, error);
+}
+
+static struct slice refusal_for(const struct login_refusals *refusals, enum err err)
+{
+    return err == ERR_LIMIT ? refusals->too_many : refusals->unavailable;
+}
+
+/* TLS stays here: the conn becomes a bridge to one end of a pair, store gets the other. */
+static void hand_over_bridge(struct login *login, struct link_hand_over *hand_over,
+                             const struct login_refusals *refusals)
+{
+    struct error error;
+    int pair[2];
+    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) != 0) {
+        conn_write(login->conn, refusals->unavailable);
+        conn_close(login->conn);
+        return;
+    }
+    CLEANUP(fd_close) int ours = pair[0];
+    CLEANUP(fd_close) int theirs = pair[1];
+    hand_over->fd = theirs;
+    enum err err = link_hand_over(login->link, hand_over, &error);
+    if (err == ERR_OK) {
+        conn_bridge(login->conn, fd_take(&ours));
+        return;
+    }
+    LOG(LOG_WARN, hand_over->sid, "login.hand_over_failed", F_ERR(&error));
+    conn_write(login->conn, refusal_for(refusals, err));
+    conn_close(login->conn);
+}
+
+static void hand_over_descriptor(struct login *login, struct link_hand_over *hand_over,
+                                 const struct login_refusals *refusals)
+{
+    struct error error;
+    CLEANUP(fd_close) int fd = -1;
+    CLEANUP(buf_release) struct buf pending = BUF(CONN_PENDING_MAX);
+    if (conn_hand_over(login->conn, &fd, &pending, &error) != ERR_OK) {
+        conn_close(login->conn);
+        return;
+    }
+    hand_over->pending = buf_slice(&pending);
+    hand_over->fd = fd;
+    enum err err = link_hand_over(login->link, hand_over, &error);
+    if (err == ERR_OK)
+        return;
+    LOG(LOG_WARN, hand_over->sid, "login.hand_over_failed", F_ERR(&error));
+    if (fd_write_all(fd, refusal_for(refusals, err), &error) != ERR_OK)
+        LOG(LOG_DEBUG, hand_over->sid, "login.peer_gone", F_ERR(&error));
+}
+
+void login_hand_over(struct login *login, struct slice tag, const struct login_refusals *refusals)
+{
+    struct link_hand_over hand_over = {
+        .door = login->door,
+        .ticket = slice_of(login->result.ticket, TICKET_SIZE),
+        .sid = conn_sid(login->conn),
+        .peer = slice_cstr(conn_peer(login->conn)),
+        .tls = conn_is_tls(login->conn),
+        .tag = tag,
+    };
+    if (conn_tls(login->conn) != NULL)
+        hand_over_bridge(login, &hand_over, refusals);
+    else
+        hand_over_descriptor(login, &hand_over, refusals);
 }

@@ -69,6 +69,19 @@ void login_cancel(struct login *login);
 enum login_status login_password(struct login *login, struct slice name, struct slice password,
                                  struct error *error);
 
+/* What a client hears when store does not take the connection over: whole lines of its protocol. Then it is
+ * closed. */
+struct login_refusals {
+    struct slice too_many;    /* too many sessions of this account */
+    struct slice unavailable; /* store can't take it now */
+};
+/*
+ * After LOGIN_OK: the connection goes to store, which answers the log-in command (with `tag`, in IMAP). In
+ * the clear the descriptor moves; with TLS the conn becomes a bridge. Either way the session here gets
+ * `closed`.
+ */
+void login_hand_over(struct login *login, struct slice tag, const struct login_refusals *refusals);
+
 /* Passwords may be sent: by TLS, from this machine itself, or since the settings say so. */
 bool login_may(const struct conn *conn, bool plaintext_allowed);
 /* A mechanism that can be offered here (-PLUS only inside TLS that this process speaks). */

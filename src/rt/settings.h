@@ -50,7 +50,8 @@ enum listen_protocol {
     X(message_size_max, "message-size-max", "100M", "largest message that is accepted, with K, M or G")      \
     X(connections_per_address, "connections-per-address", "100", "connections at once from one address")     \
     X(sessions_per_account, "sessions-per-account", "100", "sessions at once of one account")                \
-    X(plaintext_login, "plaintext-login", "no", "yes: log-in without TLS from anywhere, not only loopback")
+    X(plaintext_login, "plaintext-login", "no", "yes: log-in without TLS from anywhere, not only loopback")  \
+    X(full_mailbox, "full-mailbox", "defer", "mail for a full mailbox: defer (452) or refuse (552)")
 
 struct listen_setting {
     enum listen_protocol protocol;
@@ -92,6 +93,7 @@ struct settings {
     uint32_t connections_per_address; /* `connections-per-address`, default 100 */
     uint32_t sessions_per_account;    /* `sessions-per-account`, default 100 */
     bool plaintext_login; /* `plaintext-login = yes|no`, default no: log-in without TLS only from loopback */
+    bool full_mailbox_refuse; /* `full-mailbox = defer|refuse`, default defer: 452 or 552 at RCPT */
 };
 
 /* Errors' client text is the one line for the person: "posthorn.conf:12: unknown key \"hostnam\"; did you

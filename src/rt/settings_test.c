@@ -49,6 +49,7 @@ static void test_defaults_serve_every_protocol(void **state)
     assert_int_equal(s->connections_per_address, 100);
     assert_int_equal(s->sessions_per_account, 100);
     assert_false(s->plaintext_login);
+    assert_false(s->full_mailbox_refuse);
     settings_free(s);
 }
 
@@ -125,7 +126,7 @@ static void test_text_reads_back_the_same(void **state)
         "hostname = a.example\nlisten = none\n",
         "hostname = a.example\nrun = \"/r u#n\"\nlisten = imap [::1]:1143\nlisten = smtp 127.0.0.1:25\n"
         "listen = lmtp \"/a b\"\ncertificate = \"/a #b\" /c\nlog-level = error\nlog-format = json\n"
-        "message-size-max = 65537\nplaintext-login = yes\n",
+        "message-size-max = 65537\nplaintext-login = yes\nfull-mailbox = refuse\n",
     };
     for (size_t i = 0; i < ARRAY_LEN(texts); i++) {
         CLEANUP(buf_release) struct buf first = BUF(SETTINGS_FILE_MAX);

@@ -67,7 +67,7 @@ void smtp_auth(struct smtp_session *session, struct slice argument)
         smtp_refuse(session, "503 5.5.1 you are logged in already");
         return;
     }
-    if (!login_may(session->conn, session->options.plaintext_login)) {
+    if (!login_may(session->conn, session->settings->plaintext_login)) {
         smtp_refuse(session, "538 5.7.11 please start TLS first");
         return;
     }

@@ -13,7 +13,7 @@ static const char *protocol_name(const struct smtp_session *session)
 {
     bool utf8 = session->envelope.smtputf8;
     bool tls = conn_is_tls(session->conn);
-    if (session->options.service == SMTP_LMTP)
+    if (session->service == SMTP_LMTP)
         return utf8 ? (tls ? "UTF8LMTPS" : "UTF8LMTP") : (tls ? "LMTPS" : "LMTP");
     if (!session->extended)
         return "SMTP";
@@ -25,7 +25,7 @@ static const char *protocol_name(const struct smtp_session *session)
 /* One reply, or in LMTP one for each recipient (RFC 2033 4.2). */
 static void reply_all(struct smtp_session *session, const char *text)
 {
-    size_t times = session->options.service == SMTP_LMTP ? session->envelope.recipient_count : 1;
+    size_t times = session->service == SMTP_LMTP ? session->envelope.recipient_count : 1;
     for (size_t i = 0; i < times; i++)
         smtp_reply(session, "%s", text);
 }
@@ -42,7 +42,7 @@ static enum err hand_in(struct smtp_session *session, struct queue_id *ret_id, s
     e->peer = slice_cstr(conn_peer(session->conn));
     e->tls = buf_slice(&tls);
     struct slice inline_body = session->body.spool == 0 ? buf_slice(&session->body.memory) : slice_none();
-    return link_accept(session->options.link, smtp_ticket(session), e, inline_body, session->body.spool,
+    return link_accept(session->guest->link, smtp_ticket(session), e, inline_body, session->body.spool,
                        ret_id, error);
 }
 

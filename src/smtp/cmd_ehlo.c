@@ -39,10 +39,10 @@ void smtp_ehlo(struct smtp_session *session, struct slice argument)
     buf_printf(out,
                "250-%s\r\n250-PIPELINING\r\n250-SIZE %llu\r\n250-8BITMIME\r\n250-SMTPUTF8\r\n250-CHUNKING\r\n"
                "250-BINARYMIME\r\n250-DSN\r\n",
-               session->options.hostname, (unsigned long long)session->options.message_size_max);
-    if (session->options.tls != NULL && !conn_is_tls(session->conn))
+               session->settings->hostname, (unsigned long long)session->settings->message_size_max);
+    if (session->guest->tls != NULL && !conn_is_tls(session->conn))
         buf_put(out, S("250-STARTTLS\r\n"));
-    if (smtp_is_submission(session) && login_may(session->conn, session->options.plaintext_login))
+    if (smtp_is_submission(session) && login_may(session->conn, session->settings->plaintext_login))
         put_mechanisms(session, out);
     buf_put(out, S("250 ENHANCEDSTATUSCODES\r\n"));
     conn_wrote(session->conn);
@@ -51,5 +51,5 @@ void smtp_ehlo(struct smtp_session *session, struct slice argument)
 void smtp_helo(struct smtp_session *session, struct slice argument)
 {
     if (greet(session, argument, false))
-        smtp_reply(session, "250 %s", session->options.hostname);
+        smtp_reply(session, "250 %s", session->settings->hostname);
 }

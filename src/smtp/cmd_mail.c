@@ -110,9 +110,9 @@ void smtp_mail(struct smtp_session *session, struct slice argument)
         smtp_refuse(session, "553 5.6.7 this address needs SMTPUTF8");
         return;
     }
-    if (session->announced_size > session->options.message_size_max) {
+    if (session->announced_size > session->settings->message_size_max) {
         smtp_refuse(session, "552 5.3.4 too large: at most %llu bytes",
-                    (unsigned long long)session->options.message_size_max);
+                    (unsigned long long)session->settings->message_size_max);
         smtp_reset(session);
         return;
     }

@@ -113,7 +113,7 @@ static void answer(struct smtp_session *session, const struct queue_recipient *r
         smtp_refuse(session, "550 5.7.1 mail for that domain is not taken here without log-in");
         break;
     case RECIPIENT_FULL:
-        smtp_reply(session, session->options.full_is_permanent
+        smtp_reply(session, session->settings->full_mailbox_refuse
                                 ? "552 5.2.2 the mailbox is full"
                                 : "452 4.2.2 the mailbox is full; try again later");
         break;
@@ -127,7 +127,7 @@ static struct slice complete_address(struct smtp_session *session, struct slice 
         return address;
     CLEANUP(buf_release) struct buf whole = BUF(ADDRESS_MAX);
     buf_put(&whole, S("postmaster@"));
-    buf_put(&whole, slice_cstr(session->options.hostname));
+    buf_put(&whole, slice_cstr(session->settings->hostname));
     return arena_dup(&session->arena, buf_slice(&whole));
 }
 
@@ -157,7 +157,7 @@ void smtp_rcpt(struct smtp_session *session, struct slice argument)
     if (!take_parameters(session, &c, &recipient))
         return;
     recipient.address = complete_address(session, path.address);
-    enum err err = link_recipient(session->options.link, smtp_ticket(session), recipient.address,
+    enum err err = link_recipient(session->guest->link, smtp_ticket(session), recipient.address,
                                   session->announced_size, &verdict, &error);
     if (err == ERR_INVALID)
         smtp_refuse(session, "501 5.1.3 %s", error.client);

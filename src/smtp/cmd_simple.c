@@ -32,6 +32,6 @@ void smtp_help(struct smtp_session *session, struct slice argument)
 void smtp_quit(struct smtp_session *session, struct slice argument)
 {
     (void)argument;
-    smtp_reply(session, "221 2.0.0 %s: goodbye", session->options.hostname);
+    smtp_reply(session, "221 2.0.0 %s: goodbye", session->settings->hostname);
     conn_close(session->conn);
 }

@@ -4,7 +4,7 @@
 void smtp_starttls(struct smtp_session *session, struct slice argument)
 {
     (void)argument;
-    if (session->options.tls == NULL) {
+    if (session->guest->tls == NULL) {
         smtp_refuse(session, "502 5.5.1 TLS is not set up here");
         return;
     }
@@ -19,5 +19,5 @@ void smtp_starttls(struct smtp_session *session, struct slice argument)
         return;
     }
     smtp_reply(session, "220 2.0.0 go ahead");
-    conn_start_tls(session->conn, session->options.tls);
+    conn_start_tls(session->conn, session->guest->tls);
 }

@@ -1,10 +1,7 @@
 #include "smtp/session.h"
 
-#include <stdlib.h>
-#include <unistd.h>
-
 #include "base/fdio.h"
-#include "base/must.h"
+#include <stdlib.h>
 
 struct verb {
     struct slice name;
@@ -76,7 +73,7 @@ void smtp_reset(struct smtp_session *session)
 
 static const struct verb *find_verb(const struct smtp_session *session, struct slice name)
 {
-    unsigned kind = session->options.service == SMTP_LMTP ? VERB_LMTP : VERB_SMTP;
+    unsigned kind = session->service == SMTP_LMTP ? VERB_LMTP : VERB_SMTP;
     for (size_t i = 0; i < ARRAY_LEN(verbs); i++)
         if ((verbs[i].flags & kind) != 0 && slice_eq_nocase(verbs[i].name, name))
             return &verbs[i];
@@ -157,14 +154,14 @@ static void on_failed(struct conn *conn, void *context)
 static void on_expired(struct conn *conn, void *context)
 {
     struct smtp_session *session = context;
-    smtp_reply(session, "421 4.4.2 %s: nothing came for too long", session->options.hostname);
+    smtp_reply(session, "421 4.4.2 %s: nothing came for too long", session->settings->hostname);
     conn_close(conn);
 }
 
 static void on_stopping(struct conn *conn, void *context)
 {
     struct smtp_session *session = context;
-    smtp_reply(session, "421 4.3.2 %s: the server stops; please try again", session->options.hostname);
+    smtp_reply(session, "421 4.3.2 %s: the server stops; please try again", session->settings->hostname);
     conn_close(conn);
 }
 
@@ -174,7 +171,7 @@ static void on_secured(struct conn *conn, void *context)
 {
     struct smtp_session *session = context;
     (void)conn;
-    if (session->options.tls_first)
+    if (session->guest->tls_first)
         return;
     smtp_reset(session);
     session->state = SMTP_STATE_START;
@@ -188,14 +185,11 @@ static void on_closed(void *context)
     smtp_body_drop(&session->body);
     login_release(&session->login);
     if (session->logged_in)
-        link_ticket_release(session->options.link, smtp_ticket(session));
-    if (session->options.per_peer != NULL)
-        limit_leave(session->options.per_peer, slice_of(session->limit_key, session->limit_key_n));
-    if (session->options.tls != NULL)
-        tls_context_unref(session->options.tls);
+        link_ticket_release(session->guest->link, smtp_ticket(session));
     line_reader_release(&session->line);
     arena_release(&session->arena);
     buf_release(&session->helo);
+    session->guest->release(session->guest);
     free(session);
 }
 
@@ -209,53 +203,38 @@ static const struct conn_handler handler = {
     .closed = on_closed,
 };
 
-static struct smtp_session *session_create(const struct smtp_options *options,
-                                           const struct accepted *accepted)
+static struct smtp_session *session_create(struct guest *guest, enum smtp_service service)
 {
     struct smtp_session *session = calloc(1, sizeof(*session));
     if (session == NULL)
         return NULL;
-    session->options = *options;
-    if (options->tls != NULL)
-        session->options.tls = tls_context_ref(options->tls);
-    must(accepted->limit_key_n <= sizeof(session->limit_key));
-    memcpy(session->limit_key, accepted->limit_key, accepted->limit_key_n);
-    session->limit_key_n = accepted->limit_key_n;
+    session->guest = guest;
+    session->settings = guest->settings;
+    session->service = service;
     session->state = SMTP_STATE_START;
     session->helo = BUF(ADDRESS_DOMAIN_MAX);
     session->arena = ARENA(SMTP_TRANSACTION_MAX);
     line_reader_init(&session->line, SMTP_LINE_MAX);
-    smtp_body_init(&session->body, options->link, options->message_size_max);
+    smtp_body_init(&session->body, guest->link, guest->settings->message_size_max);
     return session;
 }
 
-void smtp_start(const struct smtp_options *options, struct accepted *accepted)
+void smtp_start(struct guest *guest, enum smtp_service service)
 {
     struct error error;
-    struct conn *conn;
-    struct smtp_session *session = session_create(options, accepted);
+    struct smtp_session *session = session_create(guest, service);
     if (session == NULL) {
-        if (options->per_peer != NULL)
-            limit_leave(options->per_peer, slice_of(accepted->limit_key, accepted->limit_key_n));
-        fd_close(&accepted->fd);
+        fd_close(&guest->fd);
+        guest->release(guest);
         return;
     }
-    struct conn_options conn_options = {
-        .sid = {id_random()},
-        .peer = accepted->peer,
-        .peer_port = accepted->peer_port,
-        .tls = options->tls_first ? session->options.tls : NULL,
-    };
-    if (conn_open(options->loop, fd_take(&accepted->fd), &handler, session, &conn_options, &conn, &error) !=
-        ERR_OK) {
-        LOG(LOG_WARN, conn_options.sid, "smtp.open", F_ERR(&error));
+    if (guest_open(guest, &handler, session, &session->conn, &error) != ERR_OK) {
+        LOG(LOG_WARN, NO_SID, "smtp.open", F_ERR(&error));
         return;
     }
-    session->conn = conn;
-    login_init(&session->login, options->link, options->guard, conn, DOOR_SUBMISSION);
-    LOG(LOG_DEBUG, conn_options.sid, "smtp.connect", F_CSTR("peer", accepted->peer));
-    smtp_reply(session, "220 %s %s Posthorn", options->hostname,
-               options->service == SMTP_LMTP ? "LMTP" : "ESMTP");
+    login_init(&session->login, guest->link, guest->guard, session->conn, DOOR_SUBMISSION);
+    smtp_reply(session, "220 %s %s Posthorn", guest->settings->hostname,
+               service == SMTP_LMTP ? "LMTP" : "ESMTP");
     smtp_expect(session, INPUT_COMMAND);
-    conn_start(conn, slice_none());
+    conn_start(session->conn, slice_none());
 }

@@ -31,10 +31,10 @@ enum smtp_state {
 enum smtp_input { INPUT_COMMAND, INPUT_AUTH, INPUT_DATA, INPUT_CHUNK };
 
 struct smtp_session {
-    struct smtp_options options;
+    struct guest *guest;
+    const struct settings *settings; /* the guest's */
+    enum smtp_service service;
     struct conn *conn;
-    char limit_key[32];
-    size_t limit_key_n;
     enum smtp_state state;
     enum smtp_input input;
     struct line_reader line;
@@ -99,7 +99,7 @@ void smtp_expect(struct smtp_session *session, enum smtp_input input);
 void smtp_reset(struct smtp_session *session);
 static inline bool smtp_is_submission(const struct smtp_session *session)
 {
-    return session->options.service == SMTP_SUBMISSION;
+    return session->service == SMTP_SUBMISSION;
 }
 struct slice smtp_ticket(const struct smtp_session *session); /* empty for a stranger */
 

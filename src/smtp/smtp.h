@@ -4,14 +4,13 @@
  *
  * A message counts as accepted only when store has it on disk (link_accept); then 250 is said. Bodies above
  * QUEUE_INLINE_MAX go to a spool file as they arrive.
- * Ownership: smtp_start takes the descriptor; options must outlive all sessions (the tls context is counted).
- * Errors: a session that can't be started is closed. Threads: any. Limits: SMTP_*.
+ * Ownership: the session owns its guest. Errors: a session that can't be started is closed. Threads: any.
+ * Limits: SMTP_*.
  */
 #ifndef POSTHORN_SMTP_SMTP_H
 #define POSTHORN_SMTP_SMTP_H
 
-#include "link/login.h"
-#include "rt/listener.h"
+#include "link/guest.h"
 
 enum {
     SMTP_LINE_MAX = LOGIN_LINE_MAX + 2,     /* bytes of a command line; RFC 5321 wants 512, RFC 4954 12288 */
@@ -29,20 +28,7 @@ enum smtp_service {
     SMTP_LMTP,       /* a unix socket: one answer a recipient after the message */
 };
 
-struct smtp_options {
-    struct loop *loop;
-    struct link *link;
-    struct login_guard *guard;
-    struct limit *per_peer;  /* left when the session ends; NULL: none */
-    struct tls_context *tls; /* NULL: no STARTTLS */
-    const char *hostname;
-    uint64_t message_size_max;
-    bool plaintext_login;
-    bool full_is_permanent; /* a full mailbox: 552 instead of 452 */
-    enum smtp_service service;
-    bool tls_first; /* implicit TLS */
-};
-
-void smtp_start(const struct smtp_options *options, struct accepted *accepted);
+/* Takes the guest. */
+void smtp_start(struct guest *guest, enum smtp_service service);
 
 #endif

@@ -1,0 +1,18 @@
+#include "link/guest.h"
+
+#include "base/fdio.h"
+#include "base/log.h"
+
+enum err guest_open(struct guest *guest, const struct conn_handler *handler, void *session,
+                    struct conn **ret_conn, struct error *error)
+{
+    struct conn_options options = {
+        .sid = {id_random()},
+        .peer = guest->peer,
+        .peer_port = guest->peer_port,
+        .tls = guest->tls_first ? guest->tls : NULL,
+    };
+    LOG(LOG_DEBUG, options.sid, "edge.connect", F_CSTR("protocol", handler->protocol),
+        F_CSTR("peer", guest->peer), F_INT("port", guest->peer_port));
+    return conn_open(guest->loop, fd_take(&guest->fd), handler, session, &options, ret_conn, error);
+}

@@ -1,0 +1,31 @@
+/*
+ * A guest at the edge: one accepted connection and what its session needs from the process, before a protocol
+ * takes it.
+ *
+ * Ownership: the session calls release(guest) once, as its last act: then the settings of its time and its
+ * place in the count of connections are given back. Everything pointed to lives until then.
+ */
+#ifndef POSTHORN_LINK_GUEST_H
+#define POSTHORN_LINK_GUEST_H
+
+#include "link/login.h"
+#include "rt/settings.h"
+
+struct guest {
+    struct loop *loop;
+    struct link *link;
+    struct login_guard *guard;
+    struct tls_context *tls; /* NULL: no TLS set up */
+    const struct settings *settings;
+    bool tls_first; /* implicit TLS: the handshake comes before the greeting */
+    int fd;         /* the session's (fd_take) */
+    char peer[CONN_PEER_TEXT_MAX];
+    uint16_t peer_port;
+    void (*release)(struct guest *guest);
+};
+
+/* conn_open for a guest, with a new session id. On failure everything is released through handler->closed. */
+enum err guest_open(struct guest *guest, const struct conn_handler *handler, void *session,
+                    struct conn **ret_conn, struct error *error) MUST_CHECK;
+
+#endif

@@ -1,0 +1,29 @@
+/*
+ * A visit at the store: a connection that was handed over after log-in, and the account that it is for.
+ *
+ * Ownership: starting a session takes the visit's descriptor and account reference in every case; the texts
+ * are borrowed during the start only. `ended(context)` is called once, when the session is over; settings
+ * live until then.
+ */
+#ifndef POSTHORN_LINK_VISIT_H
+#define POSTHORN_LINK_VISIT_H
+
+#include "rt/loop.h"
+#include "rt/settings.h"
+#include "store/store.h"
+
+struct visit {
+    struct account *account;
+    int fd;
+    struct slice tag;     /* IMAP: of the command that logged in; answered first */
+    struct slice pending; /* input that came behind it */
+    struct session_id sid;
+    const char *peer;
+    uint16_t peer_port;
+    bool tls;
+    const struct settings *settings;
+    void (*ended)(void *context);
+    void *context;
+};
+
+#endif

@@ -1,0 +1,36 @@
+/* DELE, RSET, NOOP, CAPA. */
+#include "pop3/capability.h"
+#include "pop3/session.h"
+
+void pop3_dele(struct pop3_session *session, struct slice argument)
+{
+    struct pop3_message *message = pop3_find(session, argument);
+    if (message == NULL)
+        return;
+    message->deleted = true;
+    pop3_ok(session, "deleted at QUIT");
+}
+
+void pop3_rset(struct pop3_session *session, struct slice argument)
+{
+    (void)argument;
+    for (size_t i = 0; i < session->count; i++)
+        session->messages[i].deleted = false;
+    pop3_ok(session, "%zu messages", session->count);
+}
+
+void pop3_noop(struct pop3_session *session, struct slice argument)
+{
+    (void)argument;
+    pop3_ok(session, "fine");
+}
+
+void pop3_capa(struct pop3_session *session, struct slice argument)
+{
+    struct buf *out = conn_output(session->conn);
+    (void)argument;
+    buf_put(out, S("+OK\r\n"));
+    pop3_put_capabilities(out);
+    buf_put(out, S(".\r\n"));
+    conn_wrote(session->conn);
+}

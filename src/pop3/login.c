@@ -1,0 +1,297 @@
+/*
+ * POP3's AUTHORIZATION state, in the edge: USER and PASS, AUTH, STLS, CAPA, QUIT. Whoever has logged in is
+ * handed over to store, which says +OK.
+ */
+#include <sodium.h>
+#include <stdlib.h>
+
+#include "base/fdio.h"
+#include "base/log.h"
+#include "pop3/capability.h"
+#include "pop3/pop3.h"
+#include "rt/line_reader.h"
+
+struct pop3_login {
+    struct guest *guest;
+    struct conn *conn;
+    struct line_reader line;
+    struct login login;
+    struct buf user;
+    bool in_auth; /* the next line answers a challenge */
+    unsigned errors;
+};
+
+typedef void login_verb_fn(struct pop3_login *session, struct slice argument);
+
+static void wait_for_line(struct pop3_login *session)
+{
+    conn_expect(session->conn, &session->line.reader, POP3_LOGIN_IDLE_US);
+}
+
+static void refuse(struct pop3_login *session, const char *text)
+{
+    conn_printf(session->conn, "-ERR %s\r\n", text);
+    if (++session->errors >= POP3_ERRORS_MAX) {
+        conn_write(session->conn, S("-ERR too many errors\r\n"));
+        conn_close(session->conn);
+    }
+}
+
+static bool may_log_in(struct pop3_login *session)
+{
+    return login_may(session->conn, session->guest->settings->plaintext_login);
+}
+
+static void answer(struct pop3_login *session, enum login_status status, const struct error *error)
+{
+    static const struct login_refusals refusals = {
+        .too_many = {"-ERR [SYS/TEMP] too many sessions\r\n", 35},
+        .unavailable = {"-ERR [SYS/TEMP] temporarily unavailable\r\n", 41},
+    };
+    struct login *login = &session->login;
+    session->in_auth = status == LOGIN_CHALLENGE || (status == LOGIN_OK && login->text.n > 0);
+    if (session->in_auth) {
+        conn_printf(session->conn, "+ %.*s\r\n", SLICE_ARGS(buf_slice(&login->text)));
+        return;
+    }
+    switch (status) {
+    case LOGIN_OK:
+        login_hand_over(login, slice_none(), &refusals);
+        break;
+    case LOGIN_FAILED:
+        refuse(session, "[AUTH] name or password is wrong");
+        if (login->failures >= LOGIN_FAILURES_MAX)
+            conn_close(session->conn);
+        break;
+    case LOGIN_CLOSED_DOOR:
+        conn_printf(session->conn, "-ERR [AUTH] %s\r\n", error->client);
+        break;
+    case LOGIN_SLOW_DOWN:
+        refuse(session, "[SYS/TEMP] too many failed log-ins; wait a few minutes");
+        break;
+    case LOGIN_UNAVAILABLE:
+        conn_write(session->conn, S("-ERR [SYS/TEMP] log-in is temporarily unavailable\r\n"));
+        break;
+    case LOGIN_CHALLENGE:
+    case LOGIN_MALFORMED:
+        refuse(session, "that is no valid answer");
+        break;
+    }
+}
+
+static void do_user(struct pop3_login *session, struct slice argument)
+{
+    if (!may_log_in(session)) {
+        refuse(session, "please start TLS first (STLS)");
+        return;
+    }
+    if (argument.n == 0 || argument.n > POP3_USER_MAX) {
+        refuse(session, "USER needs a name");
+        return;
+    }
+    buf_clear(&session->user);
+    buf_put(&session->user, argument);
+    conn_write(session->conn, S("+OK and the password?\r\n"));
+}
+
+/* The password is all of the rest of the line, blanks too. */
+static void do_pass(struct pop3_login *session, struct slice argument)
+{
+    struct error error;
+    if (session->user.n == 0) {
+        refuse(session, "USER comes first");
+        return;
+    }
+    enum login_status status = login_password(&session->login, buf_slice(&session->user), argument, &error);
+    if (session->line.line.n > 0)
+        sodium_memzero(session->line.line.p, session->line.line.n);
+    buf_clear(&session->user);
+    answer(session, status, &error);
+}
+
+static void list_mechanisms(struct pop3_login *session)
+{
+    conn_write(session->conn, S("+OK\r\n"));
+    for (unsigned m = 0; m < SASL_MECHANISMS; m++)
+        if (login_offers(session->conn, (enum sasl_mechanism)m))
+            conn_printf(session->conn, "%s\r\n", sasl_mechanism_name((enum sasl_mechanism)m));
+    conn_write(session->conn, S(".\r\n"));
+}
+
+static void do_auth(struct pop3_login *session, struct slice argument)
+{
+    struct slice name, initial;
+    enum sasl_mechanism mechanism;
+    struct error error;
+    if (!may_log_in(session)) {
+        refuse(session, "please start TLS first (STLS)");
+        return;
+    }
+    if (argument.n == 0) { /* what some clients ask before they know CAPA */
+        list_mechanisms(session);
+        return;
+    }
+    bool has_initial = slice_cut(argument, ' ', &name, &initial);
+    if (!sasl_mechanism_find(name, &mechanism) || !login_offers(session->conn, mechanism)) {
+        refuse(session, "mechanism not known here");
+        return;
+    }
+    enum login_status status =
+        login_begin(&session->login, mechanism, has_initial ? slice_trim(initial) : slice_none(), &error);
+    answer(session, status, &error);
+}
+
+static void auth_answer(struct pop3_login *session, struct slice line)
+{
+    struct error error;
+    struct login *login = &session->login;
+    if (login->result.status == SASL_OK && !login->active) {
+        buf_clear(&login->text);
+        answer(session, line.n == 0 ? LOGIN_OK : LOGIN_MALFORMED, &error);
+        return;
+    }
+    session->in_auth = false;
+    if (slice_eq(line, S("*"))) {
+        login_cancel(login);
+        refuse(session, "log-in given up");
+        return;
+    }
+    answer(session, login_step(login, line, &error), &error);
+}
+
+static void do_stls(struct pop3_login *session, struct slice argument)
+{
+    (void)argument;
+    if (session->guest->tls == NULL || conn_is_tls(session->conn)) {
+        refuse(session, "TLS is on already, or not set up");
+        return;
+    }
+    if (conn_has_pending(session->conn)) {
+        conn_write(session->conn, S("-ERR nothing may follow STLS before TLS is on\r\n"));
+        conn_close(session->conn);
+        return;
+    }
+    conn_write(session->conn, S("+OK go ahead\r\n"));
+    conn_start_tls(session->conn, session->guest->tls);
+}
+
+static void do_capa(struct pop3_login *session, struct slice argument)
+{
+    struct buf *out = conn_output(session->conn);
+    (void)argument;
+    buf_put(out, S("+OK\r\n"));
+    pop3_put_capabilities(out);
+    if (may_log_in(session)) {
+        buf_put(out, S("USER\r\nSASL"));
+        for (unsigned m = 0; m < SASL_MECHANISMS; m++)
+            if (login_offers(session->conn, (enum sasl_mechanism)m))
+                buf_printf(out, " %s", sasl_mechanism_name((enum sasl_mechanism)m));
+        buf_put(out, S("\r\n"));
+    }
+    if (session->guest->tls != NULL && !conn_is_tls(session->conn))
+        buf_put(out, S("STLS\r\n"));
+    buf_put(out, S(".\r\n"));
+    conn_wrote(session->conn);
+}
+
+static void do_quit(struct pop3_login *session, struct slice argument)
+{
+    (void)argument;
+    conn_write(session->conn, S("+OK goodbye\r\n"));
+    conn_close(session->conn);
+}
+
+static const struct {
+    struct slice name;
+    login_verb_fn *run;
+} verbs[] = {
+    {{"USER", 4}, do_user}, {{"PASS", 4}, do_pass}, {{"AUTH", 4}, do_auth},
+    {{"STLS", 4}, do_stls}, {{"CAPA", 4}, do_capa}, {{"QUIT", 4}, do_quit},
+};
+
+static void on_ready(struct conn *conn, void *context)
+{
+    struct pop3_login *session = context;
+    struct slice name, argument;
+    (void)conn;
+    wait_for_line(session);
+    if (session->in_auth) {
+        auth_answer(session, line_reader_line(&session->line));
+        return;
+    }
+    slice_cut(line_reader_line(&session->line), ' ', &name, &argument);
+    for (size_t i = 0; i < ARRAY_LEN(verbs); i++) {
+        if (slice_eq_nocase(verbs[i].name, slice_trim(name))) {
+            verbs[i].run(session, argument);
+            return;
+        }
+    }
+    refuse(session, "not known, or only after log-in");
+}
+
+static void on_failed(struct conn *conn, void *context)
+{
+    struct pop3_login *session = context;
+    (void)conn;
+    login_cancel(&session->login);
+    session->in_auth = false;
+    wait_for_line(session);
+    refuse(session, "line too long");
+}
+
+static void say_goodbye(struct conn *conn, void *context)
+{
+    (void)context;
+    conn_write(conn, S("-ERR [SYS/TEMP] goodbye; please come again\r\n"));
+    conn_close(conn);
+}
+
+/* What was said in the clear is forgotten (RFC 2595 4). */
+static void on_secured(struct conn *conn, void *context)
+{
+    struct pop3_login *session = context;
+    (void)conn;
+    buf_clear(&session->user);
+}
+
+static void on_closed(void *context)
+{
+    struct pop3_login *session = context;
+    login_release(&session->login);
+    line_reader_release(&session->line);
+    buf_release(&session->user);
+    session->guest->release(session->guest);
+    free(session);
+}
+
+static const struct conn_handler handler = {
+    .protocol = "pop3",
+    .ready = on_ready,
+    .failed = on_failed,
+    .expired = say_goodbye,
+    .stopping = say_goodbye,
+    .secured = on_secured,
+    .closed = on_closed,
+};
+
+void pop3_login_start(struct guest *guest)
+{
+    struct error error;
+    struct pop3_login *session = calloc(1, sizeof(*session));
+    if (session == NULL) {
+        fd_close(&guest->fd);
+        guest->release(guest);
+        return;
+    }
+    session->guest = guest;
+    session->user = BUF(POP3_USER_MAX);
+    line_reader_init(&session->line, POP3_LINE_MAX);
+    if (guest_open(guest, &handler, session, &session->conn, &error) != ERR_OK) {
+        LOG(LOG_WARN, NO_SID, "pop3.open", F_ERR(&error));
+        return;
+    }
+    login_init(&session->login, guest->link, guest->guard, session->conn, DOOR_POP3);
+    conn_printf(session->conn, "+OK %s POP3\r\n", guest->settings->hostname);
+    wait_for_line(session);
+    conn_start(session->conn, slice_none());
+}

@@ -1,0 +1,194 @@
+/*
+ * What must hold between an account's rows, as queries; and the statements that make it hold again.
+ */
+#include "store/check_run.h"
+
+/* A query gives one row of text per violation: where it is. The fix is run when there was one. */
+struct rule {
+    const char *what;
+    const char *problem;
+    bool lost;
+    const char *find;
+    const char *fix;
+};
+
+#define HERE                                                                                         \
+    "EXISTS (SELECT 1 FROM temp.whole AS w WHERE w.object = object.id AND w.pack = object.pack AND " \
+    "w.offset = object.offset AND w.length = object.length)"
+#define ELSEWHERE "EXISTS (SELECT 1 FROM temp.whole AS w WHERE w.object = object.id)"
+#define NO_BYTES "object NOT IN (SELECT object FROM temp.whole)"
+#define MEMBER_WHERE "printf('folder %d UID %d', key >> 32, key & 4294967295)"
+#define NAMED "(SELECT object FROM member UNION SELECT object FROM tombstone)"
+#define KEYS_OF_FOLDER "key BETWEEN folder.id << 32 AND (folder.id << 32) + 4294967295"
+#define COUNT_OF(expression) "(SELECT " expression " FROM member WHERE " KEYS_OF_FOLDER ")"
+#define COUNTERS                                                                                             \
+    COUNT_OF("count(*)")                                                                                     \
+    ", " COUNT_OF("coalesce(sum(flags & 1 = 0), 0)") ", " COUNT_OF(                                          \
+        "coalesce(sum(flags & 8 <> 0), 0)") ", " COUNT_OF("coalesce(sum(size), 0)") ", " COUNT_OF("coalesce" \
+                                                                                                  "(sum("    \
+                                                                                                  "size) "   \
+                                                                                                  "FILTER "  \
+                                                                                                  "(WHERE "  \
+                                                                                                  "flags & " \
+                                                                                                  "8 <> "    \
+                                                                                                  "0), 0)") ", " COUNT_OF("coalesce(sum(key & 4294967295 >= folder.recent_from), 0)")
+#define LAST_UID                                                                             \
+    "max(coalesce((SELECT max(key & 4294967295) FROM member WHERE " KEYS_OF_FOLDER "), 0), " \
+    "coalesce((SELECT max(key & 4294967295) FROM tombstone WHERE " KEYS_OF_FOLDER "), 0))"
+#define LAST_CHANGE                                                                                        \
+    "max(coalesce((SELECT max(changed) FROM member), 0), coalesce((SELECT max(changed) FROM folder), 0), " \
+    "coalesce((SELECT max(change) FROM tombstone), 0), coalesce((SELECT max(no) FROM change_log), 0))"
+#define NEXT_FOLDER "(SELECT coalesce(max(id), 0) + 1 FROM folder)"
+#define NEXT_OBJECT \
+    "max((SELECT coalesce(max(id), 0) FROM object), (SELECT coalesce(max(object), 0) FROM temp.whole)) + 1"
+#define NEXT_MEMBER \
+    "max((SELECT coalesce(max(id), 0) FROM member), (SELECT coalesce(max(id), 0) FROM tombstone)) + 1"
+
+static const struct rule before_objects[] = {
+    {"object", "its record lies at another place", false,
+     "SELECT printf('object %d', id) FROM object WHERE NOT " HERE " AND " ELSEWHERE,
+     "UPDATE object SET (pack, offset, length) = (SELECT pack, offset, length FROM temp.whole "
+     "WHERE object = id ORDER BY pack DESC, offset DESC LIMIT 1) WHERE NOT " HERE " AND " ELSEWHERE},
+    {"message", "its bytes are damaged or missing", true,
+     "SELECT " MEMBER_WHERE " FROM member WHERE " NO_BYTES, "DELETE FROM member WHERE " NO_BYTES},
+    {"tombstone", "the removed message's bytes are damaged or missing", false,
+     "SELECT " MEMBER_WHERE " FROM tombstone WHERE " NO_BYTES, "DELETE FROM tombstone WHERE " NO_BYTES},
+};
+
+/* After missing object rows were made, and what no row names was salvaged or is truly dead. */
+static const struct rule after_objects[] = {
+    {"object", "no message names it", false,
+     "SELECT printf('object %d', id) FROM object WHERE id NOT IN " NAMED,
+     "DELETE FROM object WHERE id NOT IN " NAMED},
+    {"object text", "it belongs to no object", false,
+     "SELECT printf('object %d', object) FROM object_text WHERE object NOT IN (SELECT id FROM object)",
+     "DELETE FROM object_text WHERE object NOT IN (SELECT id FROM object)"},
+    {"message", "its size differs from its object's", false,
+     "SELECT " MEMBER_WHERE " FROM member JOIN object ON object.id = member.object "
+     "WHERE member.size <> object.size",
+     "UPDATE member SET size = object.size FROM object WHERE object.id = member.object AND "
+     "member.size <> object.size"},
+    {"folder", "its parent is missing", false,
+     "SELECT printf('folder %d', id) FROM folder WHERE parent <> 0 AND parent NOT IN (SELECT id FROM folder)",
+     "UPDATE folder SET name = name || ' ' || id, parent = 0 WHERE parent <> 0 AND "
+     "parent NOT IN (SELECT id FROM folder)"},
+    {"UIDNEXT", "a message has this UID or a higher one", false,
+     "SELECT printf('folder %d', id) FROM folder WHERE uidnext <= " LAST_UID " OR uidnext > 4294967295",
+     "UPDATE folder SET uidnext = " LAST_UID " + 1 WHERE uidnext <= " LAST_UID " OR uidnext > 4294967295"},
+    {"counter", "it differs from the rows", false,
+     "SELECT printf('folder %d', id) FROM folder WHERE (messages, unseen, deleted, bytes, deleted_bytes, "
+     "recent) IS NOT (" COUNTERS ")",
+     "UPDATE folder SET (messages, unseen, deleted, bytes, deleted_bytes, recent) = (SELECT " COUNTERS ")"},
+    {"counter", "it differs from the rows", false,
+     "SELECT 'account' FROM meta WHERE (messages, bytes) IS NOT (SELECT count(*), coalesce(sum(size), 0) "
+     "FROM member)",
+     "UPDATE meta SET (messages, bytes) = (SELECT count(*), coalesce(sum(size), 0) FROM member)"},
+    {"change number", "a row has a higher one", false,
+     "SELECT 'account' FROM meta WHERE change < " LAST_CHANGE,
+     "UPDATE meta SET change = " LAST_CHANGE " WHERE change < " LAST_CHANGE},
+    {"next id", "it is in use", false,
+     "SELECT 'account' FROM meta WHERE next_folder < " NEXT_FOLDER " OR next_object < " NEXT_OBJECT
+     " OR next_member < " NEXT_MEMBER,
+     "UPDATE meta SET next_folder = max(next_folder, " NEXT_FOLDER
+     "), next_object = max(next_object, " NEXT_OBJECT "), next_member = max(next_member, " NEXT_MEMBER ")"},
+};
+
+static enum err rule_run(struct check *check, const struct rule *rule, struct error *error)
+{
+    uint64_t before = check->result.findings;
+    {
+        CLEANUP(check_finalize) sqlite3_stmt *statement = NULL;
+        enum err code = check_prepare(check, rule->find, &statement, error);
+        bool row = false;
+        while (code == ERR_OK && (code = check_step(check, statement, &row, error)) == ERR_OK && row)
+            check_found(check, rule->what, (const char *)sqlite3_column_text(statement, 0), rule->problem,
+                        rule->lost);
+        if (code != ERR_OK)
+            return code;
+    }
+    if (check->mode != CHECK_FIXES || check->result.findings == before)
+        return ERR_OK;
+    return check_exec(check, rule->fix, error);
+}
+
+/* --- folders that only their messages tell of --- */
+
+#define LOST_FOLDERS \
+    "SELECT DISTINCT key >> 32 FROM member WHERE key >> 32 NOT IN (SELECT id FROM folder) LIMIT 1"
+#define FOLDER_ROW                                                                                    \
+    "INSERT INTO folder (id, parent, name, class, role, selectable, uidvalidity, uidnext, messages, " \
+    "unseen, "                                                                                        \
+    "deleted, bytes, deleted_bytes, recent, recent_from, changed) "
+
+/*
+ * The name is lost, the id and the messages' UIDs are not: the folder comes back below "Recovered". Folder 1
+ * is an account's INBOX: it is the first that is made.
+ */
+static enum err folder_revive(struct check *check, int64_t id, struct error *error)
+{
+    static const char recovered[] = FOLDER_ROW
+        "SELECT max(?1, (SELECT coalesce(max(id), 0) FROM folder), (SELECT max(key >> 32) FROM member), "
+        "(SELECT next_folder - 1 FROM meta)) + 1, 0, 'Recovered', 0, 0, 1, last_uidvalidity + 1, "
+        "1, 0, 0, 0, 0, 0, 0, 1, change + 1 FROM meta WHERE ?1 <> 1 AND NOT EXISTS "
+        "(SELECT 1 FROM folder WHERE parent = 0 AND name = 'Recovered')";
+    static const char child[] = FOLDER_ROW
+        "SELECT ?1, CASE ?1 WHEN 1 THEN 0 ELSE (SELECT id FROM folder WHERE parent = 0 AND "
+        "name = 'Recovered') END, CASE ?1 WHEN 1 THEN 'INBOX' ELSE 'Folder ' || ?1 END, 0, ?1 = 1, 1, "
+        "last_uidvalidity + 1, 1, 0, 0, 0, 0, 0, 0, 1, change + 1 FROM meta";
+    static const char count[] = "UPDATE meta SET last_uidvalidity = max(last_uidvalidity + 1, unixepoch())";
+    enum err code = check_exec(check, count, error);
+    const char *const statements[] = {recovered, child};
+    for (size_t i = 0; code == ERR_OK && i < ARRAY_LEN(statements); i++) {
+        CLEANUP(check_finalize) sqlite3_stmt *statement = NULL;
+        bool row = false;
+        code = check_prepare(check, statements[i], &statement, error);
+        if (code != ERR_OK)
+            return code;
+        sqlite3_bind_int64(statement, 1, id);
+        code = check_step(check, statement, &row, error);
+    }
+    return code;
+}
+
+static enum err folders_revive(struct check *check, struct error *error)
+{
+    for (;;) {
+        int64_t id = 0;
+        {
+            CLEANUP(check_finalize) sqlite3_stmt *statement = NULL;
+            bool row = false;
+            enum err code = check_prepare(check, LOST_FOLDERS, &statement, error);
+            if (code == ERR_OK)
+                code = check_step(check, statement, &row, error);
+            if (code != ERR_OK || !row)
+                return code;
+            id = sqlite3_column_int64(statement, 0);
+        }
+        char where[CHECK_TEXT_SIZE];
+        snprintf(where, sizeof(where), "folder %lld", (long long)id);
+        check_found(check, "folder", where, "its name is lost, its messages are not", false);
+        if (check->mode != CHECK_FIXES)
+            return ERR_OK;
+        enum err code = folder_revive(check, id, error);
+        if (code != ERR_OK)
+            return code;
+    }
+}
+
+/* --- all --- */
+
+enum err check_rules(struct check *check, struct error *error)
+{
+    enum err code = ERR_OK;
+    for (size_t i = 0; code == ERR_OK && i < ARRAY_LEN(before_objects); i++)
+        code = rule_run(check, &before_objects[i], error);
+    if (code == ERR_OK && check->mode == CHECK_FIXES && check->incomplete)
+        code = check_salvage(check, error);
+    if (code == ERR_OK)
+        code = check_objects(check, error);
+    if (code == ERR_OK)
+        code = folders_revive(check, error);
+    for (size_t i = 0; code == ERR_OK && i < ARRAY_LEN(after_objects); i++)
+        code = rule_run(check, &after_objects[i], error);
+    return code;
+}

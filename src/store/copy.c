@@ -1,0 +1,123 @@
+#include "base/must.h"
+#include "store/member.h"
+
+struct copying {
+    struct work *work;
+    struct touched *from, *to;
+    bool move;
+    struct uid_set *from_uids, *to_uids;
+    uint64_t bytes, messages; /* so far, when only counting */
+};
+
+static enum err count_batch(void *context, const struct member_row *rows, size_t count, struct error *error)
+{
+    (void)error;
+    struct copying *copying = context;
+    copying->messages += count;
+    for (size_t i = 0; i < count; i++)
+        copying->bytes += (uint64_t)rows[i].size;
+    return ERR_OK;
+}
+
+static enum err copy_one(struct copying *copying, const struct member_row *row, struct error *error)
+{
+    struct work *work = copying->work;
+    struct account *account = work->account;
+    uint32_t uid;
+    enum err err = work_next_uid(copying->to, &uid, error);
+    if (err != ERR_OK)
+        return err;
+    err = DB_RUN(account, MEMBER_COPY, error, row->key, member_key(copying->to->id, uid),
+                 (int64_t)work->change.v, work->now_us, account->meta.next_member++);
+    if (err != ERR_OK)
+        return err;
+    work_count(work, copying->to, row->flags.words[0], row->size, 1);
+    copying->to->row.recent++;
+    uid_set_add(&copying->to->added, uid, uid);
+    uid_set_add(copying->from_uids, key_uid(row->key), key_uid(row->key));
+    uid_set_add(copying->to_uids, uid, uid);
+    return ERR_OK;
+}
+
+/* A moved member leaves no tombstone: its content lives on at its new place, so there is nothing to undelete;
+ * that it left is in the change log. */
+static enum err take_away(struct copying *copying, const struct member_row *row, struct error *error)
+{
+    struct touched *from = copying->from;
+    enum err err = DB_RUN(copying->work->account, MEMBER_DELETE, error, row->key, row->key);
+    if (err != ERR_OK)
+        return err;
+    work_count(copying->work, from, row->flags.words[0], row->size, -1);
+    if (key_uid(row->key) >= from->row.recent_from)
+        from->row.recent--;
+    uid_set_add(&from->expunged, key_uid(row->key), key_uid(row->key));
+    return ERR_OK;
+}
+
+static enum err copy_batch(void *context, const struct member_row *rows, size_t count, struct error *error)
+{
+    struct copying *copying = context;
+    enum err err = ERR_OK;
+    for (size_t i = 0; err == ERR_OK && i < count; i++) {
+        err = copy_one(copying, &rows[i], error);
+        if (err == ERR_OK && copying->move)
+            err = take_away(copying, &rows[i], error);
+    }
+    return err;
+}
+
+enum err members_copy(struct work *work, struct touched *from, const struct uid_set *uids, struct touched *to,
+                      bool move, struct uid_set *from_uids, struct uid_set *to_uids, struct error *error)
+{
+    struct copying copying = {work, from, to, move, from_uids, to_uids, 0, 0};
+    /* Within one folder the copies must not be copied again. */
+    CLEANUP(uid_set_release) struct uid_set there = {0};
+    uid_set_union(&there, uids);
+    uid_set_remove(&there, (uint32_t)from->row.uidnext, UINT32_MAX);
+    if (there.failed)
+        return fail_nomem(error);
+    enum err err = ERR_OK;
+    const struct account_limits *limits = &work->account->limits;
+    if (!move && (limits->quota_bytes > 0 || limits->quota_messages > 0)) {
+        err = members_each(work->account, from->id, &there, count_batch, &copying, error);
+        if (err == ERR_OK)
+            err = work_quota(work, copying.bytes, copying.messages, error);
+    }
+    if (err == ERR_OK)
+        err = members_each(work->account, from->id, &there, copy_batch, &copying, error);
+    return err == ERR_OK && (from_uids->failed || to_uids->failed) ? fail_nomem(error) : err;
+}
+
+enum err message_copy(struct account *account, struct folder_id from, const struct uid_set *uids,
+                      struct folder_id to, bool move, struct copy_result *ret_result, struct error *error)
+{
+    CLEANUP(work_end) struct work work = {0};
+    CLEANUP(copy_result_release) struct copy_result result = {0};
+    enum err err = work_begin(&work, account, error);
+    if (err != ERR_OK)
+        return err;
+    struct touched *source = NULL;
+    struct touched *destination = NULL;
+    err = work_mailbox(&work, from, &source, error);
+    if (err == ERR_OK)
+        err = work_mailbox(&work, to, &destination, error);
+    if (err == ERR_OK)
+        err = members_copy(&work, source, uids, destination, move, &result.from, &result.to, error);
+    if (err != ERR_OK)
+        return err;
+    must(uid_set_size(&result.from) == uid_set_size(&result.to));
+    result.uidvalidity = (uint32_t)destination->row.uidvalidity;
+    if (result.from.count > 0)
+        err = work_commit(&work, error);
+    if (err != ERR_OK)
+        return err;
+    *ret_result = result;
+    result = (struct copy_result){0};
+    return ERR_OK;
+}
+
+void copy_result_release(struct copy_result *result)
+{
+    uid_set_release(&result->from);
+    uid_set_release(&result->to);
+}

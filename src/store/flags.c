@@ -1,0 +1,111 @@
+#include "base/slice.h"
+#include "store/member.h"
+
+struct flagging {
+    struct work *work;
+    struct touched *folder;
+    enum flag_change how;
+    const struct flagset *flags;
+    uint64_t unchanged_since; /* 0: no condition */
+    struct uid_set modified;
+};
+
+static struct flagset changed_flags(const struct flagset *old, enum flag_change how, const struct flagset *by)
+{
+    struct flagset flags = *old;
+    for (size_t i = 0; i < ARRAY_LEN(flags.words); i++) {
+        if (how == FLAGS_ADD)
+            flags.words[i] |= by->words[i];
+        else if (how == FLAGS_REMOVE)
+            flags.words[i] &= ~by->words[i];
+        else
+            flags.words[i] = by->words[i];
+    }
+    return flags;
+}
+
+static void recount(struct touched *folder, uint64_t old, uint64_t new, int64_t size)
+{
+    uint64_t differ = old ^ new;
+    if ((differ & 1U << FLAG_SEEN) != 0)
+        folder->row.unseen += (new & 1U << FLAG_SEEN) != 0 ? -1 : 1;
+    if ((differ & 1U << FLAG_DELETED) != 0) {
+        int sign = (new & 1U << FLAG_DELETED) != 0 ? 1 : -1;
+        folder->row.deleted += sign;
+        folder->row.deleted_bytes += sign * size;
+    }
+}
+
+static enum err flag_batch(void *context, const struct member_row *rows, size_t count, struct error *error)
+{
+    struct flagging *flagging = context;
+    struct account *account = flagging->work->account;
+    sqlite3_stmt *statement;
+    enum err err = db_statement(account, STATEMENT_MEMBER_FLAGS, &statement, error);
+    if (err != ERR_OK)
+        return err;
+    for (size_t i = 0; i < count; i++) {
+        uint32_t uid = key_uid(rows[i].key);
+        if (flagging->unchanged_since != 0 && rows[i].changed > flagging->unchanged_since) {
+            uid_set_add(&flagging->modified, uid, uid);
+            continue;
+        }
+        struct flagset flags = changed_flags(&rows[i].flags, flagging->how, flagging->flags);
+        if (memcmp(&flags, &rows[i].flags, sizeof(flags)) == 0)
+            continue;
+        sqlite3_bind_int64(statement, 1, rows[i].key);
+        flags_bind(statement, 2, &flags);
+        sqlite3_bind_int64(statement, 4, (int64_t)flagging->work->change.v);
+        err = db_finish(account, statement, error);
+        if (err != ERR_OK)
+            return err;
+        recount(flagging->folder, rows[i].flags.words[0], flags.words[0], rows[i].size);
+        uid_set_add(&flagging->folder->flags, uid, uid);
+    }
+    return ERR_OK;
+}
+
+/* Before the commit, since a change that could not be reported must not happen. */
+static enum err copy_set(struct uid_set *to, const struct uid_set *from, struct error *error)
+{
+    uid_set_union(to, from);
+    return to->failed ? fail_nomem(error) : ERR_OK;
+}
+
+enum err message_flags(struct account *account, struct folder_id folder, const struct uid_set *uids,
+                       enum flag_change how, const struct flagset *flags, struct change_no unchanged_since,
+                       struct flag_result *ret_result, struct error *error)
+{
+    CLEANUP(work_end) struct work work = {0};
+    CLEANUP(flag_result_release) struct flag_result result = {0};
+    enum err err = work_begin(&work, account, error);
+    if (err != ERR_OK)
+        return err;
+    struct flagging flagging = {
+        .work = &work, .how = how, .flags = flags, .unchanged_since = unchanged_since.v};
+    err = work_mailbox(&work, folder, &flagging.folder, error);
+    if (err == ERR_OK)
+        err = members_each(account, folder, uids, flag_batch, &flagging, error);
+    result.modified = flagging.modified;
+    if (err == ERR_OK && result.modified.failed)
+        err = fail_nomem(error);
+    if (err == ERR_OK)
+        err = copy_set(&result.changed, &flagging.folder->flags, error);
+    if (err != ERR_OK)
+        return err;
+    if (result.changed.count > 0) {
+        result.change = work.change;
+        err = work_commit(&work, error);
+    }
+    if (err != ERR_OK)
+        return err;
+    *ret_result = result;
+    result = (struct flag_result){0};
+    return ERR_OK;
+}
+
+void flag_result_release(struct flag_result *result)
+{
+    uid_set_release(&result->changed);
+    uid_set_release(&result->modified);
+}

@@ -1,0 +1,136 @@
+#include "store/member.h"
+
+enum {
+    COLUMN_TEXTS = 10, /* after MEMBER_COLUMNS */
+    COLUMN_SENT = COLUMN_TEXTS + DERIVED_TEXTS,
+    LIST_FIRST = 64,
+};
+
+struct listing {
+    struct arena *arena;
+    unsigned want;
+    size_t max; /* 0: all */
+    struct message *messages;
+    size_t count;
+    size_t cap;
+};
+
+static enum err make_room(struct listing *listing, uint64_t expected, struct error *error)
+{
+    if (listing->count < listing->cap)
+        return ERR_OK;
+    size_t cap = listing->cap > 0 ? listing->cap * 2 : (size_t)MIN(MAX(expected, 1), LIST_FIRST * 16);
+    struct message *messages = arena_array(listing->arena, cap, sizeof(*messages));
+    if (messages == NULL)
+        return fail_plain(error, ERR_LIMIT, "Too many messages at once");
+    if (listing->count > 0)
+        memcpy(messages, listing->messages, listing->count * sizeof(*messages));
+    listing->messages = messages;
+    listing->cap = cap;
+    return ERR_OK;
+}
+
+static void read_texts(struct listing *listing, sqlite3_stmt *statement, struct message *message)
+{
+    const struct {
+        unsigned want;
+        enum derived_text text;
+        struct slice *to;
+    } texts[] = {
+        {WANT_ENVELOPE, DERIVED_ENVELOPE, &message->envelope},
+        {WANT_STRUCTURE, DERIVED_STRUCTURE, &message->structure},
+        {WANT_PREVIEW, DERIVED_PREVIEW, &message->preview},
+        {WANT_SORT_KEYS, DERIVED_SUBJECT, &message->subject},
+        {WANT_SORT_KEYS, DERIVED_BASE_SUBJECT, &message->base_subject},
+        {WANT_SORT_KEYS, DERIVED_SORT_FROM, &message->from},
+        {WANT_SORT_KEYS, DERIVED_SORT_TO, &message->to},
+        {WANT_SORT_KEYS, DERIVED_SORT_CC, &message->cc},
+        {WANT_SORT_KEYS, DERIVED_MESSAGE_ID, &message->message_id},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(texts); i++)
+        if ((listing->want & texts[i].want) != 0)
+            *texts[i].to = arena_dup(listing->arena, db_column(statement, COLUMN_TEXTS + (int)texts[i].text));
+    if ((listing->want & WANT_SORT_KEYS) != 0)
+        message->sent_us = sqlite3_column_int64(statement, COLUMN_SENT);
+}
+
+static enum err read_row(struct listing *listing, sqlite3_stmt *statement, struct error *error)
+{
+    struct message *message = &listing->messages[listing->count];
+    *message = (struct message){
+        .uid = {key_uid(sqlite3_column_int64(statement, 0))},
+        .flags = flags_column(statement, 1),
+        .changed = {(uint64_t)sqlite3_column_int64(statement, 3)},
+        .size = (uint64_t)sqlite3_column_int64(statement, 4),
+        .internal_date_us = sqlite3_column_int64(statement, 5),
+        .saved_us = sqlite3_column_int64(statement, 6),
+        .member = {(uint64_t)sqlite3_column_int64(statement, 7)},
+        .object = {(uint64_t)sqlite3_column_int64(statement, 8)},
+        .thread = {(uint64_t)sqlite3_column_int64(statement, 9)},
+    };
+    message->sent_us = message->internal_date_us;
+    if ((listing->want & ~(unsigned)WANT_FLAGS) != 0)
+        read_texts(listing, statement, message);
+    if (arena_failed(listing->arena))
+        return fail_plain(error, ERR_LIMIT, "Too many messages at once");
+    listing->count++;
+    return ERR_OK;
+}
+
+static enum err list_range(struct account *account, struct listing *listing, struct folder_id folder,
+                           struct uid_range range, struct error *error)
+{
+    enum statement which = STATEMENT_MEMBER_LIST;
+    if ((listing->want & WANT_SORT_KEYS) != 0)
+        which = STATEMENT_MEMBER_LIST_SORT;
+    else if ((listing->want & ~(unsigned)WANT_FLAGS) != 0)
+        which = STATEMENT_MEMBER_LIST_TEXT;
+    CLEANUP(db_reset) sqlite3_stmt *statement = NULL;
+    enum err err = db_statement(account, which, &statement, error);
+    if (err != ERR_OK)
+        return err;
+    sqlite3_bind_int64(statement, 1, member_key(folder, range.first));
+    sqlite3_bind_int64(statement, 2, member_key(folder, range.last));
+    sqlite3_bind_int64(statement, 3, listing->max > 0 ? (int64_t)(listing->max - listing->count) : -1);
+    for (;;) {
+        bool row;
+        err = db_step(account, statement, &row, error);
+        if (err != ERR_OK || !row)
+            return err;
+        err = make_room(listing, (uint64_t)range.last - range.first + 1, error);
+        if (err == ERR_OK)
+            err = read_row(listing, statement, error);
+        if (err != ERR_OK)
+            return err;
+    }
+}
+
+/* ERR_NOT_FOUND unless it is a folder that may hold messages. */
+static enum err folder_check(struct account *account, struct folder_id folder, struct error *error)
+{
+    bool found;
+    int64_t selectable = 0;
+    enum err err = DB_NUMBER(account, FOLDER_SELECTABLE, &found, &selectable, error, (int64_t)folder.v);
+    if (err == ERR_OK && selectable == 0)
+        return fail(error, ERR_NOT_FOUND, "No such folder", "folder %llu", (unsigned long long)folder.v);
+    return err;
+}
+
+enum err message_list(struct account *account, struct folder_id folder, const struct uid_set *uids,
+                      unsigned want, size_t max, struct arena *arena, struct message **ret_messages,
+                      size_t *ret_count, struct error *error)
+{
+    struct listing listing = {.arena = arena, .want = want, .max = max};
+    enum err err = account_lock(account, error);
+    if (err != ERR_OK)
+        return err;
+    err = folder_check(account, folder, error);
+    for (size_t i = 0; err == ERR_OK && i < uids->count && (max == 0 || listing.count < max); i++)
+        err = list_range(account, &listing, folder, uids->ranges[i], error);
+    account_unlock(account);
+    if (err != ERR_OK)
+        return err;
+    *ret_messages = listing.messages;
+    *ret_count = listing.count;
+    return ERR_OK;
+}

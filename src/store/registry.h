@@ -1,0 +1,52 @@
+/*
+ * The registry of open accounts, for the room's own files; the contract is store.h.
+ *
+ * States of an account in it:  OPENING --> OPEN --> CLOSING --> gone. Whoever needs an account that is
+ * OPENING or CLOSING waits on `changed`. An account with refs 0 stays open in the idle list, oldest first,
+ * until more than open_max are open.
+ */
+#ifndef POSTHORN_STORE_REGISTRY_H
+#define POSTHORN_STORE_REGISTRY_H
+
+#include "base/map.h"
+#include "store/account.h"
+
+struct store {
+    struct volume *volume;
+    struct store_options options;
+    int64_t generation;
+    int generation_fd;
+
+    pthread_mutex_t mutex; /* everything below */
+    pthread_cond_t changed;
+    struct map accounts; /* id -> struct account */
+    struct account *idle_first, *idle_last;
+    struct account *dirty_first;
+    size_t dirty_count;
+    bool stopping;
+    pthread_cond_t wake; /* the syncing thread */
+    pthread_t syncer;
+    bool syncer_runs;
+};
+
+/* The volume's generation: one more after every start that was not preceded by an orderly stop. */
+int64_t store_generation(const struct store *store);
+/* The account has something to sync / has nothing any more. */
+void store_mark_dirty(struct account *account);
+void store_mark_clean(struct account *account);
+/* Another reference; store->mutex held. */
+void registry_ref(struct account *account);
+/* Closes idle accounts while more than open_max are open; those that need a sync only after it. */
+void registry_close_surplus(struct store *store);
+/* Keeps an account from being opened while its files are made or removed. ERR_BUSY when it is in use. */
+enum err registry_hold(struct store *store, struct account_id id, struct account **ret_holder,
+                       struct error *error) MUST_CHECK;
+void registry_let_go(struct account *holder);
+/* The account's limits, asked outside. No lock held. */
+struct account_limits store_limits(struct store *store, struct account_id id);
+
+/* The thread that syncs what is dirty within a second, and prunes (sync.c). */
+enum err syncer_start(struct store *store, struct error *error) MUST_CHECK;
+void syncer_stop(struct store *store);
+
+#endif

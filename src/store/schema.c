@@ -1,0 +1,204 @@
+#include "store/schema.h"
+
+#include "base/slice.h"
+
+/*
+ * Times are microseconds since 1970 UTC. A member's key is folder << 32 | uid: one folder's members lie
+ * together and in UID order. What every FETCH and STORE needs is in the narrow member row; long texts are in
+ * a table of their own. STRICT makes SQLite refuse a value of another type.
+ */
+static const char *const migrations[] = {
+    /* 1 */
+    "CREATE TABLE meta ("
+    " one INTEGER PRIMARY KEY CHECK (one = 1),"
+    " epoch INTEGER NOT NULL,"
+    " change INTEGER NOT NULL,"      /* the last change number given */
+    " log_oldest INTEGER NOT NULL,"  /* the change log is whole for every since >= this */
+    " next_folder INTEGER NOT NULL," /* ids are never reused */
+    " next_object INTEGER NOT NULL,"
+    " next_member INTEGER NOT NULL,"
+    " last_uidvalidity INTEGER NOT NULL," /* ascending, about the time in seconds */
+    " bytes INTEGER NOT NULL,"            /* of all members */
+    " messages INTEGER NOT NULL,"         /* members */
+    " generation INTEGER NOT NULL,"       /* of the volume when this was last opened: see generation.h */
+    " synced_pack INTEGER NOT NULL,"      /* records before this place are on disk for certain */
+    " synced_offset INTEGER NOT NULL,"
+    " pruned INTEGER NOT NULL" /* when old tombstones and log records were last dropped */
+    ") STRICT;"
+
+    "CREATE TABLE folder ("
+    " id INTEGER PRIMARY KEY CHECK (id BETWEEN 1 AND 2147483647),"
+    " parent INTEGER NOT NULL," /* 0: top */
+    " name TEXT NOT NULL,"      /* one part of the path, NFC */
+    " class INTEGER NOT NULL,"
+    " role INTEGER NOT NULL,"
+    " selectable INTEGER NOT NULL,"
+    " uidvalidity INTEGER NOT NULL,"
+    " uidnext INTEGER NOT NULL,"
+    " messages INTEGER NOT NULL,"
+    " unseen INTEGER NOT NULL,"
+    " deleted INTEGER NOT NULL,"
+    " bytes INTEGER NOT NULL,"
+    " deleted_bytes INTEGER NOT NULL,"
+    " recent INTEGER NOT NULL,"      /* members with uid >= recent_from */
+    " recent_from INTEGER NOT NULL," /* not shown to a read-write view before */
+    " changed INTEGER NOT NULL,"
+    " UNIQUE (parent, name)"
+    ") STRICT;"
+    "CREATE UNIQUE INDEX folder_role ON folder (role) WHERE role <> 0;"
+
+    /* Immutable content; only compaction changes its place. Alive while a member or tombstone names it. */
+    "CREATE TABLE object ("
+    " id INTEGER PRIMARY KEY,"
+    " type INTEGER NOT NULL,"
+    " thread INTEGER NOT NULL," /* the id of the thread's first object */
+    " pack INTEGER NOT NULL,"
+    " offset INTEGER NOT NULL,"
+    " length INTEGER NOT NULL," /* of the record */
+    " size INTEGER NOT NULL,"   /* RFC822.SIZE */
+    " header_size INTEGER NOT NULL,"
+    " internal INTEGER NOT NULL,"
+    " received INTEGER NOT NULL," /* when it came into the account */
+    " sent INTEGER NOT NULL"      /* the Date field, else internal */
+    ") STRICT;"
+
+    "CREATE TABLE object_text ("
+    " object INTEGER PRIMARY KEY,"
+    " envelope BLOB NOT NULL,"
+    " structure BLOB NOT NULL,"
+    " preview BLOB NOT NULL,"
+    " subject BLOB NOT NULL,"
+    " base_subject BLOB NOT NULL,"
+    " sort_from BLOB NOT NULL,"
+    " sort_to BLOB NOT NULL,"
+    " sort_cc BLOB NOT NULL,"
+    " message_id BLOB NOT NULL"
+    ") STRICT;"
+
+    "CREATE TABLE member ("
+    " key INTEGER PRIMARY KEY," /* folder << 32 | uid */
+    " flags INTEGER NOT NULL,"  /* bits 0 to 63 */
+    " more BLOB,"               /* bits 64 to 255 as three little-endian words; NULL: none set */
+    " changed INTEGER NOT NULL,"
+    " size INTEGER NOT NULL,"
+    " internal INTEGER NOT NULL,"
+    " saved INTEGER NOT NULL,"
+    " id INTEGER NOT NULL,"
+    " object INTEGER NOT NULL,"
+    " thread INTEGER NOT NULL"
+    ") STRICT;"
+    "CREATE INDEX member_object ON member (object);"
+
+    "CREATE TABLE tombstone ("
+    " key INTEGER PRIMARY KEY," /* folder << 32 | uid */
+    " flags INTEGER NOT NULL,"
+    " more BLOB,"
+    " change INTEGER NOT NULL," /* that removed it */
+    " removed INTEGER NOT NULL,"
+    " saved INTEGER NOT NULL,"
+    " id INTEGER NOT NULL,"
+    " object INTEGER NOT NULL"
+    ") STRICT;"
+    "CREATE INDEX tombstone_object ON tombstone (object);"
+
+    "CREATE TABLE keyword ("
+    " number INTEGER PRIMARY KEY," /* bit FLAG_KEYWORDS_FROM + number */
+    " name TEXT NOT NULL"
+    ") STRICT;"
+
+    /* One record per transaction, folder and kind. */
+    "CREATE TABLE change_log ("
+    " no INTEGER NOT NULL,"
+    " folder INTEGER NOT NULL,"
+    " kind INTEGER NOT NULL," /* enum change_kind */
+    " time INTEGER NOT NULL,"
+    " uids BLOB NOT NULL," /* uid_set_encode */
+    " PRIMARY KEY (no, folder, kind)"
+    ") STRICT, WITHOUT ROWID;"
+
+    "CREATE TABLE subscription (path TEXT PRIMARY KEY) STRICT, WITHOUT ROWID;"
+
+    "CREATE TABLE device ("
+    " protocol TEXT NOT NULL,"
+    " device TEXT NOT NULL,"
+    " folder INTEGER NOT NULL,"
+    " key INTEGER NOT NULL," /* the protocol's number of this state */
+    " state BLOB NOT NULL,"
+    " seen INTEGER NOT NULL,"
+    " PRIMARY KEY (protocol, device, folder, key)"
+    ") STRICT, WITHOUT ROWID;"
+
+    "CREATE TABLE share ("
+    " folder INTEGER NOT NULL,"
+    " grantee TEXT NOT NULL,"
+    " rights TEXT NOT NULL," /* RFC 4314 letters */
+    " PRIMARY KEY (folder, grantee)"
+    ") STRICT, WITHOUT ROWID;"
+
+    "CREATE TABLE delivery ("
+    " id BLOB PRIMARY KEY," /* 16 bytes */
+    " object INTEGER NOT NULL,"
+    " seen INTEGER NOT NULL"
+    ") STRICT, WITHOUT ROWID;"
+
+    "CREATE TABLE message_id ("
+    " hash INTEGER PRIMARY KEY,"
+    " thread INTEGER NOT NULL"
+    ") STRICT;",
+};
+
+int schema_version(void)
+{
+    return (int)ARRAY_LEN(migrations);
+}
+
+static enum err sql_fail(sqlite3 *sqlite, const char *what, struct error *error)
+{
+    int code = sqlite3_errcode(sqlite) & 0xff;
+    bool corrupt = code == SQLITE_CORRUPT || code == SQLITE_NOTADB;
+    return fail(error, corrupt ? ERR_CORRUPT : ERR_IO, NULL, "%s: %s", what, sqlite3_errmsg(sqlite));
+}
+
+static enum err read_version(sqlite3 *sqlite, int *ret_version, struct error *error)
+{
+    sqlite3_stmt *statement = NULL;
+    enum err err = ERR_OK;
+    if (sqlite3_prepare_v2(sqlite, "PRAGMA user_version", -1, &statement, NULL) == SQLITE_OK &&
+        sqlite3_step(statement) == SQLITE_ROW)
+        *ret_version = sqlite3_column_int(statement, 0);
+    else
+        err = sql_fail(sqlite, "reading the schema's version", error);
+    sqlite3_finalize(statement);
+    return err;
+}
+
+static enum err apply(sqlite3 *sqlite, int from, struct error *error)
+{
+    for (int i = from; i < schema_version(); i++)
+        if (sqlite3_exec(sqlite, migrations[i], NULL, NULL, NULL) != SQLITE_OK)
+            return sql_fail(sqlite, "bringing the schema up to date", error);
+    char set_version[64];
+    snprintf(set_version, sizeof(set_version), "PRAGMA user_version = %d; COMMIT", schema_version());
+    if (sqlite3_exec(sqlite, set_version, NULL, NULL, NULL) != SQLITE_OK)
+        return sql_fail(sqlite, "bringing the schema up to date", error);
+    return ERR_OK;
+}
+
+enum err schema_migrate(sqlite3 *sqlite, struct error *error)
+{
+    int version = 0;
+    enum err err = read_version(sqlite, &version, error);
+    if (err != ERR_OK)
+        return err;
+    if (version > schema_version())
+        return fail(error, ERR_VERSION, NULL, "the database has schema %d, this program knows %d", version,
+                    schema_version());
+    if (version == schema_version())
+        return ERR_OK;
+    if (sqlite3_exec(sqlite, "BEGIN", NULL, NULL, NULL) != SQLITE_OK)
+        return sql_fail(sqlite, "bringing the schema up to date", error);
+    err = apply(sqlite, version, error);
+    if (err != ERR_OK)
+        sqlite3_exec(sqlite, "ROLLBACK", NULL, NULL, NULL);
+    return err;
+}
