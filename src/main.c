@@ -4,7 +4,8 @@
 #include <getopt.h>
 #include <unistd.h>
 
-#include "base/attr.h"
+#include "admin/cli.h"
+#include "base/spelling.h"
 #include "serve/serve.h"
 
 #define DEFAULT_SETTINGS_FILE "/etc/posthorn/posthorn.conf"
@@ -38,6 +39,12 @@ static const struct {
 } commands[] = {
     {"serve", run_serve, "run the server"},
     {"worker", run_worker, NULL},
+    {"domain", admin_main, "the domains whose mail is ours"},
+    {"account", admin_main, "accounts: add, list, show, set, rename, remove, password, check, import"},
+    {"alias", admin_main, "more addresses of an account"},
+    {"group", admin_main, "addresses of several people"},
+    {"queue", admin_main, "mail in flight"},
+    {"plan", admin_main, "what is open to accounts"},
 };
 
 static void print_help(FILE *out)
@@ -49,6 +56,19 @@ static void print_help(FILE *out)
     fprintf(out, "\n  -c FILE      settings, instead of " DEFAULT_SETTINGS_FILE "\n"
                  "  --version    say the version\n"
                  "  --help       say this\n");
+}
+
+static int refuse(const char *word)
+{
+    struct spelling spelling = {0};
+    for (size_t i = 0; i < ARRAY_LEN(commands); i++)
+        if (commands[i].help != NULL)
+            spelling_offer(&spelling, slice_cstr(word), commands[i].name);
+    if (spelling.nearest != NULL)
+        fprintf(stderr, "posthorn: unknown command \"%s\"; did you mean \"%s\"?\n", word, spelling.nearest);
+    else
+        fprintf(stderr, "posthorn: unknown command \"%s\"; `posthorn --help` lists them\n", word);
+    return EXIT_USAGE;
 }
 
 int main(int argc, char **argv)
@@ -78,6 +98,5 @@ int main(int argc, char **argv)
     for (size_t i = 0; i < ARRAY_LEN(commands); i++)
         if (strcmp(argv[optind], commands[i].name) == 0)
             return commands[i].run(argc - optind, argv + optind, settings_file);
-    fprintf(stderr, "posthorn: unknown command \"%s\"; `posthorn --help` lists them\n", argv[optind]);
-    return EXIT_USAGE;
+    return refuse(argv[optind]);
 }

@@ -8,6 +8,7 @@
 
 #include "base/fdio.h"
 #include "base/must.h"
+#include "base/spelling.h"
 #include "rt/settings_private.h"
 
 enum {
@@ -62,44 +63,16 @@ enum {
 #undef X
 };
 
-/* How many letters must be put in, left out, changed or swapped with a neighbour to make b of a. */
-static unsigned spelling_distance(struct slice a, struct slice b)
-{
-    unsigned rows[3][KEY_MAX + 1];
-    if (a.n > KEY_MAX || b.n > KEY_MAX)
-        return KEY_MAX;
-    for (unsigned j = 0; j <= b.n; j++)
-        rows[0][j] = j;
-    for (unsigned i = 1; i <= a.n; i++) {
-        unsigned *row = rows[i % 3];
-        const unsigned *above = rows[(i - 1) % 3];
-        const unsigned *two_above = rows[(i + 1) % 3];
-        row[0] = i;
-        for (unsigned j = 1; j <= b.n; j++) {
-            unsigned changed = above[j - 1] + (a.p[i - 1] != b.p[j - 1]);
-            row[j] = MIN(changed, MIN(above[j], row[j - 1]) + 1);
-            if (i > 1 && j > 1 && a.p[i - 1] == b.p[j - 2] && a.p[i - 2] == b.p[j - 1])
-                row[j] = MIN(row[j], two_above[j - 2] + 1);
-        }
-    }
-    return rows[a.n % 3][b.n];
-}
-
 static enum err refuse_key(const struct reading *r, struct slice key, struct error *error)
 {
-    const char *nearest = NULL;
-    unsigned least = 3;
-    for (size_t i = 0; i < ARRAY_LEN(keys); i++) {
-        unsigned distance = spelling_distance(key, slice_cstr(keys[i].key));
-        if (distance < least && distance < key.n) {
-            least = distance;
-            nearest = keys[i].key;
-        }
-    }
+    struct spelling spelling = {0};
+    for (size_t i = 0; i < ARRAY_LEN(keys); i++)
+        spelling_offer(&spelling, key, keys[i].key);
     int shown = (int)MIN(key.n, (size_t)KEY_MAX);
-    if (nearest == NULL)
+    if (spelling.nearest == NULL)
         return setting_refuse(r, error, "unknown key \"%.*s\"", shown, key.p);
-    return setting_refuse(r, error, "unknown key \"%.*s\"; did you mean \"%s\"?", shown, key.p, nearest);
+    return setting_refuse(r, error, "unknown key \"%.*s\"; did you mean \"%s\"?", shown, key.p,
+                          spelling.nearest);
 }
 
 /* ---- lines ---- */

@@ -49,6 +49,9 @@ enum err store_account_create(struct store *store, struct account_id id, struct 
 /* The account, opened if need be. */
 enum err store_account(struct store *store, struct account_id id, struct account **ret_account,
                        struct error *error) MUST_CHECK;
+/* The same, made when missing: for an account that the directory knows, at its first delivery or log-in. */
+enum err store_account_ensure(struct store *store, struct account_id id, struct account **ret_account,
+                              struct error *error) MUST_CHECK;
 /* Deletes all its data, when nobody has it open (ERR_BUSY). */
 enum err store_account_remove(struct store *store, struct account_id id, struct error *error) MUST_CHECK;
 /* New limits for an account that may be open. */

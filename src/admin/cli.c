@@ -1,0 +1,59 @@
+#include "admin/cli.h"
+
+#include <signal.h>
+
+#include "admin/cli_parts.h"
+
+enum { HELP_MAX = 64 * 1024 };
+
+static int print_help(const char *noun, const struct admin_command *command)
+{
+    CLEANUP(buf_release) struct buf text = BUF(HELP_MAX);
+    if (command != NULL)
+        cli_help(command, &text);
+    else
+        cli_noun_help(slice_cstr(noun), &text);
+    printf("%.*s", SLICE_ARGS(buf_slice(&text)));
+    return 0;
+}
+
+static void free_settings(struct settings **settings)
+{
+    settings_free(*settings);
+}
+
+static enum err run(const struct cli_request *request, const char *settings_file, struct cli_show *show,
+                    struct error *error)
+{
+    CLEANUP(free_settings) struct settings *settings = NULL;
+    bool running = false;
+    enum err e = settings_read(settings_file, &settings, error);
+    if (e == ERR_OK)
+        e = cli_remote(settings, request->request, &show->sink, &running, error);
+    if (e == ERR_OK && !running)
+        e = cli_local(settings, request->request, &show->sink, error);
+    return e;
+}
+
+int admin_main(int argc, char **argv, const char *settings_file)
+{
+    CLEANUP(cli_request_release) struct cli_request request = {0};
+    struct cli_show show;
+    struct error error;
+    signal(SIGPIPE, SIG_IGN);
+    log_open("admin", LOG_WARN, false);
+    enum err e = cli_parse(argc, argv, &request, &error);
+    if (e == ERR_OK && request.help)
+        return print_help(argv[0], request.command);
+    if (e == ERR_OK)
+        e = cli_complete(&request, &error);
+    if (e != ERR_OK)
+        return cli_show_error(&error);
+    cli_show_init(&show, &request);
+    e = run(&request, settings_file, &show, &error);
+    if (e == ERR_OK)
+        return cli_show_end(&show);
+    show.ended = true;
+    cli_show_end(&show);
+    return cli_show_error(&error);
+}

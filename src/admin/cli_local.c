@@ -1,0 +1,108 @@
+#include <errno.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <pwd.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "admin/cli_parts.h"
+#include "base/fdio.h"
+
+/* The data directory, given to the store's user when it is made here. Its parents stay root's. */
+static enum err make_directory(const struct settings *settings, const struct passwd *user,
+                               struct error *error)
+{
+    const char *path = settings->data_directory;
+    bool made = mkdir(path, 0700) == 0;
+    if (!made && errno != EEXIST)
+        return fail_plain(error, ERR_UNAVAILABLE, "cannot make the data directory %s: %s", path,
+                          strerror(errno));
+    CLEANUP(fd_close) int fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    if (fd < 0 && !made)
+        return ERR_OK; /* a link of the administrator's; its owner is what it is */
+    if (fd < 0 || (made && fchown(fd, user->pw_uid, user->pw_gid) != 0))
+        return fail_errno(error, "give %s to %s", path, user->pw_name);
+    return ERR_OK;
+}
+
+/* Files that are made here must be the store user's. */
+static enum err become_store_user(const struct settings *settings, struct error *error)
+{
+    if (geteuid() != 0)
+        return ERR_OK;
+    const struct passwd *user = getpwnam(settings->user_store);
+    if (user == NULL)
+        return fail_plain(error, ERR_INVALID,
+                          "user %s does not exist: create it, or name another with user-store",
+                          settings->user_store);
+    enum err e = make_directory(settings, user, error);
+    if (e != ERR_OK)
+        return e;
+    uid_t uid = user->pw_uid;
+    gid_t gid = user->pw_gid;
+    if (setgroups(1, &gid) != 0 || setresgid(gid, gid, gid) != 0 || setresuid(uid, uid, uid) != 0)
+        return fail_errno(error, "become user %s", settings->user_store);
+    return ERR_OK;
+}
+
+static enum err check_access(const struct settings *settings, struct error *error)
+{
+    if (access(settings->data_directory, R_OK | W_OK | X_OK) == 0 || errno == ENOENT)
+        return ERR_OK;
+    return fail_plain(error, ERR_DENIED, "cannot use %s: %s; run it as root or as %s",
+                      settings->data_directory, strerror(errno), settings->user_store);
+}
+
+static void limits_of(void *owner, struct account_id id, struct account_limits *ret_limits)
+{
+    const struct admin_context *context = owner;
+    CLEANUP(arena_release) struct arena arena = ARENA(64 * 1024);
+    struct account_entry entry;
+    struct error error;
+    if (account_entry_get(context->directory, id, &arena, &entry, &error) == ERR_OK)
+        *ret_limits = (struct account_limits){entry.quota_bytes, entry.quota_messages};
+}
+
+static enum err open_files(const struct settings *settings, bool queue, struct admin_context *context,
+                           struct error *error)
+{
+    const struct store_options options = {
+        .directory = settings->data_directory, .limits = limits_of, .context = context};
+    enum err e = store_open(&options, &context->store, error);
+    if (e == ERR_BUSY)
+        return fail_plain(error, ERR_BUSY,
+                          "a server or another command holds %s, but no server answers on %s/admin.sock",
+                          settings->data_directory, settings->run_directory);
+    if (e == ERR_OK)
+        e = directory_open(store_volume(context->store), &context->directory, error);
+    const struct queue_options queue_options = {
+        .store = context->store, .directory = context->directory, .hostname = settings->hostname};
+    if (e == ERR_OK && queue)
+        e = queue_open(&queue_options, &context->queue, error);
+    return e;
+}
+
+static void close_files(struct admin_context *context)
+{
+    if (context->queue != NULL)
+        queue_close(context->queue);
+    if (context->directory != NULL)
+        directory_close(context->directory);
+    if (context->store != NULL)
+        store_close(context->store);
+}
+
+enum err cli_local(const struct settings *settings, const json_t *request, struct admin_sink *sink,
+                   struct error *error)
+{
+    CLEANUP(close_files) struct admin_context context = {0};
+    umask(077);
+    enum err e = become_store_user(settings, error);
+    if (e == ERR_OK)
+        e = check_access(settings, error);
+    if (e == ERR_OK)
+        e = open_files(settings, admin_needs_queue(request), &context, error);
+    if (e == ERR_OK)
+        admin_run(&context, request, sink);
+    return e;
+}

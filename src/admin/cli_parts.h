@@ -1,0 +1,66 @@
+/*
+ * The parts of the command line: reading words, asking for passwords, connecting, showing.
+ *
+ * Ownership: a cli_request owns its JSON; cli_request_release. Errors: client text is the line for the
+ * person.
+ */
+#ifndef POSTHORN_ADMIN_CLI_PARTS_H
+#define POSTHORN_ADMIN_CLI_PARTS_H
+
+#include "admin/admin.h"
+#include "rt/settings.h"
+
+enum { CLI_COLUMNS_MAX = 16, CLI_HELD_ROWS = 1000 };
+
+struct cli_request {
+    const struct admin_command *command; /* NULL with help: the noun's */
+    json_t *request;
+    const char *file; /* of the ARGUMENT_FILE */
+    bool help;
+    bool json;
+    bool yes;
+    bool password_stdin;
+};
+void cli_request_release(struct cli_request *request);
+
+/* argv[0] is the noun. ERR_INVALID says what is wrong, and what was meant. Reads no file and no password. */
+enum err cli_parse(int argc, char **argv, struct cli_request *ret_request, struct error *error) MUST_CHECK;
+
+/* "usage: posthorn account add NAME@DOMAIN [--name TEXT] ..." without a line end. */
+void cli_usage(const struct admin_command *command, struct buf *out);
+void cli_help(const struct admin_command *command, struct buf *out);
+/* The verbs of a noun. */
+void cli_noun_help(struct slice noun, struct buf *out);
+
+/* Puts what the command needs of secrets and files into the request; asks for confirmation. */
+enum err cli_complete(struct cli_request *request, struct error *error) MUST_CHECK;
+
+/* --- showing --- */
+
+/* Shows an answer, line by line: it is the sink of a call. */
+struct cli_show {
+    struct admin_sink sink;
+    const struct cli_request *request;
+    json_t *rows; /* held back until their widths are known */
+    int widths[CLI_COLUMNS_MAX];
+    bool headed;
+    bool progress_shown;
+    bool ended;
+    int status;
+};
+void cli_show_init(struct cli_show *show, const struct cli_request *request);
+/* The exit status. */
+int cli_show_end(struct cli_show *show);
+/* An error of our own side, the same way. */
+int cli_show_error(const struct error *error);
+
+/* --- doing --- */
+
+/* *ret_running false: no server runs, nothing was done. */
+enum err cli_remote(const struct settings *settings, const json_t *request, struct admin_sink *sink,
+                    bool *ret_running, struct error *error) MUST_CHECK;
+/* On the files, in this process. */
+enum err cli_local(const struct settings *settings, const json_t *request, struct admin_sink *sink,
+                   struct error *error) MUST_CHECK;
+
+#endif

@@ -1,0 +1,103 @@
+#include "admin/admin.h"
+
+static const struct admin_argument only_domain[] = {
+    {"domain", ARGUMENT_TEXT, true, true, "DOMAIN", "the part of addresses after the @"},
+    {0},
+};
+
+static enum err add(struct admin_call *call, struct error *error)
+{
+    struct slice name = call_text(call, "domain");
+    struct domain_id id;
+    enum err e = domain_add(call->context->directory, name, &id, error);
+    if (e == ERR_OK)
+        call_message(call, "added domain %.*s", SLICE_ARGS(name));
+    return e;
+}
+
+const struct admin_command admin_domain_add = {
+    .name = "domain.add",
+    .run = add,
+    .arguments = only_domain,
+    .summary = "take mail for a domain",
+    .about = "From now on mail for addresses of this domain is ours. Names with other letters than a-z are "
+             "given as they are written.",
+    .example = "posthorn domain add example.org",
+};
+
+static const struct admin_column list_columns[] = {
+    {"domain", "DOMAIN", COLUMN_TEXT},
+    {"accounts", "ACCOUNTS", COLUMN_NUMBER},
+    {"catch_all", "CATCH-ALL", COLUMN_TEXT},
+    {0},
+};
+
+static enum err list(struct admin_call *call, struct error *error)
+{
+    struct domain *domains;
+    size_t count;
+    enum err e = domain_list(call->context->directory, &call->arena, &domains, &count, error);
+    for (size_t i = 0; e == ERR_OK && i < count; i++)
+        e = call_row(call,
+                     json_pack("{s:o,s:I,s:o}", "domain", json_text(domains[i].name), "accounts",
+                               (json_int_t)domains[i].accounts, "catch_all", json_text(domains[i].catch_all)),
+                     error);
+    return e;
+}
+
+const struct admin_command admin_domain_list = {
+    .name = "domain.list",
+    .run = list,
+    .columns = list_columns,
+    .summary = "list the domains",
+    .about = "Lists the domains whose mail is ours, in alphabetical order.",
+    .example = "posthorn domain list --json",
+};
+
+static enum err drop(struct admin_call *call, struct error *error)
+{
+    struct slice name = call_text(call, "domain");
+    enum err e = domain_remove(call->context->directory, name, error);
+    if (e == ERR_OK)
+        call_message(call, "removed domain %.*s", SLICE_ARGS(name));
+    return e;
+}
+
+const struct admin_command admin_domain_remove = {
+    .name = "domain.remove",
+    .run = drop,
+    .arguments = only_domain,
+    .summary = "take no more mail for a domain",
+    .about = "Removes a domain that has no accounts, aliases and groups any more.",
+    .example = "posthorn domain remove example.org",
+};
+
+static const struct admin_argument catch_all_arguments[] = {
+    {"domain", ARGUMENT_TEXT, true, true, "DOMAIN", "a domain of ours"},
+    {"address", ARGUMENT_TEXT, true, false, "ADDRESS", "who gets it; none: nobody"},
+    {0},
+};
+
+static enum err catch_all(struct admin_call *call, struct error *error)
+{
+    struct slice name = call_text(call, "domain");
+    struct slice address = call_text(call, "address");
+    enum err e = domain_set_catch_all(call->context->directory, name, address, error);
+    if (e == ERR_OK && address.n > 0)
+        call_message(call, "mail for unknown addresses of %.*s goes to %.*s", SLICE_ARGS(name),
+                     SLICE_ARGS(address));
+    else if (e == ERR_OK)
+        call_message(call, "mail for unknown addresses of %.*s is refused", SLICE_ARGS(name));
+    return e;
+}
+
+const struct admin_command admin_domain_catch_all = {
+    .name = "domain.catch-all",
+    .run = catch_all,
+    .arguments = catch_all_arguments,
+    .summary = "say who gets mail for unknown addresses",
+    .about =
+        "Mail for addresses of the domain that do not exist goes to ADDRESS. Without ADDRESS it is refused, "
+        "as at first.",
+    .example = "posthorn domain catch-all example.org info@example.org",
+};
