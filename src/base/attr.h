@@ -30,7 +30,18 @@
 
 #define container_of(pointer, type, member) ((type *)(void *)((char *)(pointer)-offsetof(type, member)))
 
-#define MIN(a, b) ((a) < (b) ? (a) : (b))
-#define MAX(a, b) ((a) > (b) ? (a) : (b))
+/* Each argument is evaluated once. */
+#define MIN(a, b)                                                                                            \
+    ({                                                                                                       \
+        __typeof__(a) min_a_ = (a);                                                                          \
+        __typeof__(b) min_b_ = (b);                                                                          \
+        min_a_ < min_b_ ? min_a_ : min_b_;                                                                   \
+    })
+#define MAX(a, b)                                                                                            \
+    ({                                                                                                       \
+        __typeof__(a) max_a_ = (a);                                                                          \
+        __typeof__(b) max_b_ = (b);                                                                          \
+        max_a_ > max_b_ ? max_a_ : max_b_;                                                                   \
+    })
 
 #endif

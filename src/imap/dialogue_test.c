@@ -179,8 +179,8 @@ static bool split(struct slice line, char *ret_kind, size_t *ret_number, struct 
 
 static void play_line(struct play *play, struct slice line)
 {
-    char kind;
-    size_t number;
+    char kind = 0;
+    size_t number = 0;
     struct slice text;
     if (line.n == 0 || line.p[0] == '#')
         return;
