@@ -1,0 +1,132 @@
+/* Opening and closing, and what each change to the database begins and ends with. */
+#include "directory/directory.h"
+
+#include <unistd.h>
+
+#include "base/fdio.h"
+#include "base/must.h"
+#include "directory/inside.h"
+#include "directory/schema.h"
+
+#define KEY_FOLDER "keys"
+#define KEY_NAME "keys/credential.key"
+#define KEY_NEW_NAME "keys/credential.key.new"
+
+/* --- the key --- */
+
+static enum err key_make(struct directory *directory, struct error *error)
+{
+    bool sealed = false;
+    CLEANUP(sql_release) sqlite3_stmt *any = NULL;
+    enum err code = sql_start(directory, STATEMENT_CREDENTIAL_ANY, NULL, 0, &any, error);
+    if (code == ERR_OK)
+        code = sql_step(directory, any, &sealed, error);
+    if (code != ERR_OK)
+        return code;
+    if (sealed)
+        return fail_plain(error, ERR_CORRUPT,
+                          "the file " KEY_NAME
+                          " is missing; restore it from the backup of the data directory");
+    CLEANUP(fd_close) int fd = -1;
+    code = volume_directory_make(directory->volume, KEY_FOLDER, error);
+    if (code == ERR_OK)
+        code = volume_file_open(directory->volume, KEY_NEW_NAME, true, &fd, error);
+    if (code != ERR_OK)
+        return code;
+    randombytes_buf(directory->key, sizeof(directory->key));
+    code = fd_pwrite_all(fd, slice_of(directory->key, sizeof(directory->key)), 0, error);
+    if (code != ERR_OK)
+        return code;
+    if (ftruncate(fd, sizeof(directory->key)) < 0 || fsync(fd) < 0)
+        return fail_errno(error, "sync %s", KEY_NEW_NAME);
+    return volume_file_rename(directory->volume, KEY_NEW_NAME, KEY_NAME, error);
+}
+
+/* Whole before it has its name, so a crash leaves no short key. */
+static enum err key_load(struct directory *directory, struct error *error)
+{
+    CLEANUP(fd_close) int fd = -1;
+    enum err code = volume_file_open(directory->volume, KEY_NAME, false, &fd, error);
+    if (code == ERR_NOT_FOUND)
+        return key_make(directory, error);
+    if (code == ERR_OK)
+        code = fd_pread_exact(fd, directory->key, sizeof(directory->key), 0, error);
+    return code == ERR_OK ? ERR_OK : error_context(error, KEY_NAME);
+}
+
+/* --- opening --- */
+
+static void locks_make(struct directory *directory)
+{
+    pthread_condattr_t monotonic;
+    pthread_condattr_init(&monotonic);
+    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+    pthread_mutex_init(&directory->lock, NULL);
+    pthread_mutex_init(&directory->gate.lock, NULL);
+    pthread_cond_init(&directory->gate.left, &monotonic);
+    pthread_condattr_destroy(&monotonic);
+}
+
+enum err directory_open(struct volume *volume, struct directory **ret_directory, struct error *error)
+{
+    must(sodium_init() >= 0);
+    struct directory *directory = calloc(1, sizeof(*directory));
+    if (directory == NULL)
+        return fail_nomem(error);
+    directory->volume = volume;
+    locks_make(directory);
+    directory->cache = cache_new(CACHE_ENTRIES_MAX, CACHE_BYTES_MAX);
+    enum err code = directory->cache == NULL ? fail_nomem(error) : ERR_OK;
+    if (code == ERR_OK)
+        code = volume_database_open(volume, "directory.db", true, &directory->database, error);
+    if (code == ERR_OK)
+        code = schema_migrate(&directory->database, error);
+    if (code == ERR_OK)
+        code = key_load(directory, error);
+    if (code != ERR_OK) {
+        directory_close(directory);
+        return code;
+    }
+    *ret_directory = directory;
+    return ERR_OK;
+}
+
+void directory_close(struct directory *directory)
+{
+    if (directory == NULL)
+        return;
+    must(directory->gate.busy == 0);
+    for (size_t i = 0; i < STATEMENTS; i++)
+        sqlite3_finalize(directory->statements[i]);
+    volume_database_close(&directory->database);
+    cache_free(directory->cache);
+    pthread_mutex_destroy(&directory->lock);
+    pthread_mutex_destroy(&directory->gate.lock);
+    pthread_cond_destroy(&directory->gate.left);
+    sodium_memzero(directory, sizeof(*directory));
+    free(directory);
+}
+
+/* --- changes --- */
+
+enum err change_begin(struct directory *directory, struct error *error)
+{
+    pthread_mutex_lock(&directory->lock);
+    enum err code = sql_run(directory, STATEMENT_BEGIN, NULL, 0, error);
+    if (code != ERR_OK)
+        pthread_mutex_unlock(&directory->lock);
+    return code;
+}
+
+enum err change_end(struct directory *directory, enum err code, struct error *error)
+{
+    if (code == ERR_OK)
+        code = sql_run(directory, STATEMENT_COMMIT, NULL, 0, error);
+    /* SQLite rolls back by itself after some failures (a full disk); a second time is refused. */
+    if (code != ERR_OK && sqlite3_get_autocommit(directory->database.sqlite) == 0) {
+        struct error ignored;
+        must(sql_run(directory, STATEMENT_ROLLBACK, NULL, 0, &ignored) == ERR_OK);
+    }
+    pthread_mutex_unlock(&directory->lock);
+    return code == ERR_OK ? volume_database_sync(&directory->database, error) : code;
+}

@@ -1,0 +1,148 @@
+#include "directory/inside.h"
+
+/* What a new or a removed domain makes stale. Locked. */
+static void domain_dropped(struct directory *directory, struct slice name)
+{
+    cache_drop(directory->cache, CACHE_DOMAIN, name);
+    cache_drop(directory->cache, CACHE_ONLY_DOMAIN, slice_none());
+}
+
+static enum err insert(struct directory *directory, struct slice name, struct domain_id *ret_id,
+                       struct error *error)
+{
+    struct domain_row row;
+    enum err code = domain_row_get(directory, name, &row, error);
+    if (code != ERR_OK)
+        return code;
+    if (row.id.v != 0)
+        return fail_plain(error, ERR_EXISTS, "the domain %.*s exists already", SLICE_ARGS(name));
+    code = sql_run(directory, STATEMENT_DOMAIN_ADD, PARAMETERS(TEXT(name)), error);
+    ret_id->v = (uint64_t)sqlite3_last_insert_rowid(directory->database.sqlite);
+    domain_dropped(directory, name);
+    return code;
+}
+
+enum err domain_add(struct directory *directory, struct slice name, struct domain_id *ret_id,
+                    struct error *error)
+{
+    CLEANUP(arena_release) struct arena scratch = ARENA(SCRATCH_MAX);
+    struct slice normal;
+    struct domain_id id = {0};
+    enum err code = domain_normalise(name, &scratch, &normal, error);
+    if (code == ERR_OK)
+        code = change_begin(directory, error);
+    if (code == ERR_OK)
+        code = change_end(directory, insert(directory, normal, &id, error), error);
+    if (code == ERR_OK)
+        *ret_id = id;
+    return code;
+}
+
+static enum err delete_empty(struct directory *directory, struct slice name, struct error *error)
+{
+    struct domain_row row;
+    enum err code = domain_row_need(directory, name, &row, error);
+    if (code != ERR_OK)
+        return code;
+    if (row.accounts + row.aliases > 0)
+        return fail_plain(error, ERR_BUSY,
+                          "the domain %.*s still has %lu accounts and %lu aliases; remove them first",
+                          SLICE_ARGS(name), (unsigned long)row.accounts, (unsigned long)row.aliases);
+    domain_dropped(directory, name);
+    return sql_run(directory, STATEMENT_DOMAIN_REMOVE, PARAMETERS(NUMBER(row.id.v)), error);
+}
+
+enum err domain_remove(struct directory *directory, struct slice name, struct error *error)
+{
+    CLEANUP(arena_release) struct arena scratch = ARENA(SCRATCH_MAX);
+    struct slice normal;
+    enum err code = domain_normalise(name, &scratch, &normal, error);
+    if (code == ERR_OK)
+        code = change_begin(directory, error);
+    if (code == ERR_OK)
+        code = change_end(directory, delete_empty(directory, normal, error), error);
+    return code;
+}
+
+static enum err set_catch_all(struct directory *directory, struct slice name,
+                              const struct address_parts *target, struct error *error)
+{
+    struct domain_row row;
+    enum err code = domain_row_need(directory, name, &row, error);
+    if (code != ERR_OK)
+        return code;
+    cache_drop(directory->cache, CACHE_DOMAIN, name);
+    return sql_run(directory, STATEMENT_DOMAIN_SET_CATCH_ALL,
+                   PARAMETERS(TEXT(name), TEXT(target->shown), TEXT(target->key)), error);
+}
+
+enum err domain_set_catch_all(struct directory *directory, struct slice name, struct slice catch_all,
+                              struct error *error)
+{
+    CLEANUP(arena_release) struct arena scratch = ARENA(SCRATCH_MAX);
+    struct slice normal;
+    struct address_parts target = {0};
+    enum err code = domain_normalise(name, &scratch, &normal, error);
+    if (code == ERR_OK && catch_all.n > 0)
+        code = address_parse(catch_all, &scratch, &target, error);
+    if (code == ERR_OK)
+        code = change_begin(directory, error);
+    if (code == ERR_OK)
+        code = change_end(directory, set_catch_all(directory, normal, &target, error), error);
+    return code;
+}
+
+/* --- the list --- */
+
+struct domain_list {
+    struct domain *domains;
+    size_t count;
+    size_t room;
+};
+
+static enum err append(struct domain_list *list, sqlite3_stmt *row, struct arena *arena, struct error *error)
+{
+    if (list->count == list->room) {
+        size_t room = MAX(list->room * 2, 16);
+        struct domain *more = arena_array(arena, room, sizeof(*more));
+        if (more == NULL)
+            return fail_nomem(error);
+        if (list->count > 0)
+            memcpy(more, list->domains, list->count * sizeof(*more));
+        list->domains = more;
+        list->room = room;
+    }
+    struct domain *domain = &list->domains[list->count];
+    domain->id.v = sql_number(row, 0);
+    domain->name = arena_dup(arena, sql_bytes(row, 1));
+    domain->catch_all = arena_dup(arena, sql_bytes(row, 2));
+    domain->accounts = sql_number(row, 3);
+    if (domain->name.p == NULL || domain->catch_all.p == NULL)
+        return fail_nomem(error);
+    list->count++;
+    return ERR_OK;
+}
+
+enum err domain_list(struct directory *directory, struct arena *arena, struct domain **ret_domains,
+                     size_t *ret_count, struct error *error)
+{
+    struct domain_list list = {0};
+    sqlite3_stmt *row = NULL;
+    bool more = false;
+    pthread_mutex_lock(&directory->lock);
+    enum err code = sql_start(directory, STATEMENT_DOMAIN_LIST, NULL, 0, &row, error);
+    if (code == ERR_OK)
+        code = sql_step(directory, row, &more, error);
+    while (code == ERR_OK && more) {
+        code = append(&list, row, arena, error);
+        if (code == ERR_OK)
+            code = sql_step(directory, row, &more, error);
+    }
+    sql_release(&row);
+    pthread_mutex_unlock(&directory->lock);
+    if (code != ERR_OK)
+        return code;
+    *ret_domains = list.domains;
+    *ret_count = list.count;
+    return ERR_OK;
+}

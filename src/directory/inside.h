@@ -1,0 +1,116 @@
+/*
+ * What the files of this room share and nobody else sees: the directory itself, and its cached look-ups.
+ *
+ * Invariants: 1. the connection and its statements are used only under `lock`; 2. a value is put into the
+ * cache, and dropped from it because of a change, only under `lock`, so that no reader can put back what a
+ * writer has just dropped; 3. a change is durable before its call returns.
+ * Ownership: records and their slices are in the caller's arena. Threads: any, unless a function says
+ * "locked".
+ */
+#ifndef POSTHORN_DIRECTORY_INSIDE_H
+#define POSTHORN_DIRECTORY_INSIDE_H
+
+#include <pthread.h>
+#include <sodium.h>
+
+#include "directory/address.h"
+#include "directory/cache.h"
+#include "directory/directory.h"
+#include "directory/sql.h"
+#include "store/volume.h"
+
+enum {
+    SCRATCH_MAX = 64 * 1024 * 1024, /* bytes a look-up may need beside its result */
+    ROUTE_STOPS_MAX = 100000,       /* addresses that one recipient may stand for, ours and foreign */
+    HASHES_AT_ONCE = 4,             /* password hashings; each argon2id takes 19 MiB */
+    HASH_WAIT_SECONDS = 20,
+};
+
+/* Lets HASHES_AT_ONCE in at a time. */
+struct hash_gate {
+    pthread_mutex_t lock;
+    pthread_cond_t left;
+    unsigned busy;
+};
+
+struct directory {
+    struct volume *volume;
+    struct database database;
+    pthread_mutex_t lock;
+    sqlite3_stmt *statements[STATEMENTS];
+    struct cache *cache;
+    struct hash_gate gate;
+    unsigned char key[crypto_secretbox_KEYBYTES]; /* seals SCRAM keys; makes up salts */
+};
+
+/* A change: begin takes the lock and opens a transaction; end commits when `code` is ERR_OK, else rolls back,
+ * gives the lock back, makes it durable, and returns how it all went. */
+enum err change_begin(struct directory *directory, struct error *error) MUST_CHECK;
+enum err change_end(struct directory *directory, enum err code, struct error *error) MUST_CHECK;
+
+/* What the cache holds. */
+#define CACHE_KIND_TABLE(X) \
+    X(DOMAIN, 'd')          \
+    X(ONLY_DOMAIN, 'o')     \
+    X(ADDRESS, 'a')         \
+    X(ACCOUNT, 'i')
+enum cache_kind {
+#define X(name, letter) CACHE_##name = (letter),
+    CACHE_KIND_TABLE(X)
+#undef X
+};
+
+struct domain_record {
+    bool local;
+    struct slice catch_all; /* as shown */
+};
+enum err lookup_domain(struct directory *directory, struct slice name, struct arena *arena,
+                       struct domain_record *ret_record, struct error *error) MUST_CHECK;
+/* The domain's name when there is exactly one, else empty. */
+enum err lookup_only_domain(struct directory *directory, struct arena *arena, struct slice *ret_name,
+                            struct error *error) MUST_CHECK;
+
+enum address_kind { ADDRESS_NONE, ADDRESS_ACCOUNT, ADDRESS_ALIAS, ADDRESS_GROUP };
+struct address_record {
+    enum address_kind kind;
+    struct account_id account;
+    struct slice *targets; /* as shown */
+    size_t target_count;
+};
+enum err lookup_address(struct directory *directory, struct slice key, struct arena *arena,
+                        struct address_record *ret_record, struct error *error) MUST_CHECK;
+
+struct account_record {
+    struct account_entry entry;
+    struct slice key;    /* the primary address as it is compared */
+    uint64_t own_quota;  /* 0: the plan's */
+    uint64_t generation; /* another one after each change of the password or the address */
+};
+/* ERR_NOT_FOUND. */
+enum err lookup_account(struct directory *directory, struct account_id id, struct arena *arena,
+                        struct account_record *ret_record, struct error *error) MUST_CHECK;
+/* By primary address, parsed. ERR_NOT_FOUND. */
+enum err lookup_account_by_key(struct directory *directory, struct slice key, struct arena *arena,
+                               struct account_record *ret_record, struct error *error) MUST_CHECK;
+/* An ACCOUNT_GET or ACCOUNT_LIST row. Locked. */
+enum err account_record_read(sqlite3_stmt *row, struct arena *arena, struct account_record *ret_record,
+                             struct error *error) MUST_CHECK;
+
+/* Locked: from the database, past the cache, as a change needs it. */
+struct domain_row {
+    struct domain_id id; /* 0: no such domain */
+    uint64_t accounts;
+    uint64_t aliases;
+};
+enum err domain_row_get(struct directory *directory, struct slice name, struct domain_row *ret_row,
+                        struct error *error) MUST_CHECK;
+/* The same; no such domain is ERR_NOT_FOUND, with how to make it. */
+enum err domain_row_need(struct directory *directory, struct slice name, struct domain_row *ret_row,
+                         struct error *error) MUST_CHECK;
+enum err address_row_get(struct directory *directory, struct slice key, enum address_kind *ret_kind,
+                         struct account_id *ret_account, struct error *error) MUST_CHECK;
+/* ERR_EXISTS, saying as what, when the address is taken. */
+enum err address_need_free(struct directory *directory, const struct address_parts *parts,
+                           struct error *error) MUST_CHECK;
+
+#endif

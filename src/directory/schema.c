@@ -1,0 +1,88 @@
+#include "directory/schema.h"
+
+#include <inttypes.h>
+
+/*
+ * address.kind: 1 account, 2 alias, 3 group. `shown` is as a person wrote it, `address` and `key` as they are
+ * compared. doors are DOOR_TABLE's bits: POP3 1, IMAP 2, submission 4, ManageSieve 8, JMAP 16, DAV 32,
+ * EAS 64, EWS 128, web 256. account.quota_bytes 0: the plan's. generation counts the changes of the password.
+ */
+static const char *const migrations[] = {
+    "CREATE TABLE plan(name TEXT PRIMARY KEY, doors INTEGER NOT NULL, quota_bytes INTEGER NOT NULL)"
+    " STRICT, WITHOUT ROWID;"
+    "INSERT INTO plan VALUES ('pop3', 1+4+256, 1000000000), ('imap', 1+4+256+2+8+16, 10000000000),"
+    " ('exchange', 1+4+256+2+8+16+32+64+128, 10000000000);"
+    "CREATE TABLE domain(id INTEGER PRIMARY KEY AUTOINCREMENT, name TEXT NOT NULL UNIQUE,"
+    " catch_all TEXT NOT NULL DEFAULT '', catch_all_key TEXT NOT NULL DEFAULT '',"
+    " accounts INTEGER NOT NULL DEFAULT 0, aliases INTEGER NOT NULL DEFAULT 0) STRICT;"
+    "CREATE INDEX domain_catch_all ON domain(catch_all_key);"
+    "CREATE TABLE address(address TEXT PRIMARY KEY, domain INTEGER NOT NULL, kind INTEGER NOT NULL,"
+    " account INTEGER NOT NULL, shown TEXT NOT NULL) STRICT, WITHOUT ROWID;"
+    "CREATE INDEX address_alias ON address(domain, address) WHERE kind <> 1;"
+    "CREATE TRIGGER address_added AFTER INSERT ON address BEGIN UPDATE domain SET"
+    " accounts = accounts + (new.kind = 1), aliases = aliases + (new.kind <> 1) WHERE id = new.domain; END;"
+    "CREATE TRIGGER address_removed AFTER DELETE ON address BEGIN UPDATE domain SET"
+    " accounts = accounts - (old.kind = 1), aliases = aliases - (old.kind <> 1) WHERE id = old.domain; END;"
+    "CREATE TABLE target(address TEXT NOT NULL, position INTEGER NOT NULL, target TEXT NOT NULL,"
+    " key TEXT NOT NULL, PRIMARY KEY(address, position)) STRICT, WITHOUT ROWID;"
+    "CREATE INDEX target_key ON target(key);"
+    "CREATE TABLE account(id INTEGER PRIMARY KEY, address TEXT NOT NULL UNIQUE, domain INTEGER NOT NULL,"
+    " shown TEXT NOT NULL, name TEXT NOT NULL, plan TEXT NOT NULL, language TEXT NOT NULL,"
+    " quota_bytes INTEGER NOT NULL, quota_messages INTEGER NOT NULL DEFAULT 0,"
+    " enabled INTEGER NOT NULL DEFAULT 1, generation INTEGER NOT NULL DEFAULT 1) STRICT;"
+    "CREATE INDEX account_domain ON account(domain, address);"
+    "CREATE TABLE credential(account INTEGER PRIMARY KEY, hash TEXT NOT NULL, scram BLOB) STRICT;",
+};
+
+static enum err schema_version(struct database *database, int64_t *ret_version, struct error *error)
+{
+    sqlite3_stmt *statement = NULL;
+    if (sqlite3_prepare_v2(database->sqlite, "PRAGMA user_version", -1, &statement, NULL) != SQLITE_OK ||
+        sqlite3_step(statement) != SQLITE_ROW) {
+        enum err code = volume_database_fail(database, "PRAGMA user_version", error);
+        sqlite3_finalize(statement);
+        return code;
+    }
+    *ret_version = sqlite3_column_int64(statement, 0);
+    sqlite3_finalize(statement);
+    return ERR_OK;
+}
+
+static enum err run(struct database *database, const char *sql, struct error *error)
+{
+    if (sqlite3_exec(database->sqlite, sql, NULL, NULL, NULL) == SQLITE_OK)
+        return ERR_OK;
+    return volume_database_fail(database, "migration", error);
+}
+
+static enum err migrate_one(struct database *database, size_t which, struct error *error)
+{
+    char set_version[64];
+    snprintf(set_version, sizeof(set_version), "PRAGMA user_version = %zu; COMMIT", which + 1);
+    enum err code = run(database, "BEGIN IMMEDIATE", error);
+    if (code == ERR_OK)
+        code = run(database, migrations[which], error);
+    if (code == ERR_OK)
+        code = run(database, set_version, error);
+    if (code != ERR_OK)
+        sqlite3_exec(database->sqlite, "ROLLBACK", NULL, NULL, NULL);
+    return code;
+}
+
+enum err schema_migrate(struct database *database, struct error *error)
+{
+    int64_t version = 0;
+    enum err code = schema_version(database, &version, error);
+    if (code != ERR_OK)
+        return code;
+    if (version < 0 || (size_t)version > ARRAY_LEN(migrations))
+        return fail_plain(error, ERR_VERSION,
+                          "%s is of version %" PRId64 ", made by a newer program; this one knows %zu",
+                          database->name, version, ARRAY_LEN(migrations));
+    bool changed = (size_t)version < ARRAY_LEN(migrations);
+    for (size_t i = (size_t)version; code == ERR_OK && i < ARRAY_LEN(migrations); i++)
+        code = migrate_one(database, i, error);
+    if (code == ERR_OK && changed)
+        code = volume_database_sync(database, error);
+    return code;
+}

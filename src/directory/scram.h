@@ -1,0 +1,57 @@
+/*
+ * SCRAM-SHA-256 (RFC 5802, 7677): keys made of a password, and the server's side of one exchange, without
+ * knowing where keys are kept or who may log in.
+ *
+ * Ownership: a scram_server owns copies of what it must remember; scram_release wipes them. Messages in,
+ * messages out are the caller's. Errors: a peer's mistake is an error attribute ("e=...", RFC 5802 7) in the
+ * answer and false. Threads: one at a time.
+ */
+#ifndef POSTHORN_DIRECTORY_SCRAM_H
+#define POSTHORN_DIRECTORY_SCRAM_H
+
+#include "base/buf.h"
+
+enum {
+    SCRAM_HASH = 32, /* bytes of SHA-256 */
+    SCRAM_SALT = 16,
+    SCRAM_NONCE_MAX = 64, /* bytes of the server's part, text */
+    SCRAM_ANSWER_MAX = 16 * 1024,
+};
+
+struct scram_keys {
+    uint32_t iterations;
+    unsigned char salt[SCRAM_SALT];
+    unsigned char stored[SCRAM_HASH];
+    unsigned char server[SCRAM_HASH];
+};
+/* Salt and iterations are given, the keys made. The password goes through saslprep; one that SASLprep refuses
+ * is used byte for byte. False: out of memory. */
+bool scram_keys_make(struct slice password, struct scram_keys *keys) NONNULL MUST_CHECK;
+/* The keys are of this password. */
+bool scram_keys_match(const struct scram_keys *keys, struct slice password) NONNULL MUST_CHECK;
+
+struct scram_server {
+    bool plus;                 /* the client chose -PLUS */
+    struct slice binding_type; /* what the channel offers; empty: -PLUS was not offered. Borrowed. */
+    struct slice binding;      /* its data. Borrowed. */
+    struct scram_keys keys;    /* set by the caller after scram_first */
+    struct buf user;           /* after scram_first: the name, decoded */
+    struct buf authzid;        /* the name to act as, decoded; empty: none */
+    struct buf gs2;            /* the GS2 header as sent */
+    struct buf first;          /* client-first-message-bare */
+    struct buf challenge;      /* server-first-message */
+    size_t client_nonce_at;    /* in first */
+    size_t client_nonce_n;
+};
+void scram_init(struct scram_server *scram, bool plus, struct slice binding_type,
+                struct slice binding) NONNULL;
+void scram_release(struct scram_server *scram) NONNULL;
+
+/* Reads client-first-message. */
+bool scram_first(struct scram_server *scram, struct slice message, struct buf *answer) NONNULL MUST_CHECK;
+/* Writes server-first-message; nonce is the server's part, random. */
+void scram_challenge(struct scram_server *scram, struct slice nonce, struct buf *answer) NONNULL;
+/* Reads client-final-message and writes server-final-message. */
+bool scram_final(struct scram_server *scram, struct slice message, struct buf *answer) NONNULL MUST_CHECK;
+
+#endif

@@ -1,0 +1,104 @@
+/*
+ * The directory's statements and how they are run: all SQL of this room is in schema.c and in this table.
+ *
+ * Threads: the caller holds the directory's lock (directory_lock), from sql_start until the statement is
+ * released. A statement is prepared once and used by one at a time.
+ */
+#ifndef POSTHORN_DIRECTORY_SQL_H
+#define POSTHORN_DIRECTORY_SQL_H
+
+#include <sqlite3.h>
+
+#include "base/error.h"
+#include "base/slice.h"
+
+struct directory;
+
+#define ACCOUNT_COLUMNS_                                                                                  \
+    "SELECT a.id, a.address, a.shown, a.name, a.plan, a.language, p.doors, a.quota_bytes, p.quota_bytes," \
+    " a.quota_messages, a.enabled, a.generation FROM account a JOIN plan p ON p.name = a.plan "
+
+#define STATEMENT_TABLE(X)                                                                                   \
+    X(BEGIN, "BEGIN IMMEDIATE")                                                                              \
+    X(COMMIT, "COMMIT")                                                                                      \
+    X(ROLLBACK, "ROLLBACK")                                                                                  \
+    X(PLAN_GET, "SELECT name, doors, quota_bytes FROM plan WHERE name = ?1")                                 \
+    X(DOMAIN_ADD, "INSERT INTO domain(name) VALUES (?1)")                                                    \
+    X(DOMAIN_GET, "SELECT id, catch_all, accounts, aliases FROM domain WHERE name = ?1")                     \
+    X(DOMAIN_LIST, "SELECT id, name, catch_all, accounts FROM domain ORDER BY name")                         \
+    X(DOMAIN_TWO, "SELECT name FROM domain LIMIT 2")                                                         \
+    X(DOMAIN_REMOVE, "DELETE FROM domain WHERE id = ?1")                                                     \
+    X(DOMAIN_SET_CATCH_ALL, "UPDATE domain SET catch_all = ?2, catch_all_key = ?3 WHERE name = ?1")          \
+    X(CATCH_ALL_USERS, "SELECT name FROM domain WHERE catch_all_key = ?1")                                   \
+    X(CATCH_ALL_MOVE, "UPDATE domain SET catch_all = ?2, catch_all_key = ?3 WHERE catch_all_key = ?1")       \
+    X(ADDRESS_GET, "SELECT kind, account, shown FROM address WHERE address = ?1")                            \
+    X(ADDRESS_ADD, "INSERT INTO address(address, domain, kind, account, shown) VALUES (?1, ?2, ?3, ?4, ?5)") \
+    X(ADDRESS_REMOVE, "DELETE FROM address WHERE address = ?1")                                              \
+    X(TARGET_LIST, "SELECT target FROM target WHERE address = ?1 ORDER BY position")                         \
+    X(TARGET_ADD, "INSERT INTO target(address, position, target, key) VALUES (?1, ?2, ?3, ?4)")              \
+    X(TARGET_REMOVE, "DELETE FROM target WHERE address = ?1")                                                \
+    X(TARGET_USERS, "SELECT DISTINCT address FROM target WHERE key = ?1")                                    \
+    X(TARGET_MOVE, "UPDATE target SET target = ?2, key = ?3 WHERE key = ?1")                                 \
+    X(TARGET_REMOVE_KEY, "DELETE FROM target WHERE key = ?1")                                                \
+    X(TARGET_REMOVE_ONLY, "DELETE FROM address WHERE kind <> 1 AND address IN (SELECT address FROM target"   \
+                          " WHERE key = ?1) AND NOT EXISTS (SELECT 1 FROM target t WHERE t.address ="        \
+                          " address.address AND t.key <> ?1)")                                               \
+    X(ALIAS_COUNT, "SELECT count(DISTINCT t.address) FROM target t JOIN address a ON a.address = t.address"  \
+                   " WHERE t.key = ?1 AND a.kind = 2 AND t.address <> ?2")                                   \
+    X(ALIAS_LIST, "SELECT address, shown, kind FROM address WHERE domain = ?1 AND kind <> 1"                 \
+                  " ORDER BY address")                                                                       \
+    X(ALIAS_LIST_ALL, "SELECT address, shown, kind FROM address WHERE kind <> 1 ORDER BY address")           \
+    X(ACCOUNT_ADD, "INSERT INTO account(id, address, domain, shown, name, plan, language, quota_bytes)"      \
+                   " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)")                                               \
+    X(ACCOUNT_GET, ACCOUNT_COLUMNS_ "WHERE a.id = ?1")                                                       \
+    X(ACCOUNT_LIST, ACCOUNT_COLUMNS_ "WHERE a.domain = ?1 AND a.address > ?2 ORDER BY a.address LIMIT ?3")   \
+    X(ACCOUNT_LIST_ALL, ACCOUNT_COLUMNS_ "WHERE a.address > ?1 ORDER BY a.address LIMIT ?2")                 \
+    X(ACCOUNT_SET, "UPDATE account SET name = ?2, plan = ?3, language = ?4, quota_bytes = ?5,"               \
+                   " quota_messages = ?6, enabled = ?7 WHERE id = ?1")                                       \
+    X(ACCOUNT_MOVE, "UPDATE account SET address = ?2, domain = ?3, shown = ?4,"                              \
+                    " generation = generation + 1 WHERE id = ?1")                                            \
+    X(ACCOUNT_REMOVE, "DELETE FROM account WHERE id = ?1")                                                   \
+    X(ACCOUNT_NEXT_GENERATION, "UPDATE account SET generation = generation + 1 WHERE id = ?1")               \
+    X(CREDENTIAL_GET, "SELECT hash, scram FROM credential WHERE account = ?1")                               \
+    X(CREDENTIAL_SET, "INSERT INTO credential(account, hash, scram) VALUES (?1, ?2, ?3)"                     \
+                      " ON CONFLICT(account) DO UPDATE SET hash = excluded.hash, scram = excluded.scram")    \
+    X(CREDENTIAL_UPGRADE, "UPDATE credential SET hash = ?2, scram = ?3 WHERE account = ?1 AND"               \
+                          " (SELECT generation FROM account WHERE id = ?1) = ?4")                            \
+    X(CREDENTIAL_REMOVE, "DELETE FROM credential WHERE account = ?1")                                        \
+    X(CREDENTIAL_ANY, "SELECT 1 FROM credential WHERE scram IS NOT NULL LIMIT 1")
+
+enum statement {
+#define X(name, sql) STATEMENT_##name,
+    STATEMENT_TABLE(X)
+#undef X
+        STATEMENTS
+};
+
+struct parameter {
+    enum { PARAMETER_TEXT, PARAMETER_BLOB, PARAMETER_NUMBER } kind;
+    struct slice bytes;
+    uint64_t number;
+};
+#define TEXT(s) ((struct parameter){PARAMETER_TEXT, (s), 0})
+#define BLOB(s) ((struct parameter){PARAMETER_BLOB, (s), 0}) /* p == NULL: NULL */
+#define NUMBER(v) ((struct parameter){PARAMETER_NUMBER, {NULL, 0}, (v)})
+#define PARAMETERS(...)                      \
+    (const struct parameter[]){__VA_ARGS__}, \
+        sizeof((const struct parameter[]){__VA_ARGS__}) / sizeof(struct parameter)
+
+/* Binds the parameters. Bytes must live until the release. */
+enum err sql_start(struct directory *directory, enum statement which, const struct parameter *parameters,
+                   size_t count, sqlite3_stmt **ret_statement, struct error *error) MUST_CHECK;
+/* The next row, or none. */
+enum err sql_step(struct directory *directory, sqlite3_stmt *statement, bool *ret_row,
+                  struct error *error) MUST_CHECK;
+/* For CLEANUP: the statement can be started again. */
+void sql_release(sqlite3_stmt **statement);
+/* Start, run to the end, release. ERR_EXISTS when a row breaks a uniqueness. */
+enum err sql_run(struct directory *directory, enum statement which, const struct parameter *parameters,
+                 size_t count, struct error *error) MUST_CHECK;
+/* A column of the row; borrowed until the next step. */
+struct slice sql_bytes(sqlite3_stmt *statement, int column);
+uint64_t sql_number(sqlite3_stmt *statement, int column);
+
+#endif
