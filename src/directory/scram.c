@@ -204,7 +204,7 @@ bool scram_first(struct scram_server *scram, struct slice message, struct buf *a
     struct cursor c = cursor_of(message);
     struct slice name = slice_none();
     struct slice nonce = slice_none();
-    const char *wrong = check_binding_flag(scram, &c);
+    const char *wrong = message.n > SCRAM_FIRST_MAX ? "other-error" : check_binding_flag(scram, &c);
     if (wrong != NULL)
         return scram_fail(answer, wrong);
     bool named = take_attribute(&c, 'a', &name);

@@ -1,0 +1,396 @@
+/*
+ * The mechanisms' dialogues. A message comes in, the exchange's state says what it is, and either a challenge
+ * goes out and the exchange waits, or the log-in ends here.
+ */
+#include "directory/sasl.h"
+
+#include <sodium.h>
+
+#include "base/base64.h"
+#include "base/must.h"
+#include "directory/credential.h"
+#include "directory/exchange.h"
+#include "directory/inside.h"
+#include "directory/password_cache.h"
+#include "directory/ticket.h"
+
+enum { NONCE_BYTES = 18, PERSON_SCRATCH_MAX = 1024 * 1024 };
+
+struct sasl {
+    struct directory *directory;
+    struct exchange_table *exchanges;
+    struct ticket_table *tickets;
+    struct password_cache *passwords;
+};
+
+static const char *const mechanism_names[] = {
+#define X(name, text, tls) text,
+    SASL_MECHANISM_TABLE(X)
+#undef X
+};
+
+bool sasl_mechanism_find(struct slice name, enum sasl_mechanism *ret)
+{
+    for (unsigned i = 0; i < SASL_MECHANISMS; i++) {
+        if (slice_eq_nocase(name, slice_cstr(mechanism_names[i]))) {
+            *ret = (enum sasl_mechanism)i;
+            return true;
+        }
+    }
+    return false;
+}
+
+const char *sasl_mechanism_name(enum sasl_mechanism mechanism)
+{
+    must(mechanism < SASL_MECHANISMS);
+    return mechanism_names[mechanism];
+}
+
+enum err sasl_create(struct directory *directory, struct sasl **ret_sasl, struct error *error)
+{
+    struct sasl *sasl = calloc(1, sizeof(*sasl));
+    if (sasl == NULL)
+        return fail_nomem(error);
+    sasl->directory = directory;
+    sasl->exchanges = exchange_table_new(SASL_EXCHANGES_MAX);
+    sasl->tickets = ticket_table_new(TICKETS_MAX);
+    sasl->passwords = password_cache_new(PASSWORD_CACHE_MAX);
+    if (sasl->exchanges == NULL || sasl->tickets == NULL || sasl->passwords == NULL) {
+        sasl_destroy(sasl);
+        return fail_nomem(error);
+    }
+    *ret_sasl = sasl;
+    return ERR_OK;
+}
+
+void sasl_destroy(struct sasl *sasl)
+{
+    if (sasl == NULL)
+        return;
+    exchange_table_free(sasl->exchanges);
+    ticket_table_free(sasl->tickets);
+    password_cache_free(sasl->passwords);
+    free(sasl);
+}
+
+/* --- who --- */
+
+struct person {
+    bool known;
+    struct account_record record; /* when known */
+    struct slice key;             /* the name as it is compared; as sent when it is no address */
+};
+
+/* "anna" is anna@ the only domain, if there is only one. */
+static enum err complete_name(struct directory *directory, struct slice name, struct arena *arena,
+                              struct slice *ret_name, struct error *error)
+{
+    struct slice domain;
+    *ret_name = name;
+    if (slice_find_char(name, '@') >= 0 || name.n > ADDRESS_LOCAL_MAX)
+        return ERR_OK;
+    enum err code = lookup_only_domain(directory, arena, &domain, error);
+    if (code != ERR_OK || domain.n == 0)
+        return code;
+    char *whole = arena_alloc(arena, name.n + 1 + domain.n);
+    if (whole == NULL)
+        return fail_nomem(error);
+    if (name.n > 0)
+        memcpy(whole, name.p, name.n);
+    whole[name.n] = '@';
+    memcpy(whole + name.n + 1, domain.p, domain.n);
+    *ret_name = slice_of(whole, name.n + 1 + domain.n);
+    return ERR_OK;
+}
+
+/* Only primary addresses log in. Fails for reasons of ours, never because there is nobody. */
+static enum err find_person(struct directory *directory, struct slice name, struct arena *arena,
+                            struct person *person, struct error *error)
+{
+    struct address_parts parts;
+    *person = (struct person){.key = name};
+    struct slice whole;
+    enum err code = complete_name(directory, name, arena, &whole, error);
+    if (code != ERR_OK)
+        return code;
+    code = address_parse(whole, arena, &parts, error);
+    if (code == ERR_INVALID)
+        return ERR_OK;
+    if (code != ERR_OK)
+        return code;
+    person->key = parts.key;
+    code = lookup_account_by_key(directory, parts.key, arena, &person->record, error);
+    person->known = code == ERR_OK;
+    return code == ERR_NOT_FOUND ? ERR_OK : code;
+}
+
+/* --- how it ends --- */
+
+/* Any failure that is the client's or a matter of load, as a result; the rest stays an error. */
+static enum err finish_failed(enum err code, struct sasl_result *result)
+{
+    *result = (struct sasl_result){.code = code};
+    switch (code) {
+    case ERR_AUTH:
+    case ERR_DENIED:
+        result->status = SASL_FAILED;
+        return ERR_OK;
+    case ERR_UNAVAILABLE:
+    case ERR_LIMIT:
+    case ERR_BUSY:
+        result->status = SASL_TEMPORARY;
+        return ERR_OK;
+    default:
+        return code;
+    }
+}
+
+/* The person is who he says. May he come in by this door, and as whom he wants? */
+static enum err finish_proved(struct sasl *sasl, enum door door, const struct person *person,
+                              struct slice authzid, struct arena *arena, struct sasl_result *result,
+                              struct error *error)
+{
+    struct person other;
+    enum err code = authzid.n > 0 ? find_person(sasl->directory, authzid, arena, &other, error) : ERR_OK;
+    if (code != ERR_OK)
+        return code;
+    const struct account_entry *entry = &person->record.entry;
+    if (authzid.n > 0 && (!other.known || other.record.entry.id.v != entry->id.v))
+        return finish_failed(ERR_DENIED, result);
+    if (!entry->enabled || (entry->doors & (unsigned)door) == 0)
+        return finish_failed(ERR_DENIED, result);
+    struct sasl_result good = {.status = SASL_OK, .account = entry->id};
+    good.address = arena_dup(arena, entry->address);
+    if (good.address.p == NULL)
+        return fail_nomem(error);
+    code = ticket_make(sasl->tickets, entry->id, door, good.ticket, error);
+    if (code == ERR_OK)
+        *result = good;
+    return code;
+}
+
+static enum err go_on(struct sasl *sasl, struct exchange **exchange, enum exchange_state next,
+                      struct slice challenge, struct arena *arena, struct sasl_result *result,
+                      struct error *error)
+{
+    struct sasl_result waiting = {.status = SASL_CONTINUE, .data = arena_dup(arena, challenge)};
+    if (waiting.data.p == NULL)
+        return fail_nomem(error);
+    (*exchange)->state = next;
+    enum err code = exchange_put(sasl->exchanges, take(*exchange), &waiting.exchange, error);
+    if (code != ERR_OK)
+        return finish_failed(code, result);
+    *result = waiting;
+    return ERR_OK;
+}
+
+/* --- passwords --- */
+
+static enum err check_password(struct sasl *sasl, const struct person *person, struct slice password,
+                               struct error *error)
+{
+    const struct account_record *record = &person->record;
+    if (password.n > PASSWORD_MAX)
+        return fail_plain(error, ERR_AUTH, "wrong name or password");
+    if (!person->known)
+        return credential_verify(sasl->directory, (struct account_id){0}, 0, password, error);
+    if (password_cache_has(sasl->passwords, record->entry.id, record->generation, password))
+        return ERR_OK;
+    enum err code = credential_verify(sasl->directory, record->entry.id, record->generation, password, error);
+    if (code == ERR_OK)
+        password_cache_add(sasl->passwords, record->entry.id, record->generation, password);
+    return code;
+}
+
+static enum err log_in(struct sasl *sasl, enum door door, struct slice authzid, struct slice name,
+                       struct slice password, struct arena *arena, struct sasl_result *result,
+                       struct error *error)
+{
+    CLEANUP(arena_release) struct arena scratch = ARENA(PERSON_SCRATCH_MAX);
+    struct person person;
+    enum err code = find_person(sasl->directory, name, &scratch, &person, error);
+    if (code != ERR_OK)
+        return code;
+    code = check_password(sasl, &person, password, error);
+    if (code != ERR_OK)
+        return finish_failed(code, result);
+    return finish_proved(sasl, door, &person, authzid, arena, result, error);
+}
+
+/* RFC 4616 2: authzid NUL authcid NUL passwd; the last two are not empty. */
+static enum err step_plain(struct sasl *sasl, enum door door, struct slice message, struct arena *arena,
+                           struct sasl_result *result, struct error *error)
+{
+    struct slice authzid;
+    struct slice name;
+    struct slice password;
+    struct slice rest;
+    if (!slice_cut(message, 0, &authzid, &rest) || !slice_cut(rest, 0, &name, &password) || name.n == 0 ||
+        password.n == 0 || slice_find_char(password, 0) >= 0)
+        return finish_failed(ERR_AUTH, result);
+    return log_in(sasl, door, authzid, name, password, arena, result, error);
+}
+
+/* draft-murchison-sasl-login: the name, then the password, each asked for. */
+static enum err step_login(struct sasl *sasl, struct exchange **exchange, struct slice message,
+                           struct arena *arena, struct sasl_result *result, struct error *error)
+{
+    if ((*exchange)->state == EXCHANGE_LOGIN_PASS)
+        return log_in(sasl, (*exchange)->door, slice_none(), buf_slice(&(*exchange)->user), message, arena,
+                      result, error);
+    /* A longer name is nobody's; what is kept of it only has to stay so. */
+    buf_put(&(*exchange)->user, slice_sub(message, 0, ADDRESS_MAX + 1));
+    if (buf_failed(&(*exchange)->user))
+        return fail_nomem(error);
+    return go_on(sasl, exchange, EXCHANGE_LOGIN_PASS, S("Password:"), arena, result, error);
+}
+
+/* --- SCRAM --- */
+
+static enum err scram_failed(const struct buf *answer, struct arena *arena, struct sasl_result *result,
+                             struct error *error)
+{
+    *result = (struct sasl_result){
+        .status = SASL_FAILED, .code = ERR_AUTH, .data = arena_dup(arena, buf_slice(answer))};
+    return result->data.p != NULL ? ERR_OK : fail_nomem(error);
+}
+
+static enum err step_scram_first(struct sasl *sasl, struct exchange **exchange, struct slice message,
+                                 struct arena *arena, struct sasl_result *result, struct error *error)
+{
+    CLEANUP(arena_release) struct arena scratch = ARENA(PERSON_SCRATCH_MAX);
+    CLEANUP(buf_release) struct buf answer = BUF(SCRAM_ANSWER_MAX);
+    CLEANUP(buf_release) struct buf nonce = BUF(SCRAM_NONCE_MAX);
+    struct scram_server *scram = &(*exchange)->scram;
+    struct person person;
+    unsigned char random[NONCE_BYTES];
+    if (!scram_first(scram, message, &answer))
+        return scram_failed(&answer, arena, result, error);
+    enum err code = find_person(sasl->directory, buf_slice(&scram->user), &scratch, &person, error);
+    if (code == ERR_OK)
+        code =
+            credential_scram(sasl->directory, person.known ? person.record.entry.id : (struct account_id){0},
+                             person.key, &scram->keys, error);
+    if (code != ERR_OK)
+        return code;
+    randombytes_buf(random, sizeof(random));
+    base64_encode(&nonce, slice_of(random, sizeof(random)));
+    scram_challenge(scram, buf_slice(&nonce), &answer);
+    if (buf_failed(&answer) || buf_failed(&nonce))
+        return fail_nomem(error);
+    return go_on(sasl, exchange, EXCHANGE_SCRAM_FINAL, buf_slice(&answer), arena, result, error);
+}
+
+/* The name is looked up again: the account may have changed since the challenge. */
+static enum err step_scram_final(struct sasl *sasl, struct exchange *exchange, struct slice message,
+                                 struct arena *arena, struct sasl_result *result, struct error *error)
+{
+    CLEANUP(arena_release) struct arena scratch = ARENA(PERSON_SCRATCH_MAX);
+    CLEANUP(buf_release) struct buf answer = BUF(SCRAM_ANSWER_MAX);
+    struct scram_server *scram = &exchange->scram;
+    struct person person;
+    if (!scram_final(scram, message, &answer))
+        return scram_failed(&answer, arena, result, error);
+    enum err code = find_person(sasl->directory, buf_slice(&scram->user), &scratch, &person, error);
+    if (code != ERR_OK)
+        return code;
+    if (!person.known)
+        return finish_failed(ERR_AUTH, result);
+    struct slice data = arena_dup(arena, buf_slice(&answer));
+    if (data.p == NULL || buf_failed(&answer))
+        return fail_nomem(error);
+    code = finish_proved(sasl, exchange->door, &person, buf_slice(&scram->authzid), arena, result, error);
+    if (code == ERR_OK && result->status == SASL_OK)
+        result->data = data;
+    return code;
+}
+
+/* --- the way in --- */
+
+static enum err step(struct sasl *sasl, struct exchange **exchange, struct slice message, struct arena *arena,
+                     struct sasl_result *result, struct error *error)
+{
+    if (message.n > SASL_MESSAGE_MAX)
+        return finish_failed(ERR_AUTH, result);
+    switch ((*exchange)->state) {
+    case EXCHANGE_PLAIN:
+        return step_plain(sasl, (*exchange)->door, message, arena, result, error);
+    case EXCHANGE_LOGIN_USER:
+    case EXCHANGE_LOGIN_PASS:
+        return step_login(sasl, exchange, message, arena, result, error);
+    case EXCHANGE_SCRAM_FIRST:
+        return step_scram_first(sasl, exchange, message, arena, result, error);
+    case EXCHANGE_SCRAM_FINAL:
+        break;
+    }
+    return step_scram_final(sasl, *exchange, message, arena, result, error);
+}
+
+enum err sasl_begin(struct sasl *sasl, const struct sasl_start *start, struct arena *arena,
+                    struct sasl_result *ret_result, struct error *error)
+{
+    static const enum exchange_state first_state[] = {
+        [SASL_PLAIN] = EXCHANGE_PLAIN,
+        [SASL_LOGIN] = EXCHANGE_LOGIN_USER,
+        [SASL_SCRAM_SHA_256] = EXCHANGE_SCRAM_FIRST,
+        [SASL_SCRAM_SHA_256_PLUS] = EXCHANGE_SCRAM_FIRST,
+    };
+    /* What the edge says is as foreign as what the client says. */
+    if ((unsigned)start->mechanism >= SASL_MECHANISMS)
+        return fail_plain(error, ERR_INVALID, "no such log-in mechanism");
+    bool plus_without_binding =
+        start->mechanism == SASL_SCRAM_SHA_256_PLUS && (start->binding_type.n == 0 || start->binding.n == 0);
+    if (plus_without_binding || start->binding_type.n > SASL_MESSAGE_MAX ||
+        start->binding.n > SASL_MESSAGE_MAX)
+        return finish_failed(ERR_AUTH, ret_result);
+    CLEANUP(exchange_free) struct exchange *exchange = exchange_new(start);
+    if (exchange == NULL)
+        return fail_nomem(error);
+    exchange->state = first_state[start->mechanism];
+    if (start->has_initial)
+        return step(sasl, &exchange, start->initial, arena, ret_result, error);
+    struct slice prompt = start->mechanism == SASL_LOGIN ? S("Username:") : slice_none();
+    return go_on(sasl, &exchange, exchange->state, prompt, arena, ret_result, error);
+}
+
+enum err sasl_step(struct sasl *sasl, uint64_t id, struct slice response, struct arena *arena,
+                   struct sasl_result *ret_result, struct error *error)
+{
+    CLEANUP(exchange_free) struct exchange *exchange = exchange_take(sasl->exchanges, id);
+    if (exchange == NULL)
+        return finish_failed(ERR_AUTH, ret_result);
+    return step(sasl, &exchange, response, arena, ret_result, error);
+}
+
+void sasl_cancel(struct sasl *sasl, uint64_t id)
+{
+    struct exchange *exchange = exchange_take(sasl->exchanges, id);
+    exchange_free(&exchange);
+}
+
+/* --- tickets --- */
+
+/* An account that was disabled, removed or lost this door since the log-in has no ticket any more. */
+enum err sasl_ticket(struct sasl *sasl, struct slice ticket, enum door door, bool use_up,
+                     struct account_id *ret_account, struct error *error)
+{
+    CLEANUP(arena_release) struct arena scratch = ARENA(PERSON_SCRATCH_MAX);
+    struct account_id account;
+    struct account_entry entry;
+    enum err code = ticket_find(sasl->tickets, ticket, door, use_up, &account, error);
+    if (code == ERR_OK)
+        code = account_entry_get(sasl->directory, account, &scratch, &entry, error);
+    if (code == ERR_NOT_FOUND ||
+        (code == ERR_OK && (!entry.enabled || (entry.doors & (unsigned)door) == 0))) {
+        ticket_drop(sasl->tickets, ticket);
+        return fail_plain(error, ERR_AUTH, "no such log-in, or it has ended");
+    }
+    if (code == ERR_OK)
+        *ret_account = account;
+    return code;
+}
+
+void sasl_ticket_release(struct sasl *sasl, struct slice ticket)
+{
+    ticket_drop(sasl->tickets, ticket);
+}
