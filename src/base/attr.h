@@ -30,18 +30,15 @@
 
 #define container_of(pointer, type, member) ((type *)(void *)((char *)(pointer)-offsetof(type, member)))
 
-/* Each argument is evaluated once. */
-#define MIN(a, b)                                                                                            \
+/* Each argument is evaluated once; the names are unique, so that they nest. */
+#define MIN(a, b) CHOOSE_(<, a, b, __COUNTER__)
+#define MAX(a, b) CHOOSE_(>, a, b, __COUNTER__)
+#define CHOOSE_(order, a, b, number) CHOOSE_NAMED_(order, a, b, number)
+#define CHOOSE_NAMED_(order, a, b, number)                                                                   \
     ({                                                                                                       \
-        __typeof__(a) min_a_ = (a);                                                                          \
-        __typeof__(b) min_b_ = (b);                                                                          \
-        min_a_ < min_b_ ? min_a_ : min_b_;                                                                   \
-    })
-#define MAX(a, b)                                                                                            \
-    ({                                                                                                       \
-        __typeof__(a) max_a_ = (a);                                                                          \
-        __typeof__(b) max_b_ = (b);                                                                          \
-        max_a_ > max_b_ ? max_a_ : max_b_;                                                                   \
+        __typeof__(a) left_##number##_ = (a);                                                                \
+        __typeof__(b) right_##number##_ = (b);                                                               \
+        left_##number##_ order right_##number##_ ? left_##number##_ : right_##number##_;                     \
     })
 
 #endif
