@@ -34,11 +34,11 @@
 #define MIN(a, b) CHOOSE_(<, a, b, __COUNTER__)
 #define MAX(a, b) CHOOSE_(>, a, b, __COUNTER__)
 #define CHOOSE_(order, a, b, number) CHOOSE_NAMED_(order, a, b, number)
-#define CHOOSE_NAMED_(order, a, b, number)                                                                   \
-    ({                                                                                                       \
-        __typeof__(a) left_##number##_ = (a);                                                                \
-        __typeof__(b) right_##number##_ = (b);                                                               \
-        left_##number##_ order right_##number##_ ? left_##number##_ : right_##number##_;                     \
+#define CHOOSE_NAMED_(order, a, b, number)                                               \
+    ({                                                                                   \
+        __typeof__((a) + (b)) left_##number##_ = (a);                                    \
+        __typeof__((a) + (b)) right_##number##_ = (b);                                   \
+        left_##number##_ order right_##number##_ ? left_##number##_ : right_##number##_; \
     })
 
 #endif
