@@ -97,6 +97,27 @@ static void test_list_length_is_limited(void **state)
     assert_int_equal(mime_addresses_parse(&small, buf_slice(&text), &list, &error), ERR_LIMIT);
 }
 
+static void test_comment_depth_is_limited(void **state)
+{
+    (void)state;
+    for (int depth = MIME_COMMENT_DEPTH_MAX; depth <= MIME_COMMENT_DEPTH_MAX + 1; depth++) {
+        CLEANUP(arena_release) struct arena arena = ARENA(1 << 20);
+        CLEANUP(buf_release) struct buf text = BUF(10000);
+        struct mime_addresses list;
+        struct error error;
+        for (int i = 0; i < depth; i++)
+            buf_putc(&text, '(');
+        for (int i = 0; i < depth; i++)
+            buf_putc(&text, ')');
+        buf_put(&text, S(" <a@b>"));
+        assert_int_equal(mime_addresses_parse(&arena, buf_slice(&text), &list, &error), ERR_OK);
+        assert_int_equal(list.count, 1);
+        assert_slice(list.first->domain, "b");
+        bool whole = list.first->name.n == 2 * (size_t)(depth - 1);
+        assert_int_equal(whole, depth == MIME_COMMENT_DEPTH_MAX);
+    }
+}
+
 static void test_hostile_lists_take_linear_time(void **state)
 {
     (void)state;
@@ -152,6 +173,7 @@ int main(void)
         cmocka_unit_test(test_reads_obsolete_forms),
         cmocka_unit_test(test_reads_broken_forms),
         cmocka_unit_test(test_list_length_is_limited),
+        cmocka_unit_test(test_comment_depth_is_limited),
         cmocka_unit_test(test_hostile_lists_take_linear_time),
         cmocka_unit_test(test_one_address),
         cmocka_unit_test(test_writes_addresses),

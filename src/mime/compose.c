@@ -65,6 +65,8 @@ void mime_compose_addresses(struct buf *out, const char *name, const struct mime
     CLEANUP(buf_release) struct buf value = BUF(FIELD_MAX);
     CLEANUP(buf_release) struct buf spec = BUF(FIELD_MAX);
     bool comma = false;
+    if (first == NULL)
+        return;
     for (const struct mime_address *a = first; a != NULL; a = a->next) {
         if (comma && a->kind != MIME_ADDRESS_GROUP_END)
             buf_put(&value, S(", "));
@@ -196,7 +198,8 @@ void mime_compose_text(struct mime_composer *composer, const char *subtype, stru
     utf8_put_repaired(&repaired, utf8);
     composer->out->failed |= buf_failed(&repaired);
     mime_encode_quoted_printable(composer->out, buf_slice(&repaired), true);
-    buf_put(composer->out, S("\r\n"));
+    if (!slice_ends(utf8, S("\n")))
+        buf_put(composer->out, S("\r\n"));
 }
 
 void mime_compose_attachment(struct mime_composer *composer, const char *type, struct slice filename,

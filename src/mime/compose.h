@@ -19,8 +19,8 @@ enum { MIME_COMPOSE_DEPTH_MAX = 8, MIME_BOUNDARY_TEXT_MAX = 48 };
 void mime_compose_text_field(struct buf *out, const char *name, struct slice utf8) NONNULL;
 /* A field of structured ASCII text (Auto-Submitted, References), folded at its spaces. */
 void mime_compose_field(struct buf *out, const char *name, struct slice ascii) NONNULL;
-/* From, To ... : names are UTF-8. */
-void mime_compose_addresses(struct buf *out, const char *name, const struct mime_address *first) NONNULL;
+/* From, To ... : names are UTF-8; first NULL: an empty list, no field. 8-bit addresses become '?'. */
+void mime_compose_addresses(struct buf *out, const char *name, const struct mime_address *first);
 /* One mailbox; display may be empty; address is local@domain. */
 void mime_compose_mailbox(struct buf *out, const char *name, struct slice display,
                           struct slice address) NONNULL;

@@ -7,8 +7,8 @@
 
 enum {
     CHARSET_LONGEST = 2 * MIME_CHARSET_NAME_MAX, /* with a language (RFC 2231 5) */
-    WORD_MAX = 75,                               /* RFC 2047 2 */
-    WORD_FRAME = 12,                             /* "=?utf-8?q?" and "?=" */
+    WORD_MAX = 64,       /* 75 by RFC 2047 2; this leaves room for a field's name in the line */
+    WORD_FRAME = 12,     /* "=?utf-8?q?" and "?=" */
     TOKEN_LONGEST = 500, /* longer runs without a blank are encoded, so that they fold */
 };
 
@@ -71,7 +71,7 @@ static int hex_value(char c)
 
 static void decode_q(struct buf *out, struct slice text)
 {
-    char *at = buf_reserve(out, text.n);
+    char *at = text.n > 0 ? buf_reserve(out, text.n) : NULL;
     if (at == NULL)
         return;
     char *to = at;
@@ -120,7 +120,7 @@ static void put_word(struct decoding *d, const struct word *word)
 static void put_text(struct decoding *d, struct slice text)
 {
     buf_clear(&d->bytes);
-    char *at = buf_reserve(&d->bytes, text.n);
+    char *at = text.n > 0 ? buf_reserve(&d->bytes, text.n) : NULL;
     if (at == NULL)
         return;
     char *to = at;

@@ -15,7 +15,7 @@
  * control characters. */
 void mime_words_decode(struct buf *out, struct slice raw) NONNULL;
 /* UTF-8 text as ASCII: as it is when it is printable ASCII and reads the same, else in encoded words of at
- * most 75 bytes, separated by single spaces (a place to fold). In a phrase, specials count too. */
+ * most 64 bytes, separated by single spaces (a place to fold). In a phrase, specials count too. */
 void mime_words_encode(struct buf *out, struct slice utf8, bool phrase) NONNULL;
 
 #endif

@@ -2,7 +2,7 @@
 
 #include "base/utf8.h"
 
-enum { TAG_NAME_MAX = 16, ENTITY_MAX = 10 };
+enum { TAG_NAME_MAX = 16, ENTITY_MAX = 16 };
 
 struct stripper {
     struct buf *out;
@@ -35,8 +35,9 @@ static const char *const blocks[] = {"br", "p",  "div", "tr", "li", "ul", "ol", 
 
 static bool is_listed(struct slice name, const char *const *names, size_t count)
 {
+    char first = name.n > 0 ? ascii_lower(name.p[0]) : 0;
     for (size_t i = 0; i < count; i++)
-        if (slice_eq_nocase(name, slice_cstr(names[i])))
+        if (names[i][0] == first && slice_eq_nocase(name, slice_cstr(names[i])))
             return true;
     return false;
 }

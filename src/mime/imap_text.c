@@ -103,17 +103,24 @@ static const struct slice envelope_names[] = {
 
 struct envelope {
     struct mime_addresses lists[ENVELOPE_LISTS];
+    struct mime_address *last[ENVELOPE_LISTS];
     struct slice values[ENVELOPE_FIELDS];
 };
 
 /* RFC 5322 3.6.3 allows one To, Cc and Bcc; where there are several, all count. */
-static void append_list(struct mime_addresses *to, struct mime_addresses more)
+static void append_list(struct envelope *e, enum envelope_field which, struct mime_addresses more)
 {
-    struct mime_address **last = &to->first;
-    while (*last != NULL)
-        last = &(*last)->next;
-    *last = more.first;
-    to->count += more.count;
+    struct mime_address *last = more.first;
+    while (last != NULL && last->next != NULL)
+        last = last->next;
+    if (last == NULL)
+        return;
+    if (e->last[which] != NULL)
+        e->last[which]->next = more.first;
+    else
+        e->lists[which].first = more.first;
+    e->last[which] = last;
+    e->lists[which].count += more.count;
 }
 
 static enum err take_list(struct writer *w, struct envelope *e, enum envelope_field which, struct slice value,
@@ -125,7 +132,7 @@ static enum err take_list(struct writer *w, struct envelope *e, enum envelope_fi
         return ERR_OK;
     enum err err = mime_addresses_parse(&w->scratch, value, &list, error);
     if (err == ERR_OK)
-        append_list(&e->lists[which], list);
+        append_list(e, which, list);
     return err;
 }
 

@@ -4,15 +4,13 @@
 #include "mime/encoded_word.h"
 #include "mime/header.h"
 
-/* Passes over blanks, comments and the given separator. */
+/* Passes over blanks, comments and the given separator. A comment that is never closed takes all the rest, so
+ * that no byte is read twice. */
 static void skip_blanks(struct cursor *c, char separator)
 {
     int depth = 0;
-    struct cursor open = *c; /* where the outermost comment starts */
     while (!cursor_done(c)) {
         char byte = *c->p;
-        if (depth == 0 && byte == '(')
-            open = *c;
         if (byte == '(')
             depth++;
         else if (depth > 0 && byte == ')')
@@ -21,10 +19,6 @@ static void skip_blanks(struct cursor *c, char separator)
             c->p++;
         else if (depth == 0 && !ascii_is_space(byte) && byte != 0 && byte != separator)
             return;
-        c->p++;
-    }
-    if (depth > 0) { /* never closed: no comment */
-        *c = open;
         c->p++;
     }
 }

@@ -93,7 +93,8 @@ static bool find_level(const struct scan *s, const char *line, const char *next,
     size_t best = 0;
     for (size_t i = s->level_count; i > 0; i--) {
         struct slice boundary = s->levels[i - 1].boundary;
-        if (boundary.n > best && n >= boundary.n && memcmp(text, boundary.p, boundary.n) == 0) {
+        if (boundary.n > best && n >= boundary.n && text[boundary.n - 1] == boundary.p[boundary.n - 1] &&
+            memcmp(text, boundary.p, boundary.n) == 0) {
             best = boundary.n;
             ret->level = i - 1;
         }

@@ -10,7 +10,10 @@
 
 enum {
     SCRATCH_MAX = 24 << 20,
-    PLAIN_READ_MAX = 8 << 10, /* bytes of a body that are read for a preview */
+    PLAIN_READ_FIRST = 1 << 10, /* bytes of a body that are read for a preview */
+    PLAIN_READ_MAX = 8 << 10,
+    WORDS_READ_MAX = 8 << 10, /* bytes of a subject or name that are decoded */
+    HTML_READ_FIRST = 4 << 10,
     HTML_READ_MAX = 128 << 10,
     PREVIEW_BYTES_MAX = 4 * MIME_PREVIEW_MAX,
 };
@@ -54,7 +57,7 @@ static void collapse_blanks(struct buf *text)
 static void take_subject(struct maker *m, struct slice value)
 {
     buf_clear(&m->text);
-    mime_words_decode(&m->text, value);
+    mime_words_decode(&m->text, slice_sub(value, 0, WORDS_READ_MAX));
     m->summary->subject = keep_text(m, MIME_SUBJECT_MAX);
     collapse_blanks(&m->text);
     struct slice collapsed = keep_text(m, MIME_SUBJECT_MAX);
@@ -71,8 +74,10 @@ static void take_address(struct maker *m, struct slice value, struct mime_summar
     }
     const struct mime_address *first = mime_addresses_first(&list);
     if (first != NULL) {
+        struct mime_address shown = *first;
+        shown.name = slice_sub(shown.name, 0, WORDS_READ_MAX);
         buf_clear(&m->text);
-        mime_address_put_display(&m->text, first);
+        mime_address_put_display(&m->text, &shown);
         ret->display = keep_text(m, MIME_DISPLAY_MAX);
         buf_clear(&m->text);
         utf8_put_repaired(&m->text, first->local);
@@ -122,6 +127,8 @@ static void take_ids(struct maker *m, struct slice value, struct slice **ret, si
     struct cursor c = cursor_of(value);
     while (next_id(m, &c))
         total++;
+    if (total == 0)
+        return;
     size_t skipped = total > MIME_REFERENCES_MAX ? total - MIME_REFERENCES_MAX : 0;
     struct slice *ids = arena_array(m->arena, total - skipped, sizeof(*ids));
     if (ids == NULL) {
@@ -273,22 +280,31 @@ static void read_start(struct buf *out, const struct mime_part *part, size_t max
         mime_charset_finish(&charset, out);
 }
 
-/* Puts the preview of a part into the text at hand; false when there is nothing to read. */
-static bool preview_part(struct maker *m, const struct mime_part *part, bool html)
+/* Puts the text of a part's first bytes, collapsed and cut to the preview's length, into the text at hand. */
+static void preview_start(struct maker *m, const struct mime_part *part, bool html, size_t max)
 {
     buf_clear(&m->text);
     if (html) {
         CLEANUP(buf_release) struct buf source = BUF(4 * HTML_READ_MAX);
-        read_start(&source, part, HTML_READ_MAX);
+        read_start(&source, part, max);
         mime_html_to_text(&m->text, buf_slice(&source), PREVIEW_BYTES_MAX);
     } else {
-        read_start(&m->text, part, PLAIN_READ_MAX);
+        read_start(&m->text, part, max);
     }
     collapse_blanks(&m->text);
     struct cursor c = cursor_of(buf_slice(&m->text));
     for (size_t i = 0; i < MIME_PREVIEW_MAX && !cursor_done(&c); i++)
         (void)utf8_next(&c);
     m->text.n -= cursor_left(&c);
+}
+
+/* False when there is nothing to read. Most parts say enough in their first bytes; only then it reads on. */
+static bool preview_part(struct maker *m, const struct mime_part *part, bool html)
+{
+    size_t first = html ? HTML_READ_FIRST : PLAIN_READ_FIRST;
+    preview_start(m, part, html, first);
+    if (m->text.n < MIME_PREVIEW_MAX && part->body.n > first)
+        preview_start(m, part, html, html ? HTML_READ_MAX : PLAIN_READ_MAX);
     return m->text.n > 0;
 }
 

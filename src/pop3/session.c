@@ -95,7 +95,7 @@ static enum err take_picture(struct pop3_session *session, struct error *error)
     enum err err = folder_by_role(session->visit.account, ROLE_FOLDER_INBOX, &arena, &inbox, error);
     session->inbox = inbox.id;
     session->count = 0;
-    for (uint32_t from = 1, last; err == ERR_OK; from = last + 1) {
+    for (uint32_t from = 1, last = 0; err == ERR_OK; from = last + 1) {
         err = load_batch(session, from, &cap, &last, error);
         if (err != ERR_OK || last == 0 || last == UINT32_MAX)
             break;

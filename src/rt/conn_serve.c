@@ -173,16 +173,35 @@ static void serve(struct conn *conn, unsigned wakes)
     conn_settle(conn);
 }
 
+/* The TLS state is made when the peer's first bytes are there: who connects and says nothing costs little. */
+static enum io handshake_step(struct conn *conn, struct error *error)
+{
+    if (conn->tls == NULL) {
+        conn->tls = tls_new(conn->tls_next, conn->fd);
+        tls_context_unref(take(conn->tls_next));
+    }
+    if (conn->tls != NULL)
+        return tls_handshake(conn->tls, error);
+    fail_nomem(error);
+    return IO_FAILED;
+}
+
+static enum io handshake_fails(struct error *error, enum err code, const char *why)
+{
+    fail_plain(error, code, "TLS handshake: %s", why);
+    return IO_FAILED;
+}
+
 static void handshake(struct conn *conn, unsigned wakes)
 {
     struct error error;
-    enum io io = IO_FAILED;
+    enum io io = IO_WANT_INPUT;
     if ((wakes & WAKE_STOP) != 0)
-        fail_plain(&error, ERR_CLOSED, "the server stops");
+        io = handshake_fails(&error, ERR_CLOSED, "the server stops");
     else if ((wakes & WAKE_EXPIRED) != 0 && is_past(conn->deadline))
-        fail_plain(&error, ERR_TIMEOUT, "TLS handshake: no end in time");
-    else
-        io = tls_handshake(conn->tls, &error);
+        io = handshake_fails(&error, ERR_TIMEOUT, "no end in time");
+    else if ((wakes & (WAKE_INPUT | WAKE_OUTPUT)) != 0)
+        io = handshake_step(conn, &error);
     if (io == IO_FAILED) {
         LOG(LOG_DEBUG, conn->sid, "rt.tls_failed", F_CSTR("peer", conn->peer), F_ERR(&error));
         conn_free(conn);
@@ -205,15 +224,9 @@ void conn_begin_handshake(struct conn *conn)
 {
     /* Sent in the clear by whoever sits in between: it must not be taken for input under TLS. */
     buf_release(&conn->pending);
-    conn->tls = tls_new(conn->tls_next, conn->fd);
-    tls_context_unref(take(conn->tls_next));
-    if (conn->tls == NULL) {
-        conn_free(conn);
-        return;
-    }
     conn->phase = CONN_HANDSHAKE;
     conn->deadline = clock_mono_us() + CONN_HANDSHAKE_TIMEOUT_US;
-    handshake(conn, 0);
+    loop_park(conn->loop, conn->place, WAKE_INPUT, conn->deadline);
 }
 
 static void linger(struct conn *conn, unsigned wakes)
@@ -291,27 +304,20 @@ void conn_settle(struct conn *conn)
 void conn_wake(struct loop *loop UNUSED, struct place place UNUSED, void *owner, unsigned wakes)
 {
     struct conn *conn = owner;
+    if (conn->phase == CONN_BRIDGE) {
+        bridge_wake_peer(conn, wakes); /* what follows would need its lock */
+        return;
+    }
     if ((wakes & WAKE_NOTICE) != 0)
         conn->noticed = true;
-    if ((wakes & WAKE_INPUT) != 0)
+    if ((wakes & (conn->read_wants_output ? WAKE_INPUT | WAKE_OUTPUT : WAKE_INPUT)) != 0)
         conn->dry = false;
-    if (conn->read_wants_output && (wakes & WAKE_OUTPUT) != 0)
-        conn->dry = false;
-    switch (conn->phase) {
-    case CONN_NEW:
-        must(!"parked before its start");
-        break;
-    case CONN_HANDSHAKE:
+    if (conn->phase == CONN_HANDSHAKE) {
         handshake(conn, wakes);
-        break;
-    case CONN_OPEN:
-        serve(conn, wakes);
-        break;
-    case CONN_BRIDGE:
-        bridge_wake_peer(conn, wakes);
-        break;
-    case CONN_LINGER:
+    } else if (conn->phase == CONN_LINGER) {
         linger(conn, wakes);
-        break;
+    } else {
+        must(conn->phase == CONN_OPEN);
+        serve(conn, wakes);
     }
 }

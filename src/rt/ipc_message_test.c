@@ -167,19 +167,6 @@ static void test_empty_memfd_is_an_empty_slice(void **state)
     ipc_unmap(&bytes);
 }
 
-static void test_what_is_not_sealed_may_shrink_without_harm(void **state)
-{
-    (void)state;
-    struct error error;
-    CLEANUP(fd_close) int fd = memfd_create("test", MFD_CLOEXEC);
-    assert_int_equal(write(fd, "twelve bytes", 12), 12);
-    struct slice bytes;
-    assert_int_equal(ipc_map(fd, 100, &bytes, &error), ERR_OK);
-    assert_int_equal(ftruncate(fd, 0), 0);
-    assert_true(slice_eq(bytes, S("twelve bytes")));
-    ipc_unmap(&bytes);
-}
-
 static void test_map_refuses_what_is_no_file(void **state)
 {
     (void)state;
@@ -201,7 +188,6 @@ int main(void)
         cmocka_unit_test(test_says_closed_and_timeout),
         cmocka_unit_test(test_memfd_is_sealed_and_reads_back),
         cmocka_unit_test(test_empty_memfd_is_an_empty_slice),
-        cmocka_unit_test(test_what_is_not_sealed_may_shrink_without_harm),
         cmocka_unit_test(test_map_refuses_what_is_no_file),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -283,10 +283,20 @@ static bool retire(struct worker_thread *thread)
     return ends;
 }
 
+/* By the thread itself: to name another one glibc writes to /proc, which ends a sandboxed process. */
+static void name_thread(const struct worker_thread *thread)
+{
+    char name[16];
+    const struct loop *loop = thread->loop;
+    snprintf(name, sizeof(name), "%s-%u", loop->name, (unsigned)(thread - loop->threads) % 10000);
+    pthread_setname_np(pthread_self(), name);
+}
+
 static void *worker_main(void *argument)
 {
     struct worker_thread *thread = argument;
     struct loop *loop = thread->loop;
+    name_thread(thread);
     while (!atomic_load(&loop->ending)) {
         bool more = atomic_load(&loop->ready_count) > 0;
         bool spare = atomic_load(&loop->thread_count) > loop->options.threads_min;
@@ -333,9 +343,6 @@ static enum err spawn(struct loop *loop, struct error *error)
         errno = result;
         return fail_errno(error, "pthread_create");
     }
-    char name[16];
-    snprintf(name, sizeof(name), "%s-%u", loop->name, (unsigned)(thread - loop->threads) % 10000);
-    pthread_setname_np(thread->id, name);
     thread->state = THREAD_RUNS;
     atomic_fetch_add(&loop->thread_count, 1);
     return ERR_OK;

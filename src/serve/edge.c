@@ -84,7 +84,8 @@ static enum err edge_start(struct worker *worker, void **ret_context, struct err
     if (edge == NULL)
         return fail_nomem(error);
     uint32_t per_address = worker->settings->connections_per_address;
-    const struct loop_options options = {"edge", THREADS_MIN, THREADS_MAX, 0};
+    const struct loop_options options = {
+        .name = "edge", .threads_min = THREADS_MIN, .threads_max = THREADS_MAX};
     enum err e = current_init(&edge->current, worker->settings, worker->tls, error);
     if (e == ERR_OK)
         e = ipc_client_create(&edge->store, error);

@@ -21,7 +21,8 @@ static enum err relay_start(struct worker *worker, void **ret_context, struct er
     struct relay *relay = calloc(1, sizeof(*relay));
     if (relay == NULL)
         return fail_nomem(error);
-    const struct loop_options options = {"relay", THREADS_MIN, THREADS_MAX, 0};
+    const struct loop_options options = {
+        .name = "relay", .threads_min = THREADS_MIN, .threads_max = THREADS_MAX};
     enum err e = current_init(&relay->current, worker->settings, NULL, error);
     if (e == ERR_OK)
         e = ipc_client_create(&relay->store, error);

@@ -43,8 +43,10 @@ static void turn_away(void *context, struct accepted *accepted)
 
 static enum err open_loops(struct store_worker *store, struct worker *worker, struct error *error)
 {
-    const struct loop_options sessions = {"session", SESSION_THREADS_MIN, SESSION_THREADS_MAX, 0};
-    const struct loop_options service = {"service", SERVICE_THREADS_MIN, SERVICE_THREADS_MAX, 0};
+    const struct loop_options sessions = {
+        .name = "session", .threads_min = SESSION_THREADS_MIN, .threads_max = SESSION_THREADS_MAX};
+    const struct loop_options service = {
+        .name = "service", .threads_min = SERVICE_THREADS_MIN, .threads_max = SERVICE_THREADS_MAX};
     if (worker->listener_count != 1)
         return fail(error, ERR_INVALID, NULL, "%zu sockets where one is due", worker->listener_count);
     enum err e = loop_create(&sessions, &store->sessions, error);

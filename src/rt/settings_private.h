@@ -1,0 +1,43 @@
+/*
+ * Shared by the halves of settings: settings.c (lines, keys, defaults) and settings_values.c (one value
+ * each).
+ */
+#ifndef POSTHORN_RT_SETTINGS_PRIVATE_H
+#define POSTHORN_RT_SETTINGS_PRIVATE_H
+
+#include "rt/settings.h"
+
+enum { SETTING_WORDS_MAX = 2, SETTING_HOSTNAME_MAX = 253 /* RFC 1035 3.1, as text without the last dot */ };
+
+/* A file while it is read. */
+struct reading {
+    struct settings *settings;
+    const char *name;
+    unsigned line; /* 0: the file as a whole */
+    bool check_files;
+    bool listen_none;
+};
+
+struct words {
+    struct slice at[SETTING_WORDS_MAX];
+    size_t count; /* at least one */
+};
+
+typedef enum err setting_read_fn(struct reading *r, const struct words *words, struct error *error);
+#define X(name, key, preset, help) setting_read_fn setting_read_##name;
+SETTING_TABLE(X)
+#undef X
+
+extern const char *const setting_level_names[];
+extern const char *const setting_format_names[];
+extern const char *const setting_truth_names[];
+extern const char *const setting_full_names[];
+
+/* "file:line: what is wrong"; ERR_INVALID. */
+enum err setting_refuse(const struct reading *r, struct error *error, const char *format, ...) FORMAT(3, 4);
+enum err setting_keep(struct reading *r, struct slice s, const char **ret, struct error *error) MUST_CHECK;
+enum err setting_add_listen(struct reading *r, const struct listen_setting *listen,
+                            struct error *error) MUST_CHECK;
+uint16_t listen_protocol_port(enum listen_protocol protocol);
+
+#endif
