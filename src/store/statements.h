@@ -11,13 +11,15 @@
 #define META_TABLE(X)                                                                                   \
     X(epoch)                                                                                            \
     X(change)                                                                                           \
-    X(log_oldest) X(next_folder) X(next_object) X(next_member) X(last_uidvalidity) X(bytes) X(messages) \
-        X(generation) X(synced_pack) X(synced_offset) X(pruned)
-#define FOLDER_COLUMN_TABLE(X)                                                                \
-    X(parent)                                                                                 \
-    X(class)                                                                                  \
-    X(role) X(selectable) X(uidvalidity) X(uidnext) X(messages) X(unseen) X(deleted) X(bytes) \
-        X(deleted_bytes) X(recent) X(recent_from) X(changed)
+    X(log_oldest)                                                                                       \
+    X(next_folder) X(next_object) X(next_member) X(last_uidvalidity) X(bytes) X(messages) X(generation) \
+        X(synced_pack) X(synced_offset) X(pruned)
+#define FOLDER_COLUMN_TABLE(X)                                                                         \
+    X(parent)                                                                                          \
+    X(class)                                                                                           \
+    X(role)                                                                                            \
+    X(selectable) X(uidvalidity) X(uidnext) X(messages) X(unseen) X(deleted) X(bytes) X(deleted_bytes) \
+        X(recent) X(recent_from) X(changed)
 
 #define META_COLUMNS                                                                                        \
     "epoch, change, log_oldest, next_folder, next_object, next_member, last_uidvalidity, bytes, messages, " \
@@ -47,10 +49,10 @@
     X(FOLDER_INSERT, "INSERT INTO folder (id, name, " FOLDER_COLUMNS ") "                                 \
                      "VALUES (?1, ?2, -?1, 0, 0, 1, 0, 1, 0, 0, 0, 0, 0, 0, 1, 0)")                       \
     X(FOLDER_PLACE, "UPDATE folder SET parent = ?2, name = ?3 WHERE id = ?1")                             \
-    X(FOLDER_EXTENT, "WITH RECURSIVE below (id, depth, bytes) AS (SELECT ?1, 0, 0 UNION ALL "             \
-                     "SELECT folder.id, depth + 1, bytes + 1 + length(CAST(name AS BLOB)) "               \
+    X(FOLDER_EXTENT, "WITH RECURSIVE below (id, depth, extra) AS (SELECT ?1, 0, 0 UNION ALL "             \
+                     "SELECT folder.id, depth + 1, extra + 1 + length(CAST(name AS BLOB)) "               \
                      "FROM below JOIN folder ON folder.parent = below.id WHERE depth < ?2) "              \
-                     "SELECT max(depth), max(bytes) FROM below")                                          \
+                     "SELECT max(depth), max(extra) FROM below")                                          \
     X(FOLDER_DELETE, "DELETE FROM folder WHERE id = ?1")                                                  \
     X(FOLDER_ALL, "SELECT id, name, " FOLDER_COLUMNS " FROM folder ORDER BY id")                          \
     X(FOLDER_CHILD, "SELECT id FROM folder WHERE parent = ?1 AND name = ?2")                              \
