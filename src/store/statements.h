@@ -71,6 +71,8 @@
                      "internal, received, sent) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)")   \
     X(OBJECT_PLACE, "SELECT pack, offset, length FROM object WHERE id = ?1")                              \
     X(OBJECT_BELOW, "SELECT id, pack, offset, length FROM object WHERE id < ?1 ORDER BY id DESC LIMIT 1") \
+    X(OBJECT_PLACES, "SELECT id, pack, offset, length FROM object WHERE id > ?1 ORDER BY id LIMIT ?2") \
+    X(OBJECT_MOVE, "UPDATE object SET pack = ?2, offset = ?3 WHERE id = ?1 AND pack = ?4 AND offset = ?5") \
     X(OBJECT_ALIVE, "SELECT EXISTS (SELECT 1 FROM member WHERE object = ?1) "                             \
                     "OR EXISTS (SELECT 1 FROM tombstone WHERE object = ?1)")                              \
     X(OBJECT_DELETE, "DELETE FROM object WHERE id = ?1")                                                  \
