@@ -141,8 +141,8 @@ static enum err sync_volume(struct store *store, struct account **accounts, size
 
 enum err store_sync(struct store *store, struct error *error)
 {
-    struct account **accounts;
-    size_t count;
+    struct account **accounts = NULL;
+    size_t count = 0;
     enum err err = dirty_take(store, &accounts, &count, error);
     if (err != ERR_OK)
         return err;
