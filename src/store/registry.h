@@ -27,6 +27,8 @@ struct store {
     pthread_cond_t wake; /* the syncing thread */
     pthread_t syncer;
     bool syncer_runs;
+
+    struct tidier *tidier; /* see tidy.h */
 };
 
 /* The volume's generation: one more after every start that was not preceded by an orderly stop. */
@@ -45,7 +47,7 @@ void registry_let_go(struct account *holder);
 /* The account's limits, asked outside. No lock held. */
 struct account_limits store_limits(struct store *store, struct account_id id);
 
-/* The thread that syncs what is dirty within a second, and prunes (sync.c). */
+/* The thread that syncs what is dirty within a second (sync.c). */
 enum err syncer_start(struct store *store, struct error *error) MUST_CHECK;
 void syncer_stop(struct store *store);
 

@@ -5,6 +5,7 @@
 #include "store/generation.h"
 #include "store/registry.h"
 #include "store/sync.h"
+#include "store/tidy.h"
 
 enum { LIST_FIRST = 64 };
 
@@ -32,7 +33,10 @@ enum err store_open(const struct store_options *options, struct store **ret_stor
         err = generation_begin(store->volume, &store->generation_fd, &store->generation, error);
     if (err == ERR_OK)
         err = syncer_start(store, error);
+    if (err == ERR_OK)
+        err = tidier_start(store, &store->tidier, error);
     if (err != ERR_OK) {
+        syncer_stop(store);
         fd_close(&store->generation_fd);
         volume_close(store->volume);
         free(store);
@@ -277,6 +281,7 @@ void store_close(struct store *store)
 {
     if (store == NULL)
         return;
+    tidier_stop(store->tidier);
     syncer_stop(store);
     struct error ignored; /* then the stop was not orderly */
     bool clean = store_sync(store, &ignored) == ERR_OK;
