@@ -203,9 +203,9 @@ static void send_literal(struct play *play)
 
 static void play_line(struct play *play, struct slice line)
 {
-    char kind;
-    size_t number;
-    struct slice text;
+    char kind = 0;
+    size_t number = 0;
+    struct slice text = slice_none();
     if (slice_starts(line, S("|"))) {
         buf_put(&play->literal, slice_from(line, slice_starts(line, S("| ")) ? 2 : 1));
         buf_put(&play->literal, S("\r\n"));
