@@ -46,7 +46,7 @@
                      "VALUES (?1, ?2, -?1, 0, 0, 1, 0, 1, 0, 0, 0, 0, 0, 0, 1, 0)")                       \
     X(FOLDER_PLACE, "UPDATE folder SET parent = ?2, name = ?3 WHERE id = ?1")                             \
     X(FOLDER_EXTENT, "WITH RECURSIVE below (id, depth, bytes) AS (SELECT ?1, 0, 0 UNION ALL "             \
-                     "SELECT folder.id, depth + 1, bytes + 1 + length(CAST(name AS BLOB)) "               \
+                     "SELECT folder.id, depth + 1, below.bytes + 1 + length(CAST(name AS BLOB)) "               \
                      "FROM below JOIN folder ON folder.parent = below.id WHERE depth < ?2) "              \
                      "SELECT max(depth), max(bytes) FROM below")                                          \
     X(FOLDER_DELETE, "DELETE FROM folder WHERE id = ?1")                                                  \
