@@ -8,13 +8,16 @@
  *   S: a1 OK [READ-WRITE] ...   "..." stands for anything
  *   S: <closed>                 the server has closed the connection
  *   FILL: INBOX 500             messages put there as delivery does
+ *   DAMAGE: hello 1              the bytes on disk where this text is stored are damaged
  *   L: a2 APPEND INBOX          sent by the first session with the following lines as a literal
  *   | Subject: x
  *
  * The log-in's answer is read by itself.
  */
 #include <dirent.h>
+#include <fcntl.h>
 #include <ftw.h>
+#include <glob.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <sys/socket.h>
@@ -163,6 +166,32 @@ static void fill(struct play *play, struct slice arguments)
     account_unref(account);
 }
 
+/* Overwrites the first byte of every place in the account's packs where the text is stored as it is. */
+static void damage_file(const char *path, struct slice text)
+{
+    CLEANUP(fd_close) int fd = open(path, O_RDWR | O_CLOEXEC);
+    CLEANUP(buf_release) struct buf bytes = BUF(16 * MESSAGE_MAX);
+    struct error error;
+    assert_true(fd >= 0);
+    must_ok(fd_read_all(fd, &bytes, &error), &error);
+    ssize_t at;
+    while ((at = slice_find(buf_slice(&bytes), text)) >= 0) {
+        bytes.p[at] = '#';
+        must_ok(fd_pwrite_all(fd, S("#"), (uint64_t)at, &error), &error);
+    }
+}
+
+static void damage(struct play *play, struct slice text)
+{
+    CLEANUP(buf_release) struct buf pattern = BUF(4096);
+    buf_printf(&pattern, "%s/accounts/*/*/packs/*.pack", play->directory);
+    glob_t found;
+    assert_int_equal(glob(buf_cstr(&pattern), 0, NULL, &found), 0);
+    for (size_t i = 0; i < found.gl_pathc; i++)
+        damage_file(found.gl_pathv[i], text);
+    globfree(&found);
+}
+
 /* "C2: text" as kind, number of the session, text. */
 static bool split(struct slice line, char *ret_kind, size_t *ret_number, struct slice *ret_text)
 {
@@ -214,6 +243,10 @@ static void play_line(struct play *play, struct slice line)
     send_literal(play);
     if (line.n == 0 || line.p[0] == '#')
         return;
+    if (slice_starts(line, S("DAMAGE: "))) {
+        damage(play, slice_from(line, 8));
+        return;
+    }
     if (slice_starts(line, S("L: "))) {
         buf_put(&play->command, slice_from(line, 3));
         return;
