@@ -8,11 +8,16 @@
  *   S: a1 OK [READ-WRITE] ...   "..." stands for anything
  *   S: <closed>                 the server has closed the connection
  *   FILL: INBOX 500             messages put there as delivery does
+ *   DAMAGE: hello 1              the bytes on disk where this text is stored are damaged
+ *   L: a2 APPEND INBOX          sent by the first session with the following lines as a literal
+ *   | Subject: x
  *
  * The log-in's answer is read by itself.
  */
 #include <dirent.h>
+#include <fcntl.h>
 #include <ftw.h>
+#include <glob.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <sys/socket.h>
@@ -42,6 +47,8 @@ struct play {
     struct store *store;
     struct loop *loop;
     struct peer peers[SESSIONS_MAX];
+    struct buf command; /* of an L: line, until its literal is whole */
+    struct buf literal;
 };
 
 static void must_ok(enum err err, const struct error *error)
@@ -159,6 +166,32 @@ static void fill(struct play *play, struct slice arguments)
     account_unref(account);
 }
 
+/* Overwrites the first byte of every place in the account's packs where the text is stored as it is. */
+static void damage_file(const char *path, struct slice text)
+{
+    CLEANUP(fd_close) int fd = open(path, O_RDWR | O_CLOEXEC);
+    CLEANUP(buf_release) struct buf bytes = BUF(16 * MESSAGE_MAX);
+    struct error error;
+    assert_true(fd >= 0);
+    must_ok(fd_read_all(fd, &bytes, &error), &error);
+    ssize_t at;
+    while ((at = slice_find(buf_slice(&bytes), text)) >= 0) {
+        bytes.p[at] = '#';
+        must_ok(fd_pwrite_all(fd, S("#"), (uint64_t)at, &error), &error);
+    }
+}
+
+static void damage(struct play *play, struct slice text)
+{
+    CLEANUP(buf_release) struct buf pattern = BUF(4096);
+    buf_printf(&pattern, "%s/accounts/*/*/packs/*.pack", play->directory);
+    glob_t found;
+    assert_int_equal(glob(buf_cstr(&pattern), 0, NULL, &found), 0);
+    for (size_t i = 0; i < found.gl_pathc; i++)
+        damage_file(found.gl_pathv[i], text);
+    globfree(&found);
+}
+
 /* "C2: text" as kind, number of the session, text. */
 static bool split(struct slice line, char *ret_kind, size_t *ret_number, struct slice *ret_text)
 {
@@ -177,13 +210,47 @@ static bool split(struct slice line, char *ret_kind, size_t *ret_number, struct 
     return true;
 }
 
+static void send_text(struct peer *peer, struct slice text)
+{
+    struct error error;
+    must_ok(fd_write_all(peer->fd, text, &error), &error);
+}
+
+/* The literal's last line was the one before this. */
+static void send_literal(struct play *play)
+{
+    if (play->command.n == 0)
+        return;
+    struct peer *peer = peer_of(play, 0);
+    buf_printf(&play->command, " {%zu+}\r\n", play->literal.n);
+    buf_put(&play->command, buf_slice(&play->literal));
+    buf_put(&play->command, S("\r\n"));
+    send_text(peer, buf_slice(&play->command));
+    buf_clear(&play->command);
+    buf_clear(&play->literal);
+}
+
 static void play_line(struct play *play, struct slice line)
 {
     char kind = 0;
     size_t number = 0;
-    struct slice text;
+    struct slice text = slice_none();
+    if (slice_starts(line, S("|"))) {
+        buf_put(&play->literal, slice_from(line, slice_starts(line, S("| ")) ? 2 : 1));
+        buf_put(&play->literal, S("\r\n"));
+        return;
+    }
+    send_literal(play);
     if (line.n == 0 || line.p[0] == '#')
         return;
+    if (slice_starts(line, S("DAMAGE: "))) {
+        damage(play, slice_from(line, 8));
+        return;
+    }
+    if (slice_starts(line, S("L: "))) {
+        buf_put(&play->command, slice_from(line, 3));
+        return;
+    }
     if (slice_starts(line, S("FILL: "))) {
         fill(play, slice_from(line, 6));
         return;
@@ -196,10 +263,9 @@ static void play_line(struct play *play, struct slice line)
         return;
     }
     CLEANUP(buf_release) struct buf out = BUF(MESSAGE_MAX);
-    struct error error;
     buf_put(&out, text);
     buf_put(&out, S("\r\n"));
-    must_ok(fd_write_all(peer->fd, buf_slice(&out), &error), &error);
+    send_text(peer, buf_slice(&out));
 }
 
 static void start(struct play *play)
@@ -214,6 +280,8 @@ static void start(struct play *play)
     must_ok(loop_start(play->loop, &error), &error);
     for (size_t i = 0; i < SESSIONS_MAX; i++)
         play->peers[i] = (struct peer){.fd = -1, .in = BUF(16 * MESSAGE_MAX)};
+    play->command = BUF(2 * MESSAGE_MAX);
+    play->literal = BUF(MESSAGE_MAX);
 }
 
 static int remove_entry(const char *path, const struct stat *status, int kind, struct FTW *walk)
@@ -233,6 +301,8 @@ static void stop(struct play *play)
         fd_close(&peer->fd);
         buf_release(&peer->in);
     }
+    buf_release(&play->command);
+    buf_release(&play->literal);
     loop_stop(play->loop);
     assert_true(loop_drained(play->loop, clock_mono_us() + 10 * CLOCK_SECOND));
     loop_destroy(play->loop);
@@ -265,26 +335,37 @@ static int is_dialogue(const struct dirent *entry)
     return slice_ends(slice_cstr(entry->d_name), S(".txt"));
 }
 
+/* Where the dialogues are, seen from where this was compiled and is run: the build directory. */
+static void put_folder(struct buf *out)
+{
+    ssize_t at = slice_find(S(__FILE__), S("src/imap/"));
+    buf_put(out, slice_sub(S(__FILE__), 0, at < 0 ? 0 : (size_t)at));
+    buf_put(out, S("tests/wire/imap"));
+}
+
 int main(int argc, char **argv)
 {
-    /* Where the source is, seen from where it was compiled and is run: the build directory. */
     CLEANUP(buf_release) struct buf folder = BUF(4096);
-    ssize_t at = slice_find(S(__FILE__), S("src/imap/"));
-    buf_put(&folder, slice_sub(S(__FILE__), 0, at < 0 ? 0 : (size_t)at));
-    buf_put(&folder, S("tests/wire/imap"));
-    struct dirent **entries;
+    put_folder(&folder);
+    struct dirent **entries = NULL;
     int count = scandir(buf_cstr(&folder), &entries, is_dialogue, alphasort);
     struct CMUnitTest tests[FILES_MAX];
+    char *paths[FILES_MAX];
     size_t n = 0;
     for (int i = 0; i < count && n < FILES_MAX; i++) {
-        char *path;
-        if (asprintf(&path, "%.*s/%s", (int)folder.n, folder.p, entries[i]->d_name) < 0)
+        if (argc > 1 && strstr(entries[i]->d_name, argv[1]) == NULL)
+            continue;
+        if (asprintf(&paths[n], "%.*s/%s", (int)folder.n, folder.p, entries[i]->d_name) < 0)
             return 1;
-        if (argc < 2 || strstr(path, argv[1]) != NULL)
-            tests[n++] = (struct CMUnitTest){
-                .name = entries[i]->d_name, .test_func = test_dialogue, .initial_state = path};
+        tests[n] = (struct CMUnitTest){
+            .name = entries[i]->d_name, .test_func = test_dialogue, .initial_state = paths[n]};
+        n++;
     }
-    if (n == 0)
-        return 1;
-    return _cmocka_run_group_tests("imap dialogues", tests, n, NULL, NULL);
+    int failed = n == 0 ? 1 : _cmocka_run_group_tests("imap dialogues", tests, n, NULL, NULL);
+    for (size_t i = 0; i < n; i++)
+        free(paths[i]);
+    for (int i = 0; i < count; i++)
+        free(entries[i]);
+    free(entries);
+    return failed;
 }

@@ -15,12 +15,11 @@ static void put_capabilities(const struct imap_login *login, struct buf *out)
     imap_put_capabilities(out, false);
     if (may_start_tls(login))
         buf_put(out, S(" STARTTLS"));
-    if (!imap_login_allowed(login)) {
+    if (!imap_login_allowed(login))
         buf_put(out, S(" LOGINDISABLED"));
-        return;
-    }
     for (int mechanism = 0; mechanism < SASL_MECHANISMS; mechanism++)
-        if (login_offers(login->conn, (enum sasl_mechanism)mechanism))
+        if (login_offers(login->conn, (enum sasl_mechanism)mechanism,
+                         login->guest->settings->plaintext_login))
             buf_printf(out, " AUTH=%s", sasl_mechanism_name((enum sasl_mechanism)mechanism));
 }
 

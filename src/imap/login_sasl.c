@@ -25,9 +25,9 @@ static void hand_over(struct imap_login *login)
     login_hand_over(&login->login, slice_cstr(login->tag), &refusals);
 }
 
-static void failed(struct imap_login *login)
+static void failed(struct imap_login *login, const char *text)
 {
-    answer(login, "NO [AUTHENTICATIONFAILED] The name or the password is wrong");
+    answer(login, text);
     if (login->login.failures >= LOGIN_FAILURES_MAX)
         imap_login_bye(login, "Too many failed log-ins");
 }
@@ -44,7 +44,7 @@ static void go_on(struct imap_login *login, enum login_status status, const stru
         hand_over(login);
         break;
     case LOGIN_FAILED:
-        failed(login);
+        failed(login, "NO [AUTHENTICATIONFAILED] The name or the password is wrong");
         break;
     case LOGIN_CLOSED_DOOR:
         conn_printf(login->conn, "%s NO [AUTHORIZATIONFAILED] %s\r\n", login->tag, error->client);
@@ -53,7 +53,7 @@ static void go_on(struct imap_login *login, enum login_status status, const stru
         answer(login, "BAD That is no valid response");
         break;
     case LOGIN_SLOW_DOWN:
-        answer(login, "NO [LIMIT] Too many failed log-ins; wait a few minutes");
+        failed(login, "NO [LIMIT] Too many failed log-ins; wait a few minutes");
         break;
     case LOGIN_UNAVAILABLE:
         answer(login, "NO [UNAVAILABLE] Log-in is not possible now; try again later");
@@ -61,22 +61,25 @@ static void go_on(struct imap_login *login, enum login_status status, const stru
     }
 }
 
-static bool begin_command(struct imap_login *login, const struct imap_command *command)
+static bool begin_command(struct imap_login *login, const struct imap_command *command,
+                          enum sasl_mechanism mechanism)
 {
     if (command->tag.n > IMAP_TAG_MAX)
         return false;
     memcpy(login->tag, command->tag.p, command->tag.n);
     login->tag[command->tag.n] = 0;
-    if (imap_login_allowed(login))
+    if (login_offers(login->conn, mechanism, login->guest->settings->plaintext_login))
         return true;
-    answer(login, "NO [PRIVACYREQUIRED] Use STARTTLS first: a password is not sent in the clear");
+    answer(login, mechanism == SASL_SCRAM_SHA_256_PLUS
+                      ? "NO [CANNOT] This mechanism needs TLS"
+                      : "NO [PRIVACYREQUIRED] Use STARTTLS first: a password is not sent in the clear");
     return false;
 }
 
 void imap_login_with_password(struct imap_login *login, const struct imap_command *command)
 {
     struct error error;
-    if (!begin_command(login, command))
+    if (!begin_command(login, command, SASL_PLAIN))
         return;
     enum login_status status =
         login_password(&login->login, command->login.user, command->login.password, &error);
@@ -87,12 +90,11 @@ void imap_login_authenticate(struct imap_login *login, const struct imap_command
 {
     enum sasl_mechanism mechanism;
     struct error error;
-    if (!sasl_mechanism_find(command->authenticate.mechanism, &mechanism) ||
-        !login_offers(login->conn, mechanism)) {
+    if (!sasl_mechanism_find(command->authenticate.mechanism, &mechanism)) {
         imap_login_answer(login, command->tag, "NO [CANNOT] We don't know this mechanism");
         return;
     }
-    if (!begin_command(login, command))
+    if (!begin_command(login, command, mechanism))
         return;
     struct slice initial = command->authenticate.has_initial ? command->authenticate.initial : slice_none();
     go_on(login, login_begin(&login->login, mechanism, initial, &error), &error);
@@ -104,7 +106,7 @@ void imap_login_response(struct imap_login *login, struct slice line)
     if (slice_eq(line, S("*"))) {
         login_cancel(&login->login);
         login->in_exchange = false;
-        answer(login, "BAD Log-in given up");
+        answer(login, "BAD AUTHENTICATE was cancelled");
         return;
     }
     go_on(login, login_step(&login->login, line, &error), &error);

@@ -60,9 +60,15 @@ struct slice imap_tag_of(struct slice text)
     return slice_sub(text, 0, n);
 }
 
-static void remember_tag(struct imap_reader *r)
+/* `more`: input that belongs to the command and is not in its text yet. */
+static void remember_tag(struct imap_reader *r, struct slice more)
 {
-    struct slice tag = imap_tag_of(buf_slice(&r->text));
+    char start[IMAP_TAG_MAX + 1];
+    struct slice had = slice_sub(buf_slice(&r->text), 0, sizeof(start));
+    more = slice_sub(more, 0, sizeof(start) - had.n);
+    memcpy(start, had.n > 0 ? had.p : "", had.n);
+    memcpy(start + had.n, more.n > 0 ? more.p : "", more.n);
+    struct slice tag = imap_tag_of(slice_of(start, had.n + more.n));
     if (tag.n == 0)
         tag = S("*");
     memcpy(r->tag, tag.p, tag.n);
@@ -76,14 +82,20 @@ static enum reader_status give_up(struct imap_reader *r, enum imap_reader_failur
     return READER_FAILED;
 }
 
-/* From here on the command is only passed over, to find its end. */
-static void start_skipping(struct imap_reader *r, enum imap_reader_failure failure)
+/* Only the end of the present line matters: it may announce a literal. */
+static void keep_tail(struct imap_reader *r)
 {
-    remember_tag(r);
-    r->failure = failure;
-    if (r->text.n > IMAP_READER_TAIL)
-        buf_consume(&r->text, r->text.n - IMAP_READER_TAIL);
+    size_t line = r->text.n - r->line_start;
+    buf_consume(&r->text, r->text.n - MIN(line, (size_t)IMAP_READER_TAIL));
     r->line_start = 0;
+}
+
+/* From here on the command is only passed over, to find its end. */
+static void start_skipping(struct imap_reader *r, enum imap_reader_failure failure, struct slice more)
+{
+    remember_tag(r, more);
+    r->failure = failure;
+    keep_tail(r);
 }
 
 static bool skip_too_much(struct imap_reader *r, size_t n)
@@ -118,7 +130,7 @@ static enum reader_status announce_literal(struct imap_reader *r, uint64_t size,
                                            struct buf *out)
 {
     if (!literal_fits(r, size)) {
-        start_skipping(r, IMAP_READER_LITERAL);
+        start_skipping(r, IMAP_READER_LITERAL, slice_none());
         if (synchronising)
             return give_up(r, IMAP_READER_LITERAL);
         if (size > r->limits.message_max + IMAP_SKIP_MAX)
@@ -129,7 +141,7 @@ static enum reader_status announce_literal(struct imap_reader *r, uint64_t size,
     }
     r->to_spool = size > IMAP_LITERAL_INLINE_MAX;
     if (r->to_spool && !open_spool(r)) {
-        start_skipping(r, IMAP_READER_MEMORY);
+        start_skipping(r, IMAP_READER_MEMORY, slice_none());
         if (synchronising)
             return give_up(r, IMAP_READER_MEMORY);
         r->left = size;
@@ -148,12 +160,14 @@ static enum reader_status announce_literal(struct imap_reader *r, uint64_t size,
 
 static enum reader_status complete(struct imap_reader *r)
 {
-    if (buf_failed(&r->text))
-        return give_up(r, IMAP_READER_MEMORY);
+    if (buf_failed(&r->text)) {
+        remember_tag(r, slice_none());
+        return give_up(r, IMAP_READER_LITERAL);
+    }
     if (r->spooled > 0) {
         void *p = mmap(NULL, (size_t)r->spooled, PROT_READ, MAP_SHARED, r->spool, 0);
         if (p == MAP_FAILED) {
-            remember_tag(r);
+            remember_tag(r, slice_none());
             return give_up(r, IMAP_READER_MEMORY);
         }
         r->spool_text = slice_of(p, (size_t)r->spooled);
@@ -167,9 +181,7 @@ static enum reader_status feed_line(struct imap_reader *r, struct slice in, size
     ssize_t end = slice_find_char(in, '\n');
     struct slice part = end < 0 ? in : slice_sub(in, 0, (size_t)end);
     if (part.n > r->limits.line_max - MIN(r->text.n - r->line_start, r->limits.line_max)) {
-        buf_put(&r->text, slice_sub(part, 0, IMAP_TAG_MAX + 1));
-        start_skipping(r, IMAP_READER_LINE);
-        buf_clear(&r->text);
+        start_skipping(r, IMAP_READER_LINE, part);
         r->state = IMAP_READER_SKIP_LINE;
         return READER_MORE;
     }
@@ -194,7 +206,7 @@ static enum reader_status feed_literal(struct imap_reader *r, struct slice in, s
     if (!r->to_spool) {
         buf_put(&r->text, part);
     } else if (fd_write_all(r->spool, part, &error) != ERR_OK) {
-        start_skipping(r, IMAP_READER_MEMORY);
+        start_skipping(r, IMAP_READER_MEMORY, slice_none());
         r->state = IMAP_READER_SKIP_LITERAL;
         return READER_MORE;
     } else {
@@ -214,8 +226,7 @@ static enum reader_status skip_line(struct imap_reader *r, struct slice in, size
     ssize_t end = slice_find_char(in, '\n');
     struct slice part = end < 0 ? in : slice_sub(in, 0, (size_t)end);
     buf_put(&r->text, slice_from(part, part.n - MIN(part.n, (size_t)IMAP_READER_TAIL)));
-    if (r->text.n > IMAP_READER_TAIL)
-        buf_consume(&r->text, r->text.n - IMAP_READER_TAIL);
+    keep_tail(r);
     *used += part.n + (end >= 0);
     if (skip_too_much(r, part.n))
         return give_up(r, IMAP_READER_FLOOD);
@@ -285,7 +296,7 @@ void imap_reader_init(struct imap_reader *r, const struct imap_reader_limits *li
     *r = (struct imap_reader){
         .reader = {.feed = feed},
         .limits = *limits,
-        .text = BUF(limits->line_max + limits->literal_max + IMAP_COMMAND_MAX),
+        .text = BUF(limits->line_max + limits->literal_max),
         .spool = -1,
     };
 }

@@ -23,7 +23,7 @@
 
 enum {
     IMAP_LINE_MAX = 64 * 1024,           /* bytes of one line after log-in */
-    IMAP_COMMAND_MAX = 256 * 1024,       /* bytes of a whole command's text */
+    IMAP_COMMAND_MAX = 256 * 1024,       /* bytes of all literals that stand in a command's text */
     IMAP_LITERAL_INLINE_MAX = 64 * 1024, /* a larger literal goes to the spool */
     IMAP_LOGIN_LINE_MAX = 20 * 1024,     /* before log-in: one SASL response of 12 KB in base64 fits */
     IMAP_LOGIN_LITERAL_MAX = 8 * 1024,   /* all literals of a command before log-in */
@@ -33,7 +33,7 @@ enum {
 };
 
 struct imap_reader_limits {
-    size_t line_max;
+    size_t line_max;      /* bytes; with literal_max this bounds the whole text too */
     size_t literal_max;   /* sum of the literals that stand in the text */
     uint64_t message_max; /* sum of spooled literals; 0: none are taken */
 };

@@ -190,6 +190,27 @@ static void test_spools_the_message_of_append_only(void **state)
     imap_reader_clear(&r);
 }
 
+static void test_the_whole_text_has_a_limit(void **state)
+{
+    (void)state;
+    /* "{0+}" and its line end take 6 bytes each time; the last line is empty. */
+    for (size_t extra = 0; extra < 2; extra++) {
+        struct imap_reader r = reader_with(0);
+        CLEANUP(buf_release) struct buf in = BUF(10000);
+        CLEANUP(buf_release) struct buf out = BUF(1000);
+        buf_put(&in, S("a1 "));
+        while (in.n < 3 + 6 * 49)
+            buf_put(&in, S("{0+}\r\n"));
+        while (in.n < LINE_MAX_HERE + LITERAL_MAX_HERE + extra)
+            buf_putc(&in, 'x');
+        buf_put(&in, S("\n"));
+        assert_int_equal(feed(&r, buf_slice(&in), &out), extra == 0 ? READER_DONE : READER_FAILED);
+        if (extra == 1)
+            assert_string_equal(r.tag, "a1");
+        imap_reader_clear(&r);
+    }
+}
+
 static void test_raw_line_has_no_literals(void **state)
 {
     (void)state;
@@ -223,6 +244,7 @@ int main(void)
         cmocka_unit_test(test_passes_over_refused_non_synchronising_literals),
         cmocka_unit_test(test_gives_up_on_an_absurd_non_synchronising_literal),
         cmocka_unit_test(test_spools_the_message_of_append_only),
+        cmocka_unit_test(test_the_whole_text_has_a_limit),
         cmocka_unit_test(test_raw_line_has_no_literals),
         cmocka_unit_test(test_keeps_no_memory_after_clear),
     };

@@ -17,7 +17,7 @@
 #include "rt/limit.h"
 
 enum {
-    LOGIN_FAILURES_MAX = 5, /* on one connection; the protocol closes it then */
+    LOGIN_FAILURES_MAX = 5, /* on one connection, refusals to check counted; the protocol closes it then */
     LOGIN_ARENA_MAX = 64 * 1024,
     LOGIN_LINE_MAX = BASE64_LEN(SASL_MESSAGE_MAX),
 };
@@ -84,7 +84,8 @@ void login_hand_over(struct login *login, struct slice tag, const struct login_r
 
 /* Passwords may be sent: by TLS, from this machine itself, or since the settings say so. */
 bool login_may(const struct conn *conn, bool plaintext_allowed);
-/* A mechanism that can be offered here (-PLUS only inside TLS that this process speaks). */
-bool login_offers(const struct conn *conn, enum sasl_mechanism mechanism);
+/* The mechanism can be used here: one that sends the password only where login_may; -PLUS only inside TLS
+ * that this process speaks. */
+bool login_offers(const struct conn *conn, enum sasl_mechanism mechanism, bool plaintext_allowed);
 
 #endif
