@@ -38,6 +38,9 @@ void store_mark_dirty(struct account *account);
 void store_mark_clean(struct account *account);
 /* Another reference; store->mutex held. */
 void registry_ref(struct account *account);
+/* The same for the store's own work (syncing, tidying): who wants the account to itself waits for its end. */
+void registry_ref_house(struct account *account);
+void registry_unref_house(struct account *account); /* takes store->mutex */
 /* Closes idle accounts while more than open_max are open; those that need a sync only after it. */
 void registry_close_surplus(struct store *store);
 /* Keeps an account from being opened while its files are made or removed. ERR_BUSY when it is in use. */

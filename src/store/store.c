@@ -263,17 +263,40 @@ struct account *account_ref(struct account *account)
     return account;
 }
 
+static void unref_locked(struct account *account)
+{
+    struct store *store = account->store;
+    must(account->refs > 0);
+    if (--account->refs > 0)
+        return;
+    idle_add(account);
+    pthread_cond_broadcast(&store->changed); /* registry_hold may wait for it */
+    close_surplus(store);
+}
+
 void account_unref(struct account *account)
 {
     if (account == NULL)
         return;
     struct store *store = account->store;
     pthread_mutex_lock(&store->mutex);
-    must(account->refs > 0);
-    if (--account->refs == 0) {
-        idle_add(account);
-        close_surplus(store);
-    }
+    unref_locked(account);
+    pthread_mutex_unlock(&store->mutex);
+}
+
+void registry_ref_house(struct account *account)
+{
+    registry_ref(account);
+    account->house_refs++;
+}
+
+void registry_unref_house(struct account *account)
+{
+    struct store *store = account->store;
+    pthread_mutex_lock(&store->mutex);
+    must(account->house_refs > 0);
+    account->house_refs--;
+    unref_locked(account);
     pthread_mutex_unlock(&store->mutex);
 }
 
@@ -328,8 +351,12 @@ enum err registry_hold(struct store *store, struct account_id id, struct account
     enum err err = ERR_OK;
     pthread_mutex_lock(&store->mutex);
     struct account *account;
-    while ((account = settled(store, id)) != NULL && account->refs == 0)
-        close_idle(account); /* meanwhile others may have opened it again */
+    while ((account = settled(store, id)) != NULL && account->refs == account->house_refs) {
+        if (account->refs == 0)
+            close_idle(account); /* meanwhile others may have opened it again */
+        else
+            pthread_cond_wait(&store->changed, &store->mutex);
+    }
     if (account != NULL)
         err = fail(error, ERR_BUSY, "The account is in use", "account %016llx has %u references",
                    (unsigned long long)id.v, account->refs);

@@ -92,7 +92,7 @@ static enum err dirty_take(struct store *store, struct account ***ret_accounts, 
         /* Being opened, or closed when clean before: only the room's own bookkeeping is unsynced. */
         if (account->phase != ACCOUNT_OPEN)
             continue;
-        registry_ref(account);
+        registry_ref_house(account);
         accounts[count++] = account;
     }
     pthread_mutex_unlock(&store->mutex);
@@ -151,7 +151,7 @@ enum err store_sync(struct store *store, struct error *error)
     else
         err = sync_each(accounts, count, error);
     for (size_t i = 0; i < count; i++)
-        account_unref(accounts[i]);
+        registry_unref_house(accounts[i]);
     free(accounts);
     return err;
 }

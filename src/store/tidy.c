@@ -69,7 +69,7 @@ static struct account *still_open(struct store *store, struct account_id id)
     if (account != NULL && account->phase != ACCOUNT_OPEN)
         account = NULL;
     if (account != NULL)
-        registry_ref(account);
+        registry_ref_house(account);
     pthread_mutex_unlock(&store->mutex);
     return account;
 }
@@ -90,7 +90,7 @@ static void round_make(struct tidier *tidier)
         struct error error;
         if (tidy_account(account, &error) != ERR_OK)
             LOG(LOG_DEBUG, NO_SID, "store.tidy", F_INT("account", account->id.v), F_ERR(&error));
-        account_unref(account);
+        registry_unref_house(account);
     }
     free(gathering.ids);
 }
