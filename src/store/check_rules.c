@@ -21,17 +21,12 @@ struct rule {
 #define NAMED "(SELECT object FROM member UNION SELECT object FROM tombstone)"
 #define KEYS_OF_FOLDER "key BETWEEN folder.id << 32 AND (folder.id << 32) + 4294967295"
 #define COUNT_OF(expression) "(SELECT " expression " FROM member WHERE " KEYS_OF_FOLDER ")"
-#define COUNTERS                                                                                             \
-    COUNT_OF("count(*)")                                                                                     \
-    ", " COUNT_OF("coalesce(sum(flags & 1 = 0), 0)") ", " COUNT_OF(                                          \
-        "coalesce(sum(flags & 8 <> 0), 0)") ", " COUNT_OF("coalesce(sum(size), 0)") ", " COUNT_OF("coalesce" \
-                                                                                                  "(sum("    \
-                                                                                                  "size) "   \
-                                                                                                  "FILTER "  \
-                                                                                                  "(WHERE "  \
-                                                                                                  "flags & " \
-                                                                                                  "8 <> "    \
-                                                                                                  "0), 0)") ", " COUNT_OF("coalesce(sum(key & 4294967295 >= folder.recent_from), 0)")
+#define UNSEEN COUNT_OF("coalesce(sum(flags & 1 = 0), 0)")
+#define DELETED COUNT_OF("coalesce(sum(flags & 8 <> 0), 0)")
+#define BYTES COUNT_OF("coalesce(sum(size), 0)")
+#define DELETED_BYTES COUNT_OF("coalesce(sum(size) FILTER (WHERE flags & 8 <> 0), 0)")
+#define RECENT COUNT_OF("coalesce(sum(key & 4294967295 >= folder.recent_from), 0)")
+#define COUNTERS COUNT_OF("count(*)") ", " UNSEEN ", " DELETED ", " BYTES ", " DELETED_BYTES ", " RECENT
 #define LAST_UID                                                                             \
     "max(coalesce((SELECT max(key & 4294967295) FROM member WHERE " KEYS_OF_FOLDER "), 0), " \
     "coalesce((SELECT max(key & 4294967295) FROM tombstone WHERE " KEYS_OF_FOLDER "), 0))"
@@ -113,63 +108,123 @@ static enum err rule_run(struct check *check, const struct rule *rule, struct er
 
 /* --- folders that only their messages tell of --- */
 
-#define LOST_FOLDERS \
-    "SELECT DISTINCT key >> 32 FROM member WHERE key >> 32 NOT IN (SELECT id FROM folder) LIMIT 1"
-#define FOLDER_ROW                                                                                    \
-    "INSERT INTO folder (id, parent, name, class, role, selectable, uidvalidity, uidnext, messages, " \
-    "unseen, "                                                                                        \
-    "deleted, bytes, deleted_bytes, recent, recent_from, changed) "
+/* The ids that an account's first opening gives: roles in the order of their table. */
+static const char *const standard_names[] = {
+#define X(name, word, attribute, text) text,
+    FOLDER_ROLE_TABLE(X)
+#undef X
+};
+
+/* The first number of a query with a number and a text as parameters; 0 when there is no row. */
+static enum err number_get(struct check *check, const char *sql, int64_t number, const char *text,
+                           int64_t *ret_number, struct error *error)
+{
+    CLEANUP(check_finalize) sqlite3_stmt *statement = NULL;
+    bool row = false;
+    enum err code = check_prepare(check, sql, &statement, error);
+    if (code != ERR_OK)
+        return code;
+    if (sqlite3_bind_parameter_count(statement) > 0)
+        sqlite3_bind_int64(statement, 1, number);
+    if (sqlite3_bind_parameter_count(statement) > 1)
+        sqlite3_bind_text(statement, 2, text, -1, SQLITE_STATIC);
+    code = check_step(check, statement, &row, error);
+    if (code == ERR_OK)
+        *ret_number = row ? sqlite3_column_int64(statement, 0) : 0;
+    return code;
+}
+
+static enum err folder_insert(struct check *check, int64_t id, int64_t parent, const char *name, int64_t role,
+                              struct error *error)
+{
+    static const char count[] = "UPDATE meta SET last_uidvalidity = max(last_uidvalidity + 1, unixepoch())";
+    static const char insert[] =
+        "INSERT INTO folder (id, parent, name, class, role, selectable, uidvalidity, uidnext, messages, "
+        "unseen, "
+        "deleted, bytes, deleted_bytes, recent, recent_from, changed) "
+        "SELECT ?1, ?2, ?3, 0, ?4, 1, last_uidvalidity, 1, 0, 0, 0, 0, 0, 0, 1, change + 1 FROM meta";
+    CLEANUP(check_finalize) sqlite3_stmt *statement = NULL;
+    bool row = false;
+    enum err code = check_exec(check, count, error);
+    if (code == ERR_OK)
+        code = check_prepare(check, insert, &statement, error);
+    if (code != ERR_OK)
+        return code;
+    sqlite3_bind_int64(statement, 1, id);
+    sqlite3_bind_int64(statement, 2, parent);
+    sqlite3_bind_text(statement, 3, name, -1, SQLITE_STATIC);
+    sqlite3_bind_int64(statement, 4, role);
+    return check_step(check, statement, &row, error);
+}
+
+/* The folder "Recovered", made if need be with an id that nothing used. */
+static enum err recovered_find(struct check *check, int64_t *ret_id, struct error *error)
+{
+    static const char unused[] =
+        "SELECT max((SELECT coalesce(max(id), 0) FROM folder), (SELECT coalesce(max(key >> "
+        "32), 0) FROM member), (SELECT next_folder - 1 FROM meta)) + 1";
+    enum err code = number_get(check, "SELECT id FROM folder WHERE parent = ?1 AND name = ?2", 0, "Recovered",
+                               ret_id, error);
+    if (code != ERR_OK || *ret_id != 0)
+        return code;
+    code = number_get(check, unused, 0, NULL, ret_id, error);
+    return code == ERR_OK ? folder_insert(check, *ret_id, 0, "Recovered", 0, error) : code;
+}
 
 /*
- * The name is lost, the id and the messages' UIDs are not: the folder comes back below "Recovered". Folder 1
- * is an account's INBOX: it is the first that is made.
+ * The name is lost, the id and the messages' UIDs are not. A standard folder is known by its id; any other
+ * comes back below "Recovered".
  */
 static enum err folder_revive(struct check *check, int64_t id, struct error *error)
 {
-    static const char recovered[] = FOLDER_ROW
-        "SELECT max(?1, (SELECT coalesce(max(id), 0) FROM folder), (SELECT max(key >> 32) FROM member), "
-        "(SELECT next_folder - 1 FROM meta)) + 1, 0, 'Recovered', 0, 0, 1, last_uidvalidity + 1, "
-        "1, 0, 0, 0, 0, 0, 0, 1, change + 1 FROM meta WHERE ?1 <> 1 AND NOT EXISTS "
-        "(SELECT 1 FROM folder WHERE parent = 0 AND name = 'Recovered')";
-    static const char child[] = FOLDER_ROW
-        "SELECT ?1, CASE ?1 WHEN 1 THEN 0 ELSE (SELECT id FROM folder WHERE parent = 0 AND "
-        "name = 'Recovered') END, CASE ?1 WHEN 1 THEN 'INBOX' ELSE 'Folder ' || ?1 END, 0, ?1 = 1, 1, "
-        "last_uidvalidity + 1, 1, 0, 0, 0, 0, 0, 0, 1, change + 1 FROM meta";
-    static const char count[] = "UPDATE meta SET last_uidvalidity = max(last_uidvalidity + 1, unixepoch())";
-    enum err code = check_exec(check, count, error);
-    const char *const statements[] = {recovered, child};
-    for (size_t i = 0; code == ERR_OK && i < ARRAY_LEN(statements); i++) {
-        CLEANUP(check_finalize) sqlite3_stmt *statement = NULL;
-        bool row = false;
-        code = check_prepare(check, statements[i], &statement, error);
+    bool standard = id > ROLE_FOLDER_NONE && id < (int64_t)ARRAY_LEN(standard_names);
+    int64_t taken = 0;
+    if (standard) {
+        enum err code = number_get(
+            check, "SELECT count(*) FROM folder WHERE role = ?1 OR (parent = 0 AND name = ?2 COLLATE NOCASE)",
+            id, standard_names[id], &taken, error);
         if (code != ERR_OK)
             return code;
-        sqlite3_bind_int64(statement, 1, id);
-        code = check_step(check, statement, &row, error);
     }
-    return code;
+    if (standard && taken == 0)
+        return folder_insert(check, id, 0, standard_names[id], id, error);
+    int64_t parent = 0;
+    char name[CHECK_TEXT_SIZE];
+    snprintf(name, sizeof(name), "Folder %lld", (long long)id);
+    enum err code = recovered_find(check, &parent, error);
+    return code == ERR_OK ? folder_insert(check, id, parent, name, 0, error) : code;
+}
+
+/* An account that lost its database gets its standard folders back, empty or not. */
+static enum err standard_revive(struct check *check, struct error *error)
+{
+    enum err code = ERR_OK;
+    for (int64_t id = ROLE_FOLDER_INBOX; code == ERR_OK && id < (int64_t)ARRAY_LEN(standard_names); id++) {
+        int64_t there = 0;
+        code = number_get(check, "SELECT count(*) FROM folder WHERE id = ?1", id, NULL, &there, error);
+        if (code == ERR_OK && there == 0)
+            code = folder_revive(check, id, error);
+    }
+    static const char subscribe[] =
+        "INSERT OR IGNORE INTO subscription (path) SELECT name FROM folder WHERE role <> 0 AND parent = 0";
+    return code == ERR_OK ? check_exec(check, subscribe, error) : code;
 }
 
 static enum err folders_revive(struct check *check, struct error *error)
 {
+    static const char lost[] =
+        "SELECT key >> 32 FROM member WHERE key >> 32 NOT IN (SELECT id FROM folder) AND "
+        "key >> 32 > ?1 ORDER BY key LIMIT 1";
+    int64_t id = 0;
     for (;;) {
-        int64_t id = 0;
-        {
-            CLEANUP(check_finalize) sqlite3_stmt *statement = NULL;
-            bool row = false;
-            enum err code = check_prepare(check, LOST_FOLDERS, &statement, error);
-            if (code == ERR_OK)
-                code = check_step(check, statement, &row, error);
-            if (code != ERR_OK || !row)
-                return code;
-            id = sqlite3_column_int64(statement, 0);
-        }
+        enum err code = number_get(check, lost, id, NULL, &id, error);
+        if (code != ERR_OK || id == 0)
+            return code;
         char where[CHECK_TEXT_SIZE];
         snprintf(where, sizeof(where), "folder %lld", (long long)id);
         check_found(check, "folder", where, "its name is lost, its messages are not", false);
-        if (check->mode != CHECK_FIXES)
-            return ERR_OK;
-        enum err code = folder_revive(check, id, error);
+        if (check->mode == CHECK_FIXES)
+            code = folder_revive(check, id, error);
         if (code != ERR_OK)
             return code;
     }
@@ -188,6 +243,8 @@ enum err check_rules(struct check *check, struct error *error)
         code = check_objects(check, error);
     if (code == ERR_OK)
         code = folders_revive(check, error);
+    if (code == ERR_OK && check->mode == CHECK_FIXES && check->anew)
+        code = standard_revive(check, error);
     for (size_t i = 0; code == ERR_OK && i < ARRAY_LEN(after_objects); i++)
         code = rule_run(check, &after_objects[i], error);
     return code;

@@ -31,6 +31,7 @@ struct check {
     bool has_database;            /* it could be opened */
     bool incomplete;              /* its pages are damaged: rows may be missing */
     char damage[CHECK_TEXT_SIZE]; /* what is wrong with its pages */
+    bool anew;                    /* the repair's database began without any folder */
     uint64_t found;               /* what a repair would have to mend */
     uint64_t done, total;         /* bytes of packs */
     struct arena packs_hurt;      /* numbers of packs with damaged places */

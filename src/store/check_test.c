@@ -132,8 +132,8 @@ static int set_up(void **state)
     packs_close(packs);
     char sql[1024];
     snprintf(sql, sizeof(sql),
-             "UPDATE folder SET messages = 3, unseen = (SELECT sum(flags & 1 = 0) FROM member WHERE key >> "
-             "32 = id), "
+             "UPDATE folder SET messages = 3, unseen = (SELECT sum(flags & 1 = 0) FROM member "
+             "WHERE key >> 32 = folder.id), "
              "bytes = (SELECT sum(size) FROM member WHERE key >> 32 = folder.id);"
              "UPDATE meta SET messages = 6, bytes = (SELECT sum(size) FROM member), synced_pack = %u, "
              "synced_offset = %llu",

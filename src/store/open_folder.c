@@ -93,6 +93,8 @@ void open_folder_trim(struct open_folder *open, uint64_t change)
     size_t old = 0;
     while (old < open->journal_count && open->journal[old].change <= change)
         entry_release(&open->journal[old++]);
+    if (old == 0)
+        return;
     open->journal_count -= old;
     memmove(open->journal, open->journal + old, open->journal_count * sizeof(*open->journal));
 }

@@ -80,6 +80,7 @@ struct watchers {
 };
 /* From view.c: adds the places that watch this folder. open->mutex held. */
 void views_gather(struct open_folder *open, struct watchers *watchers);
+struct open_folder *view_open_folder(struct view *view);
 void watchers_add(struct watchers *watchers, struct loop *loop, struct place place);
 
 /* After a commit, under account->mutex: takes the change over and gathers whom to tell. */

@@ -214,8 +214,17 @@ static enum err meta_renew(struct check *check, struct error *error)
         "VALUES (1, 1, 0, 0, 1, 1, 1, unixepoch(), 0, 0, 0, 0, 0, 0)";
     char epoch[CHECK_TEXT_SIZE];
     snprintf(epoch, sizeof(epoch), "UPDATE meta SET epoch = %" PRIu64, id_random());
+    CLEANUP(check_finalize) sqlite3_stmt *folders = NULL;
+    bool row = false;
     enum err code = check_exec(check, missing, error);
-    return code == ERR_OK ? check_exec(check, epoch, error) : code;
+    if (code == ERR_OK)
+        code = check_exec(check, epoch, error);
+    if (code == ERR_OK)
+        code = check_prepare(check, "SELECT 1 FROM folder LIMIT 1", &folders, error);
+    if (code == ERR_OK)
+        code = check_step(check, folders, &row, error);
+    check->anew = !row;
+    return code;
 }
 
 /* The log tells of the past in numbers that what follows does not continue. */

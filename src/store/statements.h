@@ -8,13 +8,15 @@
 #include "store/derived.h"
 
 /* Columns of meta and of a folder that the code holds as numbers, in SELECT's order. */
-#define META_TABLE(X)                                                                                 \
-    X(epoch)                                                                                          \
-    X(change) X(log_oldest) X(next_folder) X(next_object) X(next_member) X(last_uidvalidity) X(bytes) \
-        X(messages) X(generation) X(synced_pack) X(synced_offset) X(pruned)
-#define FOLDER_COLUMN_TABLE(X)                                                                         \
-    X(parent)                                                                                          \
-    X(class) X(role) X(selectable) X(uidvalidity) X(uidnext) X(messages) X(unseen) X(deleted) X(bytes) \
+#define META_TABLE(X)                                                                                   \
+    X(epoch)                                                                                            \
+    X(change)                                                                                           \
+    X(log_oldest) X(next_folder) X(next_object) X(next_member) X(last_uidvalidity) X(bytes) X(messages) \
+        X(generation) X(synced_pack) X(synced_offset) X(pruned)
+#define FOLDER_COLUMN_TABLE(X)                                                                \
+    X(parent)                                                                                 \
+    X(class)                                                                                  \
+    X(role) X(selectable) X(uidvalidity) X(uidnext) X(messages) X(unseen) X(deleted) X(bytes) \
         X(deleted_bytes) X(recent) X(recent_from) X(changed)
 
 #define META_COLUMNS                                                                                        \
@@ -67,6 +69,8 @@
                      "internal, received, sent) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)")   \
     X(OBJECT_PLACE, "SELECT pack, offset, length FROM object WHERE id = ?1")                              \
     X(OBJECT_BELOW, "SELECT id, pack, offset, length FROM object WHERE id < ?1 ORDER BY id DESC LIMIT 1") \
+    X(OBJECT_PLACES, "SELECT id, pack, offset, length FROM object WHERE id > ?1 ORDER BY id LIMIT ?2") \
+    X(OBJECT_MOVE, "UPDATE object SET pack = ?2, offset = ?3 WHERE id = ?1 AND pack = ?4 AND offset = ?5") \
     X(OBJECT_ALIVE, "SELECT EXISTS (SELECT 1 FROM member WHERE object = ?1) "                             \
                     "OR EXISTS (SELECT 1 FROM tombstone WHERE object = ?1)")                              \
     X(OBJECT_DELETE, "DELETE FROM object WHERE id = ?1")                                                  \

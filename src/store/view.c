@@ -160,6 +160,11 @@ void views_gather(struct open_folder *open, struct watchers *watchers)
             watchers_add(watchers, view->loop, view->place);
 }
 
+struct open_folder *view_open_folder(struct view *view)
+{
+    return view->open;
+}
+
 /* --- numbers --- */
 
 uint32_t view_exists(const struct view *view)
