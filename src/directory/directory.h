@@ -36,11 +36,12 @@ void directory_close(struct directory *directory);
 
 /* --- plans: what is open, and defaults --- */
 
-#define DOOR_TABLE(X)                                                                                     \
-    X(POP3, "pop3", 1)                                                                                    \
-    X(IMAP, "imap", 2)                                                                                    \
-    X(SUBMISSION, "submission", 4) X(MANAGESIEVE, "managesieve", 8) X(JMAP, "jmap", 16) X(DAV, "dav", 32) \
-        X(EAS, "eas", 64) X(EWS, "ews", 128) X(WEB, "web", 256)
+#define DOOR_TABLE(X)                                                                        \
+    X(POP3, "pop3", 1)                                                                       \
+    X(IMAP, "imap", 2)                                                                       \
+    X(SUBMISSION, "submission", 4)                                                           \
+    X(MANAGESIEVE, "managesieve", 8) X(JMAP, "jmap", 16) X(DAV, "dav", 32) X(EAS, "eas", 64) \
+        X(EWS, "ews", 128) X(WEB, "web", 256)
 enum door {
 #define X(name, text, bit) DOOR_##name = (bit),
     DOOR_TABLE(X)
