@@ -28,20 +28,20 @@ enum {
     ALIASES_MAX = 1000, /* per account */
 };
 
-/* Opens directory.db on the store's volume; makes it when missing. key: 32 bytes that seal stored SCRAM keys
- * (data/keys/). */
+/* Opens directory.db on the store's volume; makes it when missing, and keys/credential.key, 32 bytes that
+ * seal stored SCRAM keys. ERR_VERSION: a newer program's database. ERR_CORRUPT: the key is lost. */
 enum err directory_open(struct volume *volume, struct directory **ret_directory,
                         struct error *error) MUST_CHECK;
 void directory_close(struct directory *directory);
 
 /* --- plans: what is open, and defaults --- */
 
-#define DOOR_TABLE(X)                                                                        \
-    X(POP3, "pop3", 1)                                                                       \
-    X(IMAP, "imap", 2)                                                                       \
-    X(SUBMISSION, "submission", 4)                                                           \
-    X(MANAGESIEVE, "managesieve", 8) X(JMAP, "jmap", 16) X(DAV, "dav", 32) X(EAS, "eas", 64) \
-        X(EWS, "ews", 128) X(WEB, "web", 256)
+#define DOOR_TABLE(X)                \
+    X(POP3, "pop3", 1)               \
+    X(IMAP, "imap", 2)               \
+    X(SUBMISSION, "submission", 4)   \
+    X(MANAGESIEVE, "managesieve", 8) \
+    X(JMAP, "jmap", 16) X(DAV, "dav", 32) X(EAS, "eas", 64) X(EWS, "ews", 128) X(WEB, "web", 256)
 enum door {
 #define X(name, text, bit) DOOR_##name = (bit),
     DOOR_TABLE(X)
@@ -79,7 +79,7 @@ bool domain_is_local(struct directory *directory, struct slice name);
 
 struct account_entry {
     struct account_id id;
-    struct slice address; /* primary, "anna@demo.example" */
+    struct slice address; /* primary: the local part as written, the domain in A-labels */
     struct slice name;    /* display name, may be empty */
     struct slice plan;
     struct slice language; /* "de" or "en" */
@@ -93,7 +93,7 @@ struct account_new {
     struct slice name;
     struct slice plan;     /* empty: "imap" */
     struct slice language; /* empty: "en" */
-    struct slice password; /* in the clear; or empty with */
+    struct slice password; /* in the clear; or empty with a hash; neither: nobody can log in */
     struct slice
         hash; /* crypt(3): $6$ $5$ $2b$ $y$ $argon2id$ ..., {SSHA} ... ; upgraded at the first log-in */
     uint64_t quota_bytes; /* 0: the plan's */
@@ -161,7 +161,8 @@ struct route {
     struct slice *foreign; /* addresses outside, each once */
     size_t foreign_count;
 };
-/* Order: exact account, alias or group, sub-address (anna+x -> anna), catch-all. Loops are cut. */
+/* Order: exact account, alias or group, sub-address (anna+x -> anna), catch-all. Loops are cut; ERR_LIMIT
+ * past GROUP_DEPTH_MAX, so that nobody is left out silently. ROUTE_FOREIGN: foreign[0] is the address. */
 enum err directory_route(struct directory *directory, struct slice address, struct arena *arena,
                          struct route *ret_route, struct error *error) MUST_CHECK;
 /* The account may send as this address: its primary, its aliases, their sub-addresses. */

@@ -14,7 +14,7 @@
 enum {
     SCRAM_HASH = 32, /* bytes of SHA-256 */
     SCRAM_SALT = 16,
-    SCRAM_NONCE_MAX = 64, /* bytes of the server's part, text */
+    SCRAM_NONCE_MAX = 64,   /* bytes of the server's part, text */
     SCRAM_FIRST_MAX = 2048, /* bytes of client-first-message: what a stranger can make us keep */
     SCRAM_ANSWER_MAX = 16 * 1024,
 };
