@@ -155,24 +155,33 @@ static bool general_option(struct cli_request *request, struct slice name, bool 
     return false;
 }
 
+/* The command as it is typed. */
+static const char *typed_name(const struct admin_command *command, char name[static NAME_MAX_BYTES])
+{
+    snprintf(name, NAME_MAX_BYTES, "%s", command->name);
+    for (char *p = name; *p != 0; p++)
+        *p = *p == '.' ? ' ' : *p;
+    return name;
+}
+
 static enum err fail_option(const struct admin_command *command, struct slice name, struct error *error)
 {
+    char typed[NAME_MAX_BYTES];
     struct spelling spelling = {0};
     for (const struct admin_argument *a = command->arguments; a != NULL && a->name != NULL; a++)
         if (!a->positional)
             spelling_offer(&spelling, name, a->kind == ARGUMENT_SECRET ? "password-stdin" : a->name);
-    static const char *const general[] = {"help", "json", "yes"};
-    for (size_t i = 0; i < ARRAY_LEN(general); i++)
-        spelling_offer(&spelling, name, general[i]);
+    if (command->columns != NULL)
+        spelling_offer(&spelling, name, "json");
+    if ((command->flags & COMMAND_CONFIRM) != 0)
+        spelling_offer(&spelling, name, "yes");
+    spelling_offer(&spelling, name, "help");
     int n = (int)MIN(name.n, (size_t)SHOWN_MAX);
     if (spelling.nearest != NULL)
         return fail_plain(error, ERR_INVALID, "unknown option --%.*s; did you mean --%s?", n, name.p,
                           spelling.nearest);
-    CLEANUP(buf_release) struct buf words = BUF(NAME_MAX_BYTES);
-    for (const char *p = command->name; *p != 0; p++)
-        buf_putc(&words, *p == '.' ? ' ' : *p);
-    return fail_plain(error, ERR_INVALID, "unknown option --%.*s; see `posthorn %.*s --help`", n, name.p,
-                      SLICE_ARGS(buf_slice(&words)));
+    return fail_plain(error, ERR_INVALID, "unknown option --%.*s; see `posthorn %s --help`", n, name.p,
+                      typed_name(command, typed));
 }
 
 static enum err set_switch(struct cli_request *request, const struct admin_argument *argument, bool has_value,
@@ -195,8 +204,13 @@ static enum err read_option(struct words *words, struct cli_request *request, st
     const char *word = words->argv[words->at++];
     bool has_value = slice_cut(slice_cstr(word + 2), '=', &name, &rest);
     bool fits = true;
-    if (!has_value && general_option(request, name, &fits) && fits)
-        return ERR_OK;
+    if (!has_value && general_option(request, name, &fits)) {
+        char typed[NAME_MAX_BYTES];
+        if (fits)
+            return ERR_OK;
+        return fail_plain(error, ERR_INVALID, "posthorn %s takes no --%.*s",
+                          typed_name(request->command, typed), SLICE_ARGS(name));
+    }
     if (slice_eq(name, S("password")))
         return fail_plain(error, ERR_INVALID,
                           "passwords are not taken from the command line, which others can see; use "

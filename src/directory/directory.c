@@ -80,7 +80,7 @@ enum err directory_open(struct volume *volume, struct directory **ret_directory,
     if (code == ERR_OK)
         code = volume_database_open(volume, "directory.db", true, &directory->database, error);
     if (code == ERR_OK)
-        code = directory_migrate(&directory->database, error);
+        code = directory_schema_migrate(&directory->database, error);
     if (code == ERR_OK)
         code = key_load(directory, error);
     if (code != ERR_OK) {

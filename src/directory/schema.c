@@ -69,7 +69,7 @@ static enum err migrate_one(struct database *database, size_t which, struct erro
     return code;
 }
 
-enum err directory_migrate(struct database *database, struct error *error)
+enum err directory_schema_migrate(struct database *database, struct error *error)
 {
     int64_t version = 0;
     enum err code = schema_version(database, &version, error);

@@ -7,6 +7,6 @@
 
 #include "store/volume.h"
 
-enum err directory_migrate(struct database *database, struct error *error) MUST_CHECK;
+enum err directory_schema_migrate(struct database *database, struct error *error) MUST_CHECK;
 
 #endif
