@@ -30,7 +30,15 @@
 
 #define container_of(pointer, type, member) ((type *)(void *)((char *)(pointer)-offsetof(type, member)))
 
-#define MIN(a, b) ((a) < (b) ? (a) : (b))
-#define MAX(a, b) ((a) > (b) ? (a) : (b))
+/* Each argument is evaluated once; the names are unique, so that they nest. */
+#define MIN(a, b) CHOOSE_(<, a, b, __COUNTER__)
+#define MAX(a, b) CHOOSE_(>, a, b, __COUNTER__)
+#define CHOOSE_(order, a, b, number) CHOOSE_NAMED_(order, a, b, number)
+#define CHOOSE_NAMED_(order, a, b, number)                                               \
+    ({                                                                                   \
+        __typeof__((a) + (b)) left_##number##_ = (a);                                    \
+        __typeof__((a) + (b)) right_##number##_ = (b);                                   \
+        left_##number##_ order right_##number##_ ? left_##number##_ : right_##number##_; \
+    })
 
 #endif

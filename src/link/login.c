@@ -8,12 +8,12 @@
 #include "base/fdio.h"
 #include "base/log.h"
 
-/* After some four failures an address waits; after a quiet minute or two it may try again. */
+/* After six failures a name from that address waits; after a quiet minute or two it may try again. */
 #define GUARD_STEP_US CLOCK_SECOND
 #define GUARD_CAP_US (15 * CLOCK_MINUTE)
 #define GUARD_HALF_LIFE_US (30 * CLOCK_SECOND)
-#define GUARD_REFUSE_US (8 * CLOCK_SECOND)
-#define GUARD_PEER_REFUSE_US (64 * CLOCK_SECOND) /* many people may share an address */
+#define GUARD_REFUSE_US (32 * CLOCK_SECOND)
+#define GUARD_PEER_REFUSE_US (512 * CLOCK_SECOND) /* many people may share an address */
 
 struct login_guard {
     struct rate *by_peer;
@@ -62,12 +62,15 @@ static void forget(struct login *login)
 {
     login->active = false;
     login->awaits_first = false;
+    login->awaits_last = false;
     login->exchange = 0;
 }
 
 void login_cancel(struct login *login)
 {
-    if (login->active && login->exchange != 0)
+    if (login->awaits_last)
+        link_ticket_release(login->link, slice_of(login->result.ticket, TICKET_SIZE));
+    else if (login->active && login->exchange != 0)
         link_sasl_cancel(login->link, login->exchange);
     forget(login);
 }
@@ -88,9 +91,16 @@ bool login_may(const struct conn *conn, bool plaintext_allowed)
            slice_eq(peer, S("::1"));
 }
 
-bool login_offers(const struct conn *conn, enum sasl_mechanism mechanism)
+bool login_offers(const struct conn *conn, enum sasl_mechanism mechanism, bool plaintext_allowed)
 {
-    return mechanism != SASL_SCRAM_SHA_256_PLUS || conn_tls(conn) != NULL;
+    static const bool sends_password[] = {
+#define X(name, text, tls) [SASL_##name] = (tls),
+        SASL_MECHANISM_TABLE(X)
+#undef X
+    };
+    if (mechanism == SASL_SCRAM_SHA_256_PLUS)
+        return conn_tls(conn) != NULL;
+    return !sends_password[mechanism] || login_may(conn, plaintext_allowed);
 }
 
 /* The name in a PLAIN message (authzid NUL authcid NUL password), for the guard's sake only. */
@@ -157,8 +167,11 @@ static enum login_status outcome(struct login *login, enum err err, struct error
         login->exchange = login->result.exchange;
         return LOGIN_CHALLENGE;
     case SASL_OK:
-        forget(login);
         note_success(login);
+        login->awaits_last = login->result.data.n > 0;
+        if (login->awaits_last)
+            return LOGIN_CHALLENGE;
+        forget(login);
         return LOGIN_OK;
     case SASL_TEMPORARY:
         forget(login);
@@ -199,6 +212,7 @@ static enum login_status begin_with(struct login *login, struct slice initial, b
     login->awaits_first = false;
     if (must_wait(login)) {
         forget(login);
+        login->failures++;
         return LOGIN_SLOW_DOWN;
     }
     find_binding(login, &binding);
@@ -251,7 +265,11 @@ enum login_status login_begin(struct login *login, enum sasl_mechanism mechanism
 enum login_status login_step(struct login *login, struct slice answer, struct error *error)
 {
     CLEANUP(buf_release) struct buf decoded = BUF(SASL_MESSAGE_MAX);
-    if (!decode(&decoded, answer))
+    if (login->awaits_last && answer.n == 0) {
+        forget(login);
+        return LOGIN_OK;
+    }
+    if (login->awaits_last || !decode(&decoded, answer))
         return malformed(login);
     if (login->awaits_first)
         return begin_with(login, buf_slice(&decoded), true, error);

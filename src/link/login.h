@@ -17,7 +17,7 @@
 #include "rt/limit.h"
 
 enum {
-    LOGIN_FAILURES_MAX = 5, /* on one connection; the protocol closes it then */
+    LOGIN_FAILURES_MAX = 5, /* on one connection, refusals to check counted; the protocol closes it then */
     LOGIN_ARENA_MAX = 64 * 1024,
     LOGIN_LINE_MAX = BASE64_LEN(SASL_MESSAGE_MAX),
 };
@@ -35,6 +35,7 @@ struct login {
     struct sasl_start start;
     uint64_t exchange;
     bool active;       /* between begin and its end */
+    bool awaits_last;  /* success came with data: an empty line ends it */
     bool awaits_first; /* the client's first message comes as an answer to an empty challenge */
     unsigned failures; /* on this connection */
     struct arena arena;
@@ -43,10 +44,9 @@ struct login {
 };
 
 enum login_status {
-    LOGIN_CHALLENGE, /* send login->text (base64, may be empty) and bring the answer to login_step */
-    LOGIN_OK,     /* login->result has account, address, ticket; login->text: data to go with success (may be
-                     empty) */
-    LOGIN_FAILED, /* wrong name or password */
+    LOGIN_CHALLENGE,   /* send login->text (base64, may be empty) and bring the answer to login_step */
+    LOGIN_OK,          /* login->result has account, address, ticket */
+    LOGIN_FAILED,      /* wrong name or password */
     LOGIN_CLOSED_DOOR, /* right password, but this way in is closed: say error->client */
     LOGIN_MALFORMED,   /* not base64, or a message that the mechanism does not allow */
     LOGIN_SLOW_DOWN,   /* too many failures: try again later */
@@ -84,7 +84,8 @@ void login_hand_over(struct login *login, struct slice tag, const struct login_r
 
 /* Passwords may be sent: by TLS, from this machine itself, or since the settings say so. */
 bool login_may(const struct conn *conn, bool plaintext_allowed);
-/* A mechanism that can be offered here (-PLUS only inside TLS that this process speaks). */
-bool login_offers(const struct conn *conn, enum sasl_mechanism mechanism);
+/* The mechanism can be used here: one that sends the password only where login_may; -PLUS only inside TLS
+ * that this process speaks. */
+bool login_offers(const struct conn *conn, enum sasl_mechanism mechanism, bool plaintext_allowed);
 
 #endif

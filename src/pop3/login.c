@@ -42,6 +42,18 @@ static bool may_log_in(struct pop3_login *session)
     return login_may(session->conn, session->guest->settings->plaintext_login);
 }
 
+static bool offers(struct pop3_login *session, enum sasl_mechanism mechanism)
+{
+    return login_offers(session->conn, mechanism, session->guest->settings->plaintext_login);
+}
+
+static void failed(struct pop3_login *session, const char *text)
+{
+    refuse(session, text);
+    if (session->login.failures >= LOGIN_FAILURES_MAX)
+        conn_close(session->conn);
+}
+
 static void answer(struct pop3_login *session, enum login_status status, const struct error *error)
 {
     static const struct login_refusals refusals = {
@@ -49,7 +61,7 @@ static void answer(struct pop3_login *session, enum login_status status, const s
         .unavailable = {"-ERR [SYS/TEMP] temporarily unavailable\r\n", 41},
     };
     struct login *login = &session->login;
-    session->in_auth = status == LOGIN_CHALLENGE || (status == LOGIN_OK && login->text.n > 0);
+    session->in_auth = status == LOGIN_CHALLENGE;
     if (session->in_auth) {
         conn_printf(session->conn, "+ %.*s\r\n", SLICE_ARGS(buf_slice(&login->text)));
         return;
@@ -59,15 +71,13 @@ static void answer(struct pop3_login *session, enum login_status status, const s
         login_hand_over(login, slice_none(), &refusals);
         break;
     case LOGIN_FAILED:
-        refuse(session, "[AUTH] name or password is wrong");
-        if (login->failures >= LOGIN_FAILURES_MAX)
-            conn_close(session->conn);
+        failed(session, "[AUTH] name or password is wrong");
         break;
     case LOGIN_CLOSED_DOOR:
         conn_printf(session->conn, "-ERR [AUTH] %s\r\n", error->client);
         break;
     case LOGIN_SLOW_DOWN:
-        refuse(session, "[SYS/TEMP] too many failed log-ins; wait a few minutes");
+        failed(session, "[SYS/TEMP] too many failed log-ins; wait a few minutes");
         break;
     case LOGIN_UNAVAILABLE:
         conn_write(session->conn, S("-ERR [SYS/TEMP] log-in is temporarily unavailable\r\n"));
@@ -113,7 +123,7 @@ static void list_mechanisms(struct pop3_login *session)
 {
     conn_write(session->conn, S("+OK\r\n"));
     for (unsigned m = 0; m < SASL_MECHANISMS; m++)
-        if (login_offers(session->conn, (enum sasl_mechanism)m))
+        if (offers(session, (enum sasl_mechanism)m))
             conn_printf(session->conn, "%s\r\n", sasl_mechanism_name((enum sasl_mechanism)m));
     conn_write(session->conn, S(".\r\n"));
 }
@@ -123,17 +133,17 @@ static void do_auth(struct pop3_login *session, struct slice argument)
     struct slice name, initial;
     enum sasl_mechanism mechanism;
     struct error error;
-    if (!may_log_in(session)) {
-        refuse(session, "please start TLS first (STLS)");
-        return;
-    }
     if (argument.n == 0) { /* what some clients ask before they know CAPA */
         list_mechanisms(session);
         return;
     }
     bool has_initial = slice_cut(argument, ' ', &name, &initial);
-    if (!sasl_mechanism_find(name, &mechanism) || !login_offers(session->conn, mechanism)) {
+    if (!sasl_mechanism_find(name, &mechanism)) {
         refuse(session, "mechanism not known here");
+        return;
+    }
+    if (!offers(session, mechanism)) {
+        refuse(session, "please start TLS first (STLS)");
         return;
     }
     enum login_status status =
@@ -145,11 +155,6 @@ static void auth_answer(struct pop3_login *session, struct slice line)
 {
     struct error error;
     struct login *login = &session->login;
-    if (login->result.status == SASL_OK && !login->active) {
-        buf_clear(&login->text);
-        answer(session, line.n == 0 ? LOGIN_OK : LOGIN_MALFORMED, &error);
-        return;
-    }
     session->in_auth = false;
     if (slice_eq(line, S("*"))) {
         login_cancel(login);
@@ -181,13 +186,13 @@ static void do_capa(struct pop3_login *session, struct slice argument)
     (void)argument;
     buf_put(out, S("+OK\r\n"));
     pop3_put_capabilities(out);
-    if (may_log_in(session)) {
-        buf_put(out, S("USER\r\nSASL"));
-        for (unsigned m = 0; m < SASL_MECHANISMS; m++)
-            if (login_offers(session->conn, (enum sasl_mechanism)m))
-                buf_printf(out, " %s", sasl_mechanism_name((enum sasl_mechanism)m));
-        buf_put(out, S("\r\n"));
-    }
+    if (may_log_in(session))
+        buf_put(out, S("USER\r\n"));
+    buf_put(out, S("SASL"));
+    for (unsigned m = 0; m < SASL_MECHANISMS; m++)
+        if (offers(session, (enum sasl_mechanism)m))
+            buf_printf(out, " %s", sasl_mechanism_name((enum sasl_mechanism)m));
+    buf_put(out, S("\r\n"));
     if (session->guest->tls != NULL && !conn_is_tls(session->conn))
         buf_put(out, S("STLS\r\n"));
     buf_put(out, S(".\r\n"));

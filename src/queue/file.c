@@ -163,7 +163,7 @@ static enum err open_target(struct batch *batch, struct account_id id, struct ta
                             struct error *error)
 {
     struct folder inbox;
-    enum err err = store_account(batch->queue->store, id, &ret->account, error);
+    enum err err = store_account_ensure(batch->queue->store, id, &ret->account, error);
     if (err != ERR_OK)
         return err;
     err = folder_by_role(ret->account, ROLE_FOLDER_INBOX, &batch->arena, &inbox, error);

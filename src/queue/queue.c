@@ -148,7 +148,7 @@ enum err queue_accept(struct queue *queue, const struct queue_envelope *envelope
     LOG(LOG_INFO, envelope->sid, "queue.accepted", F_INT("entry", entry->id.v),
         F_STR("from", envelope->sender), F_INT("recipients", envelope->recipient_count),
         F_INT("bytes", entry->size));
-    backlog_add(queue, entry->id, take(entry));
+    backlog_add(queue, *ret_id, take(entry));
     return ERR_OK;
 }
 

@@ -53,6 +53,7 @@ struct slot {
     struct timer timer;
     loop_wake_fn *wake;
     void *owner;
+    bool *settled;     /* where its runner learns that it was parked or removed; NULL: nobody asks */
     struct slot *next; /* in the free list or in the ready queue */
     uint32_t index;
     int fd;
@@ -93,9 +94,6 @@ struct loop {
     _Atomic unsigned thread_count;
     _Atomic unsigned busy;
 };
-
-/* The place this thread runs and has not yet parked or removed (invariant 4). */
-static _Thread_local uint64_t unsettled;
 
 static uint64_t with_phase(uint64_t state, enum phase phase)
 {
@@ -224,9 +222,10 @@ static void run(struct loop *loop, struct slot *slot)
     }
     atomic_fetch_add(&loop->busy, 1);
     spawn_if_all_busy(loop);
-    unsettled = place.v;
+    bool done = false;
+    slot->settled = &done;
     slot->wake(loop, place, slot->owner, wakes);
-    must(unsettled == 0);
+    must(done);
     atomic_fetch_sub(&loop->busy, 1);
 }
 
@@ -581,16 +580,18 @@ static struct slot *running_slot(struct loop *loop, struct place place)
     return slot;
 }
 
-static void settled(struct place place)
+/* Its runner has done its duty (invariant 4). */
+static void settle(struct slot *slot)
 {
-    if (unsettled == place.v)
-        unsettled = 0;
+    if (slot->settled != NULL)
+        *slot->settled = true;
+    slot->settled = NULL;
 }
 
 void loop_park(struct loop *loop, struct place place, unsigned interest, int64_t deadline_us)
 {
     struct slot *slot = running_slot(loop, place);
-    settled(place);
+    settle(slot);
     uint64_t watched = interest & (WAKE_INPUT | WAKE_OUTPUT);
     uint64_t gone = INTEREST_MASK | (uint64_t)(WAKE_INPUT | WAKE_OUTPUT | WAKE_EXPIRED) << PENDING_SHIFT;
     uint64_t added = watched << INTEREST_SHIFT | (uint64_t)(interest & WAKE_AGAIN) << PENDING_SHIFT;
@@ -617,7 +618,7 @@ void loop_park(struct loop *loop, struct place place, unsigned interest, int64_t
 void loop_remove(struct loop *loop, struct place place)
 {
     struct slot *slot = running_slot(loop, place);
-    settled(place);
+    settle(slot);
     struct error error;
     if (slot->fd >= 0)
         must(watch(loop, EPOLL_CTL_DEL, slot->fd, place, &error) == ERR_OK);

@@ -1,11 +1,14 @@
-#include <unistd.h>
+#include <stdlib.h>
 
 #include "base/fdio.h"
 #include "base/must.h"
-#include "rt/ipc.h"
+#include "imap/login.h"
+#include "link/guest.h"
+#include "pop3/pop3.h"
 #include "rt/listener.h"
 #include "serve/current.h"
 #include "serve/serve.h"
+#include "smtp/smtp.h"
 
 /*
  * The worker that strangers talk to: accepts on every listener and starts the protocol's session there. What
@@ -17,7 +20,7 @@ enum { THREADS_MIN = 4, THREADS_MAX = 128 };
 struct edge;
 
 /* One listener: what its sessions begin with. */
-struct door {
+struct entrance {
     struct edge *edge;
     enum listen_protocol protocol;
 };
@@ -25,35 +28,90 @@ struct door {
 struct edge {
     struct current current;
     struct loop *loop;
-    struct ipc_client *store;
+    struct link link;
+    struct login_guard *guard;
     struct limit *per_peer;
-    struct door doors[SETTINGS_LISTEN_MAX];
+    struct entrance entrances[SETTINGS_LISTEN_MAX];
 };
 
-/* A protocol that no session is built in for: the client sees the connection close. */
-static void turn_away(void *context, struct accepted *accepted)
+/* A guest and what is given back when he leaves. */
+struct arrival {
+    struct guest guest;
+    struct edge *edge;
+    struct version *version;
+    char limit_key[32];
+    size_t limit_key_n;
+};
+
+static void release_arrival(struct guest *guest)
 {
-    const struct door *door = context;
-    LOG(LOG_DEBUG, NO_SID, "edge.not_served", F_CSTR("protocol", listen_protocol_name(door->protocol)),
-        F_CSTR("peer", accepted->peer));
-    fd_close(&accepted->fd);
-    limit_leave(door->edge->per_peer, slice_of(accepted->limit_key, accepted->limit_key_n));
+    struct arrival *arrival = container_of(guest, struct arrival, guest);
+    if (arrival->limit_key_n > 0)
+        limit_leave(arrival->edge->per_peer, slice_of(arrival->limit_key, arrival->limit_key_n));
+    current_put(arrival->version);
+    free(arrival);
 }
 
-/* What begins a session of each protocol (context: struct door), and what one connection too many is told. */
+static void start_smtp(struct guest *guest)
+{
+    smtp_start(guest, SMTP_RELAY);
+}
+
+static void start_submission(struct guest *guest)
+{
+    smtp_start(guest, SMTP_SUBMISSION);
+}
+
+static void start_lmtp(struct guest *guest)
+{
+    smtp_start(guest, SMTP_LMTP);
+}
+
+/* What begins a session of each protocol, and what one connection too many is told (nothing, where TLS comes
+ * first). */
 static const struct {
-    listener_accept_fn *accept;
+    void (*start)(struct guest *guest);
     struct slice refuse;
 } protocols[LISTEN_PROTOCOLS] = {
-    [LISTEN_SMTP] = {turn_away, {"421 4.7.0 Too many connections\r\n", 32}},
-    [LISTEN_SUBMISSION] = {turn_away, {"421 4.7.0 Too many connections\r\n", 32}},
-    [LISTEN_SUBMISSIONS] = {turn_away, {NULL, 0}},
-    [LISTEN_LMTP] = {turn_away, {NULL, 0}},
-    [LISTEN_IMAP] = {turn_away, {"* BYE Too many connections\r\n", 28}},
-    [LISTEN_IMAPS] = {turn_away, {NULL, 0}},
-    [LISTEN_POP3] = {turn_away, {"-ERR [SYS/TEMP] Too many connections\r\n", 38}},
-    [LISTEN_POP3S] = {turn_away, {NULL, 0}},
+    [LISTEN_SMTP] = {start_smtp, {"421 4.7.0 Too many connections\r\n", 32}},
+    [LISTEN_SUBMISSION] = {start_submission, {"421 4.7.0 Too many connections\r\n", 32}},
+    [LISTEN_SUBMISSIONS] = {start_submission, {NULL, 0}},
+    [LISTEN_LMTP] = {start_lmtp, {NULL, 0}},
+    [LISTEN_IMAP] = {imap_login_start, {"* BYE Too many connections\r\n", 28}},
+    [LISTEN_IMAPS] = {imap_login_start, {NULL, 0}},
+    [LISTEN_POP3] = {pop3_login_start, {"-ERR [SYS/TEMP] Too many connections\r\n", 38}},
+    [LISTEN_POP3S] = {pop3_login_start, {NULL, 0}},
 };
+
+static void welcome(void *context, struct accepted *accepted)
+{
+    const struct entrance *entrance = context;
+    struct edge *edge = entrance->edge;
+    struct arrival *arrival = calloc(1, sizeof(*arrival));
+    if (arrival == NULL) {
+        fd_close(&accepted->fd);
+        if (accepted->limit_key_n > 0)
+            limit_leave(edge->per_peer, slice_of(accepted->limit_key, accepted->limit_key_n));
+        return;
+    }
+    arrival->edge = edge;
+    arrival->version = current_get(&edge->current);
+    memcpy(arrival->limit_key, accepted->limit_key, accepted->limit_key_n);
+    arrival->limit_key_n = accepted->limit_key_n;
+    arrival->guest = (struct guest){
+        .loop = edge->loop,
+        .link = &edge->link,
+        .guard = edge->guard,
+        .tls = arrival->version->tls,
+        .settings = arrival->version->settings,
+        .tls_first = listen_protocol_is_tls(entrance->protocol),
+        .fd = fd_take(&accepted->fd),
+        .peer_port = accepted->peer_port,
+        .release = release_arrival,
+    };
+    memcpy(arrival->guest.peer, accepted->peer, sizeof(arrival->guest.peer));
+    protocols[entrance->protocol].start(&arrival->guest);
+}
 
 static enum err open_doors(struct edge *edge, struct worker *worker, struct error *error)
 {
@@ -63,13 +121,13 @@ static enum err open_doors(struct edge *edge, struct worker *worker, struct erro
                     settings->listen_count);
     for (size_t i = 0; i < settings->listen_count; i++) {
         enum listen_protocol protocol = settings->listens[i].protocol;
-        edge->doors[i] = (struct door){edge, protocol};
+        edge->entrances[i] = (struct entrance){edge, protocol};
         const struct listener_options options = {
             .fd = fd_take(&worker->listener_fds[i]),
             .per_peer = protocol == LISTEN_LMTP ? NULL : edge->per_peer,
             .refuse = protocols[protocol].refuse,
-            .accept = protocols[protocol].accept,
-            .context = &edge->doors[i],
+            .accept = welcome,
+            .context = &edge->entrances[i],
         };
         enum err e = listener_start(edge->loop, &options, error);
         if (e != ERR_OK)
@@ -88,8 +146,10 @@ static enum err edge_start(struct worker *worker, void **ret_context, struct err
         .name = "edge", .threads_min = THREADS_MIN, .threads_max = THREADS_MAX};
     enum err e = current_init(&edge->current, worker->settings, worker->tls, error);
     if (e == ERR_OK)
-        e = ipc_client_create(&edge->store, error);
-    if (e == ERR_OK && (edge->per_peer = limit_create(per_address)) == NULL)
+        e = ipc_client_create(&edge->link.client, error);
+    edge->per_peer = limit_create(per_address);
+    edge->guard = login_guard_create();
+    if (e == ERR_OK && (edge->per_peer == NULL || edge->guard == NULL))
         e = fail_nomem(error);
     if (e == ERR_OK)
         e = loop_create(&options, &edge->loop, error);
@@ -107,7 +167,7 @@ static void edge_peer(void *context, enum worker_role role, int fd)
     struct edge *edge = context;
     must(role == ROLE_STORE);
     LOG(LOG_DEBUG, NO_SID, "edge.peer", F_CSTR("role", worker_role_name(role)));
-    ipc_client_connect(edge->store, fd);
+    ipc_client_connect(edge->link.client, fd);
 }
 
 static void edge_reload(void *context, struct settings *settings, struct tls_context *tls)

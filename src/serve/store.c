@@ -1,8 +1,13 @@
-#include <unistd.h>
+#include <stdlib.h>
 
+#include "admin/admin.h"
 #include "base/fdio.h"
+#include "base/map.h"
 #include "base/must.h"
-#include "rt/ipc.h"
+#include "imap/session.h"
+#include "link/visit.h"
+#include "pop3/pop3.h"
+#include "rt/limit.h"
 #include "rt/listener.h"
 #include "serve/current.h"
 #include "serve/serve.h"
@@ -23,84 +28,198 @@ struct store_worker {
     struct current current;
     struct loop *sessions;
     struct loop *service;
+    struct limit *per_account;
+    struct link_service link; /* store, directory, sasl, queue */
+    struct admin_context admin;
 };
 
-/* Nothing is asked of store yet that it knows: an empty record of type 0 says so. */
-static void answer(void *context, struct ipc_message *request, struct buf *reply_body,
-                   struct ipc_message *reply)
+/* A session and what is given back when it ends. */
+struct stay {
+    struct store_worker *worker;
+    struct version *version;
+    struct account_id account;
+};
+
+static void end_stay(void *context)
 {
-    (void)context;
-    (void)request;
-    (void)reply_body;
-    reply->type = 0;
+    struct stay *stay = context;
+    limit_leave(stay->worker->per_account, map_key_u64(&stay->account.v));
+    current_put(stay->version);
+    free(stay);
 }
 
-static void turn_away(void *context, struct accepted *accepted)
+static struct stay *begin_stay(struct store_worker *worker, struct account_id account)
 {
-    (void)context;
-    fd_close(&accepted->fd);
+    struct stay *stay = calloc(1, sizeof(*stay));
+    if (stay == NULL)
+        return NULL;
+    *stay = (struct stay){worker, current_get(&worker->current), account};
+    return stay;
 }
 
-static enum err open_loops(struct store_worker *store, struct worker *worker, struct error *error)
+/* The protocol's session behind the door that the person came through. */
+static enum err start_behind_door(struct store_worker *worker, enum door door, const struct visit *visit,
+                                  struct error *error)
 {
-    const struct loop_options sessions = {
-        .name = "session", .threads_min = SESSION_THREADS_MIN, .threads_max = SESSION_THREADS_MAX};
-    const struct loop_options service = {
-        .name = "service", .threads_min = SERVICE_THREADS_MIN, .threads_max = SERVICE_THREADS_MAX};
-    if (worker->listener_count != 1)
-        return fail(error, ERR_INVALID, NULL, "%zu sockets where one is due", worker->listener_count);
-    enum err e = loop_create(&sessions, &store->sessions, error);
-    if (e == ERR_OK)
-        e = loop_create(&service, &store->service, error);
-    if (e != ERR_OK)
-        return e;
+    if (door == DOOR_IMAP)
+        return imap_session_start(worker->sessions, visit, error);
+    return pop3_session_start(worker->sessions, visit, error);
+}
+
+static enum err start_session(void *context, struct account_id id, const struct link_hand_over *hand_over,
+                              struct error *error)
+{
+    struct store_worker *worker = context;
+    CLEANUP(fd_close) int fd = hand_over->fd;
+    struct account *account;
+    if (hand_over->door != DOOR_IMAP && hand_over->door != DOOR_POP3)
+        return fail(error, ERR_INVALID, NULL, "no session behind door %d", (int)hand_over->door);
+    CLEANUP(buf_release) struct buf peer = BUF(CONN_PEER_TEXT_MAX);
+    buf_put(&peer, hand_over->peer);
+    if (buf_cstr(&peer) == NULL)
+        return fail(error, ERR_INVALID, NULL, "client address too long");
+    if (!limit_enter(worker->per_account, map_key_u64(&id.v)))
+        return fail(error, ERR_LIMIT, "too many sessions of this account", "account has too many sessions");
+    enum err err = store_account_ensure(worker->link.store, id, &account, error);
+    struct stay *stay = err == ERR_OK ? begin_stay(worker, id) : NULL;
+    if (stay == NULL) {
+        limit_leave(worker->per_account, map_key_u64(&id.v));
+        if (err == ERR_OK) {
+            account_unref(account);
+            err = fail_nomem(error);
+        }
+        return err;
+    }
+    struct visit visit = {
+        .account = account,
+        .fd = fd_take(&fd),
+        .tag = hand_over->tag,
+        .pending = hand_over->pending,
+        .sid = hand_over->sid,
+        .peer = buf_cstr(&peer),
+        .peer_port = hand_over->peer_port,
+        .tls = hand_over->tls,
+        .settings = stay->version->settings,
+        .ended = end_stay,
+        .context = stay,
+    };
+    return start_behind_door(worker, hand_over->door, &visit, error);
+}
+
+/* The command line calls. */
+static void welcome(void *context, struct accepted *accepted)
+{
+    struct store_worker *worker = context;
+    struct error error;
+    if (admin_start(worker->service, &worker->admin, fd_take(&accepted->fd), &error) != ERR_OK)
+        LOG(LOG_WARN, NO_SID, "store.admin", F_ERR(&error));
+}
+
+static void account_limits(void *context, struct account_id id, struct account_limits *ret_limits)
+{
+    struct store_worker *worker = context;
+    CLEANUP(arena_release) struct arena arena = ARENA(64 * 1024);
+    struct account_entry entry;
+    struct error error;
+    *ret_limits = (struct account_limits){0};
+    if (worker->link.directory == NULL ||
+        account_entry_get(worker->link.directory, id, &arena, &entry, &error) != ERR_OK)
+        return;
+    ret_limits->quota_bytes = entry.quota_bytes;
+    ret_limits->quota_messages = entry.quota_messages;
+}
+
+/* Databases in the order in which they need each other. */
+static enum err open_data(struct store_worker *worker, const struct settings *settings, struct error *error)
+{
+    struct link_service *link = &worker->link;
+    const struct store_options store_options = {
+        .directory = settings->data_directory, .limits = account_limits, .context = worker};
+    enum err err = store_open(&store_options, &link->store, error);
+    if (err == ERR_OK)
+        err = directory_open(store_volume(link->store), &link->directory, error);
+    if (err == ERR_OK)
+        err = sasl_create(link->directory, &link->sasl, error);
+    const struct queue_options queue_options = {
+        .store = link->store, .directory = link->directory, .hostname = settings->hostname};
+    if (err == ERR_OK)
+        err = queue_open(&queue_options, &link->queue, error);
+    link->start_session = start_session;
+    link->context = worker;
+    worker->admin =
+        (struct admin_context){.store = link->store, .directory = link->directory, .queue = link->queue};
+    return err;
+}
+
+static enum err open_loops(struct store_worker *worker, struct worker *process, struct error *error)
+{
+    const struct loop_options sessions = {"session", SESSION_THREADS_MIN, SESSION_THREADS_MAX, 0};
+    const struct loop_options service = {"service", SERVICE_THREADS_MIN, SERVICE_THREADS_MAX, 0};
+    if (process->listener_count != 1)
+        return fail(error, ERR_INVALID, NULL, "%zu sockets where one is due", process->listener_count);
+    enum err err = loop_create(&sessions, &worker->sessions, error);
+    if (err == ERR_OK)
+        err = loop_create(&service, &worker->service, error);
+    if (err != ERR_OK)
+        return err;
     const struct listener_options admin = {
-        .fd = fd_take(&worker->listener_fds[0]), .accept = turn_away, .context = store};
-    e = listener_start(store->service, &admin, error);
-    if (e == ERR_OK)
-        e = loop_start(store->sessions, error);
-    return e != ERR_OK ? e : loop_start(store->service, error);
+        .fd = fd_take(&process->listener_fds[0]), .accept = welcome, .context = worker};
+    err = listener_start(worker->service, &admin, error);
+    if (err == ERR_OK)
+        err = loop_start(worker->sessions, error);
+    return err != ERR_OK ? err : loop_start(worker->service, error);
 }
 
-static enum err store_start(struct worker *worker, void **ret_context, struct error *error)
+static enum err store_start(struct worker *process, void **ret_context, struct error *error)
 {
-    struct store_worker *store = calloc(1, sizeof(*store));
-    if (store == NULL)
+    struct store_worker *worker = calloc(1, sizeof(*worker));
+    if (worker == NULL)
         return fail_nomem(error);
-    enum err e = current_init(&store->current, worker->settings, NULL, error);
-    if (e == ERR_OK)
-        e = open_loops(store, worker, error);
+    enum err err = current_init(&worker->current, process->settings, NULL, error);
+    worker->per_account = limit_create(process->settings->sessions_per_account);
+    if (err == ERR_OK && worker->per_account == NULL)
+        err = fail_nomem(error);
+    /* The first settings live on: what is opened with them keeps pointers into them. */
+    if (err == ERR_OK)
+        err = open_data(worker, current_get(&worker->current)->settings, error);
+    if (err == ERR_OK)
+        err = open_loops(worker, process, error);
     /* On failure the process ends, and all of it with it. */
-    *ret_context = store;
-    return e;
+    *ret_context = worker;
+    return err;
 }
 
 static void store_peer(void *context, enum worker_role role, int fd)
 {
-    struct store_worker *store = context;
+    struct store_worker *worker = context;
     struct error error;
     LOG(LOG_DEBUG, NO_SID, "store.peer", F_CSTR("role", worker_role_name(role)));
-    if (ipc_serve(store->service, fd, answer, store, &error) != ERR_OK)
+    if (ipc_serve(worker->service, fd, link_serve, &worker->link, &error) != ERR_OK)
         LOG(LOG_ERROR, NO_SID, "store.peer_failed", F_CSTR("role", worker_role_name(role)), F_ERR(&error));
 }
 
 static void store_reload(void *context, struct settings *settings, struct tls_context *tls)
 {
-    struct store_worker *store = context;
+    struct store_worker *worker = context;
     struct error error;
     must(tls == NULL);
-    if (current_replace(&store->current, settings, NULL, &error) != ERR_OK) {
+    if (current_replace(&worker->current, settings, NULL, &error) != ERR_OK) {
         settings_free(settings);
         LOG(LOG_ERROR, NO_SID, "store.reload_failed", F_ERR(&error));
     }
 }
 
+/* Sessions say goodbye, what is in flight is finished, everything is synced and closed. */
 static void store_stop(void *context, int64_t deadline_us)
 {
-    struct store_worker *store = context;
-    loop_stop(store->sessions);
-    if (!loop_drained(store->sessions, deadline_us))
-        LOG(LOG_WARN, NO_SID, "store.sessions_cut", F_INT("sessions", loop_figures(store->sessions).places));
+    struct store_worker *worker = context;
+    struct error error;
+    loop_stop(worker->sessions);
+    if (!loop_drained(worker->sessions, deadline_us))
+        LOG(LOG_WARN, NO_SID, "store.sessions_cut", F_INT("sessions", loop_figures(worker->sessions).places));
+    queue_idle(worker->link.queue, deadline_us);
+    if (store_sync(worker->link.store, &error) != ERR_OK)
+        LOG(LOG_ERROR, NO_SID, "store.sync", F_ERR(&error));
 }
 
 const struct worker_hooks store_hooks = {store_start, store_peer, store_reload, store_stop};

@@ -12,9 +12,9 @@ static void logged_in(struct smtp_session *session)
     smtp_reply(session, "235 2.7.0 welcome");
 }
 
-static void failed(struct smtp_session *session)
+static void failed(struct smtp_session *session, const char *text)
 {
-    smtp_refuse(session, "535 5.7.8 name or password is wrong");
+    smtp_refuse(session, "%s", text);
     if (session->login.failures >= LOGIN_FAILURES_MAX) {
         smtp_reply(session, "421 4.7.0 too many failed log-ins");
         conn_close(session->conn);
@@ -24,10 +24,6 @@ static void failed(struct smtp_session *session)
 static void answer(struct smtp_session *session, enum login_status status, struct error *error)
 {
     struct login *login = &session->login;
-    if (status == LOGIN_OK && login->text.n > 0) {
-        /* Data that comes with success: the client acknowledges it with an empty line (RFC 4954 4). */
-        status = LOGIN_CHALLENGE;
-    }
     smtp_expect(session, status == LOGIN_CHALLENGE ? INPUT_AUTH : INPUT_COMMAND);
     switch (status) {
     case LOGIN_CHALLENGE:
@@ -37,7 +33,7 @@ static void answer(struct smtp_session *session, enum login_status status, struc
         logged_in(session);
         break;
     case LOGIN_FAILED:
-        failed(session);
+        failed(session, "535 5.7.8 name or password is wrong");
         break;
     case LOGIN_CLOSED_DOOR:
         smtp_refuse(session, "535 5.7.8 %s", error->client);
@@ -46,7 +42,7 @@ static void answer(struct smtp_session *session, enum login_status status, struc
         smtp_refuse(session, "501 5.5.2 that is no valid answer");
         break;
     case LOGIN_SLOW_DOWN:
-        smtp_refuse(session, "454 4.7.0 too many failed log-ins; wait a few minutes");
+        failed(session, "454 4.7.0 too many failed log-ins; wait a few minutes");
         break;
     case LOGIN_UNAVAILABLE:
         smtp_reply(session, "454 4.7.0 log-in is temporarily unavailable; please try again later");
@@ -67,13 +63,13 @@ void smtp_auth(struct smtp_session *session, struct slice argument)
         smtp_refuse(session, "503 5.5.1 you are logged in already");
         return;
     }
-    if (!login_may(session->conn, session->settings->plaintext_login)) {
-        smtp_refuse(session, "538 5.7.11 please start TLS first");
+    bool has_initial = slice_cut(argument, ' ', &name, &initial);
+    if (!sasl_mechanism_find(name, &mechanism)) {
+        smtp_refuse(session, "504 5.5.4 mechanism not known here");
         return;
     }
-    bool has_initial = slice_cut(argument, ' ', &name, &initial);
-    if (!sasl_mechanism_find(name, &mechanism) || !login_offers(session->conn, mechanism)) {
-        smtp_refuse(session, "504 5.5.4 mechanism not known here");
+    if (!login_offers(session->conn, mechanism, session->settings->plaintext_login)) {
+        smtp_refuse(session, "538 5.7.11 please start TLS first");
         return;
     }
     enum login_status status =
@@ -85,14 +81,6 @@ void smtp_auth_answer(struct smtp_session *session, struct slice line)
 {
     struct error error;
     struct login *login = &session->login;
-    if (login->result.status == SASL_OK && !login->active) {
-        smtp_expect(session, INPUT_COMMAND);
-        if (line.n == 0)
-            logged_in(session);
-        else
-            smtp_refuse(session, "501 5.5.2 an empty line was due");
-        return;
-    }
     if (slice_eq(line, S("*"))) {
         login_cancel(login);
         smtp_expect(session, INPUT_COMMAND);

@@ -26,7 +26,7 @@ static void put_mechanisms(struct smtp_session *session, struct buf *out)
 {
     buf_put(out, S("250-AUTH"));
     for (unsigned m = 0; m < SASL_MECHANISMS; m++)
-        if (login_offers(session->conn, (enum sasl_mechanism)m))
+        if (login_offers(session->conn, (enum sasl_mechanism)m, session->settings->plaintext_login))
             buf_printf(out, " %s", sasl_mechanism_name((enum sasl_mechanism)m));
     buf_put(out, S("\r\n"));
 }
@@ -42,7 +42,7 @@ void smtp_ehlo(struct smtp_session *session, struct slice argument)
                session->settings->hostname, (unsigned long long)session->settings->message_size_max);
     if (session->guest->tls != NULL && !conn_is_tls(session->conn))
         buf_put(out, S("250-STARTTLS\r\n"));
-    if (smtp_is_submission(session) && login_may(session->conn, session->settings->plaintext_login))
+    if (smtp_is_submission(session))
         put_mechanisms(session, out);
     buf_put(out, S("250 ENHANCEDSTATUSCODES\r\n"));
     conn_wrote(session->conn);

@@ -89,6 +89,8 @@ enum err store_account_create(struct store *store, struct account_id id, struct 
 {
     struct account *holder;
     enum err err = registry_hold(store, id, &holder, error);
+    if (err == ERR_BUSY)
+        return fail(error, ERR_EXISTS, NULL, "account %016llx is open", (unsigned long long)id.v);
     if (err != ERR_OK)
         return err;
     err = make(store, id, error);

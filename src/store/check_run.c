@@ -94,10 +94,11 @@ struct noting {
     sqlite3_stmt *insert;
 };
 
-/* What follows the synced mark may be torn: the account cuts it off at its next opening. */
+/* What follows the synced mark may be torn: the account cuts it off at its next opening. Not after a repair,
+ * which moves the mark behind it. */
 static bool torn_tail(const struct check *check, struct pack_place place)
 {
-    return check->has_database && check->mark.pack > 0 &&
+    return check->mode != CHECK_FIXES && check->has_database && check->mark.pack > 0 &&
            (place.pack > check->mark.pack ||
             (place.pack == check->mark.pack && place.offset >= check->mark.offset));
 }

@@ -476,6 +476,43 @@ static void test_any_destroyed_page_costs_no_message(void **state)
     }
 }
 
+/* A record that no row names was removed long ago, if the rows about messages can all be read. */
+static void test_damaged_index_does_not_bring_removed_messages_back(void **state)
+{
+    struct fixture *t = *state;
+    struct packs *packs = NULL;
+    struct pack_place place;
+    struct pack_mark mark = {1, t->places[6].offset + t->places[6].length};
+    struct pack_record record = {.object = {5000}, .folder = {1}, .uid = {5}, .body = S("Gone: yes\r\n\r\n")};
+    assert_int_equal(packs_open(t->volume, account, mark, &packs, &t->error), ERR_OK);
+    assert_int_equal(packs_append(packs, &record, &place, &t->error), ERR_OK);
+    packs_close(packs);
+    sql_run(t, "UPDATE meta SET next_object = 5001");
+    int64_t page = sql_number(t, "SELECT rootpage FROM sqlite_schema WHERE name = 'member_object'");
+    char path[256];
+    snprintf(path, sizeof(path), "%s/account.db", t->directory);
+    flip(path, (uint64_t)(page - 1) * 4096, 4096);
+    check(t, false);
+    assert_true(found(t, "database", "account.db"));
+    check(t, true);
+    assert_int_equal(t->result.messages, MESSAGES);
+    check(t, false);
+    assert_int_equal(t->result.findings, 0);
+    assert_kept(t, 0);
+}
+
+static void test_torn_tail_is_set_aside_by_a_repair(void **state)
+{
+    struct fixture *t = *state;
+    char path[256];
+    pack_path(t, 1, path);
+    CLEANUP(fd_close) int fd = open(path, O_RDWR | O_APPEND | O_CLOEXEC);
+    assert_int_equal(fd_write_all(fd, S("PHR1 torn"), &t->error), ERR_OK);
+    sql_run(t, "UPDATE meta SET messages = 3");
+    assert_mended(t, "counter", "account", 0);
+    assert_kept(t, 0);
+}
+
 static void test_garbage_among_the_packs_is_put_aside(void **state)
 {
     struct fixture *t = *state;
@@ -538,6 +575,8 @@ int main(void)
         TEST(test_database_that_is_gone_is_made_from_the_packs),
         TEST(test_database_of_garbage_is_kept_and_replaced),
         TEST(test_any_destroyed_page_costs_no_message),
+        TEST(test_damaged_index_does_not_bring_removed_messages_back),
+        TEST(test_torn_tail_is_set_aside_by_a_repair),
         TEST(test_garbage_among_the_packs_is_put_aside),
         TEST(test_torn_tail_behind_the_mark_is_no_damage),
         TEST(test_interrupted_exchange_is_ended),

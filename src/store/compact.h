@@ -19,7 +19,7 @@ enum {
     COMPACT_ROWS = 256,                    /* rows looked at, or moved, in one go */
     COMPACT_BATCH_BYTES = 8 * 1024 * 1024, /* moved between two syncs; one record may be larger */
     COMPACT_DEAD_MIN = 1024 * 1024,        /* a pack with fewer dead bytes stays, unless all are dead */
-    COMPACT_RUN_BYTES = 256 * 1024 * 1024, /* moved in one call; at least one pack */
+    COMPACT_RUN_BYTES = 64 * 1024 * 1024,  /* moved in one call; at least one pack */
 };
 
 struct compact_result {

@@ -19,6 +19,7 @@
 #include "store/check.h"
 #include "store/message.h"
 #include "store/prune.h"
+#include "store/tidy.h"
 #include "store/volume.h"
 
 static const struct account_id id = {UINT64_C(0x0123456789abcdef)};
@@ -268,6 +269,24 @@ static void test_readers_go_on_meanwhile(void **state)
     assert_false(pack_there(t, 1));
 }
 
+static void test_tidying_prunes_and_compacts_when_it_is_due(void **state)
+{
+    struct fixture *t = *state;
+    struct uid_set uids = {0};
+    struct uid_set removed = {0};
+    uid_set_add(&uids, 1, 50);
+    assert_int_equal(message_expunge(t->account, t->inbox, &uids, false, &removed, &t->error), ERR_OK);
+    uid_set_release(&uids);
+    uid_set_release(&removed);
+    assert_int_equal(tidy_account(t->account, &t->error), ERR_OK);
+    assert_true(pack_there(t, 1));
+    clock_shift((CHANGE_KEEP_DAYS + 2) * CLOCK_DAY);
+    assert_int_equal(tidy_account(t->account, &t->error), ERR_OK);
+    clock_shift(-(CHANGE_KEEP_DAYS + 2) * CLOCK_DAY);
+    assert_false(pack_there(t, 1));
+    assert_reads(t, 55);
+}
+
 static void test_account_in_use_is_not_checked(void **state)
 {
     struct fixture *t = *state;
@@ -345,6 +364,7 @@ int main(void)
         TEST(test_expunged_messages_live_while_they_are_kept),
         TEST(test_damaged_record_keeps_its_pack),
         TEST(test_readers_go_on_meanwhile),
+        TEST(test_tidying_prunes_and_compacts_when_it_is_due),
         TEST(test_account_in_use_is_not_checked),
         TEST(test_store_and_check_agree_on_what_an_account_is),
         TEST(test_account_opens_after_its_database_was_rebuilt),

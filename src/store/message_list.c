@@ -9,7 +9,8 @@ enum {
 struct listing {
     struct arena *arena;
     unsigned want;
-    size_t max; /* 0: all */
+    size_t max;  /* 0: all */
+    size_t most; /* members the folder has */
     struct message *messages;
     size_t count;
     size_t cap;
@@ -19,7 +20,10 @@ static enum err make_room(struct listing *listing, uint64_t expected, struct err
 {
     if (listing->count < listing->cap)
         return ERR_OK;
-    size_t cap = listing->cap > 0 ? listing->cap * 2 : (size_t)MIN(MAX(expected, 1), LIST_FIRST * 16);
+    size_t cap = listing->cap > 0 ? listing->cap * 2 : (size_t)MAX(expected, LIST_FIRST);
+    if (listing->max > 0)
+        cap = MIN(cap, listing->max);
+    cap = MIN(cap, MAX(listing->most, listing->count + 1));
     struct message *messages = arena_array(listing->arena, cap, sizeof(*messages));
     if (messages == NULL)
         return fail_plain(error, ERR_LIMIT, "Too many messages at once");
@@ -105,13 +109,15 @@ static enum err list_range(struct account *account, struct listing *listing, str
     }
 }
 
-/* ERR_NOT_FOUND unless it is a folder that may hold messages. */
-static enum err folder_check(struct account *account, struct folder_id folder, struct error *error)
+/* How many messages it has; ERR_NOT_FOUND unless it is a folder that may hold some. */
+static enum err folder_check(struct account *account, struct folder_id folder, size_t *ret_messages,
+                             struct error *error)
 {
     bool found;
-    int64_t selectable = 0;
-    enum err err = DB_NUMBER(account, FOLDER_SELECTABLE, &found, &selectable, error, (int64_t)folder.v);
-    if (err == ERR_OK && selectable == 0)
+    int64_t messages = 0;
+    enum err err = DB_NUMBER(account, FOLDER_MESSAGES, &found, &messages, error, (int64_t)folder.v);
+    *ret_messages = (size_t)messages;
+    if (err == ERR_OK && !found)
         return fail(error, ERR_NOT_FOUND, "No such folder", "folder %llu", (unsigned long long)folder.v);
     return err;
 }
@@ -124,7 +130,7 @@ enum err message_list(struct account *account, struct folder_id folder, const st
     enum err err = account_lock(account, error);
     if (err != ERR_OK)
         return err;
-    err = folder_check(account, folder, error);
+    err = folder_check(account, folder, &listing.most, error);
     for (size_t i = 0; err == ERR_OK && i < uids->count && (max == 0 || listing.count < max); i++)
         err = list_range(account, &listing, folder, uids->ranges[i], error);
     account_unlock(account);

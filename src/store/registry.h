@@ -27,6 +27,8 @@ struct store {
     pthread_cond_t wake; /* the syncing thread */
     pthread_t syncer;
     bool syncer_runs;
+
+    struct tidier *tidier; /* see tidy.h */
 };
 
 /* The volume's generation: one more after every start that was not preceded by an orderly stop. */
@@ -36,6 +38,9 @@ void store_mark_dirty(struct account *account);
 void store_mark_clean(struct account *account);
 /* Another reference; store->mutex held. */
 void registry_ref(struct account *account);
+/* The same for the store's own work (syncing, tidying): who wants the account to itself waits for its end. */
+void registry_ref_house(struct account *account);
+void registry_unref_house(struct account *account); /* takes store->mutex */
 /* Closes idle accounts while more than open_max are open; those that need a sync only after it. */
 void registry_close_surplus(struct store *store);
 /* Keeps an account from being opened while its files are made or removed. ERR_BUSY when it is in use. */
@@ -45,7 +50,7 @@ void registry_let_go(struct account *holder);
 /* The account's limits, asked outside. No lock held. */
 struct account_limits store_limits(struct store *store, struct account_id id);
 
-/* The thread that syncs what is dirty within a second, and prunes (sync.c). */
+/* The thread that syncs what is dirty within a second (sync.c). */
 enum err syncer_start(struct store *store, struct error *error) MUST_CHECK;
 void syncer_stop(struct store *store);
 

@@ -190,17 +190,23 @@ static enum err tables_copy(struct check *check, sqlite3 *from, struct error *er
 {
     static const struct {
         const char *table, *key;
+        bool messages;
     } tables[] = {
-        {"meta", "one"},        {"folder", "id"},     {"object", "id"},      {"object_text", "object"},
-        {"member", "key"},      {"tombstone", "key"}, {"keyword", "number"}, {"change_log", NULL},
-        {"subscription", NULL}, {"device", NULL},     {"share", NULL},       {"delivery", NULL},
-        {"message_id", "hash"},
+        {"meta", "one", false},           {"folder", "id", false},     {"object", "id", true},
+        {"object_text", "object", false}, {"member", "key", true},     {"tombstone", "key", true},
+        {"keyword", "number", false},     {"change_log", NULL, false}, {"subscription", NULL, false},
+        {"device", NULL, false},          {"share", NULL, false},      {"delivery", NULL, false},
+        {"message_id", "hash", false},
     };
-    bool damaged = false;
     enum err code = ERR_OK;
-    for (size_t i = 0; code == ERR_OK && i < ARRAY_LEN(tables); i++)
+    check->incomplete = false;
+    for (size_t i = 0; code == ERR_OK && i < ARRAY_LEN(tables); i++) {
+        bool damaged = false;
         code = table_copy(check, from, tables[i].table, tables[i].key, &damaged, error);
-    check->incomplete = check->incomplete || damaged;
+        /* Only where rows about messages are missing may a record that none names be a message. Else it is
+         * one that was removed long ago, and must stay so. */
+        check->incomplete = check->incomplete || (damaged && tables[i].messages);
+    }
     return code;
 }
 
@@ -340,6 +346,22 @@ static enum err fill(struct check *check, sqlite3 *from, struct error *error)
     return code == ERR_OK ? check_exec(check, "COMMIT", error) : code;
 }
 
+/* So that the file alone is complete: its log is removed after closing. */
+static enum err log_write_back(struct check *check, struct error *error)
+{
+    enum err code = volume_database_sync(&check->database, error);
+    if (code != ERR_OK)
+        return code;
+    CLEANUP(check_finalize) sqlite3_stmt *statement = NULL;
+    bool row = false;
+    code = check_prepare(check, "PRAGMA wal_checkpoint(TRUNCATE)", &statement, error);
+    if (code == ERR_OK)
+        code = check_step(check, statement, &row, error);
+    if (code == ERR_OK && (!row || sqlite3_column_int(statement, 0) != 0))
+        code = fail(error, ERR_IO, NULL, "%s: its log can't be written back", check->database.name);
+    return code;
+}
+
 enum err repair_account(struct check *check, struct error *error)
 {
     /* The old connection stays open for copying; a scratch one (in memory) has nothing to copy. */
@@ -358,9 +380,8 @@ enum err repair_account(struct check *check, struct error *error)
     if (code == ERR_OK) {
         code = fill(check, check->has_database ? old.sqlite : NULL, error);
         if (code == ERR_OK)
-            code = volume_database_sync(&check->database, error);
+            code = log_write_back(check, error);
     }
-    /* Closing writes the log back into the database, so that the file alone is complete. */
     volume_database_close(&check->database);
     volume_database_close(&old);
     if (code == ERR_OK)

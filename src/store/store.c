@@ -5,6 +5,7 @@
 #include "store/generation.h"
 #include "store/registry.h"
 #include "store/sync.h"
+#include "store/tidy.h"
 
 enum { LIST_FIRST = 64 };
 
@@ -32,7 +33,10 @@ enum err store_open(const struct store_options *options, struct store **ret_stor
         err = generation_begin(store->volume, &store->generation_fd, &store->generation, error);
     if (err == ERR_OK)
         err = syncer_start(store, error);
+    if (err == ERR_OK)
+        err = tidier_start(store, &store->tidier, error);
     if (err != ERR_OK) {
+        syncer_stop(store);
         fd_close(&store->generation_fd);
         volume_close(store->volume);
         free(store);
@@ -259,17 +263,40 @@ struct account *account_ref(struct account *account)
     return account;
 }
 
+static void unref_locked(struct account *account)
+{
+    struct store *store = account->store;
+    must(account->refs > 0);
+    if (--account->refs > 0)
+        return;
+    idle_add(account);
+    pthread_cond_broadcast(&store->changed); /* registry_hold may wait for it */
+    close_surplus(store);
+}
+
 void account_unref(struct account *account)
 {
     if (account == NULL)
         return;
     struct store *store = account->store;
     pthread_mutex_lock(&store->mutex);
-    must(account->refs > 0);
-    if (--account->refs == 0) {
-        idle_add(account);
-        close_surplus(store);
-    }
+    unref_locked(account);
+    pthread_mutex_unlock(&store->mutex);
+}
+
+void registry_ref_house(struct account *account)
+{
+    registry_ref(account);
+    account->house_refs++;
+}
+
+void registry_unref_house(struct account *account)
+{
+    struct store *store = account->store;
+    pthread_mutex_lock(&store->mutex);
+    must(account->house_refs > 0);
+    account->house_refs--;
+    unref_locked(account);
     pthread_mutex_unlock(&store->mutex);
 }
 
@@ -277,6 +304,7 @@ void store_close(struct store *store)
 {
     if (store == NULL)
         return;
+    tidier_stop(store->tidier);
     syncer_stop(store);
     struct error ignored; /* then the stop was not orderly */
     bool clean = store_sync(store, &ignored) == ERR_OK;
@@ -323,8 +351,12 @@ enum err registry_hold(struct store *store, struct account_id id, struct account
     enum err err = ERR_OK;
     pthread_mutex_lock(&store->mutex);
     struct account *account;
-    while ((account = settled(store, id)) != NULL && account->refs == 0)
-        close_idle(account); /* meanwhile others may have opened it again */
+    while ((account = settled(store, id)) != NULL && account->refs == account->house_refs) {
+        if (account->refs == 0)
+            close_idle(account); /* meanwhile others may have opened it again */
+        else
+            pthread_cond_wait(&store->changed, &store->mutex);
+    }
     if (account != NULL)
         err = fail(error, ERR_BUSY, "The account is in use", "account %016llx has %u references",
                    (unsigned long long)id.v, account->refs);

@@ -5,7 +5,8 @@
 
 enum { KEYWORD_TOO_MANY = KEYWORDS_MAX + 1 };
 
-static struct message *list_all(struct fixture *fixture, struct folder_id folder, unsigned want, size_t *count)
+static struct message *list_all(struct fixture *fixture, struct folder_id folder, unsigned want,
+                                size_t *count)
 {
     struct message *messages = NULL;
     CLEANUP(uid_set_release) struct uid_set all = range(1, UINT32_MAX);
@@ -118,9 +119,9 @@ static void test_appended_message_reads_back(void **state)
     assert_true(slice_starts(whole.whole, item.prefix) && slice_ends(whole.whole, item.body));
     OK(message_read(fixture->account, m->object, CONTENT_HEADER, &header, &fixture->error));
     assert_int_equal(header.whole.n, whole.header_n);
-    assert_int_equal(message_read(fixture->account, (struct object_id){99999}, CONTENT_WHOLE, &whole,
-                                  &fixture->error),
-                     ERR_NOT_FOUND);
+    assert_int_equal(
+        message_read(fixture->account, (struct object_id){99999}, CONTENT_WHOLE, &whole, &fixture->error),
+        ERR_NOT_FOUND);
 }
 
 static void test_large_message_with_prefix_gets_the_joined_header(void **state)
@@ -172,8 +173,8 @@ static void test_quota_is_kept_unless_ignored(void **state)
     OK(message_append(fixture->account, items, 2, results, &fixture->error));
     CLEANUP(uid_set_release) struct uid_set all = range(1, 9);
     CLEANUP(copy_result_release) struct copy_result copied = {0};
-    assert_int_equal(message_copy(fixture->account, fixture->inbox.id, &all, fixture->inbox.id, false, &copied,
-                                  &fixture->error),
+    assert_int_equal(message_copy(fixture->account, fixture->inbox.id, &all, fixture->inbox.id, false,
+                                  &copied, &fixture->error),
                      ERR_QUOTA);
     items[2].ignore_quota = true;
     OK(message_append(fixture->account, &items[2], 1, results, &fixture->error));
@@ -311,9 +312,9 @@ static void test_old_tombstones_and_changes_are_forgotten(void **state)
     assert_int_equal(err, ERR_OK);
     account_check_invariants(fixture->account); /* the object went with its last tombstone */
     struct content content;
-    assert_int_equal(message_read(fixture->account, (struct object_id){1}, CONTENT_WHOLE, &content,
-                                  &fixture->error),
-                     ERR_NOT_FOUND);
+    assert_int_equal(
+        message_read(fixture->account, (struct object_id){1}, CONTENT_WHOLE, &content, &fixture->error),
+        ERR_NOT_FOUND);
     struct change_list list;
     assert_int_equal(change_list(fixture->account, (struct folder_id){0}, (struct change_no){1}, 0, &list,
                                  &fixture->error),
@@ -419,9 +420,9 @@ static void test_role_is_given_once(void **state)
 {
     struct fixture *fixture = *state;
     struct folder_id id;
-    assert_int_equal(folder_create(fixture->account, S("Spam"), FOLDER_MAIL, ROLE_FOLDER_JUNK, &id,
-                                   &fixture->error),
-                     ERR_EXISTS);
+    assert_int_equal(
+        folder_create(fixture->account, S("Spam"), FOLDER_MAIL, ROLE_FOLDER_JUNK, &id, &fixture->error),
+        ERR_EXISTS);
     OK(folder_delete(fixture->account, S("Junk"), &fixture->error));
     OK(folder_create(fixture->account, S("Spam"), FOLDER_MAIL, ROLE_FOLDER_JUNK, &id, &fixture->error));
 }

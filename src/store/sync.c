@@ -1,7 +1,6 @@
 #include "store/sync.h"
 
 #include "base/clock.h"
-#include "store/prune.h"
 #include "store/registry.h"
 
 enum {
@@ -93,7 +92,7 @@ static enum err dirty_take(struct store *store, struct account ***ret_accounts, 
         /* Being opened, or closed when clean before: only the room's own bookkeeping is unsynced. */
         if (account->phase != ACCOUNT_OPEN)
             continue;
-        registry_ref(account);
+        registry_ref_house(account);
         accounts[count++] = account;
     }
     pthread_mutex_unlock(&store->mutex);
@@ -142,8 +141,8 @@ static enum err sync_volume(struct store *store, struct account **accounts, size
 
 enum err store_sync(struct store *store, struct error *error)
 {
-    struct account **accounts;
-    size_t count;
+    struct account **accounts = NULL;
+    size_t count = 0;
     enum err err = dirty_take(store, &accounts, &count, error);
     if (err != ERR_OK)
         return err;
@@ -152,36 +151,17 @@ enum err store_sync(struct store *store, struct error *error)
     else
         err = sync_each(accounts, count, error);
     for (size_t i = 0; i < count; i++)
-        account_unref(accounts[i]);
+        registry_unref_house(accounts[i]);
     free(accounts);
     return err;
 }
 
 /* --- the background thread --- */
 
-/* Old records of the accounts that are in use; one that nobody opens can wait. */
-static void prune_dirty(struct account **accounts, size_t count)
-{
-    for (size_t i = 0; i < count; i++) {
-        struct error ignored; /* tried again next time */
-        if (account_prune(accounts[i], &ignored) != ERR_OK)
-            continue;
-    }
-}
-
 static void tick(struct store *store)
 {
-    struct account **accounts;
-    size_t count;
     struct error ignored; /* a failure marks the account, and its next user is told */
-    if (dirty_take(store, &accounts, &count, &ignored) != ERR_OK)
-        return;
-    prune_dirty(accounts, count);
-    enum err err = store_sync(store, &ignored);
-    for (size_t i = 0; i < count; i++)
-        account_unref(accounts[i]);
-    free(accounts);
-    if (err == ERR_OK)
+    if (store_sync(store, &ignored) == ERR_OK)
         registry_close_surplus(store);
 }
 

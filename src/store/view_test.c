@@ -1,4 +1,174 @@
+#include <pthread.h>
+
+#include "store/testing.h"
+
+static void test_recent_goes_to_the_first_read_write_view(void **state)
+{
+    struct fixture *fixture = *state;
+    append(fixture, fixture->inbox.id, small_message);
+    struct view *examine, *first, *second;
+    OK(view_open(fixture->account, fixture->inbox.id, true, &examine, &fixture->error));
+    OK(view_open(fixture->account, fixture->inbox.id, false, &first, &fixture->error));
+    OK(view_open(fixture->account, fixture->inbox.id, false, &second, &fixture->error));
+    assert_int_equal(view_recent(examine), 1);
+    assert_int_equal(view_recent(first), 1);
+    assert_int_equal(view_recent(second), 0);
+    append(fixture, fixture->inbox.id, small_message);
+    CLEANUP(view_changes_release) struct view_changes two = {0};
+    CLEANUP(view_changes_release) struct view_changes one = {0};
+    OK(view_sync(second, true, &two, &fixture->error));
+    OK(view_sync(first, true, &one, &fixture->error));
+    assert_int_equal(two.recent, 1);
+    assert_int_equal(one.recent, 1);
+    assert_true(view_is_recent(second, (struct uid){2}) && !view_is_recent(first, (struct uid){2}));
+    account_check_invariants(fixture->account);
+    view_close(examine);
+    view_close(first);
+    view_close(second);
+}
+
+static void test_own_flag_changes_are_not_told_again(void **state)
+{
+    struct fixture *fixture = *state;
+    append(fixture, fixture->inbox.id, small_message);
+    append(fixture, fixture->inbox.id, small_message);
+    struct view *view;
+    OK(view_open(fixture->account, fixture->inbox.id, false, &view, &fixture->error));
+    struct flagset seen = {{1 << FLAG_SEEN}};
+    CLEANUP(uid_set_release) struct uid_set one = range(1, 1);
+    CLEANUP(uid_set_release) struct uid_set all = range(1, 2);
+    CLEANUP(flag_result_release) struct flag_result mine = {0};
+    CLEANUP(flag_result_release) struct flag_result other = {0};
+    OK(message_flags(fixture->account, fixture->inbox.id, &one, FLAGS_ADD, &seen, (struct change_no){0},
+                     &mine, &fixture->error));
+    view_told_flags(view, &mine.changed, mine.change);
+    OK(message_flags(fixture->account, fixture->inbox.id, &all, FLAGS_ADD, &seen, (struct change_no){0},
+                     &other, &fixture->error));
+    CLEANUP(view_changes_release) struct view_changes changes = {0};
+    OK(view_sync(view, true, &changes, &fixture->error));
+    assert_int_equal(uid_set_size(&changes.flags), 1);
+    assert_true(uid_set_has(&changes.flags, 2));
+    view_close(view);
+}
+
+static void test_deleted_folder_is_told_as_gone(void **state)
+{
+    struct fixture *fixture = *state;
+    struct folder_id id = make_folder(fixture, "a");
+    append(fixture, id, small_message);
+    struct view *view;
+    OK(view_open(fixture->account, id, false, &view, &fixture->error));
+    OK(folder_delete(fixture->account, S("a"), &fixture->error));
+    assert_true(view_pending(view));
+    CLEANUP(view_changes_release) struct view_changes changes = {0};
+    OK(view_sync(view, true, &changes, &fixture->error));
+    assert_true(changes.gone);
+    assert_int_equal(changes.expunged_count, 1);
+    assert_false(view_pending(view));
+    view_close(view);
+}
+
+static void test_first_unseen(void **state)
+{
+    struct fixture *fixture = *state;
+    for (int i = 0; i < 4; i++)
+        append(fixture, fixture->inbox.id, small_message);
+    struct flagset seen = {{1 << FLAG_SEEN}};
+    CLEANUP(uid_set_release) struct uid_set two = range(1, 2);
+    CLEANUP(flag_result_release) struct flag_result result = {0};
+    OK(message_flags(fixture->account, fixture->inbox.id, &two, FLAGS_ADD, &seen, (struct change_no){0},
+                     &result, &fixture->error));
+    struct view *view;
+    uint32_t seq;
+    OK(view_open(fixture->account, fixture->inbox.id, false, &view, &fixture->error));
+    OK(view_first_unseen(view, &seq, &fixture->error));
+    assert_int_equal(seq, 3);
+    view_close(view);
+}
+
+/* --- many threads, for ThreadSanitizer --- */
+
+enum { THREADS = 4, THREAD_STEPS = 150 };
+
+struct worker {
+    struct fixture *fixture;
+    unsigned number;
+    pthread_t thread;
+    bool failed;
+};
+
+static enum err work_once(struct worker *worker, struct view *view, unsigned i, struct error *error)
+{
+    struct account *account = worker->fixture->account;
+    struct folder_id inbox = worker->fixture->inbox.id;
+    struct append_item item = {.folder = inbox, .body = small_message};
+    struct append_result appended;
+    enum err err = message_append(account, &item, 1, &appended, error);
+    if (err != ERR_OK)
+        return err;
+    CLEANUP(uid_set_release) struct uid_set uids = range(appended.uid.v - i % 3, appended.uid.v);
+    CLEANUP(flag_result_release) struct flag_result flagged = {0};
+    CLEANUP(uid_set_release) struct uid_set removed = {0};
+    CLEANUP(view_changes_release) struct view_changes changes = {0};
+    struct flagset seen = {{1 << FLAG_SEEN}};
+    err = message_flags(account, inbox, &uids, FLAGS_ADD, &seen, (struct change_no){0}, &flagged, error);
+    if (err == ERR_OK && i % 2 == 0)
+        err = message_expunge(account, inbox, &uids, false, &removed, error);
+    if (err == ERR_OK && view_pending(view))
+        err = view_sync(view, i % 4 != 0, &changes, error);
+    struct uid uid;
+    if (err == ERR_OK && view_exists(view) > 0)
+        err = view_uid(view, view_exists(view), &uid, error);
+    if (err == ERR_OK && i % 20 == 0)
+        err = worker->number == 0 ? store_sync(worker->fixture->store, error) : account_sync(account, error);
+    return err;
+}
+
+static void *worker_run(void *context)
+{
+    struct worker *worker = context;
+    struct error error;
+    for (unsigned i = 0; i < THREAD_STEPS && !worker->failed;) {
+        struct view *view;
+        worker->failed = view_open(worker->fixture->account, worker->fixture->inbox.id, worker->number == 1,
+                                   &view, &error) != ERR_OK;
+        for (unsigned j = 0; j < 25 && !worker->failed; j++)
+            worker->failed = work_once(worker, view, i++, &error) != ERR_OK;
+        view_close(view);
+    }
+    if (worker->failed)
+        fprintf(stderr, "%s\n", error.detail);
+    return NULL;
+}
+
+static void test_threads_share_an_account(void **state)
+{
+    struct fixture *fixture = *state;
+    struct worker workers[THREADS] = {0};
+    for (unsigned i = 0; i < THREADS; i++) {
+        workers[i].fixture = fixture;
+        workers[i].number = i;
+        assert_int_equal(pthread_create(&workers[i].thread, NULL, worker_run, &workers[i]), 0);
+    }
+    for (unsigned i = 0; i < THREADS; i++) {
+        pthread_join(workers[i].thread, NULL);
+        assert_false(workers[i].failed);
+    }
+    account_check_invariants(fixture->account);
+    struct view *view;
+    OK(view_open(fixture->account, fixture->inbox.id, true, &view, &fixture->error));
+    view_check(view);
+    view_close(view);
+}
+
 int main(void)
 {
-    return 0;
+    const struct CMUnitTest tests[] = {
+        STORE_TEST(test_recent_goes_to_the_first_read_write_view),
+        STORE_TEST(test_own_flag_changes_are_not_told_again),
+        STORE_TEST(test_deleted_folder_is_told_as_gone),
+        STORE_TEST(test_first_unseen),
+        STORE_TEST(test_threads_share_an_account),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
 }

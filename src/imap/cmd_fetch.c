@@ -1,0 +1,97 @@
+#include "base/log.h"
+#include "imap/session_internal.h"
+
+static unsigned wants_of(const struct imap_fetch *fetch)
+{
+    unsigned want = WANT_FLAGS;
+    for (size_t i = 0; i < fetch->count; i++) {
+        if (fetch->items[i].kind == IMAP_FETCH_ENVELOPE)
+            want |= WANT_ENVELOPE;
+        else if (fetch->items[i].kind == IMAP_FETCH_BODYSTRUCTURE)
+            want |= WANT_STRUCTURE;
+    }
+    return want;
+}
+
+/* One call a batch sets \Seen where it is missing; the messages then show it. */
+static bool set_seen(struct imap_call *call, struct message *messages, size_t count, struct uid_set *changed)
+{
+    struct imap_session *s = call->session;
+    CLEANUP(uid_set_release) struct uid_set unseen = {0};
+    for (size_t i = 0; i < count; i++) {
+        uint32_t seq = 0;
+        if (!flag_has(&messages[i].flags, FLAG_SEEN) &&
+            view_seq(s->view, messages[i].uid, &seq, &call->error) == ERR_OK && seq > 0)
+            uid_set_add(&unseen, messages[i].uid.v, messages[i].uid.v);
+    }
+    if (unseen.count == 0)
+        return true;
+    struct flagset seen = {{0}};
+    flag_set(&seen, FLAG_SEEN);
+    CLEANUP(flag_result_release) struct flag_result result = {0};
+    if (message_flags(s->account, s->folder, &unseen, FLAGS_ADD, &seen, (struct change_no){0}, &result,
+                      &call->error) != ERR_OK) {
+        imap_call_failed(call);
+        return false;
+    }
+    for (size_t i = 0; i < count; i++)
+        if (uid_set_has(&result.changed, messages[i].uid.v))
+            flag_set(&messages[i].flags, FLAG_SEEN);
+    view_told_flags(s->view, &result.changed, result.change);
+    uid_set_union(changed, &result.changed);
+    return true;
+}
+
+/* A message that can't be read is named at the end; the others are served all the same. */
+static void note_damage(struct imap_call *call, struct uid uid)
+{
+    char text[ERROR_CLIENT_MAX];
+    snprintf(text, sizeof(text), "The message with UID %u can't be read: %.100s", uid.v, call->error.client);
+    LOG(LOG_ERROR, conn_sid(call->session->conn), "imap.fetch.damaged", F_INT("uid", uid.v),
+        F_ERR(&call->error));
+    imap_reply_error(&call->reply, &call->error);
+    snprintf(call->reply.text, sizeof(call->reply.text), "%s", text);
+}
+
+static bool fetch_batch(struct imap_call *call, struct message *messages, size_t count, uint64_t *served)
+{
+    struct imap_session *s = call->session;
+    const struct imap_fetch *fetch = &call->command.fetch;
+    CLEANUP(uid_set_release) struct uid_set changed = {0};
+    if (fetch->sets_seen && !s->read_only && !set_seen(call, messages, count, &changed))
+        return false;
+    CLEANUP(arena_release) struct arena scratch = ARENA(IMAP_COMMAND_ARENA_MAX);
+    for (size_t i = 0; i < count && !conn_broken(s->conn); i++) {
+        uint32_t seq = 0;
+        if (view_seq(s->view, messages[i].uid, &seq, &call->error) != ERR_OK || seq == 0)
+            continue; /* it came after what the client knows */
+        ++*served;
+        if (!imap_send_fetch(call, fetch, &messages[i], seq, uid_set_has(&changed, messages[i].uid.v),
+                             &scratch))
+            note_damage(call, messages[i].uid);
+        arena_reset(&scratch);
+    }
+    return true;
+}
+
+/* RFC 3501 6.4.5 */
+void cmd_fetch(struct imap_session *s, struct imap_call *call)
+{
+    const struct imap_command *command = &call->command;
+    CLEANUP(uid_set_release) struct uid_set uids = {0};
+    if (!imap_resolve_set(call, &command->fetch.set, command->by_uid, &uids) || !imap_tell_keywords(call))
+        return;
+    CLEANUP(arena_release) struct arena arena = ARENA(IMAP_COMMAND_ARENA_MAX);
+    uint64_t served = 0;
+    uint32_t after = 0;
+    struct message *messages;
+    size_t count;
+    do {
+        if (!imap_next_batch(call, &uids, wants_of(&command->fetch), &after, &arena, &messages, &count) ||
+            !fetch_batch(call, messages, count, &served))
+            return;
+    } while (count > 0 && !conn_broken(s->conn));
+    /* RFC 2180 4.1.2: others have expunged what this client still sees. */
+    if (!command->by_uid && served < uid_set_size(&uids) && call->reply.status == IMAP_STATUS_OK)
+        imap_reply_set(&call->reply, IMAP_STATUS_OK, "EXPUNGEISSUED", "Some messages were expunged");
+}

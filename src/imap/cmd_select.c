@@ -1,0 +1,53 @@
+#include "imap/session_internal.h"
+
+/* What SELECT and EXAMINE must say (RFC 3501 6.3.1); everything comes from counters and the view. */
+static bool tell_mailbox(struct imap_session *s, struct imap_call *call, const struct folder *folder)
+{
+    uint32_t unseen = 0;
+    if (!imap_load_keywords(call))
+        return false;
+    if (folder->unseen > 0 && view_first_unseen(s->view, &unseen, &call->error) != ERR_OK) {
+        imap_call_failed(call);
+        return false;
+    }
+    imap_send_flag_names(call);
+    conn_printf(s->conn, "* %u EXISTS\r\n* %u RECENT\r\n", view_exists(s->view), view_recent(s->view));
+    if (unseen > 0)
+        conn_printf(s->conn, "* OK [UNSEEN %u] The first unseen message\r\n", unseen);
+    conn_printf(s->conn,
+                "* OK [UIDVALIDITY %u] UIDs are valid\r\n* OK [UIDNEXT %u] The next UID, at least\r\n",
+                folder->uidvalidity, folder->uidnext);
+    return true;
+}
+
+static void open_mailbox(struct imap_session *s, struct imap_call *call, bool read_only)
+{
+    /* RFC 3501 6.3.1: even if the new one can't be selected, the old one is no longer. */
+    imap_close_view(s);
+    struct folder folder;
+    if (!imap_resolve_folder(call, call->command.mailbox, "NONEXISTENT", &folder))
+        return;
+    if (view_open(s->account, folder.id, read_only, &s->view, &call->error) != ERR_OK) {
+        imap_call_failed(call);
+        return;
+    }
+    s->folder = folder.id;
+    s->read_only = read_only;
+    if (!tell_mailbox(s, call, &folder)) {
+        imap_close_view(s);
+        return;
+    }
+    imap_reply_set(&call->reply, IMAP_STATUS_OK, read_only ? "READ-ONLY" : "READ-WRITE", "%s completed",
+                   imap_verb_name(call->command.verb));
+}
+
+void cmd_select(struct imap_session *s, struct imap_call *call)
+{
+    open_mailbox(s, call, false);
+}
+
+/* RFC 3501 6.3.2 */
+void cmd_examine(struct imap_session *s, struct imap_call *call)
+{
+    open_mailbox(s, call, true);
+}

@@ -1,0 +1,45 @@
+#include "imap/session_internal.h"
+
+static uint32_t value_of(const struct folder *folder, enum imap_status_item item)
+{
+    switch (item) {
+    case IMAP_STATUS_MESSAGES:
+        return folder->messages;
+    case IMAP_STATUS_RECENT:
+        return folder->recent;
+    case IMAP_STATUS_UIDNEXT:
+        return folder->uidnext;
+    case IMAP_STATUS_UIDVALIDITY:
+        return folder->uidvalidity;
+    case IMAP_STATUS_UNSEEN:
+        return folder->unseen;
+    case IMAP_STATUS_ITEMS:
+        break;
+    }
+    return 0;
+}
+
+/* RFC 3501 6.3.10 */
+void cmd_status(struct imap_session *s, struct imap_call *call)
+{
+    static const char *const names[] = {
+#define X(name, text) [IMAP_STATUS_##name] = (text),
+        IMAP_STATUS_TABLE(X)
+#undef X
+    };
+    struct folder folder;
+    if (!imap_resolve_folder(call, call->command.status.mailbox, "NONEXISTENT", &folder))
+        return;
+    struct buf *out = conn_output(s->conn);
+    buf_put(out, S("* STATUS "));
+    imap_put_mailbox(out, folder.path);
+    const char *before = " (";
+    for (unsigned i = 0; i < IMAP_STATUS_ITEMS; i++) {
+        if (call->command.status.items & 1U << i) {
+            buf_printf(out, "%s%s %u", before, names[i], value_of(&folder, (enum imap_status_item)i));
+            before = " ";
+        }
+    }
+    buf_put(out, S(")\r\n"));
+    conn_wrote(s->conn);
+}

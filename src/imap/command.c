@@ -1,0 +1,223 @@
+#include "imap/command.h"
+
+#include "imap/reader.h"
+
+static bool parse_nothing(struct imap_parser *p, struct imap_command *c)
+{
+    (void)p;
+    (void)c;
+    return true;
+}
+
+static bool parse_mailbox(struct imap_parser *p, struct imap_command *c)
+{
+    return imap_parse_space(p) && imap_parse_mailbox(p, &c->mailbox);
+}
+
+static bool parse_rename(struct imap_parser *p, struct imap_command *c)
+{
+    return imap_parse_space(p) && imap_parse_mailbox(p, &c->rename.from) && imap_parse_space(p) &&
+           imap_parse_mailbox(p, &c->rename.to);
+}
+
+static bool parse_list(struct imap_parser *p, struct imap_command *c)
+{
+    return imap_parse_space(p) && imap_parse_mailbox(p, &c->list.reference) && imap_parse_space(p) &&
+           imap_parse_list_mailbox(p, &c->list.pattern);
+}
+
+static bool parse_status_item(struct imap_parser *p, unsigned *items)
+{
+    static const struct slice names[] = {
+#define X(name, text) [IMAP_STATUS_##name] = {text, sizeof(text) - 1},
+        IMAP_STATUS_TABLE(X)
+#undef X
+    };
+    struct slice word;
+    if (!imap_parse_atom(p, &word))
+        return false;
+    for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+        if (slice_eq_nocase(word, names[i])) {
+            *items |= 1U << i;
+            return true;
+        }
+    }
+    return imap_parse_fail(p, "there is no such status item");
+}
+
+static bool parse_status(struct imap_parser *p, struct imap_command *c)
+{
+    if (!imap_parse_space(p) || !imap_parse_mailbox(p, &c->status.mailbox) || !imap_parse_space(p) ||
+        !imap_parse_char(p, '('))
+        return false;
+    do {
+        if (!parse_status_item(p, &c->status.items))
+            return false;
+    } while (cursor_skip_char(&p->text, ' '));
+    return imap_parse_char(p, ')');
+}
+
+static bool parse_append(struct imap_parser *p, struct imap_command *c)
+{
+    if (!imap_parse_space(p) || !imap_parse_mailbox(p, &c->append.mailbox) || !imap_parse_space(p))
+        return false;
+    if (imap_parse_at(p, '(') && (!imap_parse_flags(p, false, &c->append.flags) || !imap_parse_space(p)))
+        return false;
+    if (imap_parse_at(p, '"') && (!imap_parse_date_time(p, &c->append.date_us) || !imap_parse_space(p)))
+        return false;
+    return imap_parse_literal(p, &c->append.message);
+}
+
+static bool parse_expunge(struct imap_parser *p, struct imap_command *c)
+{
+    return !c->by_uid || (imap_parse_space(p) && imap_parse_sequence_set(p, &c->uids));
+}
+
+static bool parse_search(struct imap_parser *p, struct imap_command *c)
+{
+    return imap_parse_space(p) && imap_parse_search(p, &c->search);
+}
+
+static bool parse_fetch(struct imap_parser *p, struct imap_command *c)
+{
+    return imap_parse_space(p) && imap_parse_fetch(p, &c->fetch);
+}
+
+static bool parse_store(struct imap_parser *p, struct imap_command *c)
+{
+    if (!imap_parse_space(p) || !imap_parse_sequence_set(p, &c->store.set) || !imap_parse_space(p))
+        return false;
+    if (cursor_skip_char(&p->text, '+'))
+        c->store.how = IMAP_STORE_ADD;
+    else if (cursor_skip_char(&p->text, '-'))
+        c->store.how = IMAP_STORE_REMOVE;
+    if (!cursor_skip_nocase(&p->text, S("FLAGS")))
+        return imap_parse_fail(p, "STORE knows FLAGS, +FLAGS and -FLAGS");
+    c->store.silent = cursor_skip_nocase(&p->text, S(".SILENT"));
+    return imap_parse_space(p) && imap_parse_flags(p, true, &c->store.flags);
+}
+
+static bool parse_copy(struct imap_parser *p, struct imap_command *c)
+{
+    return imap_parse_space(p) && imap_parse_sequence_set(p, &c->copy.set) && imap_parse_space(p) &&
+           imap_parse_mailbox(p, &c->copy.mailbox);
+}
+
+static bool parse_id_pair(struct imap_parser *p, struct imap_command *c)
+{
+    if (c->id.count == IMAP_ID_PAIRS_MAX)
+        return imap_parse_fail(p, "too many ID fields");
+    struct imap_id_pair *pair = &c->id.pairs[c->id.count++];
+    if (!imap_parse_string(p, &pair->name) || !imap_parse_space(p) || !imap_parse_nstring(p, &pair->value))
+        return false;
+    if (pair->name.n > IMAP_ID_NAME_MAX || pair->value.n > IMAP_ID_VALUE_MAX)
+        return imap_parse_fail(p, "an ID field is too long");
+    return true;
+}
+
+static bool parse_id(struct imap_parser *p, struct imap_command *c)
+{
+    if (!imap_parse_space(p))
+        return false;
+    if (cursor_skip_nocase(&p->text, S("NIL")))
+        return true;
+    c->id.pairs = arena_array(p->arena, IMAP_ID_PAIRS_MAX, sizeof(*c->id.pairs));
+    if (c->id.pairs == NULL || !imap_parse_char(p, '('))
+        return imap_parse_fail(p, "ID takes NIL or a list");
+    if (cursor_skip_char(&p->text, ')'))
+        return true;
+    do {
+        if (!parse_id_pair(p, c))
+            return false;
+    } while (cursor_skip_char(&p->text, ' '));
+    return imap_parse_char(p, ')');
+}
+
+static bool parse_enable(struct imap_parser *p, struct imap_command *c)
+{
+    c->enable.names = arena_array(p->arena, IMAP_ENABLE_MAX, sizeof(*c->enable.names));
+    if (c->enable.names == NULL)
+        return imap_parse_fail(p, "memory");
+    do {
+        if (c->enable.count == IMAP_ENABLE_MAX)
+            return imap_parse_fail(p, "too many capabilities");
+        if (!imap_parse_space(p) || !imap_parse_atom(p, &c->enable.names[c->enable.count++]))
+            return false;
+    } while (imap_parse_at(p, ' '));
+    return true;
+}
+
+static bool parse_login(struct imap_parser *p, struct imap_command *c)
+{
+    return imap_parse_space(p) && imap_parse_astring(p, &c->login.user) && imap_parse_space(p) &&
+           imap_parse_astring(p, &c->login.password);
+}
+
+static bool parse_authenticate(struct imap_parser *p, struct imap_command *c)
+{
+    if (!imap_parse_space(p) || !imap_parse_atom(p, &c->authenticate.mechanism))
+        return false;
+    if (!cursor_skip_char(&p->text, ' '))
+        return true;
+    c->authenticate.has_initial = true;
+    c->authenticate.initial = cursor_take(&p->text, cursor_left(&p->text));
+    return c->authenticate.initial.n > 0 || imap_parse_fail(p, "the initial response is missing");
+}
+
+static const struct {
+    const char *text;
+    size_t n;
+    bool (*grammar)(struct imap_parser *p, struct imap_command *c);
+    unsigned states;
+    unsigned flags;
+} verbs[] = {
+#define X(name, handler, text, grammar, states, flags) \
+    [IMAP_VERB_##name] = {text, sizeof(text) - 1, parse_##grammar, states, flags},
+    IMAP_VERB_TABLE(X)
+#undef X
+};
+
+const char *imap_verb_name(enum imap_verb verb)
+{
+    return verbs[verb].text;
+}
+
+unsigned imap_verb_states(enum imap_verb verb)
+{
+    return verbs[verb].states;
+}
+
+unsigned imap_verb_flags(enum imap_verb verb)
+{
+    return verbs[verb].flags;
+}
+
+static bool find_verb(struct imap_parser *p, enum imap_verb *ret)
+{
+    struct slice word;
+    if (!imap_parse_atom(p, &word))
+        return imap_parse_fail(p, "the command is missing");
+    for (size_t i = 0; i < ARRAY_LEN(verbs); i++) {
+        if (slice_eq_nocase(word, slice_of(verbs[i].text, verbs[i].n))) {
+            *ret = (enum imap_verb)i;
+            return true;
+        }
+    }
+    return imap_parse_fail(p, "there is no such command");
+}
+
+bool imap_command_parse(struct imap_parser *p, struct imap_command *ret_command)
+{
+    struct imap_command *c = ret_command;
+    *c = (struct imap_command){.tag = imap_tag_of(cursor_rest(&p->text))};
+    p->problem = NULL;
+    if (c->tag.n == 0)
+        return imap_parse_fail(p, "the tag is missing or malformed");
+    (void)cursor_take(&p->text, c->tag.n + 1);
+    c->by_uid = cursor_skip_nocase(&p->text, S("UID "));
+    if (!find_verb(p, &c->verb))
+        return false;
+    if (c->by_uid && !(verbs[c->verb].flags & VERB_UID))
+        return imap_parse_fail(p, "this command has no UID form");
+    return verbs[c->verb].grammar(p, c) && imap_parse_end(p);
+}

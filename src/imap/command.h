@@ -1,0 +1,205 @@
+/*
+ * A command as data: the table of verbs, and what each one's arguments mean once they are read.
+ *
+ * imap_command_parse turns a complete text into a struct imap_command and touches nothing else, so that it
+ * can be tested and fuzzed alone; handlers (cmd_<verb>.c) get only commands that are grammatical. Ownership:
+ * a command borrows from its text and lives in the parser's arena. Errors: the parser's problem. Threads:
+ * any. Limits: below, and those of parser.h.
+ */
+#ifndef POSTHORN_IMAP_COMMAND_H
+#define POSTHORN_IMAP_COMMAND_H
+
+#include "imap/parser.h"
+#include "imap/search.h"
+#include "mime/structure.h"
+
+enum {
+    IMAP_FETCH_ITEMS_MAX = 100,
+    IMAP_FETCH_NAMES_MAX = 500, /* header names of one section */
+    IMAP_SECTION_NUMBERS_MAX = MIME_DEPTH_MAX,
+    IMAP_ID_PAIRS_MAX = 30,   /* RFC 2971 3.3 */
+    IMAP_ID_NAME_MAX = 30,    /* bytes */
+    IMAP_ID_VALUE_MAX = 1024, /* bytes */
+    IMAP_ENABLE_MAX = 30,     /* names in one ENABLE */
+};
+
+/* In which states a verb is allowed. */
+enum {
+    IMAP_IN_LOGIN = 1,
+    IMAP_IN_AUTHENTICATED = 2,
+    IMAP_IN_SELECTED = 4,
+    IMAP_AFTER_LOGIN = IMAP_IN_AUTHENTICATED | IMAP_IN_SELECTED,
+    IMAP_ANY = IMAP_IN_LOGIN | IMAP_AFTER_LOGIN,
+};
+/* What else is true of it. */
+enum {
+    VERB_UID = 1,           /* may follow UID */
+    VERB_KEEPS_NUMBERS = 2, /* without UID no EXPUNGE may be sent while it runs (RFC 3501 7.4.1) */
+    VERB_WRITES = 4,        /* not in a mailbox opened by EXAMINE */
+};
+
+/* name, handler and wire name in lower case, wire name, grammar of the arguments, states, flags */
+#define IMAP_VERB_TABLE(X)                                                                         \
+    X(CAPABILITY, capability, "CAPABILITY", nothing, IMAP_ANY, 0)                                  \
+    X(NOOP, noop, "NOOP", nothing, IMAP_ANY, 0)                                                    \
+    X(LOGOUT, logout, "LOGOUT", nothing, IMAP_ANY, 0)                                              \
+    X(ID, id, "ID", id, IMAP_ANY, 0)                                                               \
+    X(STARTTLS, starttls, "STARTTLS", nothing, IMAP_IN_LOGIN, 0)                                   \
+    X(LOGIN, login, "LOGIN", login, IMAP_IN_LOGIN, 0)                                              \
+    X(AUTHENTICATE, authenticate, "AUTHENTICATE", authenticate, IMAP_IN_LOGIN, 0)                  \
+    X(ENABLE, enable, "ENABLE", enable, IMAP_AFTER_LOGIN, 0)                                       \
+    X(NAMESPACE, namespace, "NAMESPACE", nothing, IMAP_AFTER_LOGIN, 0)                             \
+    X(SELECT, select, "SELECT", mailbox, IMAP_AFTER_LOGIN, 0)                                      \
+    X(EXAMINE, examine, "EXAMINE", mailbox, IMAP_AFTER_LOGIN, 0)                                   \
+    X(CREATE, create, "CREATE", mailbox, IMAP_AFTER_LOGIN, 0)                                      \
+    X(DELETE, delete, "DELETE", mailbox, IMAP_AFTER_LOGIN, 0)                                      \
+    X(RENAME, rename, "RENAME", rename, IMAP_AFTER_LOGIN, 0)                                       \
+    X(SUBSCRIBE, subscribe, "SUBSCRIBE", mailbox, IMAP_AFTER_LOGIN, 0)                             \
+    X(UNSUBSCRIBE, unsubscribe, "UNSUBSCRIBE", mailbox, IMAP_AFTER_LOGIN, 0)                       \
+    X(LIST, list, "LIST", list, IMAP_AFTER_LOGIN, 0)                                               \
+    X(LSUB, lsub, "LSUB", list, IMAP_AFTER_LOGIN, 0)                                               \
+    X(STATUS, status, "STATUS", status, IMAP_AFTER_LOGIN, 0)                                       \
+    X(APPEND, append, "APPEND", append, IMAP_AFTER_LOGIN, 0)                                       \
+    X(IDLE, idle, "IDLE", nothing, IMAP_AFTER_LOGIN, 0)                                            \
+    X(CHECK, check, "CHECK", nothing, IMAP_IN_SELECTED, 0)                                         \
+    X(CLOSE, close, "CLOSE", nothing, IMAP_IN_SELECTED, 0)                                         \
+    X(UNSELECT, unselect, "UNSELECT", nothing, IMAP_IN_SELECTED, 0)                                \
+    X(EXPUNGE, expunge, "EXPUNGE", expunge, IMAP_IN_SELECTED, VERB_UID | VERB_WRITES)              \
+    X(SEARCH, search, "SEARCH", search, IMAP_IN_SELECTED, VERB_UID | VERB_KEEPS_NUMBERS)           \
+    X(FETCH, fetch, "FETCH", fetch, IMAP_IN_SELECTED, VERB_UID | VERB_KEEPS_NUMBERS)               \
+    X(STORE, store, "STORE", store, IMAP_IN_SELECTED, VERB_UID | VERB_KEEPS_NUMBERS | VERB_WRITES) \
+    X(COPY, copy, "COPY", copy, IMAP_IN_SELECTED, VERB_UID)                                        \
+    X(MOVE, move, "MOVE", copy, IMAP_IN_SELECTED, VERB_UID | VERB_WRITES)
+
+enum imap_verb {
+#define X(name, handler, text, grammar, states, flags) IMAP_VERB_##name,
+    IMAP_VERB_TABLE(X)
+#undef X
+        IMAP_VERBS
+};
+const char *imap_verb_name(enum imap_verb verb);
+unsigned imap_verb_states(enum imap_verb verb);
+unsigned imap_verb_flags(enum imap_verb verb);
+
+/* STATUS items; the bit is 1 << value. */
+#define IMAP_STATUS_TABLE(X)      \
+    X(MESSAGES, "MESSAGES")       \
+    X(RECENT, "RECENT")           \
+    X(UIDNEXT, "UIDNEXT")         \
+    X(UIDVALIDITY, "UIDVALIDITY") \
+    X(UNSEEN, "UNSEEN")
+enum imap_status_item {
+#define X(name, text) IMAP_STATUS_##name,
+    IMAP_STATUS_TABLE(X)
+#undef X
+        IMAP_STATUS_ITEMS
+};
+
+enum imap_fetch_kind {
+    IMAP_FETCH_UID,
+    IMAP_FETCH_FLAGS,
+    IMAP_FETCH_INTERNALDATE,
+    IMAP_FETCH_SIZE,
+    IMAP_FETCH_ENVELOPE,
+    IMAP_FETCH_BODY, /* the structure without extension data */
+    IMAP_FETCH_BODYSTRUCTURE,
+    IMAP_FETCH_SECTION,
+    IMAP_FETCH_RFC822,
+    IMAP_FETCH_RFC822_HEADER,
+    IMAP_FETCH_RFC822_TEXT,
+};
+struct imap_section {
+    uint32_t *numbers;
+    size_t count;
+    enum mime_section what;
+    bool fields; /* HEADER.FIELDS with the names below */
+    bool but;    /* HEADER.FIELDS.NOT */
+    struct slice *names;
+    size_t name_count;
+};
+struct imap_fetch_item {
+    enum imap_fetch_kind kind;
+    struct imap_section section;
+    bool partial;
+    uint32_t offset; /* bytes */
+    uint32_t length;
+};
+struct imap_fetch {
+    struct imap_sequence_set set;
+    struct imap_fetch_item *items;
+    size_t count;
+    bool sets_seen; /* an item reads a body without PEEK */
+};
+
+enum imap_store_how { IMAP_STORE_REPLACE, IMAP_STORE_ADD, IMAP_STORE_REMOVE };
+
+struct imap_id_pair {
+    struct slice name;
+    struct slice value; /* p NULL: NIL */
+};
+
+struct imap_command {
+    struct slice tag;
+    enum imap_verb verb;
+    bool by_uid;
+    union {
+        struct slice mailbox;
+        struct {
+            struct slice from;
+            struct slice to;
+        } rename;
+        struct {
+            struct slice reference;
+            struct slice pattern;
+        } list;
+        struct {
+            struct slice mailbox;
+            unsigned items; /* bits of enum imap_status_item */
+        } status;
+        struct {
+            struct slice mailbox;
+            struct imap_flags flags;
+            int64_t date_us; /* 0: none given */
+            struct slice message;
+        } append;
+        struct imap_sequence_set uids; /* UID EXPUNGE */
+        struct imap_search search;
+        struct imap_fetch fetch;
+        struct {
+            struct imap_sequence_set set;
+            enum imap_store_how how;
+            bool silent;
+            struct imap_flags flags;
+        } store;
+        struct {
+            struct imap_sequence_set set;
+            struct slice mailbox;
+        } copy;
+        struct {
+            struct imap_id_pair *pairs;
+            size_t count;
+        } id;
+        struct {
+            struct slice *names;
+            size_t count;
+        } enable;
+        struct {
+            struct slice user;
+            struct slice password;
+        } login;
+        struct {
+            struct slice mechanism;
+            struct slice initial; /* base64, or "=" (RFC 4959) */
+            bool has_initial;
+        } authenticate;
+    };
+};
+
+/* p->text is the whole command, tag first. On false ret_command->tag is set if there was a valid one, and
+ * p->problem says why. */
+bool imap_command_parse(struct imap_parser *p, struct imap_command *ret_command) NONNULL MUST_CHECK;
+
+/* fetch_grammar.c: set and items. */
+bool imap_parse_fetch(struct imap_parser *p, struct imap_fetch *ret) MUST_CHECK;
+
+#endif

@@ -1,0 +1,18 @@
+/* Any text as a command: parsed or refused with a reason, within the arena. */
+#include "base/must.h"
+#include "imap/command.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    CLEANUP(arena_release) struct arena arena = ARENA(1 << 20);
+    struct imap_parser p = {
+        .text = cursor_of(slice_of(data, size)), .spool = cursor_of(S("spooled")), .arena = &arena};
+    struct imap_command command;
+    if (imap_command_parse(&p, &command))
+        must(cursor_done(&p.text) && command.tag.n > 0 && command.verb < IMAP_VERBS);
+    else
+        must(p.problem != NULL);
+    return 0;
+}

@@ -1,0 +1,305 @@
+#include "imap/command.h"
+#include "imap/reader.h"
+#include "store/message.h"
+
+/* Last: cmocka has a macro by the name of base/error.h's fail. */
+#include <setjmp.h>
+#include <stdarg.h>
+
+#include <cmocka.h>
+
+static struct arena arena = ARENA(16 * 1024 * 1024);
+
+static bool parse(struct slice text, struct imap_command *ret)
+{
+    arena_reset(&arena);
+    struct imap_parser p = {.text = cursor_of(text), .arena = &arena};
+    return imap_command_parse(&p, ret);
+}
+
+static struct imap_command parsed(const char *text)
+{
+    struct imap_command command;
+    if (!parse(slice_cstr(text), &command))
+        fail_msg("refused: %s", text);
+    return command;
+}
+
+#define assert_slice(s, text) assert_true(slice_eq((s), S(text)))
+
+static void test_refuses_what_is_no_command(void **state)
+{
+    (void)state;
+    static const char *const bad[] = {
+        "",
+        "a",
+        "a ",
+        " a NOOP",
+        "+ NOOP",
+        "a+ NOOP",
+        "a(b NOOP",
+        "a NOSUCH",
+        "a NOOP ",
+        "a NOOP x",
+        "a UID NOOP",
+        "a  NOOP",
+        "a SELECT",
+        "a SELECT ",
+        "a SELECT \"INBOX",
+        "a SELECT \"IN\\BOX\"",
+        "a SELECT INBOX x",
+        "a SELECT a&b",
+        "a SELECT ~{3}\r\nabc",
+        "a SELECT {3}\r\nab",
+        "a RENAME x",
+        "a STATUS INBOX ()",
+        "a STATUS INBOX (NOSUCH)",
+        "a STATUS INBOX MESSAGES",
+        "a FETCH 1",
+        "a FETCH 0 FLAGS",
+        "a FETCH 1: FLAGS",
+        "a FETCH 1,,2 FLAGS",
+        "a FETCH 4294967296 FLAGS",
+        "a FETCH 1 ()",
+        "a FETCH 1 (FLAGS ALL)",
+        "a FETCH 1 BODY[",
+        "a FETCH 1 BODY[0]",
+        "a FETCH 1 BODY[MIME]",
+        "a FETCH 1 BODY[1.]",
+        "a FETCH 1 BODY[HEADER.FIELDS]",
+        "a FETCH 1 BODY[HEADER.FIELDS ()]",
+        "a FETCH 1 BODY[]<0>",
+        "a FETCH 1 BODY[]<0.0>",
+        "a STORE 1 FLAG \\Seen",
+        "a STORE 1 FLAGS \\NoSuch",
+        "a STORE 1 FLAGS (\\Seen",
+        "a STORE 1 FLAGS",
+        "a SEARCH",
+        "a SEARCH NOSUCH",
+        "a SEARCH OR SEEN",
+        "a SEARCH (SEEN",
+        "a SEARCH SINCE 32-Foo-2000",
+        "a SEARCH ()",
+        "a COPY 1",
+        "a UID EXPUNGE",
+        "a EXPUNGE 1",
+        "a APPEND INBOX",
+        "a APPEND INBOX \"x\" {1}\r\na",
+        "a ID",
+        "a ID (\"a\")",
+        "a LOGIN x",
+    };
+    for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
+        struct imap_command command;
+        if (parse(slice_cstr(bad[i]), &command))
+            fail_msg("taken: %s", bad[i]);
+    }
+}
+
+static void test_reads_words_without_case(void **state)
+{
+    (void)state;
+    assert_int_equal(parsed("a noOp").verb, IMAP_VERB_NOOP);
+    struct imap_command c = parsed("A.1] uid fetch 1 flags");
+    assert_slice(c.tag, "A.1]");
+    assert_true(c.by_uid);
+    assert_int_equal(c.fetch.items[0].kind, IMAP_FETCH_FLAGS);
+}
+
+static void test_reads_strings_of_all_kinds(void **state)
+{
+    (void)state;
+    struct imap_command c = parsed("a LOGIN \"a \\\"b\\\\\" {5}\r\nc d\r\n");
+    assert_slice(c.login.user, "a \"b\\");
+    assert_slice(c.login.password, "c d\r\n");
+    c = parsed("a RENAME Entw&APw-rfe {3+}\r\nx y");
+    assert_slice(c.rename.from, "Entwürfe");
+    assert_slice(c.rename.to, "x y");
+}
+
+static void test_reads_fetch_items(void **state)
+{
+    (void)state;
+    struct imap_command c = parsed("a FETCH 2:4,7:* (FLAGS BODY.PEEK[1.2.HEADER.FIELDS.NOT (Date "
+                                   "\"From\")]<5.1024> BODY[] RFC822.SIZE)");
+    assert_int_equal(c.fetch.set.count, 2);
+    assert_int_equal(c.fetch.set.ranges[1].first, 7);
+    assert_int_equal(c.fetch.set.ranges[1].last, 0);
+    assert_int_equal(c.fetch.count, 4);
+    const struct imap_fetch_item *item = &c.fetch.items[1];
+    assert_int_equal(item->section.count, 2);
+    assert_int_equal(item->section.numbers[1], 2);
+    assert_true(item->section.fields && item->section.but && item->partial);
+    assert_int_equal(item->offset, 5);
+    assert_int_equal(item->length, 1024);
+    assert_int_equal(item->section.name_count, 2);
+    assert_true(c.fetch.sets_seen);
+    assert_false(parsed("a FETCH 1 BODY.PEEK[]").fetch.sets_seen);
+    assert_true(parsed("a FETCH 1 RFC822.TEXT").fetch.sets_seen);
+    assert_int_equal(parsed("a FETCH 1 FAST").fetch.count, 3);
+    assert_int_equal(parsed("a FETCH 1 ALL").fetch.count, 4);
+    assert_int_equal(parsed("a FETCH 1 FULL").fetch.count, 5);
+}
+
+static void test_reads_search_keys(void **state)
+{
+    (void)state;
+    struct imap_command c = parsed(
+        "a SEARCH CHARSET UTF-8 UNSEEN OR FROM \"x\" (TO y NOT 3:5) SINCE 1-Feb-1994 NEW UID 7 KEYWORD $a");
+    assert_slice(c.search.charset, "UTF-8");
+    const struct imap_search_key *key = c.search.root->child;
+    assert_int_equal(key->kind, SEARCH_NOT);
+    assert_int_equal(key->child->kind, SEARCH_FLAG);
+    key = key->next;
+    assert_int_equal(key->kind, SEARCH_OR);
+    assert_slice(key->child->name, "From");
+    assert_int_equal(key->child->next->kind, SEARCH_AND);
+    key = key->next;
+    assert_int_equal(key->kind, SEARCH_SINCE);
+    assert_int_equal(key->day, 8797);
+    key = key->next;
+    assert_int_equal(key->kind, SEARCH_AND);
+    key = key->next;
+    assert_true(key->by_uid);
+    assert_int_equal(key->next->kind, SEARCH_KEYWORD);
+    assert_null(key->next->next);
+}
+
+static bool nested_search(size_t depth)
+{
+    CLEANUP(buf_release) struct buf text = BUF(100000);
+    buf_put(&text, S("a SEARCH "));
+    for (size_t i = 1; i < depth; i++)
+        buf_put(&text, S("NOT "));
+    buf_put(&text, S("SEEN"));
+    struct imap_command command;
+    return parse(buf_slice(&text), &command);
+}
+
+static void test_search_depth_has_a_limit(void **state)
+{
+    (void)state;
+    assert_true(nested_search(IMAP_SEARCH_DEPTH_MAX));
+    assert_false(nested_search(IMAP_SEARCH_DEPTH_MAX + 1));
+}
+
+/* head, n times `word` with spaces between, tail */
+static bool repeated(const char *head, const char *word, size_t n, const char *tail)
+{
+    CLEANUP(buf_release) struct buf text = BUF(1000000);
+    buf_put(&text, slice_cstr(head));
+    for (size_t i = 0; i < n; i++)
+        buf_printf(&text, "%s%s", i > 0 ? " " : "", word);
+    buf_put(&text, slice_cstr(tail));
+    struct imap_command command;
+    return parse(buf_slice(&text), &command);
+}
+
+static void test_lists_have_limits(void **state)
+{
+    (void)state;
+    assert_true(repeated("a FETCH 1 (", "FLAGS", IMAP_FETCH_ITEMS_MAX, ")"));
+    assert_false(repeated("a FETCH 1 (", "FLAGS", IMAP_FETCH_ITEMS_MAX + 1, ")"));
+    assert_true(repeated("a FETCH 1 BODY[HEADER.FIELDS (", "x", IMAP_FETCH_NAMES_MAX, ")]"));
+    assert_false(repeated("a FETCH 1 BODY[HEADER.FIELDS (", "x", IMAP_FETCH_NAMES_MAX + 1, ")]"));
+    assert_true(repeated("a STORE 1 FLAGS (", "x", IMAP_FLAGS_MAX, ")"));
+    assert_false(repeated("a STORE 1 FLAGS (", "x", IMAP_FLAGS_MAX + 1, ")"));
+    assert_true(repeated("a SEARCH ", "ALL", IMAP_SEARCH_KEYS_MAX - 1, ""));
+    assert_false(repeated("a SEARCH ", "ALL", IMAP_SEARCH_KEYS_MAX, ""));
+    assert_true(repeated("a ID (", "\"a\" NIL", IMAP_ID_PAIRS_MAX, ")"));
+    assert_false(repeated("a ID (", "\"a\" NIL", IMAP_ID_PAIRS_MAX + 1, ")"));
+    assert_true(repeated("a ENABLE ", "x", IMAP_ENABLE_MAX, ""));
+    assert_false(repeated("a ENABLE ", "x", IMAP_ENABLE_MAX + 1, ""));
+}
+
+static bool tag_of_length(size_t n)
+{
+    char text[200];
+    memset(text, 't', n);
+    memcpy(text + n, " NOOP", 5);
+    struct imap_command command;
+    return parse(slice_of(text, n + 5), &command);
+}
+
+static void test_tags_have_a_limit(void **state)
+{
+    (void)state;
+    assert_true(tag_of_length(IMAP_TAG_MAX));
+    assert_false(tag_of_length(IMAP_TAG_MAX + 1));
+}
+
+static void test_reads_append(void **state)
+{
+    (void)state;
+    struct imap_command c = parsed("a APPEND \"Sent\" (\\Seen $x) \"17-Jul-1996 02:44:25 -0700\" {3}\r\nabc");
+    assert_slice(c.append.mailbox, "Sent");
+    assert_slice(c.append.message, "abc");
+    assert_int_equal(c.append.flags.system, 1 << FLAG_SEEN);
+    assert_int_equal(c.append.flags.keyword_count, 1);
+    assert_true(c.append.date_us == INT64_C(837596665) * 1000000);
+    c = parsed("a APPEND Sent {3+}\r\nabc");
+    assert_int_equal(c.append.date_us, 0);
+}
+
+static void assert_numbers(const char *set, uint32_t star, const char *wanted)
+{
+    struct cursor c = cursor_of(slice_cstr(set));
+    struct imap_sequence_set parsed_set;
+    CLEANUP(uid_set_release) struct uid_set numbers = {0};
+    CLEANUP(buf_release) struct buf text = BUF(1000);
+    arena_reset(&arena);
+    assert_true(imap_sequence_set_parse(&c, &arena, &parsed_set));
+    assert_true(cursor_done(&c));
+    imap_sequence_set_numbers(&parsed_set, star, &numbers);
+    uid_set_print(&numbers, &text);
+    if (!slice_eq(buf_slice(&text), slice_cstr(wanted)))
+        fail_msg("%s is %.*s, not %s", set, SLICE_ARGS(buf_slice(&text)), wanted);
+}
+
+static void test_sets_mean_numbers(void **state)
+{
+    (void)state;
+    assert_numbers("1", 9, "1");
+    assert_numbers("2,4:7,9,12:*", 15, "2,4:7,9,12:15"); /* RFC 3501 9 */
+    assert_numbers("*:4,5:7", 10, "4:10");
+    assert_numbers("5:3", 9, "3:5");
+    assert_numbers("559:*", 100, "100:559");
+    assert_numbers("*", 7, "7");
+    assert_numbers("3,1,2", 9, "1:3");
+    assert_numbers("4294967295", 9, "4294967295");
+}
+
+static void test_sets_have_a_limit(void **state)
+{
+    (void)state;
+    CLEANUP(buf_release) struct buf text = BUF(1000000);
+    for (int i = 0; i < IMAP_SEQUENCE_RANGES_MAX; i++)
+        buf_printf(&text, "%s%d", i > 0 ? "," : "", i + 1);
+    struct imap_sequence_set set;
+    struct cursor c = cursor_of(buf_slice(&text));
+    arena_reset(&arena);
+    assert_true(imap_sequence_set_parse(&c, &arena, &set));
+    buf_put(&text, S(",1"));
+    c = cursor_of(buf_slice(&text));
+    assert_false(imap_sequence_set_parse(&c, &arena, &set));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_refuses_what_is_no_command),
+        cmocka_unit_test(test_reads_words_without_case),
+        cmocka_unit_test(test_reads_strings_of_all_kinds),
+        cmocka_unit_test(test_reads_fetch_items),
+        cmocka_unit_test(test_reads_search_keys),
+        cmocka_unit_test(test_search_depth_has_a_limit),
+        cmocka_unit_test(test_lists_have_limits),
+        cmocka_unit_test(test_tags_have_a_limit),
+        cmocka_unit_test(test_reads_append),
+        cmocka_unit_test(test_sets_mean_numbers),
+        cmocka_unit_test(test_sets_have_a_limit),
+    };
+    int failed = cmocka_run_group_tests(tests, NULL, NULL);
+    arena_release(&arena);
+    return failed;
+}

@@ -1,0 +1,273 @@
+/*
+ * One FETCH response (RFC 3501 7.4.2). What the store keeps wire-ready is copied; a body goes from the mapped
+ * content to the connection piece by piece and is never copied whole.
+ */
+#include "imap/session_internal.h"
+#include "mime/header.h"
+#include "mime/imap_text.h"
+
+enum need { NEED_NOTHING, NEED_HEADER, NEED_WHOLE };
+
+/* One response being written. */
+struct output {
+    struct imap_call *call;
+    struct conn *conn;
+    const struct message *message;
+    struct arena *arena;
+    struct content content;
+    struct mime_part *root; /* parsed when first needed */
+    const char *space;
+};
+
+static enum need need_of(const struct imap_fetch_item *item)
+{
+    switch (item->kind) {
+    case IMAP_FETCH_BODY:
+    case IMAP_FETCH_RFC822:
+    case IMAP_FETCH_RFC822_TEXT:
+        return NEED_WHOLE;
+    case IMAP_FETCH_RFC822_HEADER:
+        return NEED_HEADER;
+    case IMAP_FETCH_SECTION:
+        return item->section.count == 0 && item->section.what == MIME_SECTION_HEADER ? NEED_HEADER
+                                                                                     : NEED_WHOLE;
+    case IMAP_FETCH_UID:
+    case IMAP_FETCH_FLAGS:
+    case IMAP_FETCH_INTERNALDATE:
+    case IMAP_FETCH_SIZE:
+    case IMAP_FETCH_ENVELOPE:
+    case IMAP_FETCH_BODYSTRUCTURE:
+        return NEED_NOTHING;
+    }
+    return NEED_NOTHING;
+}
+
+static bool read_content(struct output *o, const struct imap_fetch *fetch)
+{
+    enum need need = NEED_NOTHING;
+    for (size_t i = 0; i < fetch->count; i++)
+        need = MAX(need, need_of(&fetch->items[i]));
+    if (need == NEED_NOTHING)
+        return true;
+    return message_read(o->call->session->account, o->message->object,
+                        need == NEED_HEADER ? CONTENT_HEADER : CONTENT_WHOLE, &o->content,
+                        &o->call->error) == ERR_OK;
+}
+
+static bool parse_structure(struct output *o)
+{
+    return o->root != NULL || mime_parse(o->arena, o->content.whole, &o->root, &o->call->error) == ERR_OK;
+}
+
+/* Before the line is begun: everything that may fail. */
+static bool prepare(struct output *o, const struct imap_fetch *fetch)
+{
+    if (!read_content(o, fetch))
+        return false;
+    for (size_t i = 0; i < fetch->count; i++) {
+        const struct imap_fetch_item *item = &fetch->items[i];
+        bool parsed =
+            item->kind == IMAP_FETCH_BODY || (item->kind == IMAP_FETCH_SECTION && item->section.count > 0);
+        if (parsed && !parse_structure(o))
+            return false;
+    }
+    return true;
+}
+
+static void put(struct output *o, struct slice text)
+{
+    conn_write(o->conn, text);
+}
+
+static void put_name(struct output *o, const char *name)
+{
+    conn_printf(o->conn, "%s%s ", o->space, name);
+    o->space = " ";
+}
+
+static void put_literal(struct output *o, const struct imap_fetch_item *item, struct slice text)
+{
+    if (item->partial) {
+        conn_printf(o->conn, "<%u>", item->offset);
+        text = slice_sub(text, item->offset, item->length);
+    }
+    conn_printf(o->conn, " {%zu}\r\n", text.n);
+    put(o, text);
+}
+
+static void put_section_name(struct output *o, const struct imap_section *section)
+{
+    static const char *const words[] = {[MIME_SECTION_ALL] = "",
+                                        [MIME_SECTION_HEADER] = "HEADER",
+                                        [MIME_SECTION_TEXT] = "TEXT",
+                                        [MIME_SECTION_MIME] = "MIME"};
+    struct buf *out = conn_output(o->conn);
+    buf_printf(out, "%sBODY[", o->space);
+    for (size_t i = 0; i < section->count; i++)
+        buf_printf(out, "%s%u", i > 0 ? "." : "", section->numbers[i]);
+    buf_printf(out, "%s%s", section->count > 0 && section->what != MIME_SECTION_ALL ? "." : "",
+               words[section->what]);
+    if (section->fields) {
+        buf_put(out, section->but ? S(".FIELDS.NOT (") : S(".FIELDS ("));
+        for (size_t i = 0; i < section->name_count; i++) {
+            if (i > 0)
+                buf_putc(out, ' ');
+            imap_put_astring(out, section->names[i]);
+        }
+        buf_putc(out, ')');
+    }
+    buf_putc(out, ']');
+    conn_wrote(o->conn);
+    o->space = " ";
+}
+
+static struct slice header_of(const struct output *o)
+{
+    return slice_sub(o->content.whole, 0, o->content.header_n);
+}
+
+/* False: there is no such part. */
+static bool section_bytes(struct output *o, const struct imap_section *section, struct slice *ret)
+{
+    if (section->count > 0)
+        return mime_section_slice(o->root, section->numbers, section->count, section->what, ret);
+    if (section->what == MIME_SECTION_HEADER)
+        *ret = header_of(o);
+    else if (section->what == MIME_SECTION_TEXT)
+        *ret = slice_from(o->content.whole, o->content.header_n);
+    else
+        *ret = o->content.whole;
+    return true;
+}
+
+static void put_section(struct output *o, const struct imap_fetch_item *item)
+{
+    const struct imap_section *section = &item->section;
+    struct slice bytes;
+    put_section_name(o, section);
+    if (!section_bytes(o, section, &bytes)) {
+        put(o, S(" NIL"));
+        return;
+    }
+    if (!section->fields) {
+        put_literal(o, item, bytes);
+        return;
+    }
+    CLEANUP(buf_release) struct buf fields = BUF(bytes.n + 16);
+    mime_header_select(&fields, bytes, section->names, section->name_count, section->but);
+    put_literal(o, item, buf_slice(&fields));
+}
+
+static void put_body_structure(struct output *o)
+{
+    CLEANUP(buf_release) struct buf text = BUF(MIME_IMAP_TEXT_MAX);
+    struct error error;
+    put_name(o, "BODY");
+    if (mime_put_bodystructure(&text, o->root, false, &error) == ERR_OK && !buf_failed(&text))
+        put(o, buf_slice(&text));
+    else
+        put(o, S("(\"TEXT\" \"PLAIN\" NIL NIL NIL \"7BIT\" 0 0)"));
+}
+
+static void put_flags(struct output *o)
+{
+    struct imap_session *s = o->call->session;
+    put_name(o, "FLAGS");
+    struct buf *out = conn_output(o->conn);
+    imap_put_flags(out, &o->message->flags, o->call->keywords, o->call->keyword_count,
+                   view_is_recent(s->view, o->message->uid));
+    conn_wrote(o->conn);
+}
+
+static void put_date(struct output *o)
+{
+    put_name(o, "INTERNALDATE");
+    imap_put_internal_date(conn_output(o->conn), o->message->internal_date_us);
+    conn_wrote(o->conn);
+}
+
+static void put_whole(struct output *o, const struct imap_fetch_item *item, const char *name,
+                      struct slice bytes)
+{
+    conn_printf(o->conn, "%s%s", o->space, name);
+    o->space = " ";
+    put_literal(o, item, bytes);
+}
+
+static void put_item(struct output *o, const struct imap_fetch_item *item)
+{
+    switch (item->kind) {
+    case IMAP_FETCH_UID:
+        put_name(o, "UID");
+        conn_printf(o->conn, "%u", o->message->uid.v);
+        return;
+    case IMAP_FETCH_FLAGS:
+        put_flags(o);
+        return;
+    case IMAP_FETCH_INTERNALDATE:
+        put_date(o);
+        return;
+    case IMAP_FETCH_SIZE:
+        put_name(o, "RFC822.SIZE");
+        conn_printf(o->conn, "%llu", (unsigned long long)o->message->size);
+        return;
+    case IMAP_FETCH_ENVELOPE:
+        put_name(o, "ENVELOPE");
+        put(o, o->message->envelope);
+        return;
+    case IMAP_FETCH_BODYSTRUCTURE:
+        put_name(o, "BODYSTRUCTURE");
+        put(o, o->message->structure);
+        return;
+    case IMAP_FETCH_BODY:
+        put_body_structure(o);
+        return;
+    case IMAP_FETCH_SECTION:
+        put_section(o, item);
+        return;
+    case IMAP_FETCH_RFC822:
+        put_whole(o, item, "RFC822", o->content.whole);
+        return;
+    case IMAP_FETCH_RFC822_HEADER:
+        put_whole(o, item, "RFC822.HEADER", header_of(o));
+        return;
+    case IMAP_FETCH_RFC822_TEXT:
+        put_whole(o, item, "RFC822.TEXT", slice_from(o->content.whole, o->content.header_n));
+        return;
+    }
+}
+
+static void output_release(struct output *o)
+{
+    content_release(&o->content);
+}
+
+bool imap_send_fetch(struct imap_call *call, const struct imap_fetch *fetch, const struct message *message,
+                     uint32_t seq, bool flags_changed, struct arena *arena)
+{
+    CLEANUP(output_release)
+    struct output o = {
+        .call = call,
+        .conn = call->session->conn,
+        .message = message,
+        .arena = arena,
+        .space = "",
+    };
+    if (!prepare(&o, fetch))
+        return false;
+    bool has_uid = false;
+    bool has_flags = false;
+    for (size_t i = 0; i < fetch->count; i++) {
+        has_uid = has_uid || fetch->items[i].kind == IMAP_FETCH_UID;
+        has_flags = has_flags || fetch->items[i].kind == IMAP_FETCH_FLAGS;
+    }
+    conn_printf(o.conn, "* %u FETCH (", seq);
+    if (call->command.by_uid && !has_uid)
+        put_item(&o, &(struct imap_fetch_item){.kind = IMAP_FETCH_UID});
+    for (size_t i = 0; i < fetch->count; i++)
+        put_item(&o, &fetch->items[i]);
+    if (flags_changed && !has_flags)
+        put_flags(&o);
+    put(&o, S(")\r\n"));
+    return true;
+}

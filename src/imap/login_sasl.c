@@ -1,0 +1,113 @@
+/* LOGIN and AUTHENTICATE (RFC 3501 6.2.2, 6.2.3, RFC 4959), and the hand-over after them. */
+#include "imap/login_internal.h"
+
+bool imap_login_allowed(const struct imap_login *login)
+{
+    return login_may(login->conn, login->guest->settings->plaintext_login);
+}
+
+static void answer(struct imap_login *login, const char *text)
+{
+    imap_login_answer(login, slice_cstr(login->tag), text);
+}
+
+static void hand_over(struct imap_login *login)
+{
+    CLEANUP(buf_release) struct buf too_many = BUF(IMAP_TAG_MAX + 200);
+    CLEANUP(buf_release) struct buf unavailable = BUF(IMAP_TAG_MAX + 200);
+    buf_printf(&too_many, "%s NO [LIMIT] This account has too many sessions\r\n* BYE Try again later\r\n",
+               login->tag);
+    buf_printf(&unavailable,
+               "%s NO [UNAVAILABLE] The mailbox can't be opened now\r\n* BYE Try again later\r\n",
+               login->tag);
+    const struct login_refusals refusals = {buf_slice(&too_many), buf_slice(&unavailable)};
+    login->closing = true; /* nothing more is expected here */
+    login_hand_over(&login->login, slice_cstr(login->tag), &refusals);
+}
+
+static void failed(struct imap_login *login, const char *text)
+{
+    answer(login, text);
+    if (login->login.failures >= LOGIN_FAILURES_MAX)
+        imap_login_bye(login, "Too many failed log-ins");
+}
+
+static void go_on(struct imap_login *login, enum login_status status, const struct error *error)
+{
+    login->in_exchange = status == LOGIN_CHALLENGE;
+    switch (status) {
+    case LOGIN_CHALLENGE:
+        /* IMAP's OK has no room for a mechanism's last word (RFC 4422 4): that comes as a challenge too. */
+        conn_printf(login->conn, "+ %.*s\r\n", SLICE_ARGS(buf_slice(&login->login.text)));
+        break;
+    case LOGIN_OK:
+        hand_over(login);
+        break;
+    case LOGIN_FAILED:
+        failed(login, "NO [AUTHENTICATIONFAILED] The name or the password is wrong");
+        break;
+    case LOGIN_CLOSED_DOOR:
+        conn_printf(login->conn, "%s NO [AUTHORIZATIONFAILED] %s\r\n", login->tag, error->client);
+        break;
+    case LOGIN_MALFORMED:
+        answer(login, "BAD That is no valid response");
+        break;
+    case LOGIN_SLOW_DOWN:
+        failed(login, "NO [LIMIT] Too many failed log-ins; wait a few minutes");
+        break;
+    case LOGIN_UNAVAILABLE:
+        answer(login, "NO [UNAVAILABLE] Log-in is not possible now; try again later");
+        break;
+    }
+}
+
+static bool begin_command(struct imap_login *login, const struct imap_command *command,
+                          enum sasl_mechanism mechanism)
+{
+    if (command->tag.n > IMAP_TAG_MAX)
+        return false;
+    memcpy(login->tag, command->tag.p, command->tag.n);
+    login->tag[command->tag.n] = 0;
+    if (login_offers(login->conn, mechanism, login->guest->settings->plaintext_login))
+        return true;
+    answer(login, mechanism == SASL_SCRAM_SHA_256_PLUS
+                      ? "NO [CANNOT] This mechanism needs TLS"
+                      : "NO [PRIVACYREQUIRED] Use STARTTLS first: a password is not sent in the clear");
+    return false;
+}
+
+void imap_login_with_password(struct imap_login *login, const struct imap_command *command)
+{
+    struct error error;
+    if (!begin_command(login, command, SASL_PLAIN))
+        return;
+    enum login_status status =
+        login_password(&login->login, command->login.user, command->login.password, &error);
+    go_on(login, status, &error);
+}
+
+void imap_login_authenticate(struct imap_login *login, const struct imap_command *command)
+{
+    enum sasl_mechanism mechanism;
+    struct error error;
+    if (!sasl_mechanism_find(command->authenticate.mechanism, &mechanism)) {
+        imap_login_answer(login, command->tag, "NO [CANNOT] We don't know this mechanism");
+        return;
+    }
+    if (!begin_command(login, command, mechanism))
+        return;
+    struct slice initial = command->authenticate.has_initial ? command->authenticate.initial : slice_none();
+    go_on(login, login_begin(&login->login, mechanism, initial, &error), &error);
+}
+
+void imap_login_response(struct imap_login *login, struct slice line)
+{
+    struct error error;
+    if (slice_eq(line, S("*"))) {
+        login_cancel(&login->login);
+        login->in_exchange = false;
+        answer(login, "BAD AUTHENTICATE was cancelled");
+        return;
+    }
+    go_on(login, login_step(&login->login, line, &error), &error);
+}

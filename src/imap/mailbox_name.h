@@ -1,0 +1,23 @@
+/*
+ * Mailbox names on the wire: modified UTF-7 (RFC 3501 5.1.3), and LIST's wildcards (6.3.8).
+ *
+ * Inside the house a path is UTF-8. Ownership: results go to the caller's buf. Errors: reading is strict: a
+ * printable character in base64, a superfluous shift, half a surrogate pair, stray bits, or 8-bit bytes are
+ * no name. Threads: any. Limits: time is linear in the name (matching: name times pattern).
+ */
+#ifndef POSTHORN_IMAP_MAILBOX_NAME_H
+#define POSTHORN_IMAP_MAILBOX_NAME_H
+
+#include "base/arena.h"
+#include "base/buf.h"
+
+/* False: not modified UTF-7. out may hold a part then. */
+bool mailbox_name_decode(struct buf *out, struct slice wire) NONNULL MUST_CHECK;
+/* utf8 must be valid; bytes that are not become U+FFFD. */
+void mailbox_name_encode(struct buf *out, struct slice utf8) NONNULL;
+
+/* "*" stands for anything, "%" for anything without '/'. "INBOX" as a first part has no case. False too when
+ * memory is out. */
+bool mailbox_name_matches(struct slice name, struct slice pattern) MUST_CHECK;
+
+#endif

@@ -1,0 +1,243 @@
+/* SEARCH's keys (RFC 3501 6.4.4, 9). */
+#include "imap/search.h"
+
+#include "store/message.h"
+
+/* What follows a key's name. */
+enum argument {
+    ARGUMENT_NONE,
+    ARGUMENT_STRING,
+    ARGUMENT_DAY,
+    ARGUMENT_NUMBER,
+    ARGUMENT_KEYWORD,
+    ARGUMENT_HEADER
+};
+
+/* wire name, kind, argument, negated, flag bit, header name */
+#define KEY_TABLE(X)                                     \
+    X("ALL", ALL, NONE, false, 0, "")                    \
+    X("ANSWERED", FLAG, NONE, false, FLAG_ANSWERED, "")  \
+    X("BCC", HEADER, STRING, false, 0, "Bcc")            \
+    X("BEFORE", BEFORE, DAY, false, 0, "")               \
+    X("BODY", BODY, STRING, false, 0, "")                \
+    X("CC", HEADER, STRING, false, 0, "Cc")              \
+    X("DELETED", FLAG, NONE, false, FLAG_DELETED, "")    \
+    X("DRAFT", FLAG, NONE, false, FLAG_DRAFT, "")        \
+    X("FLAGGED", FLAG, NONE, false, FLAG_FLAGGED, "")    \
+    X("FROM", HEADER, STRING, false, 0, "From")          \
+    X("HEADER", HEADER, HEADER, false, 0, "")            \
+    X("KEYWORD", KEYWORD, KEYWORD, false, 0, "")         \
+    X("LARGER", LARGER, NUMBER, false, 0, "")            \
+    X("OLD", RECENT, NONE, true, 0, "")                  \
+    X("ON", ON, DAY, false, 0, "")                       \
+    X("RECENT", RECENT, NONE, false, 0, "")              \
+    X("SEEN", FLAG, NONE, false, FLAG_SEEN, "")          \
+    X("SENTBEFORE", SENTBEFORE, DAY, false, 0, "")       \
+    X("SENTON", SENTON, DAY, false, 0, "")               \
+    X("SENTSINCE", SENTSINCE, DAY, false, 0, "")         \
+    X("SINCE", SINCE, DAY, false, 0, "")                 \
+    X("SMALLER", SMALLER, NUMBER, false, 0, "")          \
+    X("SUBJECT", HEADER, STRING, false, 0, "Subject")    \
+    X("TEXT", TEXT, STRING, false, 0, "")                \
+    X("TO", HEADER, STRING, false, 0, "To")              \
+    X("UNANSWERED", FLAG, NONE, true, FLAG_ANSWERED, "") \
+    X("UNDELETED", FLAG, NONE, true, FLAG_DELETED, "")   \
+    X("UNDRAFT", FLAG, NONE, true, FLAG_DRAFT, "")       \
+    X("UNFLAGGED", FLAG, NONE, true, FLAG_FLAGGED, "")   \
+    X("UNKEYWORD", KEYWORD, KEYWORD, true, 0, "")        \
+    X("UNSEEN", FLAG, NONE, true, FLAG_SEEN, "")
+
+static const struct key_row {
+    struct slice name;
+    enum imap_search_kind kind;
+    enum argument argument;
+    bool negated;
+    unsigned bit;
+    struct slice header;
+} key_rows[] = {
+#define X(text, kind_name, argument_name, is_negated, flag_bit, header_name) \
+    {.name = {text, sizeof(text) - 1},                                       \
+     .kind = SEARCH_##kind_name,                                             \
+     .argument = ARGUMENT_##argument_name,                                   \
+     .negated = is_negated,                                                  \
+     .bit = flag_bit,                                                        \
+     .header = {header_name, sizeof(header_name) - 1}},
+    KEY_TABLE(X)
+#undef X
+};
+
+struct reading {
+    struct imap_parser *p;
+    size_t keys;
+    unsigned depth;
+};
+
+static bool parse_key(struct reading *reading, struct imap_search_key **ret);
+
+static struct imap_search_key *new_key(struct reading *reading, enum imap_search_kind kind)
+{
+    struct imap_search_key *key =
+        reading->keys < IMAP_SEARCH_KEYS_MAX ? ARENA_NEW(reading->p->arena, struct imap_search_key) : NULL;
+    if (key == NULL) {
+        reading->p->limit = true;
+        (void)imap_parse_fail(reading->p, "too many search keys");
+        return NULL;
+    }
+    reading->keys++;
+    key->kind = kind;
+    return key;
+}
+
+/* key, or NOT key. */
+static bool give(struct reading *reading, struct imap_search_key *key, bool negated,
+                 struct imap_search_key **ret)
+{
+    *ret = key;
+    if (!negated)
+        return true;
+    struct imap_search_key *not = new_key(reading, SEARCH_NOT);
+    if (not == NULL)
+        return false;
+    not ->child = key;
+    *ret = not ;
+    return true;
+}
+
+static bool parse_argument(struct imap_parser *p, const struct key_row *row, struct imap_search_key *key)
+{
+    if (row->argument != ARGUMENT_NONE && !imap_parse_space(p))
+        return false;
+    switch (row->argument) {
+    case ARGUMENT_NONE:
+        return true;
+    case ARGUMENT_STRING:
+        return imap_parse_astring(p, &key->text);
+    case ARGUMENT_DAY:
+        return imap_parse_day(p, &key->day);
+    case ARGUMENT_NUMBER:
+        return imap_parse_number(p, &key->number);
+    case ARGUMENT_KEYWORD:
+        return imap_parse_keyword(p, &key->name);
+    case ARGUMENT_HEADER:
+        return imap_parse_astring(p, &key->name) && imap_parse_space(p) && imap_parse_astring(p, &key->text);
+    }
+    return false;
+}
+
+static bool parse_row(struct reading *reading, const struct key_row *row, struct imap_search_key **ret)
+{
+    struct imap_search_key *key = new_key(reading, row->kind);
+    if (key == NULL)
+        return false;
+    key->bit = row->bit;
+    key->name = row->header;
+    return parse_argument(reading->p, row, key) && give(reading, key, row->negated, ret);
+}
+
+static bool parse_set(struct reading *reading, bool by_uid, struct imap_search_key **ret)
+{
+    struct imap_search_key *key = new_key(reading, SEARCH_SEQUENCE);
+    if (key == NULL)
+        return false;
+    key->by_uid = by_uid;
+    *ret = key;
+    return imap_parse_sequence_set(reading->p, &key->set);
+}
+
+/* "a SP b SP c" as an AND. */
+static bool parse_keys(struct reading *reading, struct imap_search_key **ret)
+{
+    struct imap_search_key *all = new_key(reading, SEARCH_AND);
+    if (all == NULL)
+        return false;
+    struct imap_search_key **last = &all->child;
+    do {
+        if (!parse_key(reading, last))
+            return false;
+        last = &(*last)->next;
+    } while (cursor_skip_char(&reading->p->text, ' '));
+    *ret = all;
+    return true;
+}
+
+static bool parse_or(struct reading *reading, struct imap_search_key **ret)
+{
+    struct imap_search_key *either = new_key(reading, SEARCH_OR);
+    if (either == NULL)
+        return false;
+    *ret = either;
+    return imap_parse_space(reading->p) && parse_key(reading, &either->child) &&
+           imap_parse_space(reading->p) && parse_key(reading, &either->child->next);
+}
+
+static bool parse_not(struct reading *reading, struct imap_search_key **ret)
+{
+    struct imap_search_key *key;
+    return imap_parse_space(reading->p) && parse_key(reading, &key) && give(reading, key, true, ret);
+}
+
+/* NEW is RECENT and UNSEEN. */
+static bool parse_new(struct reading *reading, struct imap_search_key **ret)
+{
+    struct imap_search_key *both = new_key(reading, SEARCH_AND);
+    struct imap_search_key *recent = both == NULL ? NULL : new_key(reading, SEARCH_RECENT);
+    struct imap_search_key *seen = recent == NULL ? NULL : new_key(reading, SEARCH_FLAG);
+    if (seen == NULL)
+        return false;
+    seen->bit = FLAG_SEEN;
+    both->child = recent;
+    *ret = both;
+    return give(reading, seen, true, &recent->next);
+}
+
+static bool parse_word(struct reading *reading, struct imap_search_key **ret)
+{
+    struct imap_parser *p = reading->p;
+    struct slice word;
+    if (!imap_parse_atom(p, &word))
+        return imap_parse_fail(p, "a search key is missing");
+    if (slice_eq_nocase(word, S("OR")))
+        return parse_or(reading, ret);
+    if (slice_eq_nocase(word, S("NOT")))
+        return parse_not(reading, ret);
+    if (slice_eq_nocase(word, S("NEW")))
+        return parse_new(reading, ret);
+    if (slice_eq_nocase(word, S("UID")))
+        return imap_parse_space(p) && parse_set(reading, true, ret);
+    for (size_t i = 0; i < ARRAY_LEN(key_rows); i++)
+        if (slice_eq_nocase(word, key_rows[i].name))
+            return parse_row(reading, &key_rows[i], ret);
+    return imap_parse_fail(p, "there is no such search key");
+}
+
+static bool parse_key(struct reading *reading, struct imap_search_key **ret)
+{
+    struct imap_parser *p = reading->p;
+    if (reading->depth == IMAP_SEARCH_DEPTH_MAX) {
+        p->limit = true;
+        return imap_parse_fail(p, "the search is nested too deeply");
+    }
+    reading->depth++;
+    bool fine;
+    if (cursor_skip_char(&p->text, '('))
+        fine = parse_keys(reading, ret) && imap_parse_char(p, ')');
+    else if (imap_parse_at(p, '*') || ascii_is_digit((char)cursor_peek(&p->text)))
+        fine = parse_set(reading, false, ret);
+    else
+        fine = parse_word(reading, ret);
+    reading->depth--;
+    return fine;
+}
+
+bool imap_parse_search(struct imap_parser *p, struct imap_search *ret)
+{
+    struct imap_search search = {.charset = slice_none()};
+    if (cursor_skip_nocase(&p->text, S("CHARSET ")) &&
+        (!imap_parse_astring(p, &search.charset) || !imap_parse_space(p)))
+        return false;
+    struct reading reading = {.p = p};
+    if (!parse_keys(&reading, &search.root))
+        return false;
+    *ret = search;
+    return true;
+}

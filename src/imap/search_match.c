@@ -1,0 +1,272 @@
+#include "imap/search_match.h"
+
+#include "mime/date.h"
+#include "mime/encoded_word.h"
+#include "mime/header.h"
+#include "mime/html_text.h"
+
+enum answer { ANSWER_NO, ANSWER_YES, ANSWER_UNKNOWN };
+enum level { LEVEL_ROW, LEVEL_HEADER, LEVEL_WHOLE };
+
+/* One message being tested. */
+struct test {
+    struct imap_matcher *m;
+    const struct message *message;
+    enum level level;
+    struct slice header;    /* from LEVEL_HEADER on */
+    struct mime_part *root; /* at LEVEL_WHOLE */
+};
+
+static enum answer answer_of(bool yes)
+{
+    return yes ? ANSWER_YES : ANSWER_NO;
+}
+
+static int32_t day_of_us(int64_t us)
+{
+    return (int32_t)(us / CLOCK_DAY - (us % CLOCK_DAY < 0));
+}
+
+/* needle is folded already. */
+static bool contains(struct imap_matcher *m, struct slice haystack, struct slice needle)
+{
+    if (needle.n == 0)
+        return true;
+    buf_clear(&m->folded);
+    imap_search_fold(&m->folded, haystack);
+    return m->folded.n >= needle.n && memmem(m->folded.p, m->folded.n, needle.p, needle.n) != NULL;
+}
+
+static bool value_contains(struct imap_matcher *m, struct slice raw, struct slice needle)
+{
+    buf_clear(&m->text);
+    mime_words_decode(&m->text, raw);
+    return contains(m, buf_slice(&m->text), needle);
+}
+
+/* A field of that name that holds the text (empty: any such field, RFC 3501 6.4.4 HEADER). */
+static bool header_has(struct test *t, struct slice name, struct slice needle)
+{
+    struct cursor c = cursor_of(t->header);
+    struct mime_field field;
+    while (mime_field_next(&c, &field))
+        if (slice_eq_nocase(field.name, name) && value_contains(t->m, field.value, needle))
+            return true;
+    return false;
+}
+
+/* Any field, as "Name: value". */
+static bool fields_contain(struct imap_matcher *m, struct slice header, struct slice needle)
+{
+    struct cursor c = cursor_of(header);
+    struct mime_field field;
+    while (mime_field_next(&c, &field)) {
+        buf_clear(&m->text);
+        buf_put(&m->text, field.name);
+        buf_put(&m->text, S(": "));
+        mime_words_decode(&m->text, field.value);
+        if (contains(m, buf_slice(&m->text), needle))
+            return true;
+    }
+    return false;
+}
+
+static bool part_contains(struct imap_matcher *m, const struct mime_part *part, struct slice needle)
+{
+    if (part->kind != MIME_LEAF || !slice_eq_nocase(part->type, S("text")))
+        return false;
+    buf_clear(&m->text);
+    mime_part_decode(&m->text, part, true);
+    if (contains(m, buf_slice(&m->text), needle))
+        return true;
+    if (!slice_eq_nocase(part->subtype, S("html")))
+        return false;
+    buf_clear(&m->plain);
+    mime_html_to_text(&m->plain, buf_slice(&m->text), IMAP_SEARCH_TEXT_MAX);
+    return contains(m, buf_slice(&m->plain), needle);
+}
+
+/* The body: the texts of all parts, and the headers of what lies inside (attached messages, file names). */
+static bool body_contains(struct test *t, struct slice needle)
+{
+    for (const struct mime_part *part = t->root; part != NULL; part = mime_part_walk(t->root, part)) {
+        if (part != t->root && fields_contain(t->m, part->header, needle))
+            return true;
+        if (part_contains(t->m, part, needle))
+            return true;
+    }
+    return false;
+}
+
+static enum answer test_text(struct test *t, const struct imap_search_key *key)
+{
+    if (t->level == LEVEL_ROW)
+        return ANSWER_UNKNOWN;
+    if (key->kind == SEARCH_HEADER)
+        return answer_of(header_has(t, key->name, key->text));
+    if (key->kind == SEARCH_TEXT && fields_contain(t->m, t->header, key->text))
+        return ANSWER_YES;
+    if (t->level == LEVEL_HEADER)
+        return ANSWER_UNKNOWN;
+    return answer_of(body_contains(t, key->text));
+}
+
+static bool compare_day(enum imap_search_kind kind, int32_t day, int32_t wanted)
+{
+    switch (kind) {
+    case SEARCH_BEFORE:
+    case SEARCH_SENTBEFORE:
+        return day < wanted;
+    case SEARCH_ON:
+    case SEARCH_SENTON:
+        return day == wanted;
+    default:
+        return day >= wanted;
+    }
+}
+
+/* The day of the Date field in its writer's zone; without one, the internal date's. */
+static enum answer test_sent(struct test *t, const struct imap_search_key *key)
+{
+    if (t->level == LEVEL_ROW)
+        return ANSWER_UNKNOWN;
+    struct mime_field field;
+    struct mime_date date;
+    int32_t day = day_of_us(t->message->internal_date_us);
+    if (mime_field_find(t->header, S("Date"), &field) && mime_date_parse(field.value, &date))
+        day = mime_date_day(date);
+    return answer_of(compare_day(key->kind, day, key->day));
+}
+
+static enum answer test_key(struct test *t, const struct imap_search_key *key);
+
+static enum answer test_and(struct test *t, const struct imap_search_key *key)
+{
+    enum answer all = ANSWER_YES;
+    for (const struct imap_search_key *child = key->child; child != NULL; child = child->next) {
+        enum answer answer = test_key(t, child);
+        if (answer == ANSWER_NO)
+            return ANSWER_NO;
+        if (answer == ANSWER_UNKNOWN)
+            all = ANSWER_UNKNOWN;
+    }
+    return all;
+}
+
+static enum answer test_or(struct test *t, const struct imap_search_key *key)
+{
+    enum answer any = ANSWER_NO;
+    for (const struct imap_search_key *child = key->child; child != NULL; child = child->next) {
+        enum answer answer = test_key(t, child);
+        if (answer == ANSWER_YES)
+            return ANSWER_YES;
+        if (answer == ANSWER_UNKNOWN)
+            any = ANSWER_UNKNOWN;
+    }
+    return any;
+}
+
+static enum answer test_not(struct test *t, const struct imap_search_key *key)
+{
+    enum answer answer = test_key(t, key->child);
+    if (answer == ANSWER_UNKNOWN)
+        return answer;
+    return answer_of(answer == ANSWER_NO);
+}
+
+static enum answer test_key(struct test *t, const struct imap_search_key *key)
+{
+    const struct message *message = t->message;
+    switch (key->kind) {
+    case SEARCH_ALL:
+        return ANSWER_YES;
+    case SEARCH_AND:
+        return test_and(t, key);
+    case SEARCH_OR:
+        return test_or(t, key);
+    case SEARCH_NOT:
+        return test_not(t, key);
+    case SEARCH_SEQUENCE:
+        return answer_of(uid_set_has(&key->uids, message->uid.v));
+    case SEARCH_FLAG:
+        return answer_of(flag_has(&message->flags, key->bit));
+    case SEARCH_KEYWORD:
+        return answer_of(key->known && flag_has(&message->flags, key->bit));
+    case SEARCH_RECENT:
+        return answer_of(view_is_recent(t->m->call->session->view, message->uid));
+    case SEARCH_BEFORE:
+    case SEARCH_ON:
+    case SEARCH_SINCE:
+        return answer_of(compare_day(key->kind, day_of_us(message->internal_date_us), key->day));
+    case SEARCH_SENTBEFORE:
+    case SEARCH_SENTON:
+    case SEARCH_SENTSINCE:
+        return test_sent(t, key);
+    case SEARCH_LARGER:
+        return answer_of(message->size > key->number);
+    case SEARCH_SMALLER:
+        return answer_of(message->size < key->number);
+    case SEARCH_HEADER:
+    case SEARCH_BODY:
+    case SEARCH_TEXT:
+        return test_text(t, key);
+    }
+    return ANSWER_NO;
+}
+
+void imap_matcher_init(struct imap_matcher *m, struct imap_call *call, const struct imap_search *search)
+{
+    *m = (struct imap_matcher){
+        .call = call,
+        .root = search->root,
+        .arena = ARENA(IMAP_COMMAND_ARENA_MAX),
+        .text = BUF(IMAP_SEARCH_TEXT_MAX),
+        .folded = BUF(IMAP_SEARCH_TEXT_MAX),
+        .plain = BUF(IMAP_SEARCH_TEXT_MAX),
+    };
+}
+
+void imap_matcher_release(struct imap_matcher *m)
+{
+    arena_release(&m->arena);
+    buf_release(&m->text);
+    buf_release(&m->folded);
+    buf_release(&m->plain);
+}
+
+static enum err test_content(struct test *t, enum content_part part, enum answer *ret, struct error *error)
+{
+    CLEANUP(content_release) struct content content = {0};
+    enum err err = message_read(t->m->call->session->account, t->message->object, part, &content, error);
+    if (err != ERR_OK)
+        return err;
+    t->header = slice_sub(content.whole, 0, content.header_n);
+    t->level = LEVEL_HEADER;
+    if (part == CONTENT_WHOLE) {
+        err = mime_parse(&t->m->arena, content.whole, &t->root, error);
+        if (err != ERR_OK)
+            return err;
+        t->level = LEVEL_WHOLE;
+    }
+    *ret = test_key(t, t->m->root);
+    arena_reset(&t->m->arena);
+    return ERR_OK;
+}
+
+enum err imap_matcher_test(struct imap_matcher *m, const struct message *message, bool *ret_matches,
+                           struct error *error)
+{
+    struct test t = {.m = m, .message = message, .level = LEVEL_ROW};
+    enum answer answer = test_key(&t, m->root);
+    if (answer == ANSWER_UNKNOWN) {
+        enum err err = test_content(&t, CONTENT_HEADER, &answer, error);
+        if (err == ERR_OK && answer == ANSWER_UNKNOWN)
+            err = test_content(&t, CONTENT_WHOLE, &answer, error);
+        if (err != ERR_OK)
+            return err;
+    }
+    if (buf_failed(&m->text) || buf_failed(&m->folded) || buf_failed(&m->plain))
+        return fail_plain(error, ERR_LIMIT, "a message is too large to be searched");
+    *ret_matches = answer == ANSWER_YES;
+    return ERR_OK;
+}

@@ -1,0 +1,102 @@
+#include <stdlib.h>
+#include <utf8proc.h>
+
+#include "base/utf8.h"
+#include "imap/search_match.h"
+#include "mime/charset.h"
+
+enum { KEY_TEXT_MAX = 8 * IMAP_COMMAND_MAX };
+
+static bool is_ascii(struct slice s)
+{
+    for (size_t i = 0; i < s.n; i++)
+        if ((unsigned char)s.p[i] >= 0x80)
+            return false;
+    return true;
+}
+
+void imap_search_fold(struct buf *out, struct slice utf8)
+{
+    if (is_ascii(utf8)) {
+        char *to = buf_reserve(out, utf8.n);
+        for (size_t i = 0; to != NULL && i < utf8.n; i++)
+            to[i] = ascii_lower(utf8.p[i]);
+        if (to != NULL)
+            buf_grew(out, utf8.n);
+        return;
+    }
+    CLEANUP(buf_release) struct buf repaired = BUF(utf8.n * 3 + 1);
+    if (!utf8_valid(utf8)) {
+        utf8_put_repaired(&repaired, utf8);
+        utf8 = buf_slice(&repaired);
+    }
+    utf8proc_uint8_t *folded = NULL;
+    utf8proc_ssize_t n = utf8proc_map((const utf8proc_uint8_t *)utf8.p, (utf8proc_ssize_t)utf8.n, &folded,
+                                      UTF8PROC_STABLE | UTF8PROC_COMPOSE | UTF8PROC_CASEFOLD);
+    if (n >= 0)
+        buf_put(out, slice_of(folded, (size_t)n));
+    else
+        out->failed = true;
+    free(folded);
+}
+
+static bool prepare_text(struct imap_call *call, struct imap_search_key *key, struct slice charset)
+{
+    CLEANUP(buf_release) struct buf utf8 = BUF(KEY_TEXT_MAX);
+    CLEANUP(buf_release) struct buf folded = BUF(2 * KEY_TEXT_MAX);
+    /* Without CHARSET the RFC means US-ASCII; clients send UTF-8 all the same. */
+    mime_charset_to_utf8(&utf8, charset.p != NULL ? charset : S("UTF-8"), key->text);
+    imap_search_fold(&folded, buf_slice(&utf8));
+    key->text = arena_dup(&call->arena, buf_slice(&folded));
+    if (!buf_failed(&utf8) && !buf_failed(&folded) && key->text.p != NULL)
+        return true;
+    imap_call_no(call, "LIMIT", "A search text is too long");
+    return false;
+}
+
+static bool prepare_key(struct imap_call *call, struct imap_search_key *key, struct slice charset)
+{
+    enum err err;
+    switch (key->kind) {
+    case SEARCH_SEQUENCE:
+        return imap_resolve_set(call, &key->set, key->by_uid, &key->uids);
+    case SEARCH_KEYWORD:
+        err = keyword_bit(call->session->account, key->name, false, &key->bit, &call->error);
+        key->known = err == ERR_OK;
+        if (err == ERR_OK || err == ERR_NOT_FOUND)
+            return true;
+        imap_call_failed(call);
+        return false;
+    case SEARCH_HEADER:
+    case SEARCH_BODY:
+    case SEARCH_TEXT:
+        return prepare_text(call, key, charset);
+    default:
+        break;
+    }
+    for (struct imap_search_key *child = key->child; child != NULL; child = child->next)
+        if (!prepare_key(call, child, charset))
+            return false;
+    return true;
+}
+
+bool imap_search_prepare(struct imap_call *call, struct imap_search *search)
+{
+    if (search->charset.p != NULL && !mime_charset_known(search->charset)) {
+        imap_call_no(call, "BADCHARSET (US-ASCII UTF-8)", "We don't know this charset");
+        return false;
+    }
+    return prepare_key(call, search->root, search->charset);
+}
+
+static void release_key(struct imap_search_key *key)
+{
+    uid_set_release(&key->uids);
+    for (struct imap_search_key *child = key->child; child != NULL; child = child->next)
+        release_key(child);
+}
+
+void imap_search_release(struct imap_search *search)
+{
+    release_key(search->root);
+}

@@ -1,0 +1,260 @@
+#include "imap/session_internal.h"
+
+#include <stdlib.h>
+
+#include "base/fdio.h"
+#include "base/log.h"
+#include "base/must.h"
+#include "imap/capability.h"
+
+static imap_handler_fn *handler_of(enum imap_verb verb)
+{
+    static imap_handler_fn *const handlers[] = {
+#define X(name, handler, text, grammar, states, flags) \
+    [IMAP_VERB_##name] = ((states)&IMAP_AFTER_LOGIN) != 0 ? cmd_##handler : NULL,
+        IMAP_VERB_TABLE(X)
+#undef X
+    };
+    return handlers[verb];
+}
+
+void imap_close_view(struct imap_session *s)
+{
+    if (s->view != NULL)
+        view_close(take(s->view));
+    s->folder = (struct folder_id){0};
+    s->read_only = false;
+}
+
+void imap_bye(struct imap_session *s, const char *text)
+{
+    if (s->closing)
+        return;
+    s->closing = true;
+    conn_printf(s->conn, "* BYE %s\r\n", text);
+    conn_close(s->conn);
+}
+
+void imap_call_failed(struct imap_call *call)
+{
+    const struct error *error = &call->error;
+    imap_reply_error(&call->reply, error);
+    if (error->code == ERR_IO || error->code == ERR_CORRUPT || error->code == ERR_NOMEM)
+        LOG(LOG_ERROR, conn_sid(call->session->conn), "imap.failed",
+            F_CSTR("command", imap_verb_name(call->command.verb)), F_ERR(error));
+}
+
+void imap_call_no(struct imap_call *call, const char *code, const char *text)
+{
+    imap_reply_set(&call->reply, IMAP_STATUS_NO, code, "%s", text);
+}
+
+static void expect_next(struct imap_session *s)
+{
+    if (s->closing)
+        return;
+    s->reader.raw = s->idle_tag != NULL;
+    conn_expect(s->conn, &s->reader.reader, s->idle_tag != NULL ? IMAP_IDLE_REMINDER_US : IMAP_AUTOLOGOUT_US);
+}
+
+/* The tagged line. */
+static void answer(struct imap_call *call, struct slice tag)
+{
+    static const char *const words[] = {"OK", "NO", "BAD"};
+    const struct imap_reply *reply = &call->reply;
+    struct conn *conn = call->session->conn;
+    conn_write(conn, tag.n > 0 ? tag : S("*"));
+    conn_printf(conn, " %s ", words[reply->status]);
+    if (reply->code.n > 0 && !buf_failed(&reply->code)) {
+        conn_write(conn, buf_slice(&reply->code));
+        conn_write(conn, S(" "));
+    }
+    conn_printf(conn, "%s\r\n", reply->text);
+}
+
+static void count_error(struct imap_session *s, const struct imap_reply *reply)
+{
+    s->errors_in_a_row = reply->status == IMAP_STATUS_BAD ? s->errors_in_a_row + 1 : 0;
+    if (s->errors_in_a_row >= IMAP_ERRORS_MAX)
+        imap_bye(s, "Too many errors");
+}
+
+/* What the verb's row asks for. False: the reply says what is wrong. */
+static bool allowed(struct imap_session *s, struct imap_call *call)
+{
+    enum imap_verb verb = call->command.verb;
+    unsigned state = s->view != NULL ? IMAP_IN_SELECTED : IMAP_IN_AUTHENTICATED;
+    if (!(imap_verb_states(verb) & state)) {
+        imap_reply_set(&call->reply, IMAP_STATUS_BAD, "",
+                       imap_verb_states(verb) & IMAP_IN_SELECTED ? "No mailbox is selected"
+                                                                 : "You are logged in already");
+        return false;
+    }
+    if ((imap_verb_flags(verb) & VERB_WRITES) && s->read_only) {
+        imap_call_no(call, "READ-ONLY", "The mailbox was opened with EXAMINE");
+        return false;
+    }
+    return true;
+}
+
+static void run(struct imap_session *s, struct imap_call *call)
+{
+    struct imap_parser parser = {.text = cursor_of(imap_reader_text(&s->reader)),
+                                 .spool = cursor_of(imap_reader_spool(&s->reader)),
+                                 .arena = &call->arena};
+    struct imap_command *command = &call->command;
+    s->commands++;
+    if (!imap_command_parse(&parser, command)) {
+        imap_reply_set(&call->reply, parser.limit ? IMAP_STATUS_NO : IMAP_STATUS_BAD,
+                       parser.limit ? "LIMIT" : "", "%s", parser.problem);
+        return;
+    }
+    if (!allowed(s, call))
+        return;
+    imap_reply_set(&call->reply, IMAP_STATUS_OK, "", "%s completed", imap_verb_name(command->verb));
+    handler_of(command->verb)(s, call);
+    bool keeps = (imap_verb_flags(command->verb) & VERB_KEEPS_NUMBERS) && !command->by_uid;
+    if (!s->closing)
+        imap_send_updates(s, call, !keeps);
+}
+
+static struct imap_call call_of(struct imap_session *s)
+{
+    return (struct imap_call){.session = s, .reply = IMAP_REPLY, .arena = ARENA(IMAP_COMMAND_ARENA_MAX)};
+}
+
+static void call_release(struct imap_call *call)
+{
+    arena_release(&call->arena);
+    buf_release(&call->reply.code);
+}
+
+static void ready(struct conn *conn, void *session)
+{
+    struct imap_session *s = session;
+    CLEANUP(call_release) struct imap_call call = call_of(s);
+    (void)conn;
+    if (s->idle_tag != NULL) {
+        imap_idle_input(s, &call);
+    } else {
+        run(s, &call);
+        /* LOGOUT says BYE before its OK. */
+        if (!call.reply.none)
+            answer(&call, call.command.tag);
+        count_error(s, &call.reply);
+        if (s->closing)
+            conn_close(s->conn);
+    }
+    imap_reader_clear(&s->reader);
+    expect_next(s);
+}
+
+static void failed(struct conn *conn, void *session)
+{
+    struct imap_session *s = session;
+    enum imap_reader_failure failure = s->reader.failure;
+    if (failure == IMAP_READER_FLOOD || s->idle_tag != NULL) {
+        imap_bye(s, imap_reader_failure_text(failure));
+    } else {
+        conn_printf(conn, "%s %s %s\r\n", s->reader.tag, imap_reader_failure_status(failure),
+                    imap_reader_failure_text(failure));
+        count_error(s, &(struct imap_reply){.status = IMAP_STATUS_BAD});
+    }
+    imap_reader_clear(&s->reader);
+    expect_next(s);
+}
+
+static void notice(struct conn *conn, void *session)
+{
+    struct imap_session *s = session;
+    (void)conn;
+    if (s->idle_tag == NULL)
+        return;
+    CLEANUP(call_release) struct imap_call call = call_of(s);
+    imap_send_updates(s, &call, true);
+}
+
+static void expired(struct conn *conn, void *session)
+{
+    struct imap_session *s = session;
+    if (s->idle_tag == NULL || ++s->idle_reminders > IMAP_IDLE_REMINDERS_MAX) {
+        imap_bye(s, "Logged out for inactivity");
+        return;
+    }
+    conn_write(conn, S("* OK Still here\r\n"));
+    expect_next(s);
+}
+
+static void stopping(struct conn *conn, void *session)
+{
+    (void)conn;
+    imap_bye(session, "[UNAVAILABLE] The server is stopping; come back in a moment");
+}
+
+static void closed(void *session)
+{
+    struct imap_session *s = session;
+    imap_close_view(s);
+    imap_reader_clear(&s->reader);
+    free(s->idle_tag);
+    account_unref(s->account);
+    if (s->ended != NULL)
+        s->ended(s->context);
+    free(s);
+}
+
+static const struct conn_handler handler = {
+    .protocol = "imap",
+    .ready = ready,
+    .failed = failed,
+    .notice = notice,
+    .expired = expired,
+    .stopping = stopping,
+    .closed = closed,
+};
+
+static enum err no_session(const struct visit *visit, struct error *error)
+{
+    int fd = visit->fd;
+    fd_close(&fd);
+    account_unref(visit->account);
+    if (visit->ended != NULL)
+        visit->ended(visit->context);
+    return fail_nomem(error);
+}
+
+static void greet(struct imap_session *s, struct slice tag)
+{
+    CLEANUP(buf_release) struct buf capabilities = BUF(4096);
+    imap_put_capabilities(&capabilities, true);
+    conn_printf(s->conn, "%.*s OK [CAPABILITY %.*s] Logged in\r\n", SLICE_ARGS(tag),
+                SLICE_ARGS(buf_slice(&capabilities)));
+}
+
+enum err imap_session_start(struct loop *loop, const struct visit *visit, struct error *error)
+{
+    struct imap_session *s = calloc(1, sizeof(*s));
+    if (s == NULL)
+        return no_session(visit, error);
+    s->account = visit->account;
+    s->message_size_max = visit->settings->message_size_max;
+    s->ended = visit->ended;
+    s->context = visit->context;
+    imap_reader_init(&s->reader,
+                     &(struct imap_reader_limits){.line_max = IMAP_LINE_MAX,
+                                                  .literal_max = IMAP_COMMAND_MAX,
+                                                  .message_max = visit->settings->message_size_max});
+    struct conn_options conn_options = {
+        .sid = visit->sid,
+        .peer = visit->peer,
+        .peer_port = visit->peer_port,
+        .tls_outside = visit->tls,
+    };
+    enum err err = conn_open(loop, visit->fd, &handler, s, &conn_options, &s->conn, error);
+    if (err != ERR_OK)
+        return err; /* closed() has freed the session */
+    greet(s, visit->tag);
+    expect_next(s);
+    conn_start(s->conn, visit->pending);
+    return ERR_OK;
+}

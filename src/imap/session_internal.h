@@ -1,0 +1,95 @@
+/*
+ * What the files of one session share: its state, the command being run, and the helpers of the handlers.
+ *
+ * A handler (cmd_<verb>.c) is called in a state its verb allows, with grammatical arguments. It writes
+ * untagged responses to the connection and, unless all went well, sets call->reply; the driver sends what
+ * changed in the mailbox and then the tagged answer.
+ */
+#ifndef POSTHORN_IMAP_SESSION_INTERNAL_H
+#define POSTHORN_IMAP_SESSION_INTERNAL_H
+
+#include "imap/command.h"
+#include "imap/reader.h"
+#include "imap/response.h"
+#include "imap/session.h"
+#include "rt/conn.h"
+#include "store/view.h"
+
+struct imap_session {
+    struct conn *conn;
+    struct account *account;
+    struct view *view; /* the selected mailbox; NULL: none */
+    struct folder_id folder;
+    struct imap_reader reader;
+    uint64_t message_size_max;
+    size_t keywords_told; /* how many of the account's keywords the client has been told in FLAGS */
+    char *idle_tag;       /* of the IDLE that runs; NULL: none */
+    unsigned idle_reminders;
+    unsigned errors_in_a_row;
+    bool read_only;
+    bool closing;
+    uint64_t commands; /* for the log */
+    void (*ended)(void *context);
+    void *context;
+};
+
+/* One command being run. */
+struct imap_call {
+    struct imap_session *session;
+    struct imap_command command;
+    struct imap_reply reply;
+    struct error error; /* for the calls of the handler */
+    struct arena arena; /* lives as long as the command */
+    struct slice *keywords;
+    size_t keyword_count;
+    bool keywords_loaded;
+};
+
+typedef void imap_handler_fn(struct imap_session *s, struct imap_call *call);
+#define X(name, handler, text, grammar, states, flags) imap_handler_fn cmd_##handler;
+IMAP_VERB_TABLE(X)
+#undef X
+
+/* The reply says what call->error says; things a person must look at are logged. */
+void imap_call_failed(struct imap_call *call);
+void imap_call_no(struct imap_call *call, const char *code, const char *text);
+
+/* session_update.c */
+/* Tells what changed in the selected mailbox since the client was last told; with `expunges` also what went.
+ */
+void imap_send_updates(struct imap_session *s, struct imap_call *call, bool expunges);
+/* The account's keywords, once a command. False: the reply says why. */
+bool imap_load_keywords(struct imap_call *call) MUST_CHECK;
+/* New keywords since the last FLAGS response are told before a FETCH shows one. */
+bool imap_tell_keywords(struct imap_call *call) MUST_CHECK;
+/* "* FLAGS (...)" and "* OK [PERMANENTFLAGS (...)]". */
+void imap_send_flag_names(struct imap_call *call);
+/* "* 3 FETCH (UID 7 FLAGS (\Seen))" for every message of `uids` that the client knows. */
+void imap_send_flags(struct imap_call *call, const struct uid_set *uids, bool with_uid);
+void imap_close_view(struct imap_session *s);
+/* Goodbye and the end. */
+void imap_bye(struct imap_session *s, const char *text);
+
+/* session_sets.c */
+/* The UIDs a command means. Numbers the client can't know are an error (RFC 3501 9, seq-number). */
+bool imap_resolve_set(struct imap_call *call, const struct imap_sequence_set *set, bool by_uid,
+                      struct uid_set *out) MUST_CHECK;
+/* The flags in the store's form. `create`: keywords that don't exist yet are made. */
+bool imap_resolve_flags(struct imap_call *call, const struct imap_flags *flags, bool create,
+                        struct flagset *ret_flags) MUST_CHECK;
+/* The folder of a name, selectable; else the reply says why, with `missing` ("TRYCREATE", "NONEXISTENT"). */
+bool imap_resolve_folder(struct imap_call *call, struct slice path, const char *missing,
+                         struct folder *ret_folder) MUST_CHECK;
+
+/* Batches: the messages of `uids` from after `*after`; none left: *ret_count is 0. */
+bool imap_next_batch(struct imap_call *call, const struct uid_set *uids, unsigned want, uint32_t *after,
+                     struct arena *arena, struct message **ret_messages, size_t *ret_count) MUST_CHECK;
+
+/* cmd_idle.c */
+void imap_idle_input(struct imap_session *s, struct imap_call *call);
+
+/* fetch_output.c: one message's response. False: its content could not be read, call->error says why. */
+bool imap_send_fetch(struct imap_call *call, const struct imap_fetch *fetch, const struct message *message,
+                     uint32_t seq, bool flags_changed, struct arena *arena) MUST_CHECK;
+
+#endif

@@ -1,0 +1,131 @@
+/* From what a command names to what the store knows: message sets, flags, folders, batches. */
+#include "imap/session_internal.h"
+
+static bool too_large(const struct imap_sequence_set *set, uint32_t exists)
+{
+    for (size_t i = 0; i < set->count; i++) {
+        const struct imap_sequence_range *range = &set->ranges[i];
+        if (range->first > exists || range->last > exists)
+            return true;
+        if (exists == 0)
+            return true; /* "*" of an empty mailbox */
+    }
+    return false;
+}
+
+/* UIDs in the store may go beyond what the client knows: the callers look each one up in the view. */
+static bool last_uid(struct imap_call *call, uint32_t *ret)
+{
+    struct view *view = call->session->view;
+    uint32_t exists = view_exists(view);
+    struct uid uid = {0};
+    if (exists > 0 && view_uid(view, exists, &uid, &call->error) != ERR_OK) {
+        imap_call_failed(call);
+        return false;
+    }
+    *ret = uid.v;
+    return true;
+}
+
+static bool set_failed(struct imap_call *call)
+{
+    imap_call_no(call, "LIMIT", "The message set is too large");
+    return false;
+}
+
+bool imap_resolve_set(struct imap_call *call, const struct imap_sequence_set *set, bool by_uid,
+                      struct uid_set *out)
+{
+    struct view *view = call->session->view;
+    uint32_t last;
+    if (by_uid) {
+        if (!last_uid(call, &last))
+            return false;
+        imap_sequence_set_numbers(set, last, out);
+        /* Nothing beyond the last message the client knows is meant (RFC 3501 7.4.1: it has no number yet).
+         */
+        if (last < UINT32_MAX)
+            uid_set_remove(out, last + 1, UINT32_MAX);
+        return !out->failed || set_failed(call);
+    }
+    if (too_large(set, view_exists(view))) {
+        imap_reply_set(&call->reply, IMAP_STATUS_BAD, "", "There is no message with such a number");
+        return false;
+    }
+    CLEANUP(uid_set_release) struct uid_set numbers = {0};
+    imap_sequence_set_numbers(set, view_exists(view), &numbers);
+    if (numbers.failed)
+        return set_failed(call);
+    if (view_uids(view, &numbers, out, &call->error) != ERR_OK) {
+        imap_call_failed(call);
+        return false;
+    }
+    return true;
+}
+
+bool imap_resolve_flags(struct imap_call *call, const struct imap_flags *flags, bool create,
+                        struct flagset *ret_flags)
+{
+    struct flagset set = {{flags->system}};
+    for (size_t i = 0; i < flags->keyword_count; i++) {
+        unsigned bit;
+        enum err err = keyword_bit(call->session->account, flags->keywords[i], create, &bit, &call->error);
+        if (err == ERR_NOT_FOUND && !create)
+            continue;
+        if (err != ERR_OK) {
+            imap_call_failed(call);
+            return false;
+        }
+        flag_set(&set, bit);
+    }
+    *ret_flags = set;
+    return true;
+}
+
+bool imap_resolve_folder(struct imap_call *call, struct slice path, const char *missing,
+                         struct folder *ret_folder)
+{
+    enum err err = folder_find(call->session->account, path, &call->arena, ret_folder, &call->error);
+    if (err == ERR_OK && ret_folder->selectable && ret_folder->class == FOLDER_MAIL)
+        return true;
+    if (err == ERR_OK || err == ERR_NOT_FOUND)
+        imap_call_no(call, missing, "There is no such mailbox");
+    else
+        imap_call_failed(call);
+    return false;
+}
+
+bool imap_next_batch(struct imap_call *call, const struct uid_set *uids, unsigned want, uint32_t *after,
+                     struct arena *arena, struct message **ret_messages, size_t *ret_count)
+{
+    struct imap_session *s = call->session;
+    *ret_count = 0;
+    if (*after == UINT32_MAX)
+        return true;
+    /* The ranges that are left, without copying them: only the first may have to be cut. */
+    size_t from = 0;
+    size_t to = uids->count;
+    while (from < to) {
+        size_t middle = from + (to - from) / 2;
+        if (uids->ranges[middle].last <= *after)
+            from = middle + 1;
+        else
+            to = middle;
+    }
+    arena_reset(arena);
+    if (from == uids->count)
+        return true;
+    struct uid_range first = uids->ranges[from];
+    struct uid_set rest = {.ranges = &uids->ranges[from], .count = uids->count - from};
+    uids->ranges[from].first = MAX(first.first, *after + 1);
+    enum err err = message_list(s->account, s->folder, &rest, want, IMAP_BATCH, arena, ret_messages,
+                                ret_count, &call->error);
+    uids->ranges[from] = first;
+    if (err != ERR_OK) {
+        *ret_count = 0;
+        imap_call_failed(call);
+        return false;
+    }
+    *after = *ret_count > 0 ? (*ret_messages)[*ret_count - 1].uid.v : UINT32_MAX;
+    return true;
+}

@@ -1,0 +1,157 @@
+/*
+ * A child appends and is killed at a random moment; what it was told is there must be there afterwards,
+ * whole. A torn pack (as after power loss) loses exactly the messages whose bytes are gone, with their
+ * delivery ids.
+ */
+#include <sys/wait.h>
+
+#include "base/clock.h"
+#include "base/fdio.h"
+#include "store/testing.h"
+
+enum { ROUNDS = 12, KILL_WITHIN_US = 40000 };
+
+static void delivery_id(uint32_t number, char ret_id[static 16])
+{
+    memset(ret_id, 0, 16);
+    memcpy(ret_id, &number, sizeof(number));
+}
+
+/* Appends until it is killed, and writes each number to the pipe after it was added. */
+static void child_run(const char *directory, int out, uint32_t from)
+{
+    struct store_options options = {.directory = directory};
+    struct store *store;
+    struct account *account;
+    struct error error;
+    struct folder inbox;
+    struct arena arena = ARENA(1 << 20);
+    if (store_open(&options, &store, &error) != ERR_OK ||
+        store_account(store, test_account, &account, &error) != ERR_OK ||
+        folder_by_role(account, ROLE_FOLDER_INBOX, &arena, &inbox, &error) != ERR_OK)
+        _exit(1);
+    for (uint32_t number = from;; number++) {
+        char id[16];
+        delivery_id(number, id);
+        struct append_item item = {
+            .folder = inbox.id, .body = small_message, .delivery_id = slice_of(id, sizeof(id))};
+        struct append_result result;
+        if (message_append(account, &item, 1, &result, &error) != ERR_OK || result.duplicate)
+            _exit(1);
+        if (write(out, &number, sizeof(number)) != sizeof(number))
+            _exit(1);
+    }
+}
+
+static uint32_t kill_one(struct fixture *fixture, uint32_t from, useconds_t after)
+{
+    int ends[2];
+    assert_int_equal(pipe(ends), 0);
+    pid_t child = fork();
+    if (child == 0)
+        child_run(fixture->directory, ends[1], from);
+    close(ends[1]);
+    uint32_t last = from - 1;
+    uint32_t number;
+    assert_int_equal(read(ends[0], &number, sizeof(number)), sizeof(number)); /* it has begun */
+    last = number;
+    usleep(after);
+    assert_int_equal(kill(child, SIGKILL), 0);
+    int status;
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_true(WIFSIGNALED(status));
+    while (read(ends[0], &number, sizeof(number)) == sizeof(number))
+        last = number;
+    close(ends[0]);
+    return last;
+}
+
+static void fixture_close(struct fixture *fixture)
+{
+    account_unref(take(fixture->account));
+    store_close(take(fixture->store));
+}
+
+static bool is_duplicate(struct fixture *fixture, uint32_t number)
+{
+    char id[16];
+    delivery_id(number, id);
+    struct append_item item = {
+        .folder = fixture->inbox.id, .body = small_message, .delivery_id = slice_of(id, sizeof(id))};
+    struct append_result result;
+    OK(message_append(fixture->account, &item, 1, &result, &fixture->error));
+    return result.duplicate;
+}
+
+static void check_readable(struct fixture *fixture, size_t *ret_count)
+{
+    CLEANUP(uid_set_release) struct uid_set all = range(1, UINT32_MAX);
+    CLEANUP(arena_release) struct arena arena = ARENA(64U << 20);
+    struct message *messages;
+    OK(message_list(fixture->account, fixture->inbox.id, &all, WANT_FLAGS, 0, &arena, &messages, ret_count,
+                    &fixture->error));
+    for (size_t i = 0; i < *ret_count; i++) {
+        CLEANUP(content_release) struct content content = {0};
+        OK(message_read(fixture->account, messages[i].object, CONTENT_WHOLE, &content, &fixture->error));
+        assert_true(slice_eq(content.whole, small_message));
+    }
+}
+
+static void test_kill_loses_nothing_that_was_added(void **state)
+{
+    struct fixture *fixture = *state;
+    fixture_close(fixture);
+    uint32_t next = 1;
+    uint32_t uidnext = 1;
+    unsigned seed = 7;
+    for (int round = 0; round < ROUNDS; round++) {
+        seed = seed * 1103515245 + 12345;
+        uint32_t last = kill_one(fixture, next, (seed >> 8) % KILL_WITHIN_US);
+        fixture_open(fixture);
+        fixture_account(fixture);
+        account_check_invariants(fixture->account);
+        size_t count;
+        check_readable(fixture, &count);
+        assert_in_range(count, last, last + 1); /* one may have been added and not told */
+        for (uint32_t number = next; number <= last; number++)
+            assert_true(is_duplicate(fixture, number));
+        is_duplicate(fixture, last + 1);
+        assert_true(fixture->inbox.uidnext > uidnext);
+        uidnext = fixture->inbox.uidnext;
+        next = last + 2;
+        fixture_close(fixture);
+    }
+    fixture_open(fixture);
+    fixture_account(fixture);
+}
+
+/* As if the kernel had written SQLite's log but not the end of the pack. */
+static void test_lost_bytes_are_delivered_again(void **state)
+{
+    struct fixture *fixture = *state;
+    fixture_close(fixture);
+    uint32_t last = kill_one(fixture, 1, KILL_WITHIN_US);
+    char path[200];
+    snprintf(path, sizeof(path), "%s/accounts/12/1234567890abcdef/packs/00000001.pack", fixture->directory);
+    struct stat stat_buf;
+    assert_int_equal(stat(path, &stat_buf), 0);
+    off_t record = stat_buf.st_size / (off_t)last;
+    assert_int_equal(truncate(path, stat_buf.st_size - record / 2 - 2 * record), 0);
+    fixture_open(fixture);
+    fixture_account(fixture);
+    account_check_invariants(fixture->account);
+    size_t count;
+    check_readable(fixture, &count);
+    assert_in_range(count, last - 4, last - 1);
+    assert_false(is_duplicate(fixture, last));
+    assert_true(is_duplicate(fixture, 1));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        STORE_TEST(test_kill_loses_nothing_that_was_added),
+        STORE_TEST(test_lost_bytes_are_delivered_again),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
