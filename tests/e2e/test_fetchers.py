@@ -3,7 +3,7 @@
 import pytest
 
 from clients import maildir
-from server import HOST, make_raw
+from server import HOST_NAME, make_raw
 
 MESSAGES = 25
 
@@ -35,7 +35,7 @@ def test_offlineimap_keeps_both_sides_the_same(server, home, anna):
         f"[general]\naccounts = main\nmetadata = {home.directory}/metadata\nui = basic\n\n"
         "[Account main]\nlocalrepository = near\nremoterepository = far\n\n"
         f"[Repository near]\ntype = Maildir\nlocalfolders = {home.directory}/mail\nsep = /\n\n"
-        f"[Repository far]\ntype = IMAP\nremotehost = {HOST}\nremoteport = {server.ports['imaps']}\nssl = yes\n"
+        f"[Repository far]\ntype = IMAP\nremotehost = {HOST_NAME}\nremoteport = {server.ports['imaps']}\nssl = yes\n"
         f"sslcacertfile = {server.certificate}\nremoteuser = {anna}\nremotepass = {anna.password}\nauth_mechanisms = PLAIN\n",
     )
     sync = ("offlineimap", "-c", "offlineimaprc", "-o", "-1")
@@ -63,39 +63,46 @@ def test_offlineimap_keeps_both_sides_the_same(server, home, anna):
     assert len(maildir(inbox)) == MESSAGES - 6
 
 
+def make_agent(home):
+    """Puts each message that it gets into a file of its own."""
+    return home.write("agent", '#!/bin/sh\nexec cat >"$(mktemp "$HOME/got.XXXXXXXX")"\n')
+
+
+def got(home) -> list[bytes]:
+    return [path.read_bytes() for path in home.directory.glob("got.*")]
+
+
 @pytest.mark.parametrize("protocol, retriever", [("imaps", "SimpleIMAPSSLRetriever"), ("pop3s", "SimplePOP3SSLRetriever")])
 def test_getmail_fetches_once(server, home, anna, protocol, retriever):
     contents = fill(server, anna)
-    target = make_maildir(home.directory / "mail")
     home.write(
         "getmailrc",
-        f"[retriever]\ntype = {retriever}\nserver = {HOST}\nport = {server.ports[protocol]}\nusername = {anna}\n"
+        f"[retriever]\ntype = {retriever}\nserver = {HOST_NAME}\nport = {server.ports[protocol]}\nusername = {anna}\n"
         f"password = {anna.password}\nca_certs = {server.certificate}\n\n"
-        f"[destination]\ntype = Maildir\npath = {target}/\n\n[options]\nread_all = false\ndelete = false\n",
+        f"[destination]\ntype = MDA_external\npath = {make_agent(home)}\nallow_root_commands = true\n\n"
+        "[options]\nread_all = false\ndelete = false\n",
     )
     fetch = ("getmail", "--getmaildir", home.directory, "--rcfile", "getmailrc")
     home.run(*fetch)
-    assert bodies(maildir(target).values()) == contents
+    assert bodies(got(home)) == contents
     server.deliver(anna, make_raw(body="one more\r\n"))
     server.messages(anna, MESSAGES + 1)
     home.run(*fetch)
-    assert bodies(maildir(target).values()) == contents | {b"one more\n"}
-    assert len(maildir(target)) == MESSAGES + 1
+    assert bodies(got(home)) == contents | {b"one more\n"}
+    assert len(got(home)) == MESSAGES + 1
 
 
 @pytest.mark.parametrize("protocol", ["imap", "pop3"])
 def test_fetchmail_empties_the_account(server, home, anna, protocol):
     contents = fill(server, anna)
-    mda = home.write("mda", '#!/bin/sh\nexec cat >"$(mktemp ./got.XXXXXXXX)"\n')
     home.write(
         "fetchmailrc",
-        f'poll {HOST} service {server.ports[protocol + "s"]} protocol {protocol.upper()}\n'
+        f"poll {HOST_NAME} service {server.ports[protocol + 's']} protocol {protocol.upper()}\n"
         f'user "{anna}" password "{anna.password}" ssl sslcertck sslcertfile "{server.certificate}" no rewrite\n'
-        f'mda "{mda}" fetchall no keep\n',
+        f'mda "{make_agent(home)}" fetchall no keep\n',
     )
-    home.run("fetchmail", "--fetchmailrc", "fetchmailrc", "--nosyslog", "--silent", "--pidfile", home.directory / "pid")
-    received = [path.read_bytes() for path in home.directory.glob("got.*")]
-    assert len(received) == MESSAGES and bodies(received) == contents
+    fetch = ("fetchmail", "--fetchmailrc", "fetchmailrc", "--nosyslog", "--pidfile", home.directory / "pid")
+    home.run(*fetch)
+    assert len(got(home)) == MESSAGES and bodies(got(home)) == contents
     assert server.count(anna) == 0
-    # 1: there was no mail
-    home.run("fetchmail", "--fetchmailrc", "fetchmailrc", "--nosyslog", "--pidfile", home.directory / "pid", good=(1,))
+    home.run(*fetch, good=(1,))  # there was no mail

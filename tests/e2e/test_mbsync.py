@@ -1,15 +1,16 @@
 """mbsync keeps a maildir and the account the same, both ways, with a thousand messages."""
 
 from clients import maildir
-from server import HOST, make_raw
+from server import HOST_NAME, make_raw
 
 MESSAGES = 1000
+NEAR_FOLDER = "near &- &ANw-bungen"  # this mbsync takes names on both sides as they are
 
 
 def configure(server, home, account) -> None:
     home.write(
         "mbsyncrc",
-        f"IMAPAccount posthorn\nHost {HOST}\nPort {server.ports['imaps']}\nSSLType IMAPS\nCertificateFile {server.certificate}\n"
+        f"IMAPAccount posthorn\nHost {HOST_NAME}\nPort {server.ports['imaps']}\nSSLType IMAPS\nCertificateFile {server.certificate}\n"
         f'User {account}\nPass "{account.password}"\nAuthMechs PLAIN\nTimeout 60\n\n'
         "IMAPStore far\nAccount posthorn\n\n"
         "MaildirStore near\nPath mail/\nInbox mail/INBOX\nSubFolders Verbatim\n\n"
@@ -43,8 +44,8 @@ def test_a_thousand_messages_both_ways(server, home, anna):
 
     # Here: a new folder with a message, a flag, two deletions. There: a flag, a deletion, a message.
     for part in ("cur", "new", "tmp"):
-        (home.directory / "mail" / "near & Ordner" / part).mkdir(parents=True)
-    (home.directory / "mail" / "near & Ordner" / "new" / "1.x").write_bytes(make_raw(body="near\r\n").replace(b"\r\n", b"\n"))
+        (home.directory / "mail" / NEAR_FOLDER / part).mkdir(parents=True)
+    (home.directory / "mail" / NEAR_FOLDER / "new" / "1.x").write_bytes(make_raw(body="near\r\n").replace(b"\r\n", b"\n"))
 
     def file_of(number: int):
         return next(inbox / "cur" / name for name, raw in near.items() if raw.endswith(f"\nmessage {number}\n".encode()))
@@ -70,7 +71,7 @@ def test_a_thousand_messages_both_ways(server, home, anna):
     assert ":2,RS" in file_of(31).name
     with server.imap(anna, "INBOX", readonly=True) as client:
         assert client.search(None, "FLAGGED") == ("OK", [b"12"])
-    assert bodies(server.messages(anna, 1, '"near &- Ordner"')) == {b"near\n"}
+    assert bodies(server.messages(anna, 1, f'"{NEAR_FOLDER}"')) == {b"near\n"}
     before = server.log_file.stat().st_size
     sync(home)  # nothing is left to do
     assert maildir(inbox) == near

@@ -76,7 +76,7 @@ def test_msmtp_sends(server, home, anna, bert, mechanism):
         f"tls_trust_file {server.certificate}\nauth {mechanism}\nuser {anna}\npassword {anna.password}\nfrom {anna}\n",
     )
     raw = make_raw(to=bert.address).replace(b"\r\n", b"\n")
-    home.run("msmtp", "-C", "msmtprc", "--read-envelope-from=off", "--dsn-notify=failure", "-t", data=raw)
+    home.run("msmtp", "-C", "msmtprc", "--dsn-notify=failure", "-t", data=raw)
     assert raw.split(b"\n\n")[1].strip() in server.messages(bert)[0]
 
 
