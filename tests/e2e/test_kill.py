@@ -85,8 +85,9 @@ class Load:
 
 
 def is_running(pid: int) -> bool:
+    """Also when only threads of it are left: they hold its sockets."""
     try:
-        return "State:\tZ" not in Path(f"/proc/{pid}/status").read_text()
+        return "State:\tZ" not in Path(f"/proc/{pid}/status").read_text() or len(os.listdir(f"/proc/{pid}/task")) > 1
     except OSError:
         return False
 
