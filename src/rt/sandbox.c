@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <grp.h>
 #include <linux/capability.h>
+#include <malloc.h>
 #include <openssl/ssl.h>
 #include <pthread.h>
 #include <pwd.h>
@@ -47,6 +48,16 @@ static void *shrink_a_heap(void *unused)
     return unused;
 }
 
+/*
+ * glibc counts the processors, in a file of /sys, when it wants to know whether a thread may have a heap of
+ * its own. It gets the limit now, the one that it would find.
+ */
+static void limit_heaps(void)
+{
+    enum { HEAPS_PER_PROCESSOR = 8 };
+    mallopt(M_ARENA_MAX, (int)MAX(sysconf(_SC_NPROCESSORS_ONLN), 1L) * HEAPS_PER_PROCESSOR);
+}
+
 /* Libraries read their configuration once, at first use: that must be now. */
 static enum err open_lazy_files(struct error *error)
 {
@@ -56,6 +67,7 @@ static enum err open_lazy_files(struct error *error)
     if (sodium_init() < 0 || sqlite3_initialize() != SQLITE_OK)
         return fail(error, ERR_NOMEM, NULL, "libsodium or SQLite does not start");
     tzset();
+    limit_heaps();
     if (pthread_create(&thread, NULL, shrink_a_heap, NULL) == 0)
         pthread_join(thread, NULL);
     return ERR_OK;

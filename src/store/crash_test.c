@@ -147,11 +147,39 @@ static void test_lost_bytes_are_delivered_again(void **state)
     assert_true(is_duplicate(fixture, 1));
 }
 
+/* Made, and the process killed before anybody opened it. */
+static void test_account_that_was_never_opened_gets_its_folders(void **state)
+{
+    struct fixture *fixture = *state;
+    const struct account_id fresh = {0xf4e54};
+    fixture_close(fixture);
+    pid_t child = fork();
+    if (child == 0) {
+        struct store_options options = {.directory = fixture->directory};
+        struct store *store;
+        if (store_open(&options, &store, &fixture->error) != ERR_OK ||
+            store_account_create(store, fresh, &fixture->error) != ERR_OK)
+            _exit(1);
+        _exit(0); /* without store_close: as good as killed */
+    }
+    int status;
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_int_equal(status, 0);
+    fixture_open(fixture);
+    OK(store_account(fixture->store, fresh, &fixture->account, &fixture->error));
+    account_check_invariants(fixture->account);
+    OK(folder_find(fixture->account, S("INBOX"), &fixture->arena, &fixture->inbox, &fixture->error));
+    assert_int_equal(fixture->inbox.id.v, ROLE_FOLDER_INBOX); /* check and repair rely on it */
+    account_unref(take(fixture->account));
+    fixture_account(fixture);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         STORE_TEST(test_kill_loses_nothing_that_was_added),
         STORE_TEST(test_lost_bytes_are_delivered_again),
+        STORE_TEST(test_account_that_was_never_opened_gets_its_folders),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -121,7 +121,8 @@ static enum err skip_numbers(struct work *work, struct error *error)
     meta->change += RECOVER_SKIP_NUMBERS;
     meta->next_object += RECOVER_SKIP_NUMBERS;
     meta->next_member += RECOVER_SKIP_NUMBERS;
-    meta->next_folder++;
+    if (meta->next_folder > 1) /* else it was never opened, and its standard folders get the first ids */
+        meta->next_folder++;
     meta->generation = store_generation(account->store);
     work->change.v = (uint64_t)meta->change + 1;
     return DB_RUN(account, FOLDER_SKIP_UIDS, error, RECOVER_SKIP_UIDS);

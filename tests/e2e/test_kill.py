@@ -1,0 +1,163 @@
+"""Whatever dies at whatever moment: what was acknowledged is there exactly once, and nothing is there twice.
+
+Senders and IMAP uploaders work all the while; a process of the server is killed again and again. Since a
+worker that keeps dying rests longer each time, each is killed only now and then, and then the supervisor
+itself, after which the whole is started anew.
+
+POSTHORN_KILLS says how many kills, POSTHORN_KILL_SEED which ones.
+"""
+
+import hashlib
+import imaplib
+import os
+import random
+import re
+import signal
+import smtplib
+import threading
+import time
+from collections import Counter
+from pathlib import Path
+
+from server import USERS, make_raw, wait_until
+
+KILLS = int(os.environ.get("POSTHORN_KILLS", "100"))
+SEED = int(os.environ.get("POSTHORN_KILL_SEED", "20261122"))
+SENDERS = 3
+UPLOADERS = 2
+PAUSE_SECONDS = (0.0, 0.5)  # between two kills
+BROKEN = (OSError, smtplib.SMTPException, imaplib.IMAP4.error)
+
+
+class Load:
+    """Threads that bring messages; what was acknowledged is remembered as (account, identity)."""
+
+    def __init__(self, server, accounts):
+        self.server = server
+        self.accounts = accounts
+        self.over = threading.Event()
+        self.acknowledged = []  # appended to by all threads, which is safe
+        self.attempts = 0
+        self.wrong = []
+        self.threads = [threading.Thread(target=self.guard, args=(self.send, number)) for number in range(SENDERS)]
+        self.threads += [threading.Thread(target=self.guard, args=(self.upload, 100 + number)) for number in range(UPLOADERS)]
+
+    def guard(self, work, number: int) -> None:
+        """Connection after connection, whatever becomes of each."""
+        dice = random.Random(SEED + number)
+        while not self.over.is_set():
+            try:
+                work(dice, number)
+            except BROKEN:
+                self.over.wait(0.05)
+            except Exception as error:
+                self.wrong.append(repr(error))
+                return
+
+    def message(self, dice: random.Random, number: int) -> tuple[str, bytes]:
+        """Its last line is the digest of the body before. Some are spooled, most are small."""
+        self.attempts += 1
+        identity = f"{number}.{self.attempts}.{dice.randrange(10**12)}@kill.example"
+        body = f"{identity}\r\n" + "x" * 70 + "\r\n"
+        if dice.random() < 0.2:
+            body += ("y" * 70 + "\r\n") * dice.randrange(500, 3000)
+        return identity, make_raw(identity=identity, body=body + hashlib.sha256(body.encode()).hexdigest() + "\r\n")
+
+    def send(self, dice: random.Random, number: int) -> None:
+        with self.server.smtp(protocol="smtp") as client:
+            for _ in range(dice.randrange(1, 20)):
+                if self.over.is_set():
+                    return
+                to = dice.sample(self.accounts, dice.choice([1, 1, 2]))
+                identity, raw = self.message(dice, number)
+                refused = client.sendmail("someone@elsewhere.example", [account.address for account in to], raw)
+                self.acknowledged += [(account, identity) for account in to if account.address not in refused]
+
+    def upload(self, dice: random.Random, number: int) -> None:
+        account = dice.choice(self.accounts)
+        with self.server.imap(account) as client:
+            for _ in range(dice.randrange(1, 50)):
+                if self.over.is_set():
+                    return
+                identity, raw = self.message(dice, number)
+                if client.append("INBOX", None, None, raw)[0] == "OK":
+                    self.acknowledged.append((account, identity))
+
+
+def pids(server) -> dict[str, int]:
+    return {role: server.worker(role) for role in USERS}
+
+
+def is_running(pid: int) -> bool:
+    try:
+        return "State:\tZ" not in Path(f"/proc/{pid}/status").read_text()
+    except OSError:
+        return False
+
+
+def kill_workers(server, dice: random.Random, count: int) -> None:
+    """Each at a random moment; each must come back by itself."""
+    for role in dice.sample(list(USERS), count):
+        time.sleep(dice.uniform(*PAUSE_SECONDS))
+        victim = server.worker(role)
+        os.kill(victim, signal.SIGKILL)
+        if dice.random() < 0.5:  # else the next is killed while this one is away
+            wait_until(f"{role} to come back", lambda: server.worker(role) != victim)
+
+
+def kill_supervisor(server, dice: random.Random) -> None:
+    """And start anew, when its workers have noticed."""
+    time.sleep(dice.uniform(*PAUSE_SECONDS))
+    workers = pids(server)
+    server.process.kill()
+    server.process.wait()
+    wait_until("the workers' end", lambda: not any(map(is_running, workers.values())))
+    server.start()
+
+
+def identities(server, account) -> Counter:
+    """Of the whole messages in the Inbox."""
+    found = Counter()
+    with server.imap(account, "INBOX", readonly=True) as client:
+        _, parts = client.fetch("1:*", "(BODY.PEEK[])")
+    for raw in (part[1] for part in parts if isinstance(part, tuple)):
+        identity = re.search(rb"^Message-ID: <(.*)>\r$", raw, re.MULTILINE).group(1).decode()
+        body, _, digest = raw.partition(b"\r\n\r\n")[2].rpartition(b"\r\n")[0].rpartition(b"\r\n")
+        assert hashlib.sha256(body + b"\r\n").hexdigest().encode() == digest, f"{identity} is damaged"
+        found[identity] += 1
+    return found
+
+
+def test_nothing_is_lost_and_nothing_comes_twice(server):
+    server.expect_deaths = True
+    dice = random.Random(SEED)
+    accounts = [server.account("kill") for _ in range(3)]
+    load = Load(server, accounts)
+    for thread in load.threads:
+        thread.start()
+    kills = 0
+    try:
+        while kills < KILLS:
+            before = len(load.acknowledged)
+            workers = min(dice.randrange(2, 4), KILLS - kills)
+            kill_workers(server, dice, workers)
+            kills += workers
+            if kills < KILLS:
+                kill_supervisor(server, dice)
+                kills += 1
+            wait_until("messages that are taken again", lambda: len(load.acknowledged) > before or load.wrong)
+    finally:
+        load.over.set()
+        for thread in load.threads:
+            thread.join()
+    assert load.wrong == []
+    server.wait_ready()
+    wait_until("the queue to be empty", lambda: server.rows("queue", "list") == [])
+    found = {account: identities(server, account) for account in accounts}
+    missing = [(account, identity) for account, identity in load.acknowledged if found[account][identity] == 0]
+    twice = [(account, identity) for account in accounts for identity, times in found[account].items() if times > 1]
+    print(f"{kills} kills, {load.attempts} messages begun, {len(load.acknowledged)} acknowledged copies")
+    assert (missing, twice) == ([], [])
+    assert len(load.acknowledged) > KILLS
+    for account in accounts:
+        server.admin("account", "check", account.address)
