@@ -42,7 +42,9 @@ static enum err send_request(int fd, const json_t *request, struct error *error)
     if (buf_failed(&line))
         return fail_plain(error, ERR_LIMIT, "the request has more than %d MB",
                           ADMIN_REQUEST_MAX / 1024 / 1024);
-    return fd_write_all(fd, buf_slice(&line), error);
+    /* A server that hangs up early may have said why: then that is shown. */
+    struct error hung_up;
+    return fd_write_all(fd, buf_slice(&line), &hung_up) == ERR_NOMEM ? fail_nomem(error) : ERR_OK;
 }
 
 /* Until the last line, or the server goes away. */

@@ -126,13 +126,36 @@ static void progress(void *context, uint64_t done, uint64_t total)
     call_progress(checking->call, done, total);
 }
 
+/* Nobody has used the account yet: then there is no folder of it, where a damaged account has one. */
+static enum err is_unused(struct admin_call *call, struct account_id id, bool *ret_unused,
+                          struct error *error)
+{
+    struct account_id *ids;
+    size_t count;
+    enum err e = store_account_list(call->context->store, &call->arena, &ids, &count, error);
+    if (e != ERR_OK)
+        return e;
+    size_t i = 0;
+    while (i < count && ids[i].v != id.v)
+        i++;
+    *ret_unused = i == count;
+    return ERR_OK;
+}
+
 static enum err run_check(struct admin_call *call, struct error *error)
 {
     struct slice address = call_text(call, "address");
     struct account_entry entry;
     enum err e = account_entry_find(call->context->directory, address, &call->arena, &entry, error);
+    bool unused = false;
+    if (e == ERR_OK)
+        e = is_unused(call, entry.id, &unused, error);
     if (e != ERR_OK)
         return e;
+    if (unused) {
+        call_message(call, "%.*s: nobody has used it yet, there is nothing to check", SLICE_ARGS(address));
+        return ERR_OK;
+    }
     struct checking checking = {call, ERR_OK, error};
     const struct check_options options = {call_flag(call, "repair"), report, progress, &checking};
     struct check_result result;
@@ -142,10 +165,6 @@ static enum err run_check(struct admin_call *call, struct error *error)
         return fail_plain(error, ERR_BUSY,
                           "%.*s is in use: end its sessions (or stop the server), then check again",
                           SLICE_ARGS(address));
-    if (e == ERR_NOT_FOUND) {
-        call_message(call, "%.*s: nobody has used it yet, there is nothing to check", SLICE_ARGS(address));
-        return ERR_OK;
-    }
     if (e != ERR_OK) {
         *error = failure;
         return e;

@@ -102,6 +102,8 @@ struct flight *backlog_take(struct queue *queue, size_t max)
             add_due(queue);
             pthread_mutex_lock(&queue->backlog.lock);
             queue->backlog.filing--;
+            if (queue->backlog.stopping)
+                break; /* told while the lock was not held */
         }
         if (queue->backlog.first != NULL) {
             taken = take_list(queue, max);

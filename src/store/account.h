@@ -37,7 +37,7 @@ struct account {
     enum account_phase phase;
     unsigned refs;
     unsigned house_refs; /* of these, the background threads' own, which end by themselves */
-    bool dirty; /* in the store's list of dirty accounts */
+    bool dirty;          /* in the store's list of dirty accounts */
     struct account *idle_previous, *idle_next;
     struct account *dirty_previous, *dirty_next;
 

@@ -2,7 +2,8 @@
 #include "store/folder_row.h"
 #include "store/member.h"
 
-static const struct uid_set all_uids = {.ranges = &(struct uid_range){1, UINT32_MAX}, .count = 1};
+/* Never written to: a set owns its ranges, so the member can't be const. */
+#define ALL_UIDS (&(struct uid_set){.ranges = &(struct uid_range){1, UINT32_MAX}, .count = 1})
 
 int64_t folder_new_uidvalidity(struct work *work)
 {
@@ -246,7 +247,7 @@ static enum err rename_inbox(struct rename *rename, struct folder_id parent, str
         err = folder_make(rename->work, parent, folder_path_leaf(&rename->to), FOLDER_MAIL, ROLE_FOLDER_NONE,
                           &made, error);
     if (err == ERR_OK)
-        err = members_copy(rename->work, inbox, &all_uids, made, true, &from, &to, error);
+        err = members_copy(rename->work, inbox, ALL_UIDS, made, true, &from, &to, error);
     return err;
 }
 
@@ -311,7 +312,7 @@ static enum err delete_locked(struct work *work, struct folder_id id, struct err
     if (err == ERR_OK && has_children && !touched->row.selectable)
         return fail_plain(error, ERR_INVALID, "This name has folders below it");
     if (err == ERR_OK)
-        err = members_expunge(work, touched, &all_uids, false, error);
+        err = members_expunge(work, touched, ALL_UIDS, false, error);
     if (err != ERR_OK)
         return err;
     touched->removed = true;

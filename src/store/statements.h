@@ -8,20 +8,21 @@
 #include "store/derived.h"
 
 /* Columns of meta and of a folder that the code holds as numbers, in SELECT's order. */
-#define META_TABLE(X)                                                                                   \
-    X(epoch)                                                                                            \
-    X(change)                                                                                           \
-    X(log_oldest)                                                                                       \
-    X(next_folder)                                                                                      \
-    X(next_object) X(next_member) X(last_uidvalidity) X(bytes) X(messages) X(generation) X(synced_pack) \
-        X(synced_offset) X(pruned)
-#define FOLDER_COLUMN_TABLE(X)                                                                     \
-    X(parent)                                                                                      \
-    X(class)                                                                                       \
-    X(role)                                                                                        \
-    X(selectable)                                                                                  \
-    X(uidvalidity) X(uidnext) X(messages) X(unseen) X(deleted) X(bytes) X(deleted_bytes) X(recent) \
-        X(recent_from) X(changed)
+#define META_TABLE(X) \
+    X(epoch)          \
+    X(change)         \
+    X(log_oldest)     \
+    X(next_folder)    \
+    X(next_object)    \
+    X(next_member)    \
+    X(last_uidvalidity) X(bytes) X(messages) X(generation) X(synced_pack) X(synced_offset) X(pruned)
+#define FOLDER_COLUMN_TABLE(X) \
+    X(parent)                  \
+    X(class)                   \
+    X(role)                    \
+    X(selectable)              \
+    X(uidvalidity)             \
+    X(uidnext) X(messages) X(unseen) X(deleted) X(bytes) X(deleted_bytes) X(recent) X(recent_from) X(changed)
 
 #define META_COLUMNS                                                                                        \
     "epoch, change, log_oldest, next_folder, next_object, next_member, last_uidvalidity, bytes, messages, " \
