@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <grp.h>
 #include <linux/capability.h>
+#include <malloc.h>
 #include <openssl/ssl.h>
 #include <pthread.h>
 #include <pwd.h>
@@ -47,6 +48,16 @@ static void *shrink_a_heap(void *unused)
     return unused;
 }
 
+/*
+ * With more than eight threads alive, glibc counts the cores in /sys to know how many arenas it may have:
+ * another deadly open. Told a number, it never asks.
+ */
+static void limit_arenas(void)
+{
+    enum { ARENAS_MAX = 8 }; /* they share locks, but hold less memory that nobody uses */
+    (void)mallopt(M_ARENA_MAX, ARENAS_MAX);
+}
+
 /* Libraries read their configuration once, at first use: that must be now. */
 static enum err open_lazy_files(struct error *error)
 {
@@ -56,6 +67,7 @@ static enum err open_lazy_files(struct error *error)
     if (sodium_init() < 0 || sqlite3_initialize() != SQLITE_OK)
         return fail(error, ERR_NOMEM, NULL, "libsodium or SQLite does not start");
     tzset();
+    limit_arenas();
     if (pthread_create(&thread, NULL, shrink_a_heap, NULL) == 0)
         pthread_join(thread, NULL);
     return ERR_OK;
