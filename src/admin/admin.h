@@ -97,12 +97,34 @@ struct admin_command {
 
 /* clang-format off */
 #define ADMIN_COMMAND_TABLE(X) \
-    X(domain_add) X(domain_list) X(domain_remove) X(domain_catch_all) X(account_add) \
-    X(account_list) X(account_show) X(account_set) X(account_rename) X(account_remove) \
-    X(account_password) X(account_check) X(account_import) X(alias_add) X(alias_list) \
-    X(alias_remove) X(group_add) X(group_list) X(group_set) X(group_remove) X(group_member_add) \
-    X(group_member_remove) X(queue_list) X(queue_show) X(queue_flush) X(queue_drop) \
-    X(plan_list) X(plan_show)
+    X(domain_add) \
+    X(domain_list) \
+    X(domain_remove) \
+    X(domain_catch_all) \
+    X(account_add) \
+    X(account_list) \
+    X(account_show) \
+    X(account_set) \
+    X(account_rename) \
+    X(account_remove) \
+    X(account_password) \
+    X(account_check) \
+    X(account_import) \
+    X(alias_add) \
+    X(alias_list) \
+    X(alias_remove) \
+    X(group_add) \
+    X(group_list) \
+    X(group_set) \
+    X(group_remove) \
+    X(group_member_add) \
+    X(group_member_remove) \
+    X(queue_list) \
+    X(queue_show) \
+    X(queue_flush) \
+    X(queue_drop) \
+    X(plan_list) \
+    X(plan_show)
 /* clang-format on */
 #define X(name) extern const struct admin_command admin_##name;
 ADMIN_COMMAND_TABLE(X)

@@ -85,7 +85,9 @@ static void put_text_line(struct buf *b, enum log_level level, const char *sid, 
     buf_printf(b, " %s %s %s %s", level_names[level], settings.process, sid, event);
     for (size_t i = 0; i < count; i++) {
         buf_printf(b, " %s=", fields[i].key);
-        if (!fields[i].is_text)
+        if (fields[i].is_id)
+            buf_printf(b, "%016llx", (unsigned long long)fields[i].number);
+        else if (!fields[i].is_text)
             buf_printf(b, "%lld", (long long)fields[i].number);
         else if (is_plain(fields[i].text))
             buf_put(b, fields[i].text);
@@ -103,7 +105,9 @@ static void put_json_line(struct buf *b, enum log_level level, const char *sid, 
                level_names[level], settings.process, sid, event);
     for (size_t i = 0; i < count; i++) {
         buf_printf(b, ",\"%s\":", fields[i].key);
-        if (fields[i].is_text)
+        if (fields[i].is_id)
+            buf_printf(b, "\"%016llx\"", (unsigned long long)fields[i].number);
+        else if (fields[i].is_text)
             put_quoted(b, fields[i].text);
         else
             buf_printf(b, "%lld", (long long)fields[i].number);

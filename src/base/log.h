@@ -21,11 +21,14 @@ struct log_field {
     struct slice text; /* when is_text */
     int64_t number;
     bool is_text;
+    bool is_id; /* number is an id */
 };
 
 #define F_STR(k, s) ((struct log_field){.key = (k), .text = (s), .is_text = true})
 #define F_CSTR(k, s) ((struct log_field){.key = (k), .text = slice_cstr(s), .is_text = true})
 #define F_INT(k, i) ((struct log_field){.key = (k), .number = (int64_t)(i)})
+/* An id as people see it elsewhere: 16 hex digits. */
+#define F_ID(k, id) ((struct log_field){.key = (k), .number = (int64_t)(id), .is_id = true})
 /* The log's half of an error. */
 #define F_ERR(error) F_CSTR("error", (error)->detail)
 

@@ -56,6 +56,8 @@ static void test_text_line(void **state UNUSED)
     assert_logs("info edge 0000000000c0ffee smtp.accepted from=a@b.example\n", false,
                 F_STR("from", S("a@b.example")));
     assert_logs("info edge 0000000000c0ffee smtp.accepted bytes=-5\n", false, F_INT("bytes", -5));
+    assert_logs("info edge 0000000000c0ffee smtp.accepted entry=00000000000000ff\n", false,
+                F_ID("entry", 255));
     assert_logs("info edge 0000000000c0ffee smtp.accepted name=\"\"\n", false, F_STR("name", slice_none()));
 }
 

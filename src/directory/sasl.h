@@ -6,7 +6,7 @@
  * the same answer; SCRAM gives an unknown user a made-up but constant salt.
  *
  * States: a started exchange lives SASL_EXCHANGE_SECONDS; it ends by success, failure, or cancel. Success
- * gives a ticket: 128 random bits, known to store, bound to the account, the service and the session; what
+ * gives a ticket: 128 random bits, known to store, bound to the account and the service; what
  * hands over a connection or submits mail must show it, so that an edge gone bad can't forge a log-in.
  * hand-over uses it up; a submission ticket stays valid until released or TICKET_IDLE_HOURS unused. Passwords
  * that were right are remembered for SASL_CACHE_SECONDS as a keyed hash in memory (dropped when the password

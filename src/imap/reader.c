@@ -273,6 +273,7 @@ static enum reader_status step(struct imap_reader *r, struct slice in, size_t *u
         return skip_literal(r, in, used);
     }
     must(false);
+    return READER_FAILED;
 }
 
 static enum reader_status feed(struct reader *reader, struct slice in, size_t *ret_used, struct buf *out)

@@ -63,7 +63,7 @@ static void give_up(struct queue *queue, struct entry *entry, struct entry_recip
                     const struct failure *failure)
 {
     recipient->state = RECIPIENT_DONE;
-    LOG(LOG_WARN, entry->envelope.sid, "queue.failed", F_INT("entry", entry->id.v),
+    LOG(LOG_WARN, entry->envelope.sid, "queue.failed", F_ID("entry", entry->id.v),
         F_STR("to", recipient->given.address), F_CSTR("status", failure->status));
     if (recipient->given.notify != 0 && (recipient->given.notify & DSN_FAILURE) == 0)
         return;
@@ -235,7 +235,7 @@ static void note_results(struct batch *batch, bool synced, const struct error *s
             recipient->state = RECIPIENT_NEW;
             entry_set_reason(f->entry, recipient, f->result != ERR_OK ? f->error.detail : sync_error->detail);
         } else {
-            LOG(LOG_INFO, f->entry->envelope.sid, "queue.filed", F_INT("entry", f->entry->id.v),
+            LOG(LOG_INFO, f->entry->envelope.sid, "queue.filed", F_ID("entry", f->entry->id.v),
                 F_STR("to", recipient->given.address), F_INT("bytes", f->entry->size));
         }
     }
@@ -335,7 +335,7 @@ static void load_flights(struct queue *queue, struct flight *flights)
             continue;
         enum err err = database_load(queue, f->id, true, &f->entry, &error);
         if (err != ERR_OK && err != ERR_NOT_FOUND) {
-            LOG(LOG_ERROR, NO_SID, "queue.load", F_INT("entry", f->id.v), F_ERR(&error));
+            LOG(LOG_ERROR, NO_SID, "queue.load", F_ID("entry", f->id.v), F_ERR(&error));
             f->again = true;
         }
     }

@@ -145,7 +145,7 @@ enum err queue_accept(struct queue *queue, const struct queue_envelope *envelope
         return err;
     }
     *ret_id = entry->id;
-    LOG(LOG_INFO, envelope->sid, "queue.accepted", F_INT("entry", entry->id.v),
+    LOG(LOG_INFO, envelope->sid, "queue.accepted", F_ID("entry", entry->id.v),
         F_STR("from", envelope->sender), F_INT("recipients", envelope->recipient_count),
         F_INT("bytes", entry->size));
     backlog_add(queue, *ret_id, take(entry));

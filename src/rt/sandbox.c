@@ -49,13 +49,13 @@ static void *shrink_a_heap(void *unused)
 }
 
 /*
- * glibc counts the processors, in a file of /sys, when it wants to know whether a thread may have a heap of
- * its own. It gets the limit now, the one that it would find.
+ * With more than eight threads alive, glibc counts the cores in /sys to know how many arenas it may have:
+ * another deadly open. Told a number, it never asks.
  */
-static void limit_heaps(void)
+static void limit_arenas(void)
 {
-    enum { HEAPS_PER_PROCESSOR = 8 };
-    mallopt(M_ARENA_MAX, (int)MAX(sysconf(_SC_NPROCESSORS_ONLN), 1L) * HEAPS_PER_PROCESSOR);
+    enum { ARENAS_MAX = 8 }; /* they share locks, but hold less memory that nobody uses */
+    (void)mallopt(M_ARENA_MAX, ARENAS_MAX);
 }
 
 /* Libraries read their configuration once, at first use: that must be now. */
@@ -67,7 +67,7 @@ static enum err open_lazy_files(struct error *error)
     if (sodium_init() < 0 || sqlite3_initialize() != SQLITE_OK)
         return fail(error, ERR_NOMEM, NULL, "libsodium or SQLite does not start");
     tzset();
-    limit_heaps();
+    limit_arenas();
     if (pthread_create(&thread, NULL, shrink_a_heap, NULL) == 0)
         pthread_join(thread, NULL);
     return ERR_OK;

@@ -326,10 +326,34 @@ static int threads_that_allocate(void)
     return 0;
 }
 
+static void *hold_an_arena(void *barrier)
+{
+    volatile char *piece = malloc(1000);
+    *piece = 1; /* or the compiler needs no memory */
+    pthread_barrier_wait(barrier);
+    free((char *)piece);
+    return NULL;
+}
+
+/* At the same time, and more than glibc has arenas for without looking how many cores there are. */
+static int many_threads_at_once(void)
+{
+    pthread_t threads[32];
+    pthread_barrier_t barrier;
+    pthread_barrier_init(&barrier, NULL, ARRAY_LEN(threads));
+    for (size_t i = 0; i < ARRAY_LEN(threads); i++)
+        if (pthread_create(&threads[i], NULL, hold_an_arena, &barrier) != 0)
+            return 1;
+    for (size_t i = 0; i < ARRAY_LEN(threads); i++)
+        pthread_join(threads[i], NULL);
+    return 0;
+}
+
 static void test_threads_and_allocation_work(void **state)
 {
     (void)state;
     all_roles(threads_that_allocate, 0, 0, 0);
+    all_roles(many_threads_at_once, 0, 0, 0);
 }
 
 static int hash_password(void)

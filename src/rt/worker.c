@@ -212,6 +212,10 @@ int worker_main(enum worker_role role, const struct worker_hooks *hooks)
     void *context = NULL;
     log_open(worker_role_name(role), LOG_INFO, false);
     ignore_signals();
+    /* What ps and top show; by the exec of /proc/self/exe it would be "exe". */
+    char name[sizeof("posthorn-relay")];
+    snprintf(name, sizeof(name), "posthorn-%s", worker_role_name(role));
+    (void)prctl(PR_SET_NAME, name);
     if (start(&worker, hooks, &package, &context, &error) != ERR_OK) {
         LOG(LOG_ERROR, NO_SID, "worker.start_failed", F_ERR(&error));
         return 1;
