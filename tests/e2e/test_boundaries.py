@@ -106,9 +106,9 @@ def test_crash_is_logged_and_mended(server, anna, role):
     server.expect_deaths = True
     before = server.log_file.stat().st_size
     victim = server.worker(role)
-    os.kill(victim, signal.SIGSEGV)
+    os.kill(victim, signal.SIGABRT)
     ended = wait_until("the end in the log", lambda: server.events("supervisor.worker_ended", before, worker=role))
-    assert (ended[0]["pid"], ended[0]["signal"], ended[0]["level"]) == (victim, signal.SIGSEGV, "error")
+    assert (ended[0]["pid"], ended[0]["signal"], ended[0]["level"]) == (victim, signal.SIGABRT, "error")
     wait_until(f"a new {role}", lambda: server.events("supervisor.worker_ready", before, worker=role))
     assert server.worker(role) != victim
     server.deliver(anna, make_raw())
