@@ -8,12 +8,13 @@
 #include "base/fdio.h"
 #include "base/log.h"
 
-/* After six failures a name from that address waits; after a quiet minute or two it may try again. */
+/* After six failures a name from that address waits; from then on it has one guess in half a minute. The
+ * bounds lie between two doublings, since a penalty fades from its first moment on. */
 #define GUARD_STEP_US CLOCK_SECOND
 #define GUARD_CAP_US (15 * CLOCK_MINUTE)
 #define GUARD_HALF_LIFE_US (30 * CLOCK_SECOND)
-#define GUARD_REFUSE_US (32 * CLOCK_SECOND)
-#define GUARD_PEER_REFUSE_US (512 * CLOCK_SECOND) /* many people may share an address */
+#define GUARD_REFUSE_US (24 * CLOCK_SECOND)
+#define GUARD_PEER_REFUSE_US (384 * CLOCK_SECOND) /* many people may share an address */
 
 struct login_guard {
     struct rate *by_peer;
