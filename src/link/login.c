@@ -8,8 +8,8 @@
 #include "base/fdio.h"
 #include "base/log.h"
 
-/* Each failure doubles the penalty, which fades: six in a row make a name from that address wait; a quiet
- * minute or two, and it may try again. */
+/* After six failures a name from that address waits; from then on it has one guess in half a minute. The
+ * bounds lie between two doublings, since a penalty fades from its first moment on. */
 #define GUARD_STEP_US CLOCK_SECOND
 #define GUARD_CAP_US (15 * CLOCK_MINUTE)
 #define GUARD_HALF_LIFE_US (30 * CLOCK_SECOND)

@@ -257,6 +257,25 @@ uint64_t database_max_id(struct queue *queue)
     return max;
 }
 
+enum err database_pending(struct queue *queue, struct queue_id after, struct pending *ret_pending, size_t max,
+                          size_t *ret_count, struct error *error)
+{
+    size_t count = 0;
+    int code = SQLITE_DONE;
+    pthread_mutex_lock(&queue->database_lock);
+    sqlite3_stmt *statement = queue->statements[STATEMENT_LIST];
+    sqlite3_bind_int64(statement, 1, (sqlite3_int64)after.v);
+    sqlite3_bind_int64(statement, 2, (sqlite3_int64)max);
+    while (count < max && (code = sqlite3_step(statement)) == SQLITE_ROW)
+        ret_pending[count++] = (struct pending){.id = {(uint64_t)sqlite3_column_int64(statement, 0)},
+                                                .next_us = sqlite3_column_int64(statement, 1)};
+    enum err err = code == SQLITE_DONE || code == SQLITE_ROW ? ERR_OK : fail_sql(queue, "listing", error);
+    sqlite3_reset(statement);
+    pthread_mutex_unlock(&queue->database_lock);
+    *ret_count = count;
+    return err;
+}
+
 static const char *state_of(const struct entry *entry)
 {
     if (entry->next_us == ENTRY_NEXT_RELAY)
@@ -303,7 +322,11 @@ static enum err list_locked(struct queue *queue, struct queue_id after, size_t m
         }
         struct queue_id id = {(uint64_t)sqlite3_column_int64(statement, 0)};
         err = entry_decode(id, column_blob(statement, 2), &entry, error);
-        if (err == ERR_OK) {
+        if (err == ERR_CORRUPT) {
+            entries[count++] = (struct queue_entry){
+                .id = id, .state = S("damaged"), .reason = arena_dup(arena, slice_cstr(error->detail))};
+            err = ERR_OK;
+        } else if (err == ERR_OK) {
             entry->next_us = sqlite3_column_int64(statement, 1);
             if (!describe(entry, arena, &entries[count++]))
                 err = fail_nomem(error);

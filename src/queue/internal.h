@@ -114,6 +114,14 @@ enum err database_load(struct queue *queue, struct queue_id id, bool body, struc
 enum err database_due(struct queue *queue, int64_t now_us, struct queue_id *ret_ids, size_t max,
                       size_t *ret_count, int64_t *ret_next_us, struct error *error) MUST_CHECK;
 uint64_t database_max_id(struct queue *queue);
+/* Entries behind `after` in order, without a look into them: so a damaged one is no obstacle. Takes
+ * database_lock. */
+struct pending {
+    struct queue_id id;
+    int64_t next_us;
+};
+enum err database_pending(struct queue *queue, struct queue_id after, struct pending *ret_pending, size_t max,
+                          size_t *ret_count, struct error *error) MUST_CHECK;
 
 /* intake.c */
 /*
@@ -160,10 +168,10 @@ enum err report_send(struct queue *queue, const struct entry *entry, enum report
 enum err spool_setup(struct queue *queue, struct error *error) MUST_CHECK;
 void spool_teardown(struct queue *queue);
 /* The body complete on disk: synced and closed. Its size. ERR_UNAVAILABLE when unknown (made before a
- * restart). */
+ * restart, or an entry's already); after any other error the file is gone. */
 enum err spool_finish(struct queue *queue, uint64_t spool, uint64_t *ret_size,
                       struct error *error) MUST_CHECK;
-/* Sets entry->body. */
+/* Sets entry->body. ERR_CORRUPT when the file is not what the entry says. */
 enum err spool_read(struct queue *queue, struct entry *entry, struct error *error) MUST_CHECK;
 void spool_remove(struct queue *queue, uint64_t spool);
 

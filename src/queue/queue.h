@@ -100,7 +100,7 @@ struct queue_entry {
     uint64_t size;
     int64_t received_us;
     int64_t next_us;     /* next attempt */
-    struct slice state;  /* "filing", "deferred", "waiting" */
+    struct slice state;  /* "filing", "deferred", "waiting"; "damaged": only id and reason are known */
     struct slice reason; /* last problem */
     struct session_id sid;
 };
@@ -111,6 +111,7 @@ enum err queue_get(struct queue *queue, struct queue_id id, struct arena *arena,
                    struct queue_entry *ret_entry, char **ret_body, struct error *error) MUST_CHECK;
 /* Tries deferred ones now; id 0: all. */
 enum err queue_flush(struct queue *queue, struct queue_id id, struct error *error) MUST_CHECK;
+/* A damaged entry goes too; its spool file, which nobody knows, with the next start. */
 enum err queue_drop(struct queue *queue, struct queue_id id, struct error *error) MUST_CHECK;
 /* Waits until nothing is left to file (foreign and deferred don't count) or the deadline; true: nothing left.
  * For tests and stop. */

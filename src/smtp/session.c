@@ -165,7 +165,15 @@ static void on_stopping(struct conn *conn, void *context)
     conn_close(conn);
 }
 
-/* RFC 3207 4.2: what was said before TLS is forgotten. With implicit TLS the greeting is waiting to be sent.
+static void forget_login(struct smtp_session *session)
+{
+    if (session->logged_in)
+        link_ticket_release(session->guest->link, smtp_ticket(session));
+    session->logged_in = false;
+}
+
+/* RFC 3207 4.2: what was said before TLS is forgotten: also who logged in, since that may have been somebody
+ * on the way. With implicit TLS the greeting is waiting to be sent.
  */
 static void on_secured(struct conn *conn, void *context)
 {
@@ -173,6 +181,7 @@ static void on_secured(struct conn *conn, void *context)
     (void)conn;
     if (session->guest->tls_first)
         return;
+    forget_login(session);
     smtp_reset(session);
     session->state = SMTP_STATE_START;
     session->extended = false;
@@ -184,8 +193,7 @@ static void on_closed(void *context)
     struct smtp_session *session = context;
     smtp_body_drop(&session->body);
     login_release(&session->login);
-    if (session->logged_in)
-        link_ticket_release(session->guest->link, smtp_ticket(session));
+    forget_login(session);
     line_reader_release(&session->line);
     arena_release(&session->arena);
     buf_release(&session->helo);
