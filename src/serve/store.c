@@ -141,7 +141,11 @@ static enum err open_data(struct store_worker *worker, const struct settings *se
     if (err == ERR_OK)
         err = sasl_create(link->directory, &link->sasl, error);
     const struct queue_options queue_options = {
-        .store = link->store, .directory = link->directory, .hostname = settings->hostname};
+        .store = link->store,
+        .directory = link->directory,
+        .hostname = settings->hostname,
+        .message_size_max = settings->message_size_max,
+    };
     if (err == ERR_OK)
         err = queue_open(&queue_options, &link->queue, error);
     link->start_session = start_session;
@@ -203,6 +207,7 @@ static void store_reload(void *context, struct settings *settings, struct tls_co
     struct store_worker *worker = context;
     struct error error;
     must(tls == NULL);
+    queue_set_message_size_max(worker->link.queue, settings->message_size_max);
     if (current_replace(&worker->current, settings, NULL, &error) != ERR_OK) {
         settings_free(settings);
         LOG(LOG_ERROR, NO_SID, "store.reload_failed", F_ERR(&error));
