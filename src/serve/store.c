@@ -20,6 +20,7 @@
 enum {
     SESSION_THREADS_MIN = 4,
     SESSION_THREADS_MAX = 128,
+    SESSION_WAITING_MAX = 512, /* sessions whose client reads slowly */
     SERVICE_THREADS_MIN = 2,
     SERVICE_THREADS_MAX = 64
 };
@@ -157,8 +158,12 @@ static enum err open_data(struct store_worker *worker, const struct settings *se
 
 static enum err open_loops(struct store_worker *worker, struct worker *process, struct error *error)
 {
-    const struct loop_options sessions = {"session", SESSION_THREADS_MIN, SESSION_THREADS_MAX, 0};
-    const struct loop_options service = {"service", SERVICE_THREADS_MIN, SERVICE_THREADS_MAX, 0};
+    const struct loop_options sessions = {.name = "session",
+                                          .threads_min = SESSION_THREADS_MIN,
+                                          .threads_max = SESSION_THREADS_MAX,
+                                          .waiting_max = SESSION_WAITING_MAX};
+    const struct loop_options service = {
+        .name = "service", .threads_min = SERVICE_THREADS_MIN, .threads_max = SERVICE_THREADS_MAX};
     if (process->listener_count != 1)
         return fail(error, ERR_INVALID, NULL, "%zu sockets where one is due", process->listener_count);
     enum err err = loop_create(&sessions, &worker->sessions, error);
