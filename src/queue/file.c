@@ -377,20 +377,35 @@ static enum err settle_all(struct queue *queue, struct flight *flights, size_t c
 }
 
 /* Reads what is not in memory. An entry that is gone (dropped by hand) is passed over; so is a damaged one,
- * for a person to look at (queue_list shows it); what can't be read now waits. */
+ * for a person to look at (queue_list shows it); one that can't be read waits a while and holds up nobody. */
+static void load_flight(struct queue *queue, struct flight *f)
+{
+    struct error error;
+    if (f->entry != NULL && f->entry->body == NULL)
+        entry_release(&f->entry);
+    if (f->entry != NULL)
+        return;
+    enum err err = database_load(queue, f->id, true, &f->entry, &error);
+    if (err == ERR_OK || err == ERR_NOT_FOUND)
+        return;
+    LOG(LOG_ERROR, NO_SID, "queue.load", F_ID("entry", f->id.v), F_ERR(&error));
+    if (err == ERR_CORRUPT)
+        return;
+    int64_t later = clock_wall_us() + QUEUE_DEFER_FIRST_SECONDS * CLOCK_SECOND;
+    f->again = database_defer(queue, f->id, later, &error) != ERR_OK;
+    if (!f->again)
+        backlog_due_at(queue, later);
+}
+
+/* As many bodies into memory as may be there at once; what is behind them is given back. */
 static void load_flights(struct queue *queue, struct flight *flights)
 {
+    uint64_t bytes = 0;
     for (struct flight *f = flights; f != NULL; f = f->next) {
-        struct error error;
-        if (f->entry != NULL && f->entry->body == NULL)
-            entry_release(&f->entry);
-        if (f->entry != NULL)
-            continue;
-        enum err err = database_load(queue, f->id, true, &f->entry, &error);
-        if (err != ERR_OK && err != ERR_NOT_FOUND) {
-            LOG(LOG_ERROR, NO_SID, "queue.load", F_ID("entry", f->id.v), F_ERR(&error));
-            f->again = err != ERR_CORRUPT;
-        }
+        load_flight(queue, f);
+        bytes += f->entry != NULL ? f->entry->size : 0;
+        if (bytes >= QUEUE_FILE_BYTES_MAX && f->next != NULL)
+            backlog_give_back(queue, take(f->next));
     }
 }
 

@@ -45,6 +45,7 @@ enum err queue_open(const struct queue_options *options, struct queue **ret_queu
     queue->store = options->store;
     queue->directory = options->directory;
     queue->volume = store_volume(options->store);
+    queue_set_message_size_max(queue, options->message_size_max);
     queue->hostname = strdup(options->hostname);
     pthread_mutex_init(&queue->database_lock, NULL);
     pthread_mutex_init(&queue->intake.lock, NULL);
@@ -70,6 +71,12 @@ enum err queue_open(const struct queue_options *options, struct queue **ret_queu
     }
     *ret_queue = queue;
     return ERR_OK;
+}
+
+void queue_set_message_size_max(struct queue *queue, uint64_t bytes)
+{
+    bool within = bytes > 0 && bytes < QUEUE_MESSAGE_MOST;
+    atomic_store(&queue->message_size_max, within ? bytes : QUEUE_MESSAGE_MOST);
 }
 
 void queue_close(struct queue *queue)
@@ -102,7 +109,8 @@ static enum err take_body(struct queue *queue, struct entry *entry, struct slice
 {
     if (spool != 0) {
         enum err err = spool_finish(queue, spool, &entry->size, error);
-        entry->spool = err == ERR_OK ? spool : 0;
+        if (err == ERR_OK)
+            entry->spool = spool; /* ours now, to be removed if the rest fails */
         return err;
     }
     if (body.n > QUEUE_INLINE_MAX)

@@ -31,6 +31,7 @@ enum {
     QUEUE_EXPIRE_DAYS = 5,
     QUEUE_HOPS_MAX = 50, /* Received fields: more is a loop (RFC 5321 6.3) */
 };
+#define QUEUE_MESSAGE_MOST UINT64_C(2147483648) /* bytes of a message, whatever the settings say */
 
 struct queue;
 
@@ -38,13 +39,16 @@ struct queue_options {
     struct store *store;
     struct directory *directory;
     const char *hostname;
-    unsigned filers; /* threads that file; 0: 2 */
+    uint64_t message_size_max; /* bytes; 0: QUEUE_MESSAGE_MOST */
+    unsigned filers;           /* threads that file; 0: 2 */
 };
 /* Opens queue.db, removes spool files without an entry, and goes on with what was left. */
 enum err queue_open(const struct queue_options *options, struct queue **ret_queue,
                     struct error *error) MUST_CHECK;
 /* Finishes what is being written; the rest stays for next time. */
 void queue_close(struct queue *queue);
+/* From now on (a reload). */
+void queue_set_message_size_max(struct queue *queue, uint64_t bytes);
 
 /* DSN's NOTIFY bits (RFC 3461 4.1); 0: not given. */
 enum dsn_notify { DSN_NEVER = 1, DSN_SUCCESS = 2, DSN_FAILURE = 4, DSN_DELAY = 8 };

@@ -138,19 +138,28 @@ void queue_spool_drop(struct queue *queue, uint64_t spool)
         spool_remove(queue, spool);
 }
 
+/*
+ * The file comes from the edge, which strangers talk to: its size is looked at here, not believed (a hole
+ * costs no disk, but memory when the file is read). What edge writes to it later changes this one message and
+ * nothing else.
+ */
 enum err spool_finish(struct queue *queue, uint64_t spool, uint64_t *ret_size, struct error *error)
 {
     struct stat status;
+    enum err err = ERR_OK;
+    uint64_t max = atomic_load(&queue->message_size_max);
     CLEANUP(fd_close) int fd = forget(queue, spool);
     if (fd < 0)
         return fail(error, ERR_UNAVAILABLE, NULL, "unknown spool file");
-    if (fdatasync(fd) < 0 || fstat(fd, &status) < 0) {
-        enum err err = fail_errno(error, "syncing a spool file");
+    if (fdatasync(fd) < 0 || fstat(fd, &status) < 0)
+        err = fail_errno(error, "syncing a spool file");
+    else if ((uint64_t)status.st_size > max)
+        err = fail(error, ERR_LIMIT, NULL, "a spool file over %llu bytes", (unsigned long long)max);
+    if (err == ERR_OK)
+        *ret_size = (uint64_t)status.st_size;
+    else
         spool_remove(queue, spool);
-        return err;
-    }
-    *ret_size = (uint64_t)status.st_size;
-    return ERR_OK;
+    return err;
 }
 
 /*

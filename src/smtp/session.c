@@ -172,8 +172,8 @@ static void forget_login(struct smtp_session *session)
     session->logged_in = false;
 }
 
-/* RFC 3207 4.2: what was said before TLS is forgotten: also who logged in, since that may have been somebody
- * on the way. With implicit TLS the greeting is waiting to be sent.
+/* RFC 3207 4.2: what was said before TLS is forgotten, a log-in too: it may have been somebody in between.
+ * With implicit TLS the greeting is waiting to be sent.
  */
 static void on_secured(struct conn *conn, void *context)
 {
@@ -181,8 +181,9 @@ static void on_secured(struct conn *conn, void *context)
     (void)conn;
     if (session->guest->tls_first)
         return;
-    forget_login(session);
     smtp_reset(session);
+    login_cancel(&session->login);
+    forget_login(session);
     session->state = SMTP_STATE_START;
     session->extended = false;
     buf_clear(&session->helo);
