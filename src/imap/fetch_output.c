@@ -79,10 +79,20 @@ static void put(struct output *o, struct slice text)
     conn_write(o->conn, text);
 }
 
-static void put_name(struct output *o, const char *name)
+/* No printf in what a FETCH of a whole folder repeats for each message: it was a fifth of its time. */
+static void put_name(struct output *o, struct slice name)
 {
-    conn_printf(o->conn, "%s%s ", o->space, name);
+    struct buf *out = conn_output(o->conn);
+    buf_put(out, slice_cstr(o->space));
+    buf_put(out, name);
+    buf_putc(out, ' ');
     o->space = " ";
+}
+
+static void put_number(struct output *o, uint64_t number)
+{
+    buf_put_u64(conn_output(o->conn), number);
+    conn_wrote(o->conn);
 }
 
 static void put_literal(struct output *o, const struct imap_fetch_item *item, struct slice text)
@@ -162,7 +172,7 @@ static void put_body_structure(struct output *o)
 {
     CLEANUP(buf_release) struct buf text = BUF(MIME_IMAP_TEXT_MAX);
     struct error error;
-    put_name(o, "BODY");
+    put_name(o, S("BODY"));
     if (mime_put_bodystructure(&text, o->root, false, &error) == ERR_OK && !buf_failed(&text))
         put(o, buf_slice(&text));
     else
@@ -172,7 +182,7 @@ static void put_body_structure(struct output *o)
 static void put_flags(struct output *o)
 {
     struct imap_session *s = o->call->session;
-    put_name(o, "FLAGS");
+    put_name(o, S("FLAGS"));
     struct buf *out = conn_output(o->conn);
     imap_put_flags(out, &o->message->flags, o->call->keywords, o->call->keyword_count,
                    view_is_recent(s->view, o->message->uid));
@@ -181,7 +191,7 @@ static void put_flags(struct output *o)
 
 static void put_date(struct output *o)
 {
-    put_name(o, "INTERNALDATE");
+    put_name(o, S("INTERNALDATE"));
     imap_put_internal_date(conn_output(o->conn), o->message->internal_date_us);
     conn_wrote(o->conn);
 }
@@ -198,8 +208,8 @@ static void put_item(struct output *o, const struct imap_fetch_item *item)
 {
     switch (item->kind) {
     case IMAP_FETCH_UID:
-        put_name(o, "UID");
-        conn_printf(o->conn, "%u", o->message->uid.v);
+        put_name(o, S("UID"));
+        put_number(o, o->message->uid.v);
         return;
     case IMAP_FETCH_FLAGS:
         put_flags(o);
@@ -208,15 +218,15 @@ static void put_item(struct output *o, const struct imap_fetch_item *item)
         put_date(o);
         return;
     case IMAP_FETCH_SIZE:
-        put_name(o, "RFC822.SIZE");
-        conn_printf(o->conn, "%llu", (unsigned long long)o->message->size);
+        put_name(o, S("RFC822.SIZE"));
+        put_number(o, o->message->size);
         return;
     case IMAP_FETCH_ENVELOPE:
-        put_name(o, "ENVELOPE");
+        put_name(o, S("ENVELOPE"));
         put(o, o->message->envelope);
         return;
     case IMAP_FETCH_BODYSTRUCTURE:
-        put_name(o, "BODYSTRUCTURE");
+        put_name(o, S("BODYSTRUCTURE"));
         put(o, o->message->structure);
         return;
     case IMAP_FETCH_BODY:
@@ -261,7 +271,9 @@ bool imap_send_fetch(struct imap_call *call, const struct imap_fetch *fetch, con
         has_uid = has_uid || fetch->items[i].kind == IMAP_FETCH_UID;
         has_flags = has_flags || fetch->items[i].kind == IMAP_FETCH_FLAGS;
     }
-    conn_printf(o.conn, "* %u FETCH (", seq);
+    put(&o, S("* "));
+    put_number(&o, seq);
+    put(&o, S(" FETCH ("));
     if (call->command.by_uid && !has_uid)
         put_item(&o, &(struct imap_fetch_item){.kind = IMAP_FETCH_UID});
     for (size_t i = 0; i < fetch->count; i++)
