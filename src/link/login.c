@@ -1,5 +1,6 @@
 #include "link/login.h"
 
+#include <arpa/inet.h>
 #include <sodium.h>
 #include <stdlib.h>
 #include <sys/socket.h>
@@ -8,8 +9,8 @@
 #include "base/fdio.h"
 #include "base/log.h"
 
-/* Each failure doubles the penalty, which fades: six in a row make a name from that address wait; a quiet
- * minute or two, and it may try again. */
+/* After six failures a name from that address waits; from then on it has one guess in half a minute. The
+ * bounds lie between two doublings, since a penalty fades from its first moment on. */
 #define GUARD_STEP_US CLOCK_SECOND
 #define GUARD_CAP_US (15 * CLOCK_MINUTE)
 #define GUARD_HALF_LIFE_US (30 * CLOCK_SECOND)
@@ -114,40 +115,57 @@ static struct slice plain_name(struct slice message)
     return name;
 }
 
+/* Who is behind an address: in IPv6 a /64, which is what one customer of an access provider has at least. */
+static struct slice peer_key(const struct login *login, char ret_text[static CONN_PEER_TEXT_MAX])
+{
+    struct in6_addr address;
+    snprintf(ret_text, CONN_PEER_TEXT_MAX, "%s", conn_peer(login->conn));
+    if (inet_pton(AF_INET6, ret_text, &address) == 1) {
+        memset(&address.s6_addr[8], 0, 8);
+        (void)!inet_ntop(AF_INET6, &address, ret_text, CONN_PEER_TEXT_MAX);
+    }
+    return slice_cstr(ret_text);
+}
+
+/* The name as it is compared, so that spelling it otherwise makes no new one. */
 static struct slice guard_key(struct login *login, struct buf *key)
 {
+    char peer[CONN_PEER_TEXT_MAX];
     struct slice name =
         login->start.mechanism == SASL_PLAIN ? plain_name(login->start.initial) : slice_none();
     buf_clear(key);
-    buf_put(key, slice_cstr(conn_peer(login->conn)));
+    buf_put(key, peer_key(login, peer));
     buf_putc(key, ' ');
-    buf_put(key, slice_sub(name, 0, ADDRESS_MAX));
+    for (size_t i = 0; i < MIN(name.n, (size_t)ADDRESS_MAX); i++)
+        buf_putc(key, ascii_lower(name.p[i]));
     return buf_slice(key);
 }
 
 static bool must_wait(struct login *login)
 {
     CLEANUP(buf_release) struct buf key = BUF(CONN_PEER_TEXT_MAX + 1 + ADDRESS_MAX);
-    return rate_penalty_us(login->guard->by_peer, slice_cstr(conn_peer(login->conn))) >=
-               GUARD_PEER_REFUSE_US ||
+    char peer[CONN_PEER_TEXT_MAX];
+    return rate_penalty_us(login->guard->by_peer, peer_key(login, peer)) >= GUARD_PEER_REFUSE_US ||
            rate_penalty_us(login->guard->by_name, guard_key(login, &key)) >= GUARD_REFUSE_US;
 }
 
 static void note_failure(struct login *login)
 {
     CLEANUP(buf_release) struct buf key = BUF(CONN_PEER_TEXT_MAX + 1 + ADDRESS_MAX);
+    char peer[CONN_PEER_TEXT_MAX];
     login->failures++;
-    rate_failed(login->guard->by_peer, slice_cstr(conn_peer(login->conn)));
+    rate_failed(login->guard->by_peer, peer_key(login, peer));
     rate_failed(login->guard->by_name, guard_key(login, &key));
     LOG(LOG_INFO, conn_sid(login->conn), "login.failed", F_CSTR("peer", conn_peer(login->conn)),
         F_CSTR("mechanism", sasl_mechanism_name(login->start.mechanism)),
-        F_STR("name", slice_from(buf_slice(&key), strlen(conn_peer(login->conn)) + 1)));
+        F_STR("name", slice_from(buf_slice(&key), strlen(peer) + 1)));
 }
 
+/* Who has an account of his own must not buy more guesses at others' with it, so the address's failures stay
+ * and fade. */
 static void note_success(struct login *login)
 {
     CLEANUP(buf_release) struct buf key = BUF(CONN_PEER_TEXT_MAX + 1 + ADDRESS_MAX);
-    rate_succeeded(login->guard->by_peer, slice_cstr(conn_peer(login->conn)));
     rate_succeeded(login->guard->by_name, guard_key(login, &key));
     LOG(LOG_INFO, conn_sid(login->conn), "login.ok", F_CSTR("peer", conn_peer(login->conn)),
         F_CSTR("mechanism", sasl_mechanism_name(login->start.mechanism)),

@@ -8,7 +8,6 @@ static void logged_in(struct smtp_session *session)
     struct login *login = &session->login;
     session->logged_in = true;
     memcpy(session->ticket, login->result.ticket, TICKET_SIZE);
-    snprintf(session->account, sizeof(session->account), "%.*s", SLICE_ARGS(login->result.address));
     smtp_reply(session, "235 2.7.0 welcome");
 }
 

@@ -114,8 +114,7 @@ void smtp_bdat(struct smtp_session *session, struct slice argument)
     struct cursor c = cursor_of(argument);
     uint64_t size;
     bool readable = cursor_u64(&c, &size);
-    cursor_take_while(&c, S(" "));
-    bool last = cursor_skip_nocase(&c, S("LAST"));
+    bool last = cursor_take_while(&c, S(" ")).n > 0 && cursor_skip_nocase(&c, S("LAST"));
     if (!readable || !cursor_done(&c)) {
         /* Nobody knows where the next command starts. */
         smtp_reply(session, "501 5.5.4 BDAT size [LAST] was expected");

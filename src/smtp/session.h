@@ -49,7 +49,6 @@ struct smtp_session {
     struct login login;
     bool logged_in;
     unsigned char ticket[TICKET_SIZE];
-    char account[ADDRESS_MAX + 1];
 
     struct arena arena; /* the transaction's */
     struct queue_envelope envelope;

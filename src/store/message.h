@@ -104,16 +104,21 @@ enum err message_list(struct account *account, struct folder_id folder, const st
                       size_t *ret_count, struct error *error) MUST_CHECK;
 
 /* A message's bytes: header (with its blank line) and body; whole = both in order, contiguous. */
+struct packs;
 struct content {
     struct slice whole;
     size_t header_n;
     void *owner; /* mapped or allocated memory, freed by content_release */
     size_t owner_n;
+    struct packs *charged; /* what the memory is counted with; NULL: not counted */
 };
 void content_release(struct content *content); /* for CLEANUP */
 enum content_part { CONTENT_WHOLE, CONTENT_HEADER };
-/* With CONTENT_HEADER only the header is read and decompressed; whole is the header then. Checks the
- * checksum. */
+/*
+ * With CONTENT_HEADER only the header is read and decompressed; whole is the header then. Checks the
+ * checksum. ERR_LIMIT: as much of the account, or of all accounts, is unpacked at the moment as may be
+ * (PACKS_UNPACKED_MAX): try again. A content must be released before its account.
+ */
 enum err message_read(struct account *account, struct object_id object, enum content_part part,
                       struct content *ret_content, struct error *error) MUST_CHECK;
 
