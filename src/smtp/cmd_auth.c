@@ -87,6 +87,7 @@ void smtp_auth_answer(struct smtp_session *session, struct slice line)
         return;
     }
     enum login_status status = login_step(login, line, &error);
-    sodium_memzero(session->line.line.p, session->line.line.n);
+    if (session->line.line.n > 0)
+        sodium_memzero(session->line.line.p, session->line.line.n);
     answer(session, status, &error);
 }
