@@ -170,6 +170,24 @@ static enum err check_no_relay(struct service_call *call, const struct queue_env
     return ERR_OK;
 }
 
+/*
+ * The size is known only now. A message for one mailbox, which it does not fit, is refused while its sender
+ * listens; one for several is taken, and waits for the mailbox that is full.
+ */
+static enum err check_room(struct service_call *call, const struct queue_envelope *envelope, uint64_t size,
+                           struct error *error)
+{
+    enum recipient_answer answer;
+    if (envelope->recipient_count != 1)
+        return ERR_OK;
+    enum err err = queue_recipient_check(call->service->queue, envelope->account,
+                                         envelope->recipients[0].address, size, &answer, error);
+    if (err != ERR_OK)
+        return err;
+    return answer == RECIPIENT_FULL ? fail(error, ERR_QUOTA, NULL, "the recipient's mailbox is full")
+                                    : ERR_OK;
+}
+
 static enum err serve_accept(struct service_call *call, struct error *error)
 {
     struct queue_envelope envelope;
@@ -188,6 +206,11 @@ static enum err serve_accept(struct service_call *call, struct error *error)
         err = check_texts(&envelope, error);
     if (err == ERR_OK && envelope.account.v == 0)
         err = check_no_relay(call, &envelope, error);
+    uint64_t size = body.n;
+    if (err == ERR_OK && spool != 0)
+        err = queue_spool_size(call->service->queue, spool, &size, error);
+    if (err == ERR_OK)
+        err = check_room(call, &envelope, size, error);
     if (err == ERR_OK)
         err = queue_accept(call->service->queue, &envelope, body, spool, &id, error);
     if (err == ERR_OK)

@@ -78,6 +78,9 @@ struct queue_envelope {
 enum err queue_spool_create(struct queue *queue, uint64_t *ret_spool, int *ret_fd,
                             struct error *error) MUST_CHECK;
 void queue_spool_drop(struct queue *queue, uint64_t spool);
+/* Bytes in it now. ERR_UNAVAILABLE when unknown. */
+enum err queue_spool_size(struct queue *queue, uint64_t spool, uint64_t *ret_size,
+                          struct error *error) MUST_CHECK;
 
 /* body: in memory (copied), used when spool is 0. Durable on return. Message line ends are CRLF. */
 enum err queue_accept(struct queue *queue, const struct queue_envelope *envelope, struct slice body,

@@ -131,6 +131,19 @@ static int forget(struct queue *queue, uint64_t id)
     return fd;
 }
 
+enum err queue_spool_size(struct queue *queue, uint64_t spool, uint64_t *ret_size, struct error *error)
+{
+    struct stat status;
+    pthread_mutex_lock(&queue->spools.lock);
+    const struct spool *known = map_get(&queue->spools.files, map_key_u64(&spool));
+    bool found = known != NULL && fstat(known->fd, &status) == 0;
+    pthread_mutex_unlock(&queue->spools.lock);
+    if (!found)
+        return fail(error, ERR_UNAVAILABLE, NULL, "unknown spool file");
+    *ret_size = (uint64_t)status.st_size;
+    return ERR_OK;
+}
+
 void queue_spool_drop(struct queue *queue, uint64_t spool)
 {
     CLEANUP(fd_close) int fd = forget(queue, spool);

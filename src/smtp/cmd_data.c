@@ -65,6 +65,8 @@ static void accept_message(struct smtp_session *session)
         reply_all(session, "550 5.7.1 you may not send as this sender");
     else if (err == ERR_LIMIT)
         reply_all(session, "552 5.3.4 too large");
+    else if (err == ERR_QUOTA)
+        reply_all(session, smtp_full_text(session));
     else
         reply_all(session, "451 4.3.0 temporarily unavailable; please try again later");
 }

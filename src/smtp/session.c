@@ -37,6 +37,12 @@ void smtp_refuse(struct smtp_session *session, const char *format, ...)
     session->errors++;
 }
 
+const char *smtp_full_text(const struct smtp_session *session)
+{
+    return session->settings->full_mailbox_refuse ? "552 5.2.2 the mailbox is full"
+                                                  : "452 4.2.2 the mailbox is full; try again later";
+}
+
 void smtp_reply_unavailable(struct smtp_session *session, const struct error *error)
 {
     LOG(LOG_WARN, conn_sid(session->conn), "smtp.unavailable", F_ERR(error));
