@@ -127,17 +127,45 @@ static struct slice peer_key(const struct login *login, char ret_text[static CON
     return slice_cstr(ret_text);
 }
 
+/* The name in SCRAM's first message (RFC 5802 7): "n,,n=name,r=nonce", as it is written there. */
+static struct slice scram_name(struct slice message)
+{
+    struct slice head, rest, name;
+    slice_cut(message, ',', &head, &rest);
+    slice_cut(rest, ',', &head, &rest);
+    slice_cut(rest, ',', &name, &rest);
+    return slice_starts(name, S("n=")) ? slice_from(name, 2) : slice_none();
+}
+
+static struct slice name_in(enum sasl_mechanism mechanism, struct slice initial)
+{
+    switch (mechanism) {
+    case SASL_PLAIN:
+        return plain_name(initial);
+    case SASL_SCRAM_SHA_256:
+    case SASL_SCRAM_SHA_256_PLUS:
+        return scram_name(initial);
+    case SASL_LOGIN:
+    default:
+        return initial;
+    }
+}
+
 /* The name as it is compared, so that spelling it otherwise makes no new one. */
+static void remember_name(struct login *login, struct slice name)
+{
+    login->name_n = MIN(name.n, sizeof(login->name));
+    for (size_t i = 0; i < login->name_n; i++)
+        login->name[i] = ascii_lower(name.p[i]);
+}
+
 static struct slice guard_key(struct login *login, struct buf *key)
 {
     char peer[CONN_PEER_TEXT_MAX];
-    struct slice name =
-        login->start.mechanism == SASL_PLAIN ? plain_name(login->start.initial) : slice_none();
     buf_clear(key);
     buf_put(key, peer_key(login, peer));
     buf_putc(key, ' ');
-    for (size_t i = 0; i < MIN(name.n, (size_t)ADDRESS_MAX); i++)
-        buf_putc(key, ascii_lower(name.p[i]));
+    buf_put(key, slice_of(login->name, login->name_n));
     return buf_slice(key);
 }
 
@@ -229,6 +257,7 @@ static enum login_status begin_with(struct login *login, struct slice initial, b
     login->start.initial = initial;
     login->start.has_initial = has_initial;
     login->awaits_first = false;
+    remember_name(login, name_in(login->start.mechanism, initial));
     if (must_wait(login)) {
         forget(login);
         login->failures++;
@@ -292,6 +321,14 @@ enum login_status login_step(struct login *login, struct slice answer, struct er
         return malformed(login);
     if (login->awaits_first)
         return begin_with(login, buf_slice(&decoded), true, error);
+    if (login->start.mechanism == SASL_LOGIN && login->name_n == 0) {
+        remember_name(login, buf_slice(&decoded));
+        if (must_wait(login)) {
+            login_cancel(login);
+            login->failures++;
+            return LOGIN_SLOW_DOWN;
+        }
+    }
     arena_reset(&login->arena);
     enum err err = link_sasl_step(login->link, login->exchange, buf_slice(&decoded), &login->arena,
                                   &login->result, error);

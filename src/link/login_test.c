@@ -141,6 +141,46 @@ static void test_guesser_is_known_again(void **state)
     login_guard_destroy(guard);
 }
 
+static enum login_status try_scram(struct talk *t, const char *first)
+{
+    struct error error;
+    enum login_status status = login_begin(&t->login, SASL_SCRAM_SHA_256, slice_cstr(first), &error);
+    return status == LOGIN_CHALLENGE ? login_step(&t->login, S("eA=="), &error) : status;
+}
+
+static enum login_status try_login(struct talk *t, const char *name)
+{
+    struct error error;
+    enum login_status status = login_begin(&t->login, SASL_LOGIN, slice_none(), &error);
+    if (status == LOGIN_CHALLENGE)
+        status = login_step(&t->login, slice_cstr(name), &error);
+    return status == LOGIN_CHALLENGE ? login_step(&t->login, S("eA=="), &error) : status;
+}
+
+/* The guard knows the name in each mechanism: colleagues behind the same address do not wait with anna. */
+static void test_name_is_known_in_every_mechanism(void **state)
+{
+    struct login_guard *guard = login_guard_create();
+    struct talk t;
+    (void)state;
+    played_reset();
+    start(&t, "192.0.2.1", guard);
+    for (int i = 0; i < 2; i++) {
+        assert_int_equal(try_scram(&t, "bixhPW90dG8sbj1hbm5hLHI9eHl6"),
+                         LOGIN_FAILED); /* n,a=otto,n=anna,r=xyz */
+        assert_int_equal(try_login(&t, "YW5uYQ=="), LOGIN_FAILED);
+        assert_int_equal(try(&t, "Anna", "wrong"), LOGIN_FAILED);
+    }
+    assert_int_equal(try_scram(&t, "biwsbj1hbm5hLHI9eHl6"), LOGIN_SLOW_DOWN); /* n,,n=anna,r=xyz */
+    int cancelled = played.cancelled;
+    assert_int_equal(try_login(&t, "YW5uYQ=="), LOGIN_SLOW_DOWN);
+    assert_int_equal(played.cancelled, cancelled + 1);
+    assert_int_equal(try(&t, "anna", "secret"), LOGIN_SLOW_DOWN);
+    assert_int_equal(try_scram(&t, "biwsbj1vdHRvLHI9eHl6"), LOGIN_FAILED); /* n,,n=otto,r=xyz */
+    stop(&t);
+    login_guard_destroy(guard);
+}
+
 static void test_what_is_no_fault_of_the_client_is_not_counted(void **state)
 {
     struct login_guard *guard = login_guard_create();
@@ -205,6 +245,7 @@ int main(void)
         cmocka_unit_test(test_an_address_that_tries_many_names_waits),
         cmocka_unit_test(test_success_wipes_the_names_slate),
         cmocka_unit_test(test_guesser_is_known_again),
+        cmocka_unit_test(test_name_is_known_in_every_mechanism),
         cmocka_unit_test(test_what_is_no_fault_of_the_client_is_not_counted),
         cmocka_unit_test(test_nothing_is_left_of_an_exchange_given_up),
         cmocka_unit_test(test_a_name_with_nul_is_malformed),
