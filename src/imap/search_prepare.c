@@ -1,6 +1,7 @@
 #include <stdlib.h>
 #include <utf8proc.h>
 
+#include "base/clock.h"
 #include "base/utf8.h"
 #include "imap/search_match.h"
 #include "mime/charset.h"
@@ -67,6 +68,10 @@ static bool prepare_key(struct imap_call *call, struct imap_search_key *key, str
             return true;
         imap_call_failed(call);
         return false;
+    case SEARCH_OLDER:
+    case SEARCH_YOUNGER:
+        key->second = clock_wall_us() / CLOCK_SECOND - key->number;
+        return true;
     case SEARCH_HEADER:
     case SEARCH_BODY:
     case SEARCH_TEXT:
