@@ -83,6 +83,11 @@ static bool parse_sort(struct imap_parser *p, struct imap_command *c)
     return imap_parse_space(p) && imap_parse_sort(p, &c->search);
 }
 
+static bool parse_thread(struct imap_parser *p, struct imap_command *c)
+{
+    return imap_parse_space(p) && imap_parse_thread(p, &c->search);
+}
+
 static bool parse_fetch(struct imap_parser *p, struct imap_command *c)
 {
     return imap_parse_space(p) && imap_parse_fetch(p, &c->fetch);

@@ -67,6 +67,7 @@ enum {
     X(EXPUNGE, expunge, "EXPUNGE", expunge, IMAP_IN_SELECTED, VERB_UID | VERB_WRITES)              \
     X(SEARCH, search, "SEARCH", search, IMAP_IN_SELECTED, VERB_UID | VERB_KEEPS_NUMBERS)           \
     X(SORT, sort, "SORT", sort, IMAP_IN_SELECTED, VERB_UID | VERB_KEEPS_NUMBERS)                   \
+    X(THREAD, thread, "THREAD", thread, IMAP_IN_SELECTED, VERB_UID | VERB_KEEPS_NUMBERS)           \
     X(FETCH, fetch, "FETCH", fetch, IMAP_IN_SELECTED, VERB_UID | VERB_KEEPS_NUMBERS)               \
     X(STORE, store, "STORE", store, IMAP_IN_SELECTED, VERB_UID | VERB_KEEPS_NUMBERS | VERB_WRITES) \
     X(COPY, copy, "COPY", copy, IMAP_IN_SELECTED, VERB_UID)                                        \
