@@ -7,19 +7,29 @@
 #include "base/buf.h"
 
 /* name, said before log-in, said after it */
-#define IMAP_CAPABILITY_TABLE(X)  \
-    X("IMAP4rev1", true, true)    \
-    X("LITERAL+", true, true)     \
-    X("SASL-IR", true, false)     \
-    X("ID", true, true)           \
-    X("ENABLE", true, true)       \
-    X("IDLE", true, true)         \
-    X("NAMESPACE", false, true)   \
-    X("CHILDREN", false, true)    \
-    X("SPECIAL-USE", false, true) \
-    X("UIDPLUS", false, true)     \
-    X("UNSELECT", false, true)    \
-    X("MOVE", false, true)
+#define IMAP_CAPABILITY_TABLE(X)            \
+    X("IMAP4rev1", true, true)              \
+    X("LITERAL+", true, true)               \
+    X("SASL-IR", true, false)               \
+    X("ID", true, true)                     \
+    X("ENABLE", true, true)                 \
+    X("IDLE", true, true)                   \
+    X("NAMESPACE", false, true)             \
+    X("CHILDREN", false, true)              \
+    X("SPECIAL-USE", false, true)           \
+    X("UIDPLUS", false, true)               \
+    X("UNSELECT", false, true)              \
+    X("MOVE", false, true)                  \
+    X("ESEARCH", false, true)               \
+    X("SEARCHRES", false, true)             \
+    X("WITHIN", false, true)                \
+    X("SORT", false, true)                  \
+    X("ESORT", false, true)                 \
+    X("SORT=DISPLAY", false, true)          \
+    X("I18NLEVEL=1", false, true)           \
+    X("THREAD=ORDEREDSUBJECT", false, true) \
+    X("THREAD=REFERENCES", false, true)     \
+    X("THREAD=REFS", false, true)
 
 /* "IMAP4rev1 LITERAL+ ..." without a space at either end. */
 void imap_put_capabilities(struct buf *out, bool logged_in) NONNULL;

@@ -22,6 +22,8 @@ void imap_close_view(struct imap_session *s)
 {
     if (s->view != NULL)
         view_close(take(s->view));
+    uid_set_release(&s->saved);
+    s->saved = (struct uid_set){0};
     s->folder = (struct folder_id){0};
     s->read_only = false;
 }

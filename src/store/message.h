@@ -79,7 +79,10 @@ enum message_want {
     WANT_ENVELOPE = 2,  /* IMAP ENVELOPE, wire-ready */
     WANT_STRUCTURE = 4, /* IMAP BODYSTRUCTURE, wire-ready */
     WANT_PREVIEW = 8,
-    WANT_SORT_KEYS = 16, /* subject, base subject, from, to, cc, sent date, message id */
+    WANT_SORT_KEYS = 16,   /* subject, base subject, from, to, cc, display names, sent date, message id,
+                              thread keys */
+    WANT_THREAD_KEYS = 32, /* base subject, sent date, thread keys */
+    WANT_SENT = 64,        /* sent date */
 };
 struct message {
     struct uid uid;
@@ -92,8 +95,11 @@ struct message {
     int64_t saved_us; /* when it came into this folder (RFC 8514) */
     uint64_t size;    /* RFC822.SIZE in bytes */
     struct slice envelope, structure, preview;
-    struct slice subject, base_subject, from, to, cc, message_id;
-    int64_t sent_us; /* Date field, else internal date */
+    struct slice subject, base_subject, message_id;
+    struct slice from, to, cc;             /* local parts of the first address */
+    struct slice display_from, display_to; /* RFC 5957 */
+    struct slice thread_keys;              /* derived_thread_keys (derived.h) */
+    int64_t sent_us;                       /* Date field, else internal date */
 };
 /*
  * Those of `uids` that exist in the folder, ascending. At most `max` (0: all); to go on, ask again from the
