@@ -16,7 +16,7 @@ static bool candidates(struct imap_call *call, const struct imap_search *search,
 }
 
 static void search_batch(struct imap_call *call, struct imap_matcher *matcher, const struct message *messages,
-                         size_t count)
+                         size_t count, uint64_t *highest)
 {
     struct imap_session *s = call->session;
     for (size_t i = 0; i < count && !conn_broken(s->conn); i++) {
@@ -33,8 +33,10 @@ static void search_batch(struct imap_call *call, struct imap_matcher *matcher, c
                      "The message with UID %u could not be searched", messages[i].uid.v);
             continue;
         }
-        if (matches)
-            conn_printf(s->conn, " %u", call->command.by_uid ? messages[i].uid.v : seq);
+        if (!matches)
+            continue;
+        conn_printf(s->conn, " %u", call->command.by_uid ? messages[i].uid.v : seq);
+        *highest = MAX(*highest, messages[i].changed.v);
     }
 }
 
@@ -47,18 +49,23 @@ static void search_all(struct imap_session *s, struct imap_call *call)
     imap_matcher_init(&matcher, call, &call->command.search);
     CLEANUP(arena_release) struct arena arena = ARENA(IMAP_COMMAND_ARENA_MAX);
     uint32_t after = 0;
+    uint64_t highest = 0;
     struct message *messages;
     size_t count;
     conn_write(s->conn, S("* SEARCH"));
     while (imap_next_batch(call, &uids, WANT_FLAGS, &after, &arena, &messages, &count) && count > 0 &&
            !conn_broken(s->conn))
-        search_batch(call, &matcher, messages, count);
+        search_batch(call, &matcher, messages, count, &highest);
+    if (call->command.search.modseq && highest > 0)
+        conn_printf(s->conn, " (MODSEQ %llu)", (unsigned long long)highest);
     conn_write(s->conn, S("\r\n"));
 }
 
 /* RFC 3501 6.4.4 */
 void cmd_search(struct imap_session *s, struct imap_call *call)
 {
+    if (call->command.search.modseq)
+        imap_enable_condstore(s);
     if (imap_search_prepare(call, &call->command.search) && view_exists(s->view) > 0)
         search_all(s, call);
     else if (call->reply.status == IMAP_STATUS_OK)

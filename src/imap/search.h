@@ -36,6 +36,7 @@ enum imap_search_kind {
     SEARCH_HEADER,
     SEARCH_BODY,
     SEARCH_TEXT,
+    SEARCH_MODSEQ, /* RFC 7162 3.1.5 */
 };
 
 struct imap_search_key {
@@ -47,6 +48,7 @@ struct imap_search_key {
     unsigned bit; /* of FLAG, and of a known KEYWORD */
     int32_t day;
     uint32_t number;
+    uint64_t modseq;   /* at least this */
     struct slice name; /* of HEADER, or KEYWORD */
     struct slice text; /* as sent; folded UTF-8 after imap_search_prepare */
     struct imap_sequence_set set;
@@ -56,6 +58,7 @@ struct imap_search_key {
 struct imap_search {
     struct slice charset;         /* p NULL: not given */
     struct imap_search_key *root; /* an AND */
+    bool modseq;                  /* it has a MODSEQ key: the answer tells the highest (RFC 7162 3.1.6) */
 };
 
 /* Everything behind "SEARCH ". */

@@ -68,6 +68,7 @@ static const struct key_row {
 
 struct reading {
     struct imap_parser *p;
+    bool modseq;
     size_t keys;
     unsigned depth;
 };
@@ -190,6 +191,31 @@ static bool parse_new(struct reading *reading, struct imap_search_key **ret)
     return give(reading, seen, true, &recent->next);
 }
 
+/*
+ * RFC 7162 3.1.5: "MODSEQ 620162338", or with a metadata item in between, which is passed over, as there is
+ * one number for all of a message.
+ */
+static bool parse_modseq(struct reading *reading, struct imap_search_key **ret)
+{
+    struct imap_parser *p = reading->p;
+    struct imap_search_key *key = new_key(reading, SEARCH_MODSEQ);
+    if (key == NULL || !imap_parse_space(p))
+        return false;
+    struct slice entry;
+    struct slice type;
+    if (imap_parse_at(p, '"')) {
+        if (!imap_parse_string(p, &entry) || !imap_parse_space(p) || !imap_parse_atom(p, &type) ||
+            !imap_parse_space(p))
+            return false;
+        if (!slice_eq_nocase(type, S("all")) && !slice_eq_nocase(type, S("priv")) &&
+            !slice_eq_nocase(type, S("shared")))
+            return imap_parse_fail(p, "a metadata item is all, priv or shared");
+    }
+    reading->modseq = true;
+    *ret = key;
+    return imap_parse_modseq(p, &key->modseq);
+}
+
 static bool parse_word(struct reading *reading, struct imap_search_key **ret)
 {
     struct imap_parser *p = reading->p;
@@ -202,6 +228,8 @@ static bool parse_word(struct reading *reading, struct imap_search_key **ret)
         return parse_not(reading, ret);
     if (slice_eq_nocase(word, S("NEW")))
         return parse_new(reading, ret);
+    if (slice_eq_nocase(word, S("MODSEQ")))
+        return parse_modseq(reading, ret);
     if (slice_eq_nocase(word, S("UID")))
         return imap_parse_space(p) && parse_set(reading, true, ret);
     for (size_t i = 0; i < ARRAY_LEN(key_rows); i++)
@@ -238,6 +266,7 @@ bool imap_parse_search(struct imap_parser *p, struct imap_search *ret)
     struct reading reading = {.p = p};
     if (!parse_keys(&reading, &search.root))
         return false;
+    search.modseq = reading.modseq;
     *ret = search;
     return true;
 }

@@ -206,6 +206,8 @@ static enum answer test_key(struct test *t, const struct imap_search_key *key)
         return answer_of(message->size > key->number);
     case SEARCH_SMALLER:
         return answer_of(message->size < key->number);
+    case SEARCH_MODSEQ:
+        return answer_of(message->changed.v >= key->modseq);
     case SEARCH_HEADER:
     case SEARCH_BODY:
     case SEARCH_TEXT:

@@ -27,6 +27,7 @@ struct imap_session {
     unsigned idle_reminders;
     unsigned errors_in_a_row;
     bool read_only;
+    bool condstore; /* mod-sequences are told (RFC 7162 3.1) */
     bool closing;
     uint64_t commands; /* for the log */
     void (*ended)(void *context);
@@ -69,6 +70,9 @@ void imap_send_flags(struct imap_call *call, const struct uid_set *uids, bool wi
 void imap_close_view(struct imap_session *s);
 /* Goodbye and the end. */
 void imap_bye(struct imap_session *s, const char *text);
+
+/* A command of RFC 7162 3.1 turns CONDSTORE on; the first tells where the selected mailbox stands. */
+void imap_enable_condstore(struct imap_session *s);
 
 /* session_sets.c */
 /* The UIDs a command means. Numbers the client can't know are an error (RFC 3501 9, seq-number). */

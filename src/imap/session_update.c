@@ -30,6 +30,16 @@ void imap_send_flag_names(struct imap_call *call)
     s->keywords_told = call->keyword_count;
 }
 
+void imap_enable_condstore(struct imap_session *s)
+{
+    if (s->condstore)
+        return;
+    s->condstore = true;
+    if (s->view != NULL)
+        conn_printf(s->conn, "* OK [HIGHESTMODSEQ %llu] Mod-sequences are on\r\n",
+                    (unsigned long long)view_change(s->view).v);
+}
+
 bool imap_tell_keywords(struct imap_call *call)
 {
     if (!imap_load_keywords(call))
