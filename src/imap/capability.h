@@ -19,7 +19,9 @@
     X("SPECIAL-USE", false, true) \
     X("UIDPLUS", false, true)     \
     X("UNSELECT", false, true)    \
-    X("MOVE", false, true)
+    X("MOVE", false, true)        \
+    X("CONDSTORE", false, true)   \
+    X("QRESYNC", false, true)
 
 /* "IMAP4rev1 LITERAL+ ..." without a space at either end. */
 void imap_put_capabilities(struct buf *out, bool logged_in) NONNULL;

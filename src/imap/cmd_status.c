@@ -1,6 +1,6 @@
 #include "imap/session_internal.h"
 
-static uint32_t value_of(const struct folder *folder, enum imap_status_item item)
+static uint64_t value_of(const struct folder *folder, enum imap_status_item item)
 {
     switch (item) {
     case IMAP_STATUS_MESSAGES:
@@ -13,6 +13,8 @@ static uint32_t value_of(const struct folder *folder, enum imap_status_item item
         return folder->uidvalidity;
     case IMAP_STATUS_UNSEEN:
         return folder->unseen;
+    case IMAP_STATUS_HIGHESTMODSEQ:
+        return folder->changed.v;
     case IMAP_STATUS_ITEMS:
         break;
     }
@@ -30,13 +32,16 @@ void cmd_status(struct imap_session *s, struct imap_call *call)
     struct folder folder;
     if (!imap_resolve_folder(call, call->command.status.mailbox, "NONEXISTENT", &folder))
         return;
+    if (call->command.status.items & 1U << IMAP_STATUS_HIGHESTMODSEQ)
+        imap_enable_condstore(s);
     struct buf *out = conn_output(s->conn);
     buf_put(out, S("* STATUS "));
     imap_put_mailbox(out, folder.path);
     const char *before = " (";
     for (unsigned i = 0; i < IMAP_STATUS_ITEMS; i++) {
         if (call->command.status.items & 1U << i) {
-            buf_printf(out, "%s%s %u", before, names[i], value_of(&folder, (enum imap_status_item)i));
+            buf_printf(out, "%s%s %llu", before, names[i],
+                       (unsigned long long)value_of(&folder, (enum imap_status_item)i));
             before = " ";
         }
     }

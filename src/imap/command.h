@@ -49,8 +49,8 @@ enum {
     X(AUTHENTICATE, authenticate, "AUTHENTICATE", authenticate, IMAP_IN_LOGIN, 0)                  \
     X(ENABLE, enable, "ENABLE", enable, IMAP_AFTER_LOGIN, 0)                                       \
     X(NAMESPACE, namespace, "NAMESPACE", nothing, IMAP_AFTER_LOGIN, 0)                             \
-    X(SELECT, select, "SELECT", mailbox, IMAP_AFTER_LOGIN, 0)                                      \
-    X(EXAMINE, examine, "EXAMINE", mailbox, IMAP_AFTER_LOGIN, 0)                                   \
+    X(SELECT, select, "SELECT", select, IMAP_AFTER_LOGIN, 0)                                       \
+    X(EXAMINE, examine, "EXAMINE", select, IMAP_AFTER_LOGIN, 0)                                    \
     X(CREATE, create, "CREATE", mailbox, IMAP_AFTER_LOGIN, 0)                                      \
     X(DELETE, delete, "DELETE", mailbox, IMAP_AFTER_LOGIN, 0)                                      \
     X(RENAME, rename, "RENAME", rename, IMAP_AFTER_LOGIN, 0)                                       \
@@ -87,7 +87,8 @@ unsigned imap_verb_flags(enum imap_verb verb);
     X(RECENT, "RECENT")           \
     X(UIDNEXT, "UIDNEXT")         \
     X(UIDVALIDITY, "UIDVALIDITY") \
-    X(UNSEEN, "UNSEEN")
+    X(UNSEEN, "UNSEEN")           \
+    X(HIGHESTMODSEQ, "HIGHESTMODSEQ")
 enum imap_status_item {
 #define X(name, text) IMAP_STATUS_##name,
     IMAP_STATUS_TABLE(X)
@@ -107,6 +108,7 @@ enum imap_fetch_kind {
     IMAP_FETCH_RFC822,
     IMAP_FETCH_RFC822_HEADER,
     IMAP_FETCH_RFC822_TEXT,
+    IMAP_FETCH_MODSEQ,
 };
 struct imap_section {
     uint32_t *numbers;
@@ -129,9 +131,27 @@ struct imap_fetch {
     struct imap_fetch_item *items;
     size_t count;
     bool sets_seen; /* an item reads a body without PEEK */
+    bool modseq;    /* MODSEQ is asked for, perhaps by CHANGEDSINCE */
+    bool changed_since_given;
+    uint64_t changed_since; /* RFC 7162 3.1.4.1 */
+    bool vanished;          /* RFC 7162 3.2.6 */
 };
 
 enum imap_store_how { IMAP_STORE_REPLACE, IMAP_STORE_ADD, IMAP_STORE_REMOVE };
+
+/* What SELECT and EXAMINE may be told (RFC 7162 3.1.8, 3.2.5). */
+struct imap_select {
+    struct slice mailbox;
+    bool condstore;
+    bool qresync;
+    uint32_t uidvalidity;
+    uint64_t modseq;
+    bool known_given;
+    struct imap_sequence_set known; /* UIDs */
+    bool match_given;
+    struct imap_sequence_set match_numbers; /* both ascending */
+    struct imap_sequence_set match_uids;
+};
 
 struct imap_id_pair {
     struct slice name;
@@ -144,6 +164,7 @@ struct imap_command {
     bool by_uid;
     union {
         struct slice mailbox;
+        struct imap_select select;
         struct {
             struct slice from;
             struct slice to;
@@ -169,6 +190,8 @@ struct imap_command {
             struct imap_sequence_set set;
             enum imap_store_how how;
             bool silent;
+            bool conditional;         /* UNCHANGEDSINCE is given */
+            uint64_t unchanged_since; /* RFC 7162 3.1.3 */
             struct imap_flags flags;
         } store;
         struct {
@@ -199,7 +222,9 @@ struct imap_command {
  * p->problem says why. */
 bool imap_command_parse(struct imap_parser *p, struct imap_command *ret_command) NONNULL MUST_CHECK;
 
-/* fetch_grammar.c: set and items. */
+/* select_grammar.c: mailbox and parameters. */
+bool imap_parse_select(struct imap_parser *p, struct imap_select *ret) MUST_CHECK;
+/* fetch_grammar.c: set, items and modifiers. */
 bool imap_parse_fetch(struct imap_parser *p, struct imap_fetch *ret) MUST_CHECK;
 
 #endif

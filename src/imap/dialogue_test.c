@@ -5,6 +5,7 @@
  *   # a remark
  *   C: a1 SELECT INBOX          sent with CRLF; "C2:" by a second session of the same account
  *   S: * 3 EXISTS               the next line that comes must be this
+ *   C: a2 SELECT INBOX (QRESYNC ($V 7))   $V stands for INBOX's UIDVALIDITY
  *   S: a1 OK [READ-WRITE] ...   "..." stands for anything
  *   S: <closed>                 the server has closed the connection
  *   FILL: INBOX 500             messages put there as delivery does
@@ -210,6 +211,26 @@ static bool split(struct slice line, char *ret_kind, size_t *ret_number, struct 
     return true;
 }
 
+/* Puts the text with INBOX's UIDVALIDITY in place of $V. */
+static void put_command(struct play *play, struct slice text, struct buf *out)
+{
+    ssize_t at = slice_find(text, S("$V"));
+    if (at >= 0) {
+        CLEANUP(arena_release) struct arena arena = ARENA(1024 * 1024);
+        struct account *account;
+        struct folder folder;
+        struct error error;
+        must_ok(store_account(play->store, (struct account_id){1}, &account, &error), &error);
+        must_ok(folder_find(account, S("INBOX"), &arena, &folder, &error), &error);
+        account_unref(account);
+        buf_put(out, slice_sub(text, 0, (size_t)at));
+        buf_printf(out, "%u", folder.uidvalidity);
+        text = slice_from(text, (size_t)at + 2);
+    }
+    buf_put(out, text);
+    buf_put(out, S("\r\n"));
+}
+
 static void send_text(struct peer *peer, struct slice text)
 {
     struct error error;
@@ -263,8 +284,7 @@ static void play_line(struct play *play, struct slice line)
         return;
     }
     CLEANUP(buf_release) struct buf out = BUF(MESSAGE_MAX);
-    buf_put(&out, text);
-    buf_put(&out, S("\r\n"));
+    put_command(play, text, &out);
     send_text(peer, buf_slice(&out));
 }
 

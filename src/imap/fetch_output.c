@@ -37,6 +37,7 @@ static enum need need_of(const struct imap_fetch_item *item)
     case IMAP_FETCH_SIZE:
     case IMAP_FETCH_ENVELOPE:
     case IMAP_FETCH_BODYSTRUCTURE:
+    case IMAP_FETCH_MODSEQ:
         return NEED_NOTHING;
     }
     return NEED_NOTHING;
@@ -194,6 +195,14 @@ static void put_whole(struct output *o, const struct imap_fetch_item *item, cons
     put_literal(o, item, bytes);
 }
 
+static void put_modseq(struct output *o)
+{
+    struct imap_session *s = o->call->session;
+    put_name(o, "MODSEQ");
+    conn_printf(o->conn, "(%llu)", (unsigned long long)o->message->changed.v);
+    s->modseq_told = MAX(s->modseq_told, o->message->changed.v);
+}
+
 static void put_item(struct output *o, const struct imap_fetch_item *item)
 {
     switch (item->kind) {
@@ -210,6 +219,9 @@ static void put_item(struct output *o, const struct imap_fetch_item *item)
     case IMAP_FETCH_SIZE:
         put_name(o, "RFC822.SIZE");
         conn_printf(o->conn, "%llu", (unsigned long long)o->message->size);
+        return;
+    case IMAP_FETCH_MODSEQ:
+        put_modseq(o);
         return;
     case IMAP_FETCH_ENVELOPE:
         put_name(o, "ENVELOPE");
@@ -261,13 +273,17 @@ bool imap_send_fetch(struct imap_call *call, const struct imap_fetch *fetch, con
         has_uid = has_uid || fetch->items[i].kind == IMAP_FETCH_UID;
         has_flags = has_flags || fetch->items[i].kind == IMAP_FETCH_FLAGS;
     }
+    /* RFC 7162 3.2.4: an answer that tells of \Seen is an unsolicited one too. */
+    bool tells_modseq = flags_changed && call->session->condstore;
     conn_printf(o.conn, "* %u FETCH (", seq);
-    if (call->command.by_uid && !has_uid)
+    if ((call->command.by_uid || tells_modseq) && !has_uid)
         put_item(&o, &(struct imap_fetch_item){.kind = IMAP_FETCH_UID});
     for (size_t i = 0; i < fetch->count; i++)
         put_item(&o, &fetch->items[i]);
     if (flags_changed && !has_flags)
         put_flags(&o);
+    if (tells_modseq && !fetch->modseq)
+        put_modseq(&o);
     put(&o, S(")\r\n"));
     return true;
 }

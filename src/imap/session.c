@@ -114,8 +114,12 @@ static void run(struct imap_session *s, struct imap_call *call)
     imap_reply_set(&call->reply, IMAP_STATUS_OK, "", "%s completed", imap_verb_name(command->verb));
     handler_of(command->verb)(s, call);
     bool keeps = (imap_verb_flags(command->verb) & VERB_KEEPS_NUMBERS) && !command->by_uid;
-    if (!s->closing)
-        imap_send_updates(s, call, !keeps);
+    if (s->closing)
+        return;
+    imap_send_updates(s, call, !keeps);
+    imap_limit_modseq(s);
+    if (call->removed && s->qresync && s->view != NULL && call->reply.status == IMAP_STATUS_OK)
+        buf_printf(&call->reply.code, "[HIGHESTMODSEQ %llu]", (unsigned long long)view_change(s->view).v);
 }
 
 static struct imap_call call_of(struct imap_session *s)
@@ -172,6 +176,7 @@ static void notice(struct conn *conn, void *session)
         return;
     CLEANUP(call_release) struct imap_call call = call_of(s);
     imap_send_updates(s, &call, true);
+    imap_limit_modseq(s);
 }
 
 static void expired(struct conn *conn, void *session)
