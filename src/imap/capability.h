@@ -21,7 +21,12 @@
     X("UNSELECT", false, true)    \
     X("MOVE", false, true)        \
     X("CONDSTORE", false, true)   \
-    X("QRESYNC", false, true)
+    X("QRESYNC", false, true)     \
+    X("STATUS=SIZE", false, true) \
+    X("APPENDLIMIT", false, true) \
+    X("OBJECTID", false, true)    \
+    X("SAVEDATE", false, true)    \
+    X("PREVIEW", false, true)
 
 /* "IMAP4rev1 LITERAL+ ..." without a space at either end. */
 void imap_put_capabilities(struct buf *out, bool logged_in) NONNULL;

@@ -9,6 +9,8 @@ static unsigned wants_of(const struct imap_fetch *fetch)
             want |= WANT_ENVELOPE;
         else if (fetch->items[i].kind == IMAP_FETCH_BODYSTRUCTURE)
             want |= WANT_STRUCTURE;
+        else if (fetch->items[i].kind == IMAP_FETCH_PREVIEW)
+            want |= WANT_PREVIEW;
     }
     return want;
 }

@@ -17,6 +17,8 @@ static bool tell_mailbox(struct imap_session *s, struct imap_call *call, const s
     conn_printf(s->conn,
                 "* OK [UIDVALIDITY %u] UIDs are valid\r\n* OK [UIDNEXT %u] The next UID, at least\r\n",
                 folder->uidvalidity, folder->uidnext);
+    conn_printf(s->conn, "* OK [MAILBOXID (" IMAP_MAILBOXID_FORMAT ")] It stays\r\n",
+                (unsigned long long)folder->id.v);
     if (s->condstore)
         conn_printf(s->conn, "* OK [HIGHESTMODSEQ %llu] What was told so far\r\n",
                     (unsigned long long)view_change(s->view).v);

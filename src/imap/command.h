@@ -82,13 +82,16 @@ unsigned imap_verb_states(enum imap_verb verb);
 unsigned imap_verb_flags(enum imap_verb verb);
 
 /* STATUS items; the bit is 1 << value. */
-#define IMAP_STATUS_TABLE(X)      \
-    X(MESSAGES, "MESSAGES")       \
-    X(RECENT, "RECENT")           \
-    X(UIDNEXT, "UIDNEXT")         \
-    X(UIDVALIDITY, "UIDVALIDITY") \
-    X(UNSEEN, "UNSEEN")           \
-    X(HIGHESTMODSEQ, "HIGHESTMODSEQ")
+#define IMAP_STATUS_TABLE(X)          \
+    X(MESSAGES, "MESSAGES")           \
+    X(RECENT, "RECENT")               \
+    X(UIDNEXT, "UIDNEXT")             \
+    X(UIDVALIDITY, "UIDVALIDITY")     \
+    X(UNSEEN, "UNSEEN")               \
+    X(HIGHESTMODSEQ, "HIGHESTMODSEQ") \
+    X(SIZE, "SIZE")                   \
+    X(MAILBOXID, "MAILBOXID")         \
+    X(APPENDLIMIT, "APPENDLIMIT")
 enum imap_status_item {
 #define X(name, text) IMAP_STATUS_##name,
     IMAP_STATUS_TABLE(X)
@@ -109,6 +112,10 @@ enum imap_fetch_kind {
     IMAP_FETCH_RFC822_HEADER,
     IMAP_FETCH_RFC822_TEXT,
     IMAP_FETCH_MODSEQ,
+    IMAP_FETCH_EMAILID,
+    IMAP_FETCH_THREADID,
+    IMAP_FETCH_SAVEDATE,
+    IMAP_FETCH_PREVIEW,
 };
 struct imap_section {
     uint32_t *numbers;

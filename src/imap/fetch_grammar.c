@@ -118,6 +118,10 @@ static const struct {
     {{"RFC822.HEADER", 13}, IMAP_FETCH_RFC822_HEADER, false},
     {{"RFC822.TEXT", 11}, IMAP_FETCH_RFC822_TEXT, true},
     {{"MODSEQ", 6}, IMAP_FETCH_MODSEQ, false},
+    {{"EMAILID", 7}, IMAP_FETCH_EMAILID, false},
+    {{"THREADID", 8}, IMAP_FETCH_THREADID, false},
+    {{"SAVEDATE", 8}, IMAP_FETCH_SAVEDATE, false},
+    {{"PREVIEW", 7}, IMAP_FETCH_PREVIEW, false},
 };
 
 static bool parse_item(struct imap_parser *p, struct imap_fetch *fetch)
@@ -138,6 +142,9 @@ static bool parse_item(struct imap_parser *p, struct imap_fetch *fetch)
         if (slice_eq_nocase(word, plain_items[i].name)) {
             fetch->sets_seen = fetch->sets_seen || plain_items[i].sets_seen;
             fetch->modseq = fetch->modseq || plain_items[i].kind == IMAP_FETCH_MODSEQ;
+            /* RFC 8970 3.1: LAZY allows to give none when that takes long; ours are made at delivery. */
+            if (plain_items[i].kind == IMAP_FETCH_PREVIEW)
+                cursor_skip_nocase(&p->text, S(" (LAZY)"));
             return add_item(p, fetch, (struct imap_fetch_item){.kind = plain_items[i].kind});
         }
     }

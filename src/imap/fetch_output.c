@@ -38,6 +38,10 @@ static enum need need_of(const struct imap_fetch_item *item)
     case IMAP_FETCH_ENVELOPE:
     case IMAP_FETCH_BODYSTRUCTURE:
     case IMAP_FETCH_MODSEQ:
+    case IMAP_FETCH_EMAILID:
+    case IMAP_FETCH_THREADID:
+    case IMAP_FETCH_SAVEDATE:
+    case IMAP_FETCH_PREVIEW:
         return NEED_NOTHING;
     }
     return NEED_NOTHING;
@@ -180,10 +184,17 @@ static void put_flags(struct output *o)
     conn_wrote(o->conn);
 }
 
-static void put_date(struct output *o)
+static void put_date(struct output *o, const char *name, int64_t at_us)
 {
-    put_name(o, "INTERNALDATE");
-    imap_put_internal_date(conn_output(o->conn), o->message->internal_date_us);
+    put_name(o, name);
+    imap_put_internal_date(conn_output(o->conn), at_us);
+    conn_wrote(o->conn);
+}
+
+static void put_preview(struct output *o)
+{
+    put_name(o, "PREVIEW");
+    imap_put_string(conn_output(o->conn), o->message->preview);
     conn_wrote(o->conn);
 }
 
@@ -214,7 +225,21 @@ static void put_item(struct output *o, const struct imap_fetch_item *item)
         put_flags(o);
         return;
     case IMAP_FETCH_INTERNALDATE:
-        put_date(o);
+        put_date(o, "INTERNALDATE", o->message->internal_date_us);
+        return;
+    case IMAP_FETCH_SAVEDATE:
+        put_date(o, "SAVEDATE", o->message->saved_us);
+        return;
+    case IMAP_FETCH_EMAILID:
+        put_name(o, "EMAILID");
+        conn_printf(o->conn, "(" IMAP_EMAILID_FORMAT ")", (unsigned long long)o->message->object.v);
+        return;
+    case IMAP_FETCH_THREADID:
+        put_name(o, "THREADID");
+        conn_printf(o->conn, "(" IMAP_THREADID_FORMAT ")", (unsigned long long)o->message->thread.v);
+        return;
+    case IMAP_FETCH_PREVIEW:
+        put_preview(o);
         return;
     case IMAP_FETCH_SIZE:
         put_name(o, "RFC822.SIZE");

@@ -36,7 +36,12 @@ enum imap_search_kind {
     SEARCH_HEADER,
     SEARCH_BODY,
     SEARCH_TEXT,
-    SEARCH_MODSEQ, /* RFC 7162 3.1.5 */
+    SEARCH_MODSEQ,      /* RFC 7162 3.1.5 */
+    SEARCH_SAVEDBEFORE, /* RFC 8514 */
+    SEARCH_SAVEDON,
+    SEARCH_SAVEDSINCE,
+    SEARCH_EMAILID, /* RFC 8474 */
+    SEARCH_THREADID,
 };
 
 struct imap_search_key {

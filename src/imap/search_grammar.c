@@ -23,6 +23,7 @@ enum argument {
     X("CC", HEADER, STRING, false, 0, "Cc")              \
     X("DELETED", FLAG, NONE, false, FLAG_DELETED, "")    \
     X("DRAFT", FLAG, NONE, false, FLAG_DRAFT, "")        \
+    X("EMAILID", EMAILID, KEYWORD, false, 0, "")         \
     X("FLAGGED", FLAG, NONE, false, FLAG_FLAGGED, "")    \
     X("FROM", HEADER, STRING, false, 0, "From")          \
     X("HEADER", HEADER, HEADER, false, 0, "")            \
@@ -31,6 +32,10 @@ enum argument {
     X("OLD", RECENT, NONE, true, 0, "")                  \
     X("ON", ON, DAY, false, 0, "")                       \
     X("RECENT", RECENT, NONE, false, 0, "")              \
+    X("SAVEDATESUPPORTED", ALL, NONE, false, 0, "")      \
+    X("SAVEDBEFORE", SAVEDBEFORE, DAY, false, 0, "")     \
+    X("SAVEDON", SAVEDON, DAY, false, 0, "")             \
+    X("SAVEDSINCE", SAVEDSINCE, DAY, false, 0, "")       \
     X("SEEN", FLAG, NONE, false, FLAG_SEEN, "")          \
     X("SENTBEFORE", SENTBEFORE, DAY, false, 0, "")       \
     X("SENTON", SENTON, DAY, false, 0, "")               \
@@ -39,6 +44,7 @@ enum argument {
     X("SMALLER", SMALLER, NUMBER, false, 0, "")          \
     X("SUBJECT", HEADER, STRING, false, 0, "Subject")    \
     X("TEXT", TEXT, STRING, false, 0, "")                \
+    X("THREADID", THREADID, KEYWORD, false, 0, "")       \
     X("TO", HEADER, STRING, false, 0, "To")              \
     X("UNANSWERED", FLAG, NONE, true, FLAG_ANSWERED, "") \
     X("UNDELETED", FLAG, NONE, true, FLAG_DELETED, "")   \
