@@ -27,8 +27,17 @@ static bool parse_rename(struct imap_parser *p, struct imap_command *c)
 
 static bool parse_list(struct imap_parser *p, struct imap_command *c)
 {
-    return imap_parse_space(p) && imap_parse_mailbox(p, &c->list.reference) && imap_parse_space(p) &&
-           imap_parse_list_mailbox(p, &c->list.pattern);
+    return imap_parse_space(p) && imap_parse_list(p, &c->list);
+}
+
+static bool parse_lsub(struct imap_parser *p, struct imap_command *c)
+{
+    return imap_parse_space(p) && imap_parse_lsub(p, &c->list);
+}
+
+static bool parse_create(struct imap_parser *p, struct imap_command *c)
+{
+    return imap_parse_space(p) && imap_parse_create(p, &c->create);
 }
 
 static bool parse_status_item(struct imap_parser *p, unsigned *items)
@@ -50,16 +59,23 @@ static bool parse_status_item(struct imap_parser *p, unsigned *items)
     return imap_parse_fail(p, "there is no such status item");
 }
 
-static bool parse_status(struct imap_parser *p, struct imap_command *c)
+bool imap_parse_status_items(struct imap_parser *p, unsigned *ret_items)
 {
-    if (!imap_parse_space(p) || !imap_parse_mailbox(p, &c->status.mailbox) || !imap_parse_space(p) ||
-        !imap_parse_char(p, '('))
+    unsigned items = 0;
+    if (!imap_parse_char(p, '('))
         return false;
     do {
-        if (!parse_status_item(p, &c->status.items))
+        if (!parse_status_item(p, &items))
             return false;
     } while (cursor_skip_char(&p->text, ' '));
+    *ret_items = items;
     return imap_parse_char(p, ')');
+}
+
+static bool parse_status(struct imap_parser *p, struct imap_command *c)
+{
+    return imap_parse_space(p) && imap_parse_mailbox(p, &c->status.mailbox) && imap_parse_space(p) &&
+           imap_parse_status_items(p, &c->status.items);
 }
 
 static bool parse_append(struct imap_parser *p, struct imap_command *c)

@@ -21,6 +21,8 @@ enum {
     IMAP_ID_NAME_MAX = 30,    /* bytes */
     IMAP_ID_VALUE_MAX = 1024, /* bytes */
     IMAP_ENABLE_MAX = 30,     /* names in one ENABLE */
+    IMAP_LIST_PATTERNS_MAX = 100,
+    IMAP_USES_MAX = 20, /* special uses in one CREATE */
 };
 
 /* In which states a verb is allowed. */
@@ -51,13 +53,13 @@ enum {
     X(NAMESPACE, namespace, "NAMESPACE", nothing, IMAP_AFTER_LOGIN, 0)                             \
     X(SELECT, select, "SELECT", select, IMAP_AFTER_LOGIN, 0)                                       \
     X(EXAMINE, examine, "EXAMINE", select, IMAP_AFTER_LOGIN, 0)                                    \
-    X(CREATE, create, "CREATE", mailbox, IMAP_AFTER_LOGIN, 0)                                      \
+    X(CREATE, create, "CREATE", create, IMAP_AFTER_LOGIN, 0)                                       \
     X(DELETE, delete, "DELETE", mailbox, IMAP_AFTER_LOGIN, 0)                                      \
     X(RENAME, rename, "RENAME", rename, IMAP_AFTER_LOGIN, 0)                                       \
     X(SUBSCRIBE, subscribe, "SUBSCRIBE", mailbox, IMAP_AFTER_LOGIN, 0)                             \
     X(UNSUBSCRIBE, unsubscribe, "UNSUBSCRIBE", mailbox, IMAP_AFTER_LOGIN, 0)                       \
     X(LIST, list, "LIST", list, IMAP_AFTER_LOGIN, 0)                                               \
-    X(LSUB, lsub, "LSUB", list, IMAP_AFTER_LOGIN, 0)                                               \
+    X(LSUB, lsub, "LSUB", lsub, IMAP_AFTER_LOGIN, 0)                                               \
     X(STATUS, status, "STATUS", status, IMAP_AFTER_LOGIN, 0)                                       \
     X(APPEND, append, "APPEND", append, IMAP_AFTER_LOGIN, 0)                                       \
     X(IDLE, idle, "IDLE", nothing, IMAP_AFTER_LOGIN, 0)                                            \
@@ -160,6 +162,31 @@ struct imap_select {
     struct imap_sequence_set match_uids;
 };
 
+/* LIST's selection and return options (RFC 5258, 6154, 5819); STATUS is told by its items. */
+enum {
+    IMAP_LIST_SUBSCRIBED = 1,
+    IMAP_LIST_REMOTE = 2,
+    IMAP_LIST_RECURSIVEMATCH = 4,
+    IMAP_LIST_SPECIAL_USE = 8,
+    IMAP_LIST_CHILDREN = 16,
+};
+struct imap_list {
+    bool extended; /* anything that plain LIST does not have */
+    unsigned select;
+    unsigned returns;
+    unsigned status; /* bits of enum imap_status_item */
+    struct slice reference;
+    struct slice *patterns;
+    size_t count;
+};
+
+/* CREATE's mailbox and its special uses (RFC 6154). */
+struct imap_create {
+    struct slice mailbox;
+    struct slice *uses; /* "Sent", without the backslash */
+    size_t count;
+};
+
 struct imap_id_pair {
     struct slice name;
     struct slice value; /* p NULL: NIL */
@@ -176,10 +203,8 @@ struct imap_command {
             struct slice from;
             struct slice to;
         } rename;
-        struct {
-            struct slice reference;
-            struct slice pattern;
-        } list;
+        struct imap_list list; /* and LSUB's */
+        struct imap_create create;
         struct {
             struct slice mailbox;
             unsigned items; /* bits of enum imap_status_item */
@@ -229,6 +254,12 @@ struct imap_command {
  * p->problem says why. */
 bool imap_command_parse(struct imap_parser *p, struct imap_command *ret_command) NONNULL MUST_CHECK;
 
+/* list_grammar.c */
+bool imap_parse_list(struct imap_parser *p, struct imap_list *ret) MUST_CHECK;
+bool imap_parse_lsub(struct imap_parser *p, struct imap_list *ret) MUST_CHECK;
+bool imap_parse_create(struct imap_parser *p, struct imap_create *ret) MUST_CHECK;
+/* command.c: "(MESSAGES UNSEEN)". */
+bool imap_parse_status_items(struct imap_parser *p, unsigned *ret_items) MUST_CHECK;
 /* select_grammar.c: mailbox and parameters. */
 bool imap_parse_select(struct imap_parser *p, struct imap_select *ret) MUST_CHECK;
 /* fetch_grammar.c: set, items and modifiers. */

@@ -115,6 +115,9 @@ bool imap_resolve_folder(struct imap_call *call, struct slice path, const char *
 bool imap_next_batch(struct imap_call *call, const struct uid_set *uids, unsigned want, uint32_t *after,
                      struct arena *arena, struct message **ret_messages, size_t *ret_count) MUST_CHECK;
 
+/* cmd_list.c: the reference goes in front of the pattern (RFC 3501 6.3.8). False: the reply says why. */
+bool imap_full_pattern(struct imap_call *call, struct slice pattern, struct slice *ret) MUST_CHECK;
+
 /* cmd_status.c: "* STATUS ..." with the items, bits of enum imap_status_item. */
 void imap_send_status(struct imap_session *s, const struct folder *folder, unsigned items);
 
