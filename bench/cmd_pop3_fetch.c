@@ -45,6 +45,7 @@ enum err command_pop3_fetch(const struct options *options, struct report *report
     report_add(report, "messages", (double)count, "");
     report_add(report, "answer", (double)bytes / 1000, "KB");
     report_add(report, "wall", median / CLOCK_MS, "ms");
+    report_add(report, "wall least", samples_percentile(&wall, 0) / CLOCK_MS, "ms");
     report_add(report, "wall most", samples_percentile(&wall, 100) / CLOCK_MS, "ms");
     report_add(report, "rate", median > 0 ? (double)count * CLOCK_SECOND / median : 0, "messages/s");
     if (options->pid_count > 0)

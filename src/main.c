@@ -16,6 +16,13 @@ typedef int command_fn(int argc, char **argv, const char *settings_file);
 
 static int run_serve(int argc, char **argv, const char *settings_file)
 {
+    if (argc == 2 && strcmp(argv[1], "--help") == 0) {
+        printf(
+            "usage: posthorn [-c FILE] serve\n\n"
+            "Runs the server in the foreground and logs to standard error. SIGHUP reads settings and\n"
+            "certificates anew, SIGTERM says goodbye to everybody and stops, a second one stops at once.\n");
+        return 0;
+    }
     if (argc > 1) {
         fprintf(stderr, "posthorn: serve takes no arguments, and \"%s\" is one\n", argv[1]);
         return EXIT_USAGE;

@@ -12,14 +12,20 @@ static const struct admin_column columns[] = {
     {0},
 };
 
+/* Null while there is no time set: the message waits for the relay. */
+static json_t *next_try(const struct queue_entry *entry)
+{
+    return entry->next_us == INT64_MAX ? json_null() : json_integer(entry->next_us / CLOCK_SECOND);
+}
+
 static json_t *entry_row(const struct queue_entry *entry)
 {
     char id[ID_TEXT_MAX];
     id_to_text(entry->id.v, id);
-    return json_pack("{s:s,s:o,s:I,s:I,s:I,s:o,s:o,s:o}", "id", id, "state", json_text(entry->state), "size",
+    return json_pack("{s:s,s:o,s:I,s:I,s:o,s:o,s:o,s:o}", "id", id, "state", json_text(entry->state), "size",
                      (json_int_t)entry->size, "received", (json_int_t)(entry->received_us / CLOCK_SECOND),
-                     "next", (json_int_t)(entry->next_us / CLOCK_SECOND), "sender", json_text(entry->sender),
-                     "recipients", json_texts(entry->recipients, entry->recipient_count), "reason",
+                     "next", next_try(entry), "sender", json_text(entry->sender), "recipients",
+                     json_texts(entry->recipients, entry->recipient_count), "reason",
                      json_text(entry->reason));
 }
 

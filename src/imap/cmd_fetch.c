@@ -110,6 +110,8 @@ static bool narrow(struct imap_call *call, struct uid_set *uids)
         CLEANUP(uid_set_release) struct uid_set known = {0};
         /* "7:*" goes on behind the last message that is still there. */
         imap_sequence_set_numbers(&fetch->set, UINT32_MAX, &known);
+        if (fetch->set.saved)
+            uid_set_union(&known, &s->saved);
         if (!imap_send_vanished_earlier(call, &since, &known))
             return false;
     }

@@ -1,74 +1,59 @@
-#include "base/log.h"
-#include "imap/search_match.h"
+#include "imap/search_find.h"
 
-/* Where to look: what the first set of the search names, else everything the client knows. */
-static bool candidates(struct imap_call *call, const struct imap_search *search, struct uid_set *out)
+static void put_each(struct imap_session *s, const struct uid_set *set, uint64_t modseq)
 {
-    for (const struct imap_search_key *key = search->root->child; key != NULL; key = key->next) {
-        if (key->kind == SEARCH_SEQUENCE) {
-            uid_set_union(out, &key->uids);
-            return true;
+    struct buf *out = conn_output(s->conn);
+    buf_put(out, S("* SEARCH"));
+    for (size_t i = 0; i < set->count; i++) {
+        for (uint32_t number = set->ranges[i].first;; number++) {
+            buf_putc(out, ' ');
+            buf_put_u64(out, number);
+            if (number == set->ranges[i].last)
+                break;
         }
+        conn_wrote(s->conn);
     }
-    struct imap_sequence_range everything = {1, 0};
-    const struct imap_sequence_set all = {.ranges = &everything, .count = 1};
-    return imap_resolve_set(call, &all, true, out);
+    imap_put_result_modseq(out, modseq);
+    buf_put(out, S("\r\n"));
+    conn_wrote(s->conn);
 }
 
-static void search_batch(struct imap_call *call, struct imap_matcher *matcher, const struct message *messages,
-                         size_t count, uint64_t *highest)
+static void put_extended(struct imap_session *s, const struct imap_call *call,
+                         const struct imap_search *search, const struct uid_set *set, uint64_t modseq)
 {
-    struct imap_session *s = call->session;
-    for (size_t i = 0; i < count && !conn_broken(s->conn); i++) {
-        uint32_t seq = 0;
-        bool matches = false;
-        if (view_seq(s->view, messages[i].uid, &seq, &call->error) != ERR_OK || seq == 0)
-            continue;
-        if (imap_matcher_test(matcher, &messages[i], &matches, &call->error) != ERR_OK) {
-            /* The others are searched all the same. */
-            LOG(LOG_ERROR, conn_sid(s->conn), "imap.search.unreadable", F_INT("uid", messages[i].uid.v),
-                F_ERR(&call->error));
-            imap_reply_error(&call->reply, &call->error);
-            snprintf(call->reply.text, sizeof(call->reply.text),
-                     "The message with UID %u could not be searched", messages[i].uid.v);
-            continue;
-        }
-        if (!matches)
-            continue;
-        conn_printf(s->conn, " %u", call->command.by_uid ? messages[i].uid.v : seq);
-        *highest = MAX(*highest, messages[i].changed.v);
+    struct imap_esearch result = {.count = uid_set_size(set), .modseq = modseq};
+    if (set->count > 0) {
+        result.min = set->ranges[0].first;
+        result.max = set->ranges[set->count - 1].last;
     }
+    struct buf *out = conn_output(s->conn);
+    if (imap_put_esearch(out, call, search, &result)) {
+        uid_set_print(set, out);
+        buf_put(out, S("\r\n"));
+    }
+    conn_wrote(s->conn);
 }
 
-static void search_all(struct imap_session *s, struct imap_call *call)
-{
-    CLEANUP(uid_set_release) struct uid_set uids = {0};
-    if (!candidates(call, &call->command.search, &uids))
-        return;
-    CLEANUP(imap_matcher_release) struct imap_matcher matcher;
-    imap_matcher_init(&matcher, call, &call->command.search);
-    CLEANUP(arena_release) struct arena arena = ARENA(IMAP_COMMAND_ARENA_MAX);
-    uint32_t after = 0;
-    uint64_t highest = 0;
-    struct message *messages;
-    size_t count;
-    conn_write(s->conn, S("* SEARCH"));
-    while (imap_next_batch(call, &uids, WANT_FLAGS, &after, &arena, &messages, &count) && count > 0 &&
-           !conn_broken(s->conn))
-        search_batch(call, &matcher, messages, count, &highest);
-    if (call->command.search.modseq && highest > 0)
-        conn_printf(s->conn, " (MODSEQ %llu)", (unsigned long long)highest);
-    conn_write(s->conn, S("\r\n"));
-}
-
-/* RFC 3501 6.4.4 */
+/* RFC 3501 6.4.4, RFC 4731 3.1 */
 void cmd_search(struct imap_session *s, struct imap_call *call)
 {
-    if (call->command.search.modseq)
-        imap_enable_condstore(s);
-    if (imap_search_prepare(call, &call->command.search) && view_exists(s->view) > 0)
-        search_all(s, call);
-    else if (call->reply.status == IMAP_STATUS_OK)
-        conn_write(s->conn, S("* SEARCH\r\n"));
-    imap_search_release(&call->command.search);
+    struct imap_search *search = &call->command.search;
+    CLEANUP(imap_found_release) struct imap_found found = {0};
+    bool whole = imap_search_find(call, search, WANT_FLAGS, imap_found_add, &found);
+    if (found.uids.failed || found.numbers.failed) {
+        imap_call_no(call, "LIMIT", "Too many messages were found");
+        whole = false;
+    }
+    const struct uid_set *uids = &found.uids;
+    imap_search_save(call, search, uids, uids->count > 0 ? uids->ranges[0].first : 0,
+                     uids->count > 0 ? uids->ranges[uids->count - 1].last : 0);
+    const struct uid_set *set = call->command.by_uid ? &found.uids : &found.numbers;
+    /* When a message could not be read, the others are still told. */
+    if (!whole && set->count == 0)
+        return;
+    uint64_t modseq = imap_result_modseq(search, &found.modseqs);
+    if (!search->extended)
+        put_each(s, set, modseq);
+    else if (search->returns != IMAP_RETURN_SAVE)
+        put_extended(s, call, search, set, modseq);
 }

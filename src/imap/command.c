@@ -99,6 +99,16 @@ static bool parse_search(struct imap_parser *p, struct imap_command *c)
     return imap_parse_space(p) && imap_parse_search(p, &c->search);
 }
 
+static bool parse_sort(struct imap_parser *p, struct imap_command *c)
+{
+    return imap_parse_space(p) && imap_parse_sort(p, &c->search);
+}
+
+static bool parse_thread(struct imap_parser *p, struct imap_command *c)
+{
+    return imap_parse_space(p) && imap_parse_thread(p, &c->search);
+}
+
 static bool parse_fetch(struct imap_parser *p, struct imap_command *c)
 {
     if (!imap_parse_space(p) || !imap_parse_fetch(p, &c->fetch))

@@ -68,6 +68,8 @@ enum {
     X(UNSELECT, unselect, "UNSELECT", nothing, IMAP_IN_SELECTED, 0)                                \
     X(EXPUNGE, expunge, "EXPUNGE", expunge, IMAP_IN_SELECTED, VERB_UID | VERB_WRITES)              \
     X(SEARCH, search, "SEARCH", search, IMAP_IN_SELECTED, VERB_UID | VERB_KEEPS_NUMBERS)           \
+    X(SORT, sort, "SORT", sort, IMAP_IN_SELECTED, VERB_UID | VERB_KEEPS_NUMBERS)                   \
+    X(THREAD, thread, "THREAD", thread, IMAP_IN_SELECTED, VERB_UID | VERB_KEEPS_NUMBERS)           \
     X(FETCH, fetch, "FETCH", fetch, IMAP_IN_SELECTED, VERB_UID | VERB_KEEPS_NUMBERS)               \
     X(STORE, store, "STORE", store, IMAP_IN_SELECTED, VERB_UID | VERB_KEEPS_NUMBERS | VERB_WRITES) \
     X(COPY, copy, "COPY", copy, IMAP_IN_SELECTED, VERB_UID)                                        \
@@ -216,7 +218,7 @@ struct imap_command {
             struct slice message;
         } append;
         struct imap_sequence_set uids; /* UID EXPUNGE */
-        struct imap_search search;
+        struct imap_search search;     /* SEARCH, SORT, THREAD */
         struct imap_fetch fetch;
         struct {
             struct imap_sequence_set set;

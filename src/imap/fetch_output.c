@@ -84,10 +84,20 @@ static void put(struct output *o, struct slice text)
     conn_write(o->conn, text);
 }
 
-static void put_name(struct output *o, const char *name)
+/* No printf in what a FETCH of a whole folder repeats for each message: it was a fifth of its time. */
+static void put_name(struct output *o, struct slice name)
 {
-    conn_printf(o->conn, "%s%s ", o->space, name);
+    struct buf *out = conn_output(o->conn);
+    buf_put(out, slice_cstr(o->space));
+    buf_put(out, name);
+    buf_putc(out, ' ');
     o->space = " ";
+}
+
+static void put_number(struct output *o, uint64_t number)
+{
+    buf_put_u64(conn_output(o->conn), number);
+    conn_wrote(o->conn);
 }
 
 static void put_literal(struct output *o, const struct imap_fetch_item *item, struct slice text)
@@ -167,7 +177,7 @@ static void put_body_structure(struct output *o)
 {
     CLEANUP(buf_release) struct buf text = BUF(MIME_IMAP_TEXT_MAX);
     struct error error;
-    put_name(o, "BODY");
+    put_name(o, S("BODY"));
     if (mime_put_bodystructure(&text, o->root, false, &error) == ERR_OK && !buf_failed(&text))
         put(o, buf_slice(&text));
     else
@@ -177,14 +187,14 @@ static void put_body_structure(struct output *o)
 static void put_flags(struct output *o)
 {
     struct imap_session *s = o->call->session;
-    put_name(o, "FLAGS");
+    put_name(o, S("FLAGS"));
     struct buf *out = conn_output(o->conn);
     imap_put_flags(out, &o->message->flags, o->call->keywords, o->call->keyword_count,
                    view_is_recent(s->view, o->message->uid));
     conn_wrote(o->conn);
 }
 
-static void put_date(struct output *o, const char *name, int64_t at_us)
+static void put_date(struct output *o, struct slice name, int64_t at_us)
 {
     put_name(o, name);
     imap_put_internal_date(conn_output(o->conn), at_us);
@@ -193,7 +203,7 @@ static void put_date(struct output *o, const char *name, int64_t at_us)
 
 static void put_preview(struct output *o)
 {
-    put_name(o, "PREVIEW");
+    put_name(o, S("PREVIEW"));
     imap_put_string(conn_output(o->conn), o->message->preview);
     conn_wrote(o->conn);
 }
@@ -209,7 +219,7 @@ static void put_whole(struct output *o, const struct imap_fetch_item *item, cons
 static void put_modseq(struct output *o)
 {
     struct imap_session *s = o->call->session;
-    put_name(o, "MODSEQ");
+    put_name(o, S("MODSEQ"));
     conn_printf(o->conn, "(%llu)", (unsigned long long)o->message->changed.v);
     s->modseq_told = MAX(s->modseq_told, o->message->changed.v);
 }
@@ -218,42 +228,42 @@ static void put_item(struct output *o, const struct imap_fetch_item *item)
 {
     switch (item->kind) {
     case IMAP_FETCH_UID:
-        put_name(o, "UID");
-        conn_printf(o->conn, "%u", o->message->uid.v);
+        put_name(o, S("UID"));
+        put_number(o, o->message->uid.v);
         return;
     case IMAP_FETCH_FLAGS:
         put_flags(o);
         return;
     case IMAP_FETCH_INTERNALDATE:
-        put_date(o, "INTERNALDATE", o->message->internal_date_us);
+        put_date(o, S("INTERNALDATE"), o->message->internal_date_us);
         return;
     case IMAP_FETCH_SAVEDATE:
-        put_date(o, "SAVEDATE", o->message->saved_us);
+        put_date(o, S("SAVEDATE"), o->message->saved_us);
         return;
     case IMAP_FETCH_EMAILID:
-        put_name(o, "EMAILID");
+        put_name(o, S("EMAILID"));
         conn_printf(o->conn, "(" IMAP_EMAILID_FORMAT ")", (unsigned long long)o->message->object.v);
         return;
     case IMAP_FETCH_THREADID:
-        put_name(o, "THREADID");
+        put_name(o, S("THREADID"));
         conn_printf(o->conn, "(" IMAP_THREADID_FORMAT ")", (unsigned long long)o->message->thread.v);
         return;
     case IMAP_FETCH_PREVIEW:
         put_preview(o);
         return;
     case IMAP_FETCH_SIZE:
-        put_name(o, "RFC822.SIZE");
-        conn_printf(o->conn, "%llu", (unsigned long long)o->message->size);
+        put_name(o, S("RFC822.SIZE"));
+        put_number(o, o->message->size);
         return;
     case IMAP_FETCH_MODSEQ:
         put_modseq(o);
         return;
     case IMAP_FETCH_ENVELOPE:
-        put_name(o, "ENVELOPE");
+        put_name(o, S("ENVELOPE"));
         put(o, o->message->envelope);
         return;
     case IMAP_FETCH_BODYSTRUCTURE:
-        put_name(o, "BODYSTRUCTURE");
+        put_name(o, S("BODYSTRUCTURE"));
         put(o, o->message->structure);
         return;
     case IMAP_FETCH_BODY:
@@ -300,7 +310,9 @@ bool imap_send_fetch(struct imap_call *call, const struct imap_fetch *fetch, con
     }
     /* RFC 7162 3.2.4: an answer that tells of \Seen is an unsolicited one too. */
     bool tells_modseq = flags_changed && call->session->condstore;
-    conn_printf(o.conn, "* %u FETCH (", seq);
+    put(&o, S("* "));
+    put_number(&o, seq);
+    put(&o, S(" FETCH ("));
     if ((call->command.by_uid || tells_modseq) && !has_uid)
         put_item(&o, &(struct imap_fetch_item){.kind = IMAP_FETCH_UID});
     for (size_t i = 0; i < fetch->count; i++)

@@ -76,22 +76,26 @@ static const struct {
 void imap_put_flags(struct buf *out, const struct flagset *flags, const struct slice *names, size_t count,
                     bool recent)
 {
-    const char *space = "";
+    struct slice space = slice_none();
     buf_putc(out, '(');
     for (size_t i = 0; i < ARRAY_LEN(system_flags); i++) {
         if (flag_has(flags, system_flags[i].bit)) {
-            buf_printf(out, "%s%s", space, system_flags[i].name);
-            space = " ";
+            buf_put(out, space);
+            buf_put(out, slice_cstr(system_flags[i].name));
+            space = S(" ");
         }
     }
     for (size_t i = 0; i < count; i++) {
         if (flag_has(flags, FLAG_KEYWORDS_FROM + (unsigned)i)) {
-            buf_printf(out, "%s%.*s", space, SLICE_ARGS(names[i]));
-            space = " ";
+            buf_put(out, space);
+            buf_put(out, names[i]);
+            space = S(" ");
         }
     }
-    if (recent)
-        buf_printf(out, "%s\\Recent", space);
+    if (recent) {
+        buf_put(out, space);
+        buf_put(out, S("\\Recent"));
+    }
     buf_putc(out, ')');
 }
 

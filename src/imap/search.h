@@ -1,6 +1,6 @@
 /*
- * What SEARCH looks for: a tree of keys (RFC 3501 6.4.4), read by search_grammar.c, answered by
- * search_match.c.
+ * What SEARCH, SORT and THREAD look for: a tree of keys (RFC 3501 6.4.4), read by search_grammar.c, answered
+ * by search_match.c; and what is to be said of the messages found (sort_grammar.c).
  *
  * Ownership: the tree lives in the command's arena; imap_search_prepare fills in what needs the session and
  * imap_search_release gives its sets back. Errors: the parser's problem. Limits: below.
@@ -13,6 +13,41 @@
 enum {
     IMAP_SEARCH_DEPTH_MAX = 200, /* of nested keys; OR OR OR ... is how clients ask for many */
     IMAP_SEARCH_KEYS_MAX = 5000,
+    IMAP_SORT_KEYS_MAX = 20,
+};
+
+/* Return options (RFC 4731 3.1, RFC 5182 2.1). */
+#define IMAP_RETURN_TABLE(X) X(MIN) X(MAX) X(ALL) X(COUNT) X(SAVE)
+enum imap_return {
+#define X(name) IMAP_RETURN_AT_##name,
+    IMAP_RETURN_TABLE(X)
+#undef X
+};
+enum { /* the same as bits */
+#define X(name) IMAP_RETURN_##name = 1 << IMAP_RETURN_AT_##name,
+       IMAP_RETURN_TABLE(X)
+#undef X
+};
+
+/* Sort criteria (RFC 5256 3 SORT, RFC 5957 4). */
+#define IMAP_SORT_TABLE(X) \
+    X(ARRIVAL) X(CC) X(DATE) X(FROM) X(SIZE) X(SUBJECT) X(TO) X(DISPLAYFROM) X(DISPLAYTO)
+enum imap_sort_criterion {
+#define X(name) IMAP_SORT_##name,
+    IMAP_SORT_TABLE(X)
+#undef X
+};
+struct imap_sort_key {
+    enum imap_sort_criterion criterion;
+    bool reverse;
+};
+
+/* Threading algorithms (RFC 5256 3 THREAD; REFS: draft-ietf-morg-inthread). */
+#define IMAP_THREAD_TABLE(X) X(ORDEREDSUBJECT) X(REFERENCES) X(REFS)
+enum imap_thread_algorithm {
+#define X(name) IMAP_THREAD_##name,
+    IMAP_THREAD_TABLE(X)
+#undef X
 };
 
 /* name on the wire, kind of node, grammar of its argument, what the kind needs (flag bit, header name) */
@@ -31,6 +66,8 @@ enum imap_search_kind {
     SEARCH_SENTBEFORE,
     SEARCH_SENTON,
     SEARCH_SENTSINCE,
+    SEARCH_OLDER, /* RFC 5032 */
+    SEARCH_YOUNGER,
     SEARCH_LARGER,
     SEARCH_SMALLER,
     SEARCH_HEADER,
@@ -53,6 +90,7 @@ struct imap_search_key {
     unsigned bit; /* of FLAG, and of a known KEYWORD */
     int32_t day;
     uint32_t number;
+    int64_t second;    /* of OLDER and YOUNGER, after prepare: since 1970 */
     uint64_t modseq;   /* at least this */
     struct slice name; /* of HEADER, or KEYWORD */
     struct slice text; /* as sent; folded UTF-8 after imap_search_prepare */
@@ -61,12 +99,23 @@ struct imap_search_key {
 };
 
 struct imap_search {
-    struct slice charset;         /* p NULL: not given */
-    struct imap_search_key *root; /* an AND */
-    bool modseq;                  /* it has a MODSEQ key: the answer tells the highest (RFC 7162 3.1.6) */
+    bool extended;              /* RETURN was given: the answer is ESEARCH */
+    unsigned returns;           /* bits of enum imap_return; never none when extended */
+    struct imap_sort_key *sort; /* of SORT */
+    size_t sort_count;
+    enum imap_thread_algorithm algorithm; /* of THREAD */
+    struct slice charset;                 /* p NULL: not given */
+    struct imap_search_key *root;         /* an AND */
+    bool modseq;                          /* it has a MODSEQ key: the answer tells the highest */
+    bool numbers;                         /* it names messages by number */
 };
 
-/* Everything behind "SEARCH ". */
+/* Everything behind "SEARCH ", "SORT ", "THREAD ". */
 bool imap_parse_search(struct imap_parser *p, struct imap_search *ret) MUST_CHECK;
+bool imap_parse_sort(struct imap_parser *p, struct imap_search *ret) MUST_CHECK;
+bool imap_parse_thread(struct imap_parser *p, struct imap_search *ret) MUST_CHECK;
+
+/* search_grammar.c: one or more keys. */
+bool imap_parse_search_keys(struct imap_parser *p, struct imap_search *search) MUST_CHECK;
 
 #endif

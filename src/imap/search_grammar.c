@@ -9,6 +9,7 @@ enum argument {
     ARGUMENT_STRING,
     ARGUMENT_DAY,
     ARGUMENT_NUMBER,
+    ARGUMENT_INTERVAL,
     ARGUMENT_KEYWORD,
     ARGUMENT_HEADER
 };
@@ -30,6 +31,7 @@ enum argument {
     X("KEYWORD", KEYWORD, KEYWORD, false, 0, "")         \
     X("LARGER", LARGER, NUMBER, false, 0, "")            \
     X("OLD", RECENT, NONE, true, 0, "")                  \
+    X("OLDER", OLDER, INTERVAL, false, 0, "")            \
     X("ON", ON, DAY, false, 0, "")                       \
     X("RECENT", RECENT, NONE, false, 0, "")              \
     X("SAVEDATESUPPORTED", ALL, NONE, false, 0, "")      \
@@ -51,7 +53,8 @@ enum argument {
     X("UNDRAFT", FLAG, NONE, true, FLAG_DRAFT, "")       \
     X("UNFLAGGED", FLAG, NONE, true, FLAG_FLAGGED, "")   \
     X("UNKEYWORD", KEYWORD, KEYWORD, true, 0, "")        \
-    X("UNSEEN", FLAG, NONE, true, FLAG_SEEN, "")
+    X("UNSEEN", FLAG, NONE, true, FLAG_SEEN, "")         \
+    X("YOUNGER", YOUNGER, INTERVAL, false, 0, "")
 
 static const struct key_row {
     struct slice name;
@@ -75,6 +78,7 @@ static const struct key_row {
 struct reading {
     struct imap_parser *p;
     bool modseq;
+    bool numbers;
     size_t keys;
     unsigned depth;
 };
@@ -123,6 +127,9 @@ static bool parse_argument(struct imap_parser *p, const struct key_row *row, str
         return imap_parse_day(p, &key->day);
     case ARGUMENT_NUMBER:
         return imap_parse_number(p, &key->number);
+    case ARGUMENT_INTERVAL:
+        return imap_parse_number(p, &key->number) &&
+               (key->number > 0 || imap_parse_fail(p, "an interval is never 0"));
     case ARGUMENT_KEYWORD:
         return imap_parse_keyword(p, &key->name);
     case ARGUMENT_HEADER:
@@ -147,6 +154,7 @@ static bool parse_set(struct reading *reading, bool by_uid, struct imap_search_k
     if (key == NULL)
         return false;
     key->by_uid = by_uid;
+    reading->numbers = reading->numbers || !by_uid;
     *ret = key;
     return imap_parse_sequence_set(reading->p, &key->set);
 }
@@ -255,7 +263,7 @@ static bool parse_key(struct reading *reading, struct imap_search_key **ret)
     bool fine;
     if (cursor_skip_char(&p->text, '('))
         fine = parse_keys(reading, ret) && imap_parse_char(p, ')');
-    else if (imap_parse_at(p, '*') || ascii_is_digit((char)cursor_peek(&p->text)))
+    else if (imap_parse_at(p, '*') || imap_parse_at(p, '$') || ascii_is_digit((char)cursor_peek(&p->text)))
         fine = parse_set(reading, false, ret);
     else
         fine = parse_word(reading, ret);
@@ -263,16 +271,12 @@ static bool parse_key(struct reading *reading, struct imap_search_key **ret)
     return fine;
 }
 
-bool imap_parse_search(struct imap_parser *p, struct imap_search *ret)
+bool imap_parse_search_keys(struct imap_parser *p, struct imap_search *search)
 {
-    struct imap_search search = {.charset = slice_none()};
-    if (cursor_skip_nocase(&p->text, S("CHARSET ")) &&
-        (!imap_parse_astring(p, &search.charset) || !imap_parse_space(p)))
-        return false;
     struct reading reading = {.p = p};
-    if (!parse_keys(&reading, &search.root))
+    if (!parse_keys(&reading, &search->root))
         return false;
-    search.modseq = reading.modseq;
-    *ret = search;
+    search->modseq = reading.modseq;
+    search->numbers = reading.numbers;
     return true;
 }

@@ -27,6 +27,11 @@ static int32_t day_of_us(int64_t us)
     return (int32_t)(us / CLOCK_DAY - (us % CLOCK_DAY < 0));
 }
 
+static int64_t second_of_us(int64_t us)
+{
+    return us / CLOCK_SECOND - (us % CLOCK_SECOND < 0);
+}
+
 /* needle is folded already. */
 static bool contains(struct imap_matcher *m, struct slice haystack, struct slice needle)
 {
@@ -211,6 +216,10 @@ static enum answer test_key(struct test *t, const struct imap_search_key *key)
     case SEARCH_SENTON:
     case SEARCH_SENTSINCE:
         return test_sent(t, key);
+    case SEARCH_OLDER:
+        return answer_of(second_of_us(message->internal_date_us) <= key->second);
+    case SEARCH_YOUNGER:
+        return answer_of(second_of_us(message->internal_date_us) >= key->second);
     case SEARCH_LARGER:
         return answer_of(message->size > key->number);
     case SEARCH_SMALLER:

@@ -33,7 +33,13 @@ void imap_matcher_release(struct imap_matcher *m);
 enum err imap_matcher_test(struct imap_matcher *m, const struct message *message, bool *ret_matches,
                            struct error *error) MUST_CHECK;
 
-/* Casefolded and composed UTF-8 (Unicode's default case folding, NFC); bad bytes as U+FFFD. */
+/*
+ * For substrings: letters without their case, compatibility characters decomposed; bad bytes as U+FFFD. Texts
+ * that i;unicode-casemap (RFC 5051, as RFC 5255 4.2 wants) takes for equal become equal; so do those that
+ * only full case folding does ("ss" and sharp s).
+ */
 void imap_search_fold(struct buf *out, struct slice utf8);
+/* For order: exactly i;unicode-casemap's key, titlecased and decomposed. */
+void imap_sort_fold(struct buf *out, struct slice utf8);
 
 #endif

@@ -1,6 +1,7 @@
 #include <stdlib.h>
 #include <utf8proc.h>
 
+#include "base/clock.h"
 #include "base/utf8.h"
 #include "imap/search_match.h"
 #include "mime/charset.h"
@@ -15,29 +16,54 @@ static bool is_ascii(struct slice s)
     return true;
 }
 
-void imap_search_fold(struct buf *out, struct slice utf8)
+static utf8proc_int32_t titlecase(utf8proc_int32_t code_point, void *context)
 {
-    if (is_ascii(utf8)) {
-        char *to = buf_reserve(out, utf8.n);
-        for (size_t i = 0; to != NULL && i < utf8.n; i++)
-            to[i] = ascii_lower(utf8.p[i]);
-        if (to != NULL)
-            buf_grew(out, utf8.n);
-        return;
-    }
+    (void)context;
+    return utf8proc_totitle(code_point);
+}
+
+static void map_text(struct buf *out, struct slice utf8, int options)
+{
     CLEANUP(buf_release) struct buf repaired = BUF(utf8.n * 3 + 1);
     if (!utf8_valid(utf8)) {
         utf8_put_repaired(&repaired, utf8);
         utf8 = buf_slice(&repaired);
     }
-    utf8proc_uint8_t *folded = NULL;
-    utf8proc_ssize_t n = utf8proc_map((const utf8proc_uint8_t *)utf8.p, (utf8proc_ssize_t)utf8.n, &folded,
-                                      UTF8PROC_STABLE | UTF8PROC_COMPOSE | UTF8PROC_CASEFOLD);
+    utf8proc_uint8_t *mapped = NULL;
+    utf8proc_ssize_t n = utf8proc_map_custom(
+        (const utf8proc_uint8_t *)utf8.p, (utf8proc_ssize_t)utf8.n, &mapped,
+        UTF8PROC_STABLE | UTF8PROC_DECOMPOSE | UTF8PROC_COMPAT | options, titlecase, NULL);
     if (n >= 0)
-        buf_put(out, slice_of(folded, (size_t)n));
+        buf_put(out, slice_of(mapped, (size_t)n));
     else
         out->failed = true;
-    free(folded);
+    free(mapped);
+}
+
+void imap_search_fold(struct buf *out, struct slice utf8)
+{
+    if (!is_ascii(utf8)) {
+        map_text(out, utf8, UTF8PROC_CASEFOLD);
+        return;
+    }
+    char *to = buf_reserve(out, utf8.n);
+    for (size_t i = 0; to != NULL && i < utf8.n; i++)
+        to[i] = ascii_lower(utf8.p[i]);
+    if (to != NULL)
+        buf_grew(out, utf8.n);
+}
+
+void imap_sort_fold(struct buf *out, struct slice utf8)
+{
+    if (!is_ascii(utf8)) {
+        map_text(out, utf8, 0);
+        return;
+    }
+    char *to = buf_reserve(out, utf8.n);
+    for (size_t i = 0; to != NULL && i < utf8.n; i++)
+        to[i] = ascii_upper(utf8.p[i]);
+    if (to != NULL)
+        buf_grew(out, utf8.n);
 }
 
 static bool prepare_text(struct imap_call *call, struct imap_search_key *key, struct slice charset)
@@ -67,6 +93,10 @@ static bool prepare_key(struct imap_call *call, struct imap_search_key *key, str
             return true;
         imap_call_failed(call);
         return false;
+    case SEARCH_OLDER:
+    case SEARCH_YOUNGER:
+        key->second = clock_wall_us() / CLOCK_SECOND - key->number;
+        return true;
     case SEARCH_HEADER:
     case SEARCH_BODY:
     case SEARCH_TEXT:

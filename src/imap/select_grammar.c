@@ -6,6 +6,8 @@ static bool parse_known(struct imap_parser *p, bool ascending, struct imap_seque
 {
     if (!imap_parse_sequence_set(p, ret))
         return false;
+    if (ret->saved)
+        return imap_parse_fail(p, "\"$\" is nothing that was known before");
     uint32_t before = 0;
     for (size_t i = 0; i < ret->count; i++) {
         const struct imap_sequence_range *range = &ret->ranges[i];

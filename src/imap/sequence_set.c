@@ -25,6 +25,10 @@ static size_t ranges_ahead(const struct cursor *c)
 
 bool imap_sequence_set_parse(struct cursor *c, struct arena *arena, struct imap_sequence_set *ret_set)
 {
+    if (cursor_skip_char(c, '$')) {
+        *ret_set = (struct imap_sequence_set){.saved = true};
+        return true;
+    }
     struct cursor probe = *c;
     size_t max = ranges_ahead(c);
     if (max > IMAP_SEQUENCE_RANGES_MAX)

@@ -12,7 +12,7 @@
 
 enum { IMAP_SEQUENCE_RANGES_MAX = 20000 };
 
-/* 0 stands for "*". In the order the client wrote them. */
+/* 0 stands for "*". In the order the client wrote them; none when the set is "$". */
 struct imap_sequence_range {
     uint32_t first;
     uint32_t last;
@@ -20,6 +20,7 @@ struct imap_sequence_range {
 struct imap_sequence_set {
     struct imap_sequence_range *ranges;
     size_t count;
+    bool saved; /* "$", what the last search saved (RFC 5182) */
 };
 
 /* Reads as far as the set goes. False: no set here, zero, more than UINT32_MAX, or too many ranges. */

@@ -22,6 +22,8 @@ void imap_close_view(struct imap_session *s)
 {
     if (s->view != NULL)
         view_close(take(s->view));
+    uid_set_release(&s->saved);
+    s->saved = (struct uid_set){0};
     s->folder = (struct folder_id){0};
     s->read_only = false;
 }
@@ -97,6 +99,15 @@ static bool allowed(struct imap_session *s, struct imap_call *call)
     return true;
 }
 
+/* RFC 3501 7.4.1; RFC 7162 3.2.10.2: a UID SEARCH that names numbers too. */
+static bool keeps_numbers(const struct imap_command *command)
+{
+    bool searches = command->verb == IMAP_VERB_SEARCH || command->verb == IMAP_VERB_SORT ||
+                    command->verb == IMAP_VERB_THREAD;
+    return (imap_verb_flags(command->verb) & VERB_KEEPS_NUMBERS) &&
+           (!command->by_uid || (searches && command->search.numbers));
+}
+
 static void run(struct imap_session *s, struct imap_call *call)
 {
     struct imap_parser parser = {.text = cursor_of(imap_reader_text(&s->reader)),
@@ -113,7 +124,7 @@ static void run(struct imap_session *s, struct imap_call *call)
         return;
     imap_reply_set(&call->reply, IMAP_STATUS_OK, "", "%s completed", imap_verb_name(command->verb));
     handler_of(command->verb)(s, call);
-    bool keeps = (imap_verb_flags(command->verb) & VERB_KEEPS_NUMBERS) && !command->by_uid;
+    bool keeps = keeps_numbers(command);
     if (s->closing)
         return;
     imap_send_updates(s, call, !keeps);

@@ -20,6 +20,7 @@ struct imap_session {
     struct account *account;
     struct view *view; /* the selected mailbox; NULL: none */
     struct folder_id folder;
+    struct uid_set saved; /* "$": UIDs a search has saved (RFC 5182); some may be gone by now */
     struct imap_reader reader;
     uint64_t message_size_max;
     size_t keywords_told; /* how many of the account's keywords the client has been told in FLAGS */

@@ -38,6 +38,10 @@ bool imap_resolve_set(struct imap_call *call, const struct imap_sequence_set *se
 {
     struct view *view = call->session->view;
     uint32_t last;
+    if (set->saved) {
+        uid_set_union(out, &call->session->saved);
+        return !out->failed || set_failed(call);
+    }
     if (by_uid) {
         if (!last_uid(call, &last))
             return false;

@@ -1,5 +1,6 @@
 #include "link/login.h"
 
+#include <arpa/inet.h>
 #include <sodium.h>
 #include <stdlib.h>
 #include <sys/socket.h>
@@ -8,8 +9,8 @@
 #include "base/fdio.h"
 #include "base/log.h"
 
-/* Each failure doubles the penalty, which fades: six in a row make a name from that address wait; a quiet
- * minute or two, and it may try again. */
+/* After six failures a name from that address waits; from then on it has one guess in half a minute. The
+ * bounds lie between two doublings, since a penalty fades from its first moment on. */
 #define GUARD_STEP_US CLOCK_SECOND
 #define GUARD_CAP_US (15 * CLOCK_MINUTE)
 #define GUARD_HALF_LIFE_US (30 * CLOCK_SECOND)
@@ -114,40 +115,85 @@ static struct slice plain_name(struct slice message)
     return name;
 }
 
+/* Who is behind an address: in IPv6 a /64, which is what one customer of an access provider has at least. */
+static struct slice peer_key(const struct login *login, char ret_text[static CONN_PEER_TEXT_MAX])
+{
+    struct in6_addr address;
+    snprintf(ret_text, CONN_PEER_TEXT_MAX, "%s", conn_peer(login->conn));
+    if (inet_pton(AF_INET6, ret_text, &address) == 1) {
+        memset(&address.s6_addr[8], 0, 8);
+        (void)!inet_ntop(AF_INET6, &address, ret_text, CONN_PEER_TEXT_MAX);
+    }
+    return slice_cstr(ret_text);
+}
+
+/* The name in SCRAM's first message (RFC 5802 7): "n,,n=name,r=nonce", as it is written there. */
+static struct slice scram_name(struct slice message)
+{
+    struct slice head, rest, name;
+    slice_cut(message, ',', &head, &rest);
+    slice_cut(rest, ',', &head, &rest);
+    slice_cut(rest, ',', &name, &rest);
+    return slice_starts(name, S("n=")) ? slice_from(name, 2) : slice_none();
+}
+
+static struct slice name_in(enum sasl_mechanism mechanism, struct slice initial)
+{
+    switch (mechanism) {
+    case SASL_PLAIN:
+        return plain_name(initial);
+    case SASL_SCRAM_SHA_256:
+    case SASL_SCRAM_SHA_256_PLUS:
+        return scram_name(initial);
+    case SASL_LOGIN:
+    default:
+        return initial;
+    }
+}
+
+/* The name as it is compared, so that spelling it otherwise makes no new one. */
+static void remember_name(struct login *login, struct slice name)
+{
+    login->name_n = MIN(name.n, sizeof(login->name));
+    for (size_t i = 0; i < login->name_n; i++)
+        login->name[i] = ascii_lower(name.p[i]);
+}
+
 static struct slice guard_key(struct login *login, struct buf *key)
 {
-    struct slice name =
-        login->start.mechanism == SASL_PLAIN ? plain_name(login->start.initial) : slice_none();
+    char peer[CONN_PEER_TEXT_MAX];
     buf_clear(key);
-    buf_put(key, slice_cstr(conn_peer(login->conn)));
+    buf_put(key, peer_key(login, peer));
     buf_putc(key, ' ');
-    buf_put(key, slice_sub(name, 0, ADDRESS_MAX));
+    buf_put(key, slice_of(login->name, login->name_n));
     return buf_slice(key);
 }
 
 static bool must_wait(struct login *login)
 {
     CLEANUP(buf_release) struct buf key = BUF(CONN_PEER_TEXT_MAX + 1 + ADDRESS_MAX);
-    return rate_penalty_us(login->guard->by_peer, slice_cstr(conn_peer(login->conn))) >=
-               GUARD_PEER_REFUSE_US ||
+    char peer[CONN_PEER_TEXT_MAX];
+    return rate_penalty_us(login->guard->by_peer, peer_key(login, peer)) >= GUARD_PEER_REFUSE_US ||
            rate_penalty_us(login->guard->by_name, guard_key(login, &key)) >= GUARD_REFUSE_US;
 }
 
 static void note_failure(struct login *login)
 {
     CLEANUP(buf_release) struct buf key = BUF(CONN_PEER_TEXT_MAX + 1 + ADDRESS_MAX);
+    char peer[CONN_PEER_TEXT_MAX];
     login->failures++;
-    rate_failed(login->guard->by_peer, slice_cstr(conn_peer(login->conn)));
+    rate_failed(login->guard->by_peer, peer_key(login, peer));
     rate_failed(login->guard->by_name, guard_key(login, &key));
     LOG(LOG_INFO, conn_sid(login->conn), "login.failed", F_CSTR("peer", conn_peer(login->conn)),
         F_CSTR("mechanism", sasl_mechanism_name(login->start.mechanism)),
-        F_STR("name", slice_from(buf_slice(&key), strlen(conn_peer(login->conn)) + 1)));
+        F_STR("name", slice_from(buf_slice(&key), strlen(peer) + 1)));
 }
 
+/* Who has an account of his own must not buy more guesses at others' with it, so the address's failures stay
+ * and fade. */
 static void note_success(struct login *login)
 {
     CLEANUP(buf_release) struct buf key = BUF(CONN_PEER_TEXT_MAX + 1 + ADDRESS_MAX);
-    rate_succeeded(login->guard->by_peer, slice_cstr(conn_peer(login->conn)));
     rate_succeeded(login->guard->by_name, guard_key(login, &key));
     LOG(LOG_INFO, conn_sid(login->conn), "login.ok", F_CSTR("peer", conn_peer(login->conn)),
         F_CSTR("mechanism", sasl_mechanism_name(login->start.mechanism)),
@@ -211,6 +257,7 @@ static enum login_status begin_with(struct login *login, struct slice initial, b
     login->start.initial = initial;
     login->start.has_initial = has_initial;
     login->awaits_first = false;
+    remember_name(login, name_in(login->start.mechanism, initial));
     if (must_wait(login)) {
         forget(login);
         login->failures++;
@@ -274,6 +321,14 @@ enum login_status login_step(struct login *login, struct slice answer, struct er
         return malformed(login);
     if (login->awaits_first)
         return begin_with(login, buf_slice(&decoded), true, error);
+    if (login->start.mechanism == SASL_LOGIN && login->name_n == 0) {
+        remember_name(login, buf_slice(&decoded));
+        if (must_wait(login)) {
+            login_cancel(login);
+            login->failures++;
+            return LOGIN_SLOW_DOWN;
+        }
+    }
     arena_reset(&login->arena);
     enum err err = link_sasl_step(login->link, login->exchange, buf_slice(&decoded), &login->arena,
                                   &login->result, error);

@@ -34,10 +34,12 @@ struct login {
     enum door door;
     struct sasl_start start;
     uint64_t exchange;
-    bool active;       /* between begin and its end */
-    bool awaits_last;  /* success came with data: an empty line ends it */
-    bool awaits_first; /* the client's first message comes as an answer to an empty challenge */
-    unsigned failures; /* on this connection */
+    bool active;            /* between begin and its end */
+    bool awaits_last;       /* success came with data: an empty line ends it */
+    bool awaits_first;      /* the client's first message comes as an answer to an empty challenge */
+    unsigned failures;      /* on this connection */
+    char name[ADDRESS_MAX]; /* who it is about, for the guard; not known in LOGIN until the first answer */
+    size_t name_n;
     struct arena arena;
     struct buf text; /* the challenge in base64 */
     struct sasl_result result;

@@ -134,6 +134,60 @@ static enum err serve_spool_drop(struct service_call *call, struct error *error)
     return err;
 }
 
+static bool is_one_line(struct slice s)
+{
+    for (size_t i = 0; i < s.n; i++)
+        if ((unsigned char)s.p[i] < ' ' || s.p[i] == 0x7f)
+            return false;
+    return true;
+}
+
+/* What becomes part of a header is one line, whoever sits in the edge. (ORCPT and ENVID may be anything.) */
+static enum err check_texts(const struct queue_envelope *e, struct error *error)
+{
+    bool good = is_one_line(e->sender) && is_one_line(e->protocol) && is_one_line(e->helo) &&
+                is_one_line(e->peer) && is_one_line(e->tls);
+    for (size_t i = 0; i < e->recipient_count && good; i++)
+        good = is_one_line(e->recipients[i].address);
+    return good ? ERR_OK : fail(error, ERR_INVALID, NULL, "control characters in an envelope");
+}
+
+/* The edge has asked about each recipient (serve_recipient), but a stranger's mail goes nowhere else even if
+ * it has not. */
+static enum err check_no_relay(struct service_call *call, const struct queue_envelope *e, struct error *error)
+{
+    CLEANUP(arena_release) struct arena arena = ARENA(LINK_ARENA_MAX);
+    for (size_t i = 0; i < e->recipient_count; i++) {
+        struct slice local, domain;
+        arena_reset(&arena);
+        enum err err = address_normalise(e->recipients[i].address, &arena, &local, &domain, error);
+        if (err != ERR_OK)
+            return err;
+        if (!domain_is_local(call->service->directory, domain))
+            return fail(error, ERR_DENIED, "mail for that domain is not taken here without log-in",
+                        "a stranger's mail for a foreign domain");
+    }
+    return ERR_OK;
+}
+
+/*
+ * The size is known only now. A message for one mailbox, which it does not fit, is refused while its sender
+ * listens; one for several is taken, and waits for the mailbox that is full.
+ */
+static enum err check_room(struct service_call *call, const struct queue_envelope *envelope, uint64_t size,
+                           struct error *error)
+{
+    enum recipient_answer answer;
+    if (envelope->recipient_count != 1)
+        return ERR_OK;
+    enum err err = queue_recipient_check(call->service->queue, envelope->account,
+                                         envelope->recipients[0].address, size, &answer, error);
+    if (err != ERR_OK)
+        return err;
+    return answer == RECIPIENT_FULL ? fail(error, ERR_QUOTA, NULL, "the recipient's mailbox is full")
+                                    : ERR_OK;
+}
+
 static enum err serve_accept(struct service_call *call, struct error *error)
 {
     struct queue_envelope envelope;
@@ -148,6 +202,15 @@ static enum err serve_accept(struct service_call *call, struct error *error)
     if (err == ERR_OK && envelope.account.v != 0 && envelope.sender.n > 0 &&
         !directory_may_send_as(call->service->directory, envelope.account, envelope.sender))
         err = fail(error, ERR_DENIED, "you may not send as this address", "sender is not the account's");
+    if (err == ERR_OK)
+        err = check_texts(&envelope, error);
+    if (err == ERR_OK && envelope.account.v == 0)
+        err = check_no_relay(call, &envelope, error);
+    uint64_t size = body.n;
+    if (err == ERR_OK && spool != 0)
+        err = queue_spool_size(call->service->queue, spool, &size, error);
+    if (err == ERR_OK)
+        err = check_room(call, &envelope, size, error);
     if (err == ERR_OK)
         err = queue_accept(call->service->queue, &envelope, body, spool, &id, error);
     if (err == ERR_OK)

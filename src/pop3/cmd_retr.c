@@ -26,11 +26,28 @@ static void put_lines(struct pop3_session *session, struct slice text, uint64_t 
     }
 }
 
+/* The content outlives its place in the Inbox for a while, so that it could be undeleted: who asks for it
+ * here must not get what somebody removed. */
+static enum err check_place(struct pop3_session *session, const struct pop3_message *message,
+                            struct error *error)
+{
+    CLEANUP(arena_release) struct arena arena = ARENA(64 * 1024);
+    CLEANUP(uid_set_release) struct uid_set one = {0};
+    struct message *found;
+    size_t count;
+    uid_set_add(&one, message->uid.v, message->uid.v);
+    enum err err = message_list(session->visit.account, session->inbox, &one, WANT_FLAGS, 1, &arena, &found,
+                                &count, error);
+    return err == ERR_OK && count == 0 ? fail_plain(error, ERR_NOT_FOUND, "removed meanwhile") : err;
+}
+
 static bool open_message(struct pop3_session *session, const struct pop3_message *message,
                          struct content *ret_content)
 {
     struct error error;
-    enum err err = message_read(session->visit.account, message->object, CONTENT_WHOLE, ret_content, &error);
+    enum err err = check_place(session, message, &error);
+    if (err == ERR_OK)
+        err = message_read(session->visit.account, message->object, CONTENT_WHOLE, ret_content, &error);
     if (err == ERR_OK)
         return true;
     if (err == ERR_NOT_FOUND) {

@@ -161,7 +161,10 @@ static void auth_answer(struct pop3_login *session, struct slice line)
         refuse(session, "log-in given up");
         return;
     }
-    answer(session, login_step(login, line, &error), &error);
+    enum login_status status = login_step(login, line, &error);
+    if (session->line.line.n > 0)
+        sodium_memzero(session->line.line.p, session->line.line.n);
+    answer(session, status, &error);
 }
 
 static void do_stls(struct pop3_login *session, struct slice argument)

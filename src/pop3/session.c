@@ -93,6 +93,8 @@ static enum err take_picture(struct pop3_session *session, struct error *error)
     struct folder inbox;
     size_t cap = 0;
     enum err err = folder_by_role(session->visit.account, ROLE_FOLDER_INBOX, &arena, &inbox, error);
+    if (err != ERR_OK)
+        return err;
     session->inbox = inbox.id;
     session->count = 0;
     for (uint32_t from = 1, last = 0; err == ERR_OK; from = last + 1) {

@@ -90,6 +90,22 @@ static struct flight *take_list(struct queue *queue, size_t max)
     return first;
 }
 
+void backlog_give_back(struct queue *queue, struct flight *flights)
+{
+    struct flight *last = flights;
+    pthread_mutex_lock(&queue->backlog.lock);
+    for (struct flight *f = flights; f != NULL; f = f->next) {
+        queue->backlog.bytes += f->bytes;
+        last = f;
+    }
+    last->next = queue->backlog.first;
+    queue->backlog.first = flights;
+    if (last->next == NULL)
+        queue->backlog.last = &last->next;
+    pthread_cond_signal(&queue->backlog.arrived);
+    pthread_mutex_unlock(&queue->backlog.lock);
+}
+
 struct flight *backlog_take(struct queue *queue, size_t max)
 {
     struct flight *taken = NULL;

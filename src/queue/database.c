@@ -13,7 +13,7 @@ static const char *const statement_texts[STATEMENTS] = {
     [STATEMENT_LOAD] = "SELECT next, envelope FROM entry WHERE id = ?1",
     [STATEMENT_BODY] = "SELECT body FROM entry WHERE id = ?1",
     [STATEMENT_DUE] = "SELECT id FROM entry WHERE next <= ?1 AND next > 0 ORDER BY next LIMIT ?2",
-    [STATEMENT_CLAIM] = "UPDATE entry SET next = 0 WHERE id = ?1",
+    [STATEMENT_SET_NEXT] = "UPDATE entry SET next = ?2 WHERE id = ?1",
     [STATEMENT_NEXT_DUE] = "SELECT min(next) FROM entry WHERE next > ?1 AND next < 9223372036854775807",
     [STATEMENT_LIST] = "SELECT id, next, envelope FROM entry WHERE id > ?1 ORDER BY id LIMIT ?2",
     [STATEMENT_FLUSH] =
@@ -120,12 +120,12 @@ static enum err run_job(struct queue *queue, const struct job *job, struct error
     return run(queue, of_kind[job->kind], error);
 }
 
-enum err database_commit(struct queue *queue, struct job *jobs, bool sync, struct error *error)
+static enum err commit(struct queue *queue, const struct job *jobs, struct error *error)
 {
     enum err err = run(queue, STATEMENT_BEGIN, error);
     if (err != ERR_OK)
         return err;
-    for (struct job *job = jobs; job != NULL && err == ERR_OK; job = job->next)
+    for (const struct job *job = jobs; job != NULL && err == ERR_OK; job = job->next)
         err = run_job(queue, job, error);
     if (err == ERR_OK)
         err = run(queue, STATEMENT_COMMIT, error);
@@ -134,9 +134,34 @@ enum err database_commit(struct queue *queue, struct job *jobs, bool sync, struc
         if (!sqlite3_get_autocommit(queue->database.sqlite) &&
             run(queue, STATEMENT_ROLLBACK, &ignored) != ERR_OK)
             error_context(error, "rolling back failed too: %s", ignored.detail);
-        return err;
     }
-    return sync ? volume_database_sync(&queue->database, error) : ERR_OK;
+    return err;
+}
+
+/* Committed, but refused since the sync failed: their senders will bring them again, so a restart must not
+ * find them. */
+static void take_back(struct queue *queue, const struct job *jobs)
+{
+    struct error error;
+    for (const struct job *job = jobs; job != NULL; job = job->next) {
+        struct job undo = {.kind = JOB_DELETE, .id = job->id};
+        if (job->kind == JOB_INSERT && commit(queue, &undo, &error) != ERR_OK)
+            LOG(LOG_ERROR, NO_SID, "queue.take_back", F_INT("entry", job->id.v), F_ERR(&error));
+    }
+}
+
+enum err database_commit(struct queue *queue, struct job *jobs, bool sync, struct error *error)
+{
+    /* Once a sync has failed nothing more can be made durable; so nothing more is written. */
+    enum err err = sync ? volume_database_usable(&queue->database, error) : ERR_OK;
+    if (err == ERR_OK)
+        err = commit(queue, jobs, error);
+    if (err != ERR_OK || !sync)
+        return err;
+    err = volume_database_sync(&queue->database, error);
+    if (err != ERR_OK)
+        take_back(queue, jobs);
+    return err;
 }
 
 static struct slice column_blob(sqlite3_stmt *statement, int at)
@@ -198,10 +223,29 @@ enum err database_load(struct queue *queue, struct queue_id id, bool body, struc
     pthread_mutex_lock(&queue->database_lock);
     enum err err = load_locked(queue, id, body, &entry, error);
     pthread_mutex_unlock(&queue->database_lock);
-    if (err == ERR_OK && body && entry->spool != 0)
+    if (err == ERR_OK && body && entry->spool != 0) {
         err = spool_read(queue, entry, error);
+        if (err == ERR_NOT_FOUND) /* the entry is there: it was not dropped by hand */
+            err = fail(error, ERR_CORRUPT, NULL, "queue entry %llu has lost its spool file",
+                       (unsigned long long)id.v);
+    }
     if (err == ERR_OK)
         *ret_entry = take(entry);
+    return err;
+}
+
+static enum err set_next(struct queue *queue, struct queue_id id, int64_t next_us, struct error *error)
+{
+    sqlite3_bind_int64(queue->statements[STATEMENT_SET_NEXT], 1, (sqlite3_int64)id.v);
+    sqlite3_bind_int64(queue->statements[STATEMENT_SET_NEXT], 2, next_us);
+    return run(queue, STATEMENT_SET_NEXT, error);
+}
+
+enum err database_defer(struct queue *queue, struct queue_id id, int64_t next_us, struct error *error)
+{
+    pthread_mutex_lock(&queue->database_lock);
+    enum err err = set_next(queue, id, next_us, error);
+    pthread_mutex_unlock(&queue->database_lock);
     return err;
 }
 
@@ -220,10 +264,8 @@ static enum err due_locked(struct queue *queue, int64_t now_us, struct queue_id 
                        : fail_sql(queue, "looking for what is due", error);
     sqlite3_reset(statement);
     /* Claimed, so that nobody picks them twice; after a crash they count as new. */
-    for (size_t i = 0; i < count && err == ERR_OK; i++) {
-        sqlite3_bind_int64(queue->statements[STATEMENT_CLAIM], 1, (sqlite3_int64)ret_ids[i].v);
-        err = run(queue, STATEMENT_CLAIM, error);
-    }
+    for (size_t i = 0; i < count && err == ERR_OK; i++)
+        err = set_next(queue, ret_ids[i], ENTRY_NEXT_NOW, error);
     if (err != ERR_OK)
         return err;
     statement = queue->statements[STATEMENT_NEXT_DUE];
@@ -255,6 +297,25 @@ uint64_t database_max_id(struct queue *queue)
     sqlite3_reset(statement);
     pthread_mutex_unlock(&queue->database_lock);
     return max;
+}
+
+enum err database_pending(struct queue *queue, struct queue_id after, struct pending *ret_pending, size_t max,
+                          size_t *ret_count, struct error *error)
+{
+    size_t count = 0;
+    int code = SQLITE_DONE;
+    pthread_mutex_lock(&queue->database_lock);
+    sqlite3_stmt *statement = queue->statements[STATEMENT_LIST];
+    sqlite3_bind_int64(statement, 1, (sqlite3_int64)after.v);
+    sqlite3_bind_int64(statement, 2, (sqlite3_int64)max);
+    while (count < max && (code = sqlite3_step(statement)) == SQLITE_ROW)
+        ret_pending[count++] = (struct pending){.id = {(uint64_t)sqlite3_column_int64(statement, 0)},
+                                                .next_us = sqlite3_column_int64(statement, 1)};
+    enum err err = code == SQLITE_DONE || code == SQLITE_ROW ? ERR_OK : fail_sql(queue, "listing", error);
+    sqlite3_reset(statement);
+    pthread_mutex_unlock(&queue->database_lock);
+    *ret_count = count;
+    return err;
 }
 
 static const char *state_of(const struct entry *entry)
@@ -303,7 +364,11 @@ static enum err list_locked(struct queue *queue, struct queue_id after, size_t m
         }
         struct queue_id id = {(uint64_t)sqlite3_column_int64(statement, 0)};
         err = entry_decode(id, column_blob(statement, 2), &entry, error);
-        if (err == ERR_OK) {
+        if (err == ERR_CORRUPT) {
+            entries[count++] = (struct queue_entry){
+                .id = id, .state = S("damaged"), .reason = arena_dup(arena, slice_cstr(error->detail))};
+            err = ERR_OK;
+        } else if (err == ERR_OK) {
             entry->next_us = sqlite3_column_int64(statement, 1);
             if (!describe(entry, arena, &entries[count++]))
                 err = fail_nomem(error);

@@ -61,7 +61,7 @@ struct entry *entry_new(struct queue_id id, const struct queue_envelope *envelop
     entry->recipients = arena_array(arena, envelope->recipient_count, sizeof(entry->recipients[0]));
     if (entry->recipients == NULL)
         return NULL;
-    entry->recipient_count = envelope->recipient_count;
+    entry->recipient_count = entry->recipients_cap = envelope->recipient_count;
     for (size_t i = 0; i < entry->recipient_count; i++)
         entry->recipients[i].given = copy_recipient(arena, &envelope->recipients[i]);
     return arena_failed(arena) ? NULL : take(entry);
@@ -134,12 +134,12 @@ static void decode_envelope(struct wire_reader *r, struct entry *entry)
 static bool decode_recipients(struct wire_reader *r, struct entry *entry)
 {
     uint64_t count = wire_get_varint(r);
-    if (count > cursor_left(&r->c))
+    if (count > ENTRY_RECIPIENTS_MAX)
         return false;
     entry->recipients = arena_array(&entry->arena, count, sizeof(entry->recipients[0]));
     if (entry->recipients == NULL)
         return false;
-    entry->recipient_count = count;
+    entry->recipient_count = entry->recipients_cap = count;
     for (size_t i = 0; i < count; i++) {
         struct entry_recipient *to = &entry->recipients[i];
         to->given.address = get_text(r, &entry->arena);
@@ -197,10 +197,25 @@ bool entry_has_state(const struct entry *entry, enum recipient_state state)
     return false;
 }
 
+/* Makes room for one more. */
+static bool grow(struct entry *entry)
+{
+    if (entry->recipient_count < entry->recipients_cap)
+        return true;
+    size_t cap = MIN(2 * entry->recipients_cap + 8, (size_t)ENTRY_RECIPIENTS_MAX);
+    struct entry_recipient *more =
+        entry->recipient_count < cap ? arena_array(&entry->arena, cap, sizeof(*more)) : NULL;
+    if (more == NULL)
+        return false;
+    if (entry->recipient_count > 0)
+        memcpy(more, entry->recipients, entry->recipient_count * sizeof(*more));
+    entry->recipients = more;
+    entry->recipients_cap = cap;
+    return true;
+}
+
 bool entry_add_foreign(struct entry *entry, struct slice address, const struct entry_recipient *like)
 {
-    if (entry->recipient_count >= QUEUE_RECIPIENTS_MAX + GROUP_MEMBERS_MAX)
-        return false;
     struct entry_recipient added = {
         .given =
             {
@@ -210,13 +225,9 @@ bool entry_add_foreign(struct entry *entry, struct slice address, const struct e
             },
         .state = RECIPIENT_WAITING,
     };
-    struct entry_recipient *more =
-        arena_array(&entry->arena, entry->recipient_count + 1, sizeof(entry->recipients[0]));
-    if (more == NULL || added.given.address.p == NULL)
+    if (added.given.address.p == NULL || !grow(entry))
         return false;
-    memcpy(more, entry->recipients, entry->recipient_count * sizeof(*more));
-    more[entry->recipient_count++] = added;
-    entry->recipients = more;
+    entry->recipients[entry->recipient_count++] = added;
     return true;
 }
 

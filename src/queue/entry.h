@@ -26,9 +26,17 @@ struct entry_recipient {
     enum recipient_state state;
     bool expanded;       /* its foreign targets are recipients of their own already */
     struct slice reason; /* the last problem, or empty */
+    /* While it is being filed; not kept. */
+    bool routed;   /* all its accounts are in the batch */
+    bool filed;    /* and have it */
+    bool reported; /* the sender was told that it failed */
 };
 
-enum { ENTRY_NONCE_SIZE = 16, ENTRY_ARENA_MAX = 4 * 1024 * 1024 };
+enum {
+    ENTRY_NONCE_SIZE = 16,
+    ENTRY_ARENA_MAX = 16 * 1024 * 1024,
+    ENTRY_RECIPIENTS_MAX = QUEUE_RECIPIENTS_MAX + GROUP_MEMBERS_MAX, /* with a group's foreign members */
+};
 #define ENTRY_NEXT_NOW INT64_C(0)
 #define ENTRY_NEXT_RELAY INT64_MAX /* only foreign recipients are left */
 
@@ -39,6 +47,7 @@ struct entry {
     struct queue_envelope envelope;        /* its recipients are in `recipients` */
     struct entry_recipient *recipients;
     size_t recipient_count;
+    size_t recipients_cap;
     int64_t received_us;
     uint64_t size;
     uint64_t spool; /* 0: inline */

@@ -63,6 +63,8 @@ static void give_up(struct queue *queue, struct entry *entry, struct entry_recip
                     const struct failure *failure)
 {
     recipient->state = RECIPIENT_DONE;
+    recipient->filed = false;
+    recipient->reported = true;
     LOG(LOG_WARN, entry->envelope.sid, "queue.failed", F_ID("entry", entry->id.v),
         F_STR("to", recipient->given.address), F_CSTR("status", failure->status));
     if (recipient->given.notify != 0 && (recipient->given.notify & DSN_FAILURE) == 0)
@@ -70,8 +72,28 @@ static void give_up(struct queue *queue, struct entry *entry, struct entry_recip
     struct report_item item = {recipient, failure->status, failure->diagnostic};
     struct slice message = slice_of(entry->body, entry->size);
     struct error error;
-    if (report_send(queue, entry, REPORT_FAILED, &item, 1, message, &error) != ERR_OK)
+    if (report_send(queue, entry, REPORT_FAILED, &item, 1, message, &error) != ERR_OK) {
         LOG(LOG_ERROR, entry->envelope.sid, "queue.report", F_ERR(&error));
+        recipient->state = RECIPIENT_NEW; /* nobody must be left without a message or a report */
+        entry_set_reason(entry, recipient, error.detail);
+    }
+}
+
+/* The recipient's foreign targets become recipients of their own, once and all of them; its accounts go into
+ * the batch. False: not everything had room. */
+static bool add_targets(struct batch *batch, struct entry *entry, size_t at, const struct route *route)
+{
+    const struct entry_recipient like = entry->recipients[at];
+    size_t before = entry->recipient_count;
+    bool whole = true;
+    for (size_t i = 0; i < route->foreign_count && !like.expanded && whole; i++)
+        whole = entry_add_foreign(entry, route->foreign[i], &like);
+    if (!whole)
+        entry->recipient_count = before;
+    entry->recipients[at].expanded = like.expanded || whole;
+    for (size_t i = 0; i < route->account_count; i++)
+        whole = add_filing(batch, entry, at, route->accounts[i].id) && whole;
+    return whole;
 }
 
 /* Where one recipient's message goes. */
@@ -93,18 +115,14 @@ static void route_recipient(struct batch *batch, struct entry *entry, size_t at)
         give_up(batch->queue, entry, recipient, &failure_unknown);
         return;
     }
-    struct entry_recipient like = *recipient;
-    bool whole = true;
-    for (size_t i = 0; i < route.foreign_count && !like.expanded; i++)
-        whole = entry_add_foreign(entry, route.foreign[i], &like) && whole;
+    bool whole = add_targets(batch, entry, at, &route);
     recipient = &entry->recipients[at];
-    recipient->expanded = true;
-    for (size_t i = 0; i < route.account_count; i++)
-        whole = add_filing(batch, entry, at, route.accounts[i].id) && whole;
     if (!whole)
         entry_set_reason(entry, recipient, "too many recipients at once, or no memory");
     else if (route.account_count == 0)
         recipient->state = RECIPIENT_DONE;
+    else
+        recipient->routed = true;
 }
 
 static void route_entry(struct batch *batch, struct entry *entry)
@@ -218,26 +236,61 @@ static void file_all(struct batch *batch)
     }
 }
 
-/* Marks what was filed; a recipient with several accounts is done when all have it. */
-static void note_results(struct batch *batch, bool synced, const struct error *sync_error)
+/* No later attempt will do better. */
+static bool is_refusal(enum err result)
 {
+    return result == ERR_LIMIT || result == ERR_INVALID;
+}
+
+static struct entry_recipient *recipient_of(const struct filing *filing)
+{
+    return &filing->entry->recipients[filing->recipient];
+}
+
+/* Those whose accounts are all in the batch, also by another of the entry's addresses, have it: so far. */
+static void note_filed(struct flight *flights)
+{
+    for (struct flight *f = flights; f != NULL; f = f->next) {
+        for (size_t i = 0; f->entry != NULL && i < f->entry->recipient_count; i++) {
+            struct entry_recipient *recipient = &f->entry->recipients[i];
+            recipient->filed = recipient->routed && recipient->state == RECIPIENT_NEW;
+            if (recipient->filed)
+                recipient->state = RECIPIENT_DONE;
+        }
+    }
+}
+
+static void note_try_again(const struct filing *filing, const struct error *why)
+{
+    struct entry_recipient *recipient = recipient_of(filing);
+    recipient->state = RECIPIENT_NEW;
+    recipient->filed = false;
+    entry_set_reason(filing->entry, recipient, why->detail);
+}
+
+/*
+ * A recipient with several accounts is done when each has it or has refused it; the sender hears of a refusal
+ * once, and only when nothing is left to try, since trying again will be refused again.
+ */
+static void note_results(struct batch *batch, struct flight *flights, bool synced,
+                         const struct error *sync_error)
+{
+    note_filed(flights);
     for (size_t i = 0; i < batch->count; i++) {
-        struct filing *f = &batch->filings[i];
-        if (f->entry->recipients[f->recipient].state == RECIPIENT_NEW)
-            f->entry->recipients[f->recipient].state = RECIPIENT_DONE;
+        const struct filing *f = &batch->filings[i];
+        if (f->result != ERR_OK && !is_refusal(f->result))
+            note_try_again(f, &f->error);
+        else if (!synced)
+            note_try_again(f, sync_error);
     }
     for (size_t i = 0; i < batch->count; i++) {
-        struct filing *f = &batch->filings[i];
-        struct entry_recipient *recipient = &f->entry->recipients[f->recipient];
-        if (f->result == ERR_LIMIT || f->result == ERR_INVALID) {
+        const struct filing *f = &batch->filings[i];
+        struct entry_recipient *recipient = recipient_of(f);
+        if (is_refusal(f->result) && recipient->state == RECIPIENT_DONE && !recipient->reported)
             give_up(batch->queue, f->entry, recipient, &failure_refused);
-        } else if (f->result != ERR_OK || !synced) {
-            recipient->state = RECIPIENT_NEW;
-            entry_set_reason(f->entry, recipient, f->result != ERR_OK ? f->error.detail : sync_error->detail);
-        } else {
+        else if (f->result == ERR_OK && synced)
             LOG(LOG_INFO, f->entry->envelope.sid, "queue.filed", F_ID("entry", f->entry->id.v),
                 F_STR("to", recipient->given.address), F_INT("bytes", f->entry->size));
-        }
     }
 }
 
@@ -247,7 +300,7 @@ static void report_success(struct queue *queue, struct entry *entry)
     for (size_t i = 0; i < entry->recipient_count; i++) {
         struct entry_recipient *r = &entry->recipients[i];
         struct report_item item = {r, "2.1.5", "The message is in the mailbox."};
-        if (r->state == RECIPIENT_DONE && (r->given.notify & DSN_SUCCESS) != 0 &&
+        if (r->filed && (r->given.notify & DSN_SUCCESS) != 0 &&
             report_send(queue, entry, REPORT_DELIVERED, &item, 1, slice_of(entry->body, entry->size),
                         &error) != ERR_OK)
             LOG(LOG_ERROR, entry->envelope.sid, "queue.report", F_ERR(&error));
@@ -323,21 +376,36 @@ static enum err settle_all(struct queue *queue, struct flight *flights, size_t c
     return err;
 }
 
-/* Reads what is not in memory. An entry that is gone (dropped by hand) is passed over; one that can't be read
- * waits. */
+/* Reads what is not in memory. An entry that is gone (dropped by hand) is passed over; so is a damaged one,
+ * for a person to look at (queue_list shows it); one that can't be read waits a while and holds up nobody. */
+static void load_flight(struct queue *queue, struct flight *f)
+{
+    struct error error;
+    if (f->entry != NULL && f->entry->body == NULL)
+        entry_release(&f->entry);
+    if (f->entry != NULL)
+        return;
+    enum err err = database_load(queue, f->id, true, &f->entry, &error);
+    if (err == ERR_OK || err == ERR_NOT_FOUND)
+        return;
+    LOG(LOG_ERROR, NO_SID, "queue.load", F_ID("entry", f->id.v), F_ERR(&error));
+    if (err == ERR_CORRUPT)
+        return;
+    int64_t later = clock_wall_us() + QUEUE_DEFER_FIRST_SECONDS * CLOCK_SECOND;
+    f->again = database_defer(queue, f->id, later, &error) != ERR_OK;
+    if (!f->again)
+        backlog_due_at(queue, later);
+}
+
+/* As many bodies into memory as may be there at once; what is behind them is given back. */
 static void load_flights(struct queue *queue, struct flight *flights)
 {
+    uint64_t bytes = 0;
     for (struct flight *f = flights; f != NULL; f = f->next) {
-        struct error error;
-        if (f->entry != NULL && f->entry->body == NULL)
-            entry_release(&f->entry);
-        if (f->entry != NULL)
-            continue;
-        enum err err = database_load(queue, f->id, true, &f->entry, &error);
-        if (err != ERR_OK && err != ERR_NOT_FOUND) {
-            LOG(LOG_ERROR, NO_SID, "queue.load", F_ID("entry", f->id.v), F_ERR(&error));
-            f->again = true;
-        }
+        load_flight(queue, f);
+        bytes += f->entry != NULL ? f->entry->size : 0;
+        if (bytes >= QUEUE_FILE_BYTES_MAX && f->next != NULL)
+            backlog_give_back(queue, take(f->next));
     }
 }
 
@@ -354,7 +422,7 @@ static void file_batch(struct queue *queue, struct flight *flights)
     }
     file_all(&batch);
     bool synced = batch.count == 0 || store_sync(queue->store, &error) == ERR_OK;
-    note_results(&batch, synced, &error);
+    note_results(&batch, flights, synced, &error);
     if (settle_all(queue, flights, count, &error) != ERR_OK) {
         LOG(LOG_ERROR, NO_SID, "queue.settle", F_ERR(&error));
         for (struct flight *f = flights; f != NULL; f = f->next)

@@ -22,6 +22,8 @@ enum {
     QUEUE_FILERS_MAX = 16,
     QUEUE_FILE_BATCH = 64,                      /* entries filed before one sync */
     QUEUE_BACKLOG_BYTES_MAX = 64 * 1024 * 1024, /* of bodies kept in memory until filed */
+    QUEUE_FILE_BYTES_MAX =
+        64 * 1024 * 1024, /* of bodies in a batch; the message that passes it is its last */
     QUEUE_SPOOLS_MAX = 10000,
 };
 
@@ -32,7 +34,7 @@ enum statement {
     STATEMENT_LOAD,
     STATEMENT_BODY,
     STATEMENT_DUE,
-    STATEMENT_CLAIM,
+    STATEMENT_SET_NEXT,
     STATEMENT_NEXT_DUE,
     STATEMENT_LIST,
     STATEMENT_FLUSH,
@@ -70,6 +72,7 @@ struct queue {
     struct directory *directory;
     struct volume *volume;
     char *hostname;
+    _Atomic uint64_t message_size_max;
 
     pthread_mutex_t database_lock;
     struct database database;
@@ -113,7 +116,18 @@ enum err database_load(struct queue *queue, struct queue_id id, bool body, struc
 /* Ids due at `now`, at most max; and when the next one is due. Takes database_lock. */
 enum err database_due(struct queue *queue, int64_t now_us, struct queue_id *ret_ids, size_t max,
                       size_t *ret_count, int64_t *ret_next_us, struct error *error) MUST_CHECK;
+/* Takes it up again at that time; not durable: after a crash that is at once. Takes database_lock. */
+enum err database_defer(struct queue *queue, struct queue_id id, int64_t next_us,
+                        struct error *error) MUST_CHECK;
 uint64_t database_max_id(struct queue *queue);
+/* Entries behind `after` in order, without a look into them: so a damaged one is no obstacle. Takes
+ * database_lock. */
+struct pending {
+    struct queue_id id;
+    int64_t next_us;
+};
+enum err database_pending(struct queue *queue, struct queue_id after, struct pending *ret_pending, size_t max,
+                          size_t *ret_count, struct error *error) MUST_CHECK;
 
 /* intake.c */
 /*
@@ -132,6 +146,8 @@ void backlog_add(struct queue *queue, struct queue_id id, struct entry *entry);
 void backlog_due_at(struct queue *queue, int64_t next_us);
 /* Up to max flights; waits for them. NULL: stop. */
 struct flight *backlog_take(struct queue *queue, size_t max);
+/* Flights that were taken and not touched: the next ones to be taken. */
+void backlog_give_back(struct queue *queue, struct flight *flights);
 void backlog_done(struct queue *queue);
 void backlog_stop(struct queue *queue);
 
@@ -159,11 +175,14 @@ enum err report_send(struct queue *queue, const struct entry *entry, enum report
 /* spool.c */
 enum err spool_setup(struct queue *queue, struct error *error) MUST_CHECK;
 void spool_teardown(struct queue *queue);
-/* The body complete on disk: synced and closed. Its size. ERR_UNAVAILABLE when unknown (made before a
- * restart). */
+/*
+ * The body complete on disk: synced and closed. Its size. ERR_UNAVAILABLE when unknown: made before a
+ * restart, or an entry's already (then that entry keeps it). On any failure the caller has no spool file any
+ * more.
+ */
 enum err spool_finish(struct queue *queue, uint64_t spool, uint64_t *ret_size,
                       struct error *error) MUST_CHECK;
-/* Sets entry->body. */
+/* Sets entry->body. ERR_CORRUPT when the file is not what the entry says. */
 enum err spool_read(struct queue *queue, struct entry *entry, struct error *error) MUST_CHECK;
 void spool_remove(struct queue *queue, uint64_t spool);
 

@@ -12,18 +12,17 @@ static enum err resume(struct queue *queue, struct error *error)
 {
     struct queue_id after = {0};
     for (;;) {
-        CLEANUP(arena_release) struct arena arena = ARENA(64 * 1024 * 1024);
-        struct queue_entry *entries;
+        struct pending pending[QUEUE_BATCH_MAX];
         size_t count;
-        enum err err = queue_list(queue, after, QUEUE_BATCH_MAX, &arena, &entries, &count, error);
+        enum err err = database_pending(queue, after, pending, QUEUE_BATCH_MAX, &count, error);
         if (err != ERR_OK || count == 0)
             return err;
         for (size_t i = 0; i < count; i++) {
-            after = entries[i].id;
-            if (entries[i].next_us == ENTRY_NEXT_NOW)
-                backlog_add(queue, entries[i].id, NULL);
-            else if (entries[i].next_us != ENTRY_NEXT_RELAY)
-                backlog_due_at(queue, entries[i].next_us);
+            after = pending[i].id;
+            if (pending[i].next_us == ENTRY_NEXT_NOW)
+                backlog_add(queue, pending[i].id, NULL);
+            else if (pending[i].next_us != ENTRY_NEXT_RELAY)
+                backlog_due_at(queue, pending[i].next_us);
         }
     }
 }
@@ -46,6 +45,7 @@ enum err queue_open(const struct queue_options *options, struct queue **ret_queu
     queue->store = options->store;
     queue->directory = options->directory;
     queue->volume = store_volume(options->store);
+    queue_set_message_size_max(queue, options->message_size_max);
     queue->hostname = strdup(options->hostname);
     pthread_mutex_init(&queue->database_lock, NULL);
     pthread_mutex_init(&queue->intake.lock, NULL);
@@ -71,6 +71,12 @@ enum err queue_open(const struct queue_options *options, struct queue **ret_queu
     }
     *ret_queue = queue;
     return ERR_OK;
+}
+
+void queue_set_message_size_max(struct queue *queue, uint64_t bytes)
+{
+    bool within = bytes > 0 && bytes < QUEUE_MESSAGE_MOST;
+    atomic_store(&queue->message_size_max, within ? bytes : QUEUE_MESSAGE_MOST);
 }
 
 void queue_close(struct queue *queue)
@@ -102,8 +108,10 @@ static enum err take_body(struct queue *queue, struct entry *entry, struct slice
                           struct error *error)
 {
     if (spool != 0) {
-        entry->spool = spool;
-        return spool_finish(queue, spool, &entry->size, error);
+        enum err err = spool_finish(queue, spool, &entry->size, error);
+        if (err == ERR_OK)
+            entry->spool = spool; /* ours now, to be removed if the rest fails */
+        return err;
     }
     if (body.n > QUEUE_INLINE_MAX)
         return fail(error, ERR_LIMIT, NULL, "inline body of %zu bytes", body.n);
@@ -157,9 +165,9 @@ enum err queue_drop(struct queue *queue, struct queue_id id, struct error *error
     CLEANUP(entry_release) struct entry *entry = NULL;
     struct job job = {.kind = JOB_DELETE, .id = id};
     enum err err = database_load(queue, id, false, &entry, error);
-    if (err == ERR_OK)
+    if (err == ERR_OK || err == ERR_CORRUPT)
         err = intake_submit(queue, &job, 1, error);
-    if (err == ERR_OK && entry->spool != 0)
+    if (err == ERR_OK && entry != NULL && entry->spool != 0)
         spool_remove(queue, entry->spool);
     return err;
 }

@@ -31,6 +31,7 @@ enum {
     QUEUE_EXPIRE_DAYS = 5,
     QUEUE_HOPS_MAX = 50, /* Received fields: more is a loop (RFC 5321 6.3) */
 };
+#define QUEUE_MESSAGE_MOST UINT64_C(2147483648) /* bytes of a message, whatever the settings say */
 
 struct queue;
 
@@ -38,13 +39,16 @@ struct queue_options {
     struct store *store;
     struct directory *directory;
     const char *hostname;
-    unsigned filers; /* threads that file; 0: 2 */
+    uint64_t message_size_max; /* bytes; 0: QUEUE_MESSAGE_MOST */
+    unsigned filers;           /* threads that file; 0: 2 */
 };
 /* Opens queue.db, removes spool files without an entry, and goes on with what was left. */
 enum err queue_open(const struct queue_options *options, struct queue **ret_queue,
                     struct error *error) MUST_CHECK;
 /* Finishes what is being written; the rest stays for next time. */
 void queue_close(struct queue *queue);
+/* From now on (a reload). */
+void queue_set_message_size_max(struct queue *queue, uint64_t bytes);
 
 /* DSN's NOTIFY bits (RFC 3461 4.1); 0: not given. */
 enum dsn_notify { DSN_NEVER = 1, DSN_SUCCESS = 2, DSN_FAILURE = 4, DSN_DELAY = 8 };
@@ -74,6 +78,9 @@ struct queue_envelope {
 enum err queue_spool_create(struct queue *queue, uint64_t *ret_spool, int *ret_fd,
                             struct error *error) MUST_CHECK;
 void queue_spool_drop(struct queue *queue, uint64_t spool);
+/* Bytes in it now. ERR_UNAVAILABLE when unknown. */
+enum err queue_spool_size(struct queue *queue, uint64_t spool, uint64_t *ret_size,
+                          struct error *error) MUST_CHECK;
 
 /* body: in memory (copied), used when spool is 0. Durable on return. Message line ends are CRLF. */
 enum err queue_accept(struct queue *queue, const struct queue_envelope *envelope, struct slice body,
@@ -100,7 +107,7 @@ struct queue_entry {
     uint64_t size;
     int64_t received_us;
     int64_t next_us;     /* next attempt */
-    struct slice state;  /* "filing", "deferred", "waiting" */
+    struct slice state;  /* "filing", "deferred", "waiting"; "damaged": only id and reason are known */
     struct slice reason; /* last problem */
     struct session_id sid;
 };
@@ -111,6 +118,7 @@ enum err queue_get(struct queue *queue, struct queue_id id, struct arena *arena,
                    struct queue_entry *ret_entry, char **ret_body, struct error *error) MUST_CHECK;
 /* Tries deferred ones now; id 0: all. */
 enum err queue_flush(struct queue *queue, struct queue_id id, struct error *error) MUST_CHECK;
+/* A damaged entry goes too; its spool file, which nobody knows, with the next start. */
 enum err queue_drop(struct queue *queue, struct queue_id id, struct error *error) MUST_CHECK;
 /* Waits until nothing is left to file (foreign and deferred don't count) or the deadline; true: nothing left.
  * For tests and stop. */

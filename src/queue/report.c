@@ -2,6 +2,7 @@
  * Delivery status notifications (RFC 3461, 3464, 6522): a message from nobody to the sender, which goes
  * through the queue like any other. A message with the null sender is never answered, so reports don't breed.
  */
+#include "base/fdio.h"
 #include "mime/compose.h"
 #include "mime/header.h"
 #include "queue/internal.h"
@@ -23,7 +24,7 @@ static const struct {
 static void put_ascii(struct buf *out, struct slice s)
 {
     for (size_t i = 0; i < s.n; i++)
-        buf_putc(out, s.p[i] < ' ' || s.p[i] == 0x7f ? '?' : s.p[i]);
+        buf_putc(out, (unsigned char)s.p[i] < ' ' || (unsigned char)s.p[i] >= 0x7f ? '?' : s.p[i]);
 }
 
 static void put_human(struct buf *out, enum report_kind kind, const struct report_item *items, size_t count)
@@ -102,6 +103,26 @@ static void compose(struct buf *out, const struct queue *queue, const struct ent
     mime_compose_end(&composer);
 }
 
+/* Into the queue like any other message: what is too large for its database by a spool file. */
+static enum err hand_in(struct queue *queue, const struct queue_envelope *envelope, struct slice report,
+                        struct error *error)
+{
+    struct queue_id id;
+    uint64_t spool = 0;
+    CLEANUP(fd_close) int fd = -1;
+    if (report.n <= QUEUE_INLINE_MAX)
+        return queue_accept(queue, envelope, report, 0, &id, error);
+    enum err err = queue_spool_create(queue, &spool, &fd, error);
+    if (err != ERR_OK)
+        return err;
+    err = fd_write_all(fd, report, error);
+    if (err == ERR_OK)
+        err = queue_accept(queue, envelope, slice_none(), spool, &id, error);
+    if (err != ERR_OK)
+        queue_spool_drop(queue, spool);
+    return err;
+}
+
 enum err report_send(struct queue *queue, const struct entry *entry, enum report_kind kind,
                      const struct report_item *items, size_t count, struct slice message, struct error *error)
 {
@@ -116,11 +137,10 @@ enum err report_send(struct queue *queue, const struct entry *entry, enum report
         .helo = slice_cstr(queue->hostname),
         .smtputf8 = entry->envelope.smtputf8,
     };
-    struct queue_id id;
     if (entry->envelope.sender.n == 0)
         return ERR_OK;
     compose(&out, queue, entry, kind, items, count, message);
     if (buf_failed(&out))
         return fail(error, ERR_LIMIT, NULL, "the report would be over %d bytes", REPORT_SIZE_MAX);
-    return queue_accept(queue, &envelope, buf_slice(&out), 0, &id, error);
+    return hand_in(queue, &envelope, buf_slice(&out), error);
 }

@@ -23,7 +23,7 @@ static void spool_name(uint64_t spool, char ret_name[static SPOOL_NAME_MAX])
     snprintf(ret_name, SPOOL_NAME_MAX, "spool/%s", id);
 }
 
-/* The spool files that entries own. */
+/* The spool files that entries own. ERR_CORRUPT: an entry does not say. */
 static enum err owned_spools(struct queue *queue, struct map *owned, struct error *error)
 {
     struct queue_id after = {0};
@@ -31,9 +31,10 @@ static enum err owned_spools(struct queue *queue, struct map *owned, struct erro
         sqlite3_stmt *statement = queue->statements[STATEMENT_LIST];
         size_t count = 0;
         enum err err = ERR_OK;
+        int code = SQLITE_DONE;
         sqlite3_bind_int64(statement, 1, (sqlite3_int64)after.v);
         sqlite3_bind_int64(statement, 2, QUEUE_BATCH_MAX);
-        while (err == ERR_OK && sqlite3_step(statement) == SQLITE_ROW) {
+        while (err == ERR_OK && (code = sqlite3_step(statement)) == SQLITE_ROW) {
             CLEANUP(entry_release) struct entry *entry = NULL;
             after.v = (uint64_t)sqlite3_column_int64(statement, 0);
             count++;
@@ -44,6 +45,9 @@ static enum err owned_spools(struct queue *queue, struct map *owned, struct erro
                 err = fail_nomem(error);
         }
         sqlite3_reset(statement);
+        if (err == ERR_OK && code != SQLITE_DONE)
+            err = fail(error, ERR_IO, NULL, "queue.db: looking for spool files: %s",
+                       sqlite3_errmsg(queue->database.sqlite));
         if (err != ERR_OK || count == 0)
             return err;
     }
@@ -60,6 +64,11 @@ enum err spool_setup(struct queue *queue, struct error *error)
         err = volume_list(queue->volume, "spool", &arena, &names, &count, error);
     if (err == ERR_OK)
         err = owned_spools(queue, &owned, error);
+    if (err == ERR_CORRUPT) {
+        /* One of the files may be that entry's: none is removed until it was dropped. */
+        LOG(LOG_ERROR, NO_SID, "queue.damaged", F_ERR(error));
+        return ERR_OK;
+    }
     for (size_t i = 0; i < count && err == ERR_OK; i++) {
         uint64_t id;
         if (id_from_text(names[i], &id) && map_get(&owned, map_key_u64(&id)) == NULL)
@@ -122,6 +131,19 @@ static int forget(struct queue *queue, uint64_t id)
     return fd;
 }
 
+enum err queue_spool_size(struct queue *queue, uint64_t spool, uint64_t *ret_size, struct error *error)
+{
+    struct stat status;
+    pthread_mutex_lock(&queue->spools.lock);
+    const struct spool *known = map_get(&queue->spools.files, map_key_u64(&spool));
+    bool found = known != NULL && fstat(known->fd, &status) == 0;
+    pthread_mutex_unlock(&queue->spools.lock);
+    if (!found)
+        return fail(error, ERR_UNAVAILABLE, NULL, "unknown spool file");
+    *ret_size = (uint64_t)status.st_size;
+    return ERR_OK;
+}
+
 void queue_spool_drop(struct queue *queue, uint64_t spool)
 {
     CLEANUP(fd_close) int fd = forget(queue, spool);
@@ -129,16 +151,28 @@ void queue_spool_drop(struct queue *queue, uint64_t spool)
         spool_remove(queue, spool);
 }
 
+/*
+ * The file comes from the edge, which strangers talk to: its size is looked at here, not believed (a hole
+ * costs no disk, but memory when the file is read). What edge writes to it later changes this one message and
+ * nothing else.
+ */
 enum err spool_finish(struct queue *queue, uint64_t spool, uint64_t *ret_size, struct error *error)
 {
     struct stat status;
+    enum err err = ERR_OK;
+    uint64_t max = atomic_load(&queue->message_size_max);
     CLEANUP(fd_close) int fd = forget(queue, spool);
     if (fd < 0)
         return fail(error, ERR_UNAVAILABLE, NULL, "unknown spool file");
     if (fdatasync(fd) < 0 || fstat(fd, &status) < 0)
-        return fail_errno(error, "syncing a spool file");
-    *ret_size = (uint64_t)status.st_size;
-    return ERR_OK;
+        err = fail_errno(error, "syncing a spool file");
+    else if ((uint64_t)status.st_size > max)
+        err = fail(error, ERR_LIMIT, NULL, "a spool file over %llu bytes", (unsigned long long)max);
+    if (err == ERR_OK)
+        *ret_size = (uint64_t)status.st_size;
+    else
+        spool_remove(queue, spool);
+    return err;
 }
 
 /*
@@ -150,9 +184,19 @@ enum err spool_read(struct queue *queue, struct entry *entry, struct error *erro
     char name[SPOOL_NAME_MAX];
     CLEANUP(fd_close) int fd = -1;
     spool_name(entry->spool, name);
+    struct stat status;
     enum err err = volume_file_open(queue->volume, name, false, &fd, error);
+    if (err == ERR_NOT_FOUND)
+        return fail(error, ERR_CORRUPT, NULL, "queue entry %llu: %s is missing",
+                    (unsigned long long)entry->id.v, name);
     if (err != ERR_OK)
         return err;
+    if (fstat(fd, &status) < 0)
+        return fail_errno(error, "%s", name);
+    if ((uint64_t)status.st_size != entry->size)
+        return fail(error, ERR_CORRUPT, NULL, "queue entry %llu: %s has %llu bytes, not %llu",
+                    (unsigned long long)entry->id.v, name, (unsigned long long)status.st_size,
+                    (unsigned long long)entry->size);
     char *body = malloc(entry->size + 1);
     if (body == NULL)
         return fail_nomem(error);

@@ -109,21 +109,38 @@ static bool may_send(const struct conn *conn)
     return conn->phase == CONN_OPEN && !conn->broken;
 }
 
-/* Sends until at most `rest` bytes are left, waiting for the peer until the write deadline. */
+/* Waits until more can be sent, at most until the deadline. */
+static bool wait_for_peer(struct conn *conn, enum io io, int64_t deadline)
+{
+    int64_t wait = deadline - clock_mono_us();
+    struct pollfd p = {.fd = conn->fd, .events = io == IO_WANT_OUTPUT ? POLLOUT : POLLIN};
+    int n = wait > 0 ? poll(&p, 1, (int)(wait / CLOCK_MS) + 1) : 0;
+    return n > 0 || (n < 0 && errno == EINTR);
+}
+
+/* Sends until at most `rest` bytes are left, waiting for the peer. A thread waits too, so dripping won't do.
+ */
 static void drain_blocking(struct conn *conn, size_t rest)
 {
-    for (;;) {
-        enum io io = conn_drain(conn);
-        if (io == IO_DONE || io == IO_FAILED || conn->output.n <= rest)
-            return;
-        int64_t wait = conn->write_deadline - clock_mono_us();
-        struct pollfd p = {.fd = conn->fd, .events = io == IO_WANT_OUTPUT ? POLLOUT : POLLIN};
-        int n = wait > 0 ? poll(&p, 1, (int)(wait / CLOCK_MS) + 1) : 0;
-        if (n == 0 || (n < 0 && errno != EINTR)) {
-            conn_break(conn);
-            return;
+    enum io io = conn_drain(conn);
+    if (io == IO_DONE || io == IO_FAILED || conn->output.n <= rest)
+        return;
+    bool waits = loop_wait_begin(conn->loop);
+    size_t before = conn->output.n;
+    int64_t deadline = waits ? clock_mono_us() + CONN_WRITE_TIMEOUT_US : 0;
+    while (io != IO_DONE && io != IO_FAILED && conn->output.n > rest) {
+        if (before - conn->output.n >= CONN_WAITING_BYTES) {
+            before = conn->output.n;
+            deadline = clock_mono_us() + CONN_WRITE_TIMEOUT_US;
         }
+        if (wait_for_peer(conn, io, deadline))
+            io = conn_drain(conn);
+        else
+            conn_break(conn);
+        io = conn->broken ? IO_FAILED : io;
     }
+    if (waits)
+        loop_wait_end(conn->loop);
 }
 
 void conn_wrote(struct conn *conn)

@@ -7,8 +7,10 @@
  * for the next unit, or conn_close. A stranger who sends slowly holds a parked record, no thread.
  *
  * Output is collected and sent when the connection parks, or when it passes CONN_OUTPUT_MAX: then conn_write
- * blocks, until the write deadline. Failures are sticky: writes to a broken connection do nothing and
- * the session is closed at its next wait, so verb code never checks I/O.
+ * blocks, until the write deadline. Meanwhile the loop may have another thread in its place
+ * (loop_wait_begin); a reader slower than CONN_WAITING_BYTES in that time, or one too many, is cut off.
+ * Failures are sticky: writes to a broken connection do nothing and the session is closed at its next wait,
+ * so verb code never checks I/O.
  *
  * Ownership: the conn owns its descriptor and calls handler->closed(session) as its last act; the session
  * is the protocol's. Threads: calls into one session never overlap; conn functions are for the thread
@@ -31,6 +33,7 @@ enum {
     CONN_PENDING_MAX = 256 * 1024,           /* pipelined bytes kept for later units; then reading stops */
     CONN_UNITS_IN_A_ROW = 64,                /* units served before others get their turn */
     CONN_PROGRESS_BYTES = 1024,              /* must come (or go) before the time for more is counted anew */
+    CONN_WAITING_BYTES = 64 * 1024,          /* the same while a thread waits for a slow reader */
     CONN_OUTPUT_HARD_MAX = 64 * 1024 * 1024, /* built at once through conn_output; more breaks it */
     CONN_PEER_TEXT_MAX = 64,
 };

@@ -166,12 +166,13 @@ enum err ipc_receive(int fd, int64_t deadline_us, struct buf *storage, struct ip
                      struct error *error)
 {
     for (;;) {
-        bool none;
-        enum err result = ipc_receive_now(fd, storage, ret_message, &none, error);
-        if (result != ERR_OK || !none)
-            return result;
-        result = wait_for(fd, POLLIN, deadline_us, error);
+        /* An answer takes its time: looking for it before waiting is a system call for nothing. */
+        enum err result = wait_for(fd, POLLIN, deadline_us, error);
         if (result != ERR_OK)
+            return result;
+        bool none;
+        result = ipc_receive_now(fd, storage, ret_message, &none, error);
+        if (result != ERR_OK || !none)
             return result;
     }
 }

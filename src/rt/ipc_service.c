@@ -5,7 +5,8 @@
 #include "base/log.h"
 #include "rt/ipc_private.h"
 
-enum { REQUESTS_IN_A_ROW = 16 };
+/* Twice what a client has, since we may not have seen yet that it closed some. */
+enum { REQUESTS_IN_A_ROW = 16, CHANNELS_MAX = 2 * IPC_CHANNELS_MAX };
 
 /* One client's: shared by its main channel and its channels, gone with the last of them. */
 struct service {
@@ -55,7 +56,11 @@ static enum err take_channel(struct loop *loop, struct channel *main, struct ipc
 {
     if (message->type != IPC_NEW_CHANNEL || message->fd_count != 1 || message->body.n != 0)
         return fail(error, ERR_INVALID, NULL, "not a new channel: type %u", message->type);
-    enum err result = channel_add(loop, main->service, fd_take(&message->fds[0]), false, error);
+    enum err result = ERR_OK;
+    if (atomic_load(&main->service->references) > CHANNELS_MAX)
+        result = fail(error, ERR_LIMIT, NULL, "over %d channels", CHANNELS_MAX);
+    else
+        result = channel_add(loop, main->service, fd_take(&message->fds[0]), false, error);
     if (result != ERR_OK) {
         /* The client finds this one channel closed; the others live. */
         LOG(LOG_WARN, NO_SID, "rt.ipc_channel", F_ERR(error));

@@ -1,5 +1,6 @@
 /* Calls between two sides in one process, over real socket pairs. */
 #include <sys/mman.h>
+#include <sys/resource.h>
 
 #include "rt/ipc.h"
 #include "rt/test_wire.h"
@@ -276,6 +277,46 @@ static void test_malformed_records_close_the_channel(void **state)
     end(&side);
 }
 
+/* A client taken over by somebody else must not take all descriptors of the service. */
+static void test_channels_of_one_client_are_bounded(void **state)
+{
+    (void)state;
+    enum { TRIED = 2 * IPC_CHANNELS_MAX + 10 };
+    struct side side;
+    struct error error;
+    int main_fds[2];
+    int ours[TRIED];
+    int closed = 0;
+    struct rlimit limit;
+    begin(&side);
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &limit), 0);
+    limit.rlim_cur = limit.rlim_max;
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &limit), 0);
+    assert_int_equal(ipc_pair(main_fds, &error), ERR_OK);
+    assert_int_equal(ipc_serve(side.loop, main_fds[1], serve, &side.served, &error), ERR_OK);
+    for (int i = 0; i < TRIED; i++) {
+        int pair[2];
+        assert_int_equal(ipc_pair(pair, &error), ERR_OK);
+        CLEANUP(ipc_message_close)
+        struct ipc_message message = {.type = UINT32_MAX, .fds = {pair[1]}, .fd_count = 1};
+        assert_int_equal(ipc_send(main_fds[0], &message, &error), ERR_OK);
+        ours[i] = pair[0];
+    }
+    for (int wait = 0; wait < 1000 && closed < 10; wait++) {
+        closed = 0;
+        for (int i = 0; i < TRIED; i++) {
+            char byte;
+            closed += recv(ours[i], &byte, 1, MSG_DONTWAIT | MSG_PEEK) == 0;
+        }
+        usleep(5000);
+    }
+    assert_int_equal(closed, 10);
+    for (int i = 0; i < TRIED; i++)
+        close(ours[i]);
+    close(main_fds[0]);
+    end(&side);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -288,6 +329,7 @@ int main(void)
         cmocka_unit_test(test_a_new_way_ends_calls_to_a_service_that_hangs),
         cmocka_unit_test(test_a_late_reply_is_not_taken_for_the_next),
         cmocka_unit_test(test_malformed_records_close_the_channel),
+        cmocka_unit_test(test_channels_of_one_client_are_bounded),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

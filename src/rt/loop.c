@@ -90,9 +90,10 @@ struct loop {
     _Atomic size_t places;
 
     pthread_mutex_t thread_lock;
-    struct worker_thread *threads; /* options.threads_max of them */
+    struct worker_thread *threads; /* table_size() of them */
     _Atomic unsigned thread_count;
     _Atomic unsigned busy;
+    _Atomic unsigned waiting;
 };
 
 static uint64_t with_phase(uint64_t state, enum phase phase)
@@ -318,13 +319,18 @@ static void *worker_main(void *argument)
     return NULL;
 }
 
+static unsigned table_size(const struct loop *loop)
+{
+    return loop->options.threads_max + loop->options.waiting_max;
+}
+
 /* With thread_lock held. */
 static enum err spawn(struct loop *loop, struct error *error)
 {
     struct worker_thread *thread = loop->threads;
     while (thread->state == THREAD_RUNS)
         thread++;
-    must(thread < loop->threads + loop->options.threads_max);
+    must(thread < loop->threads + table_size(loop));
     if (thread->state == THREAD_ENDED)
         pthread_join(thread->id, NULL);
     thread->state = THREAD_NONE;
@@ -347,17 +353,22 @@ static enum err spawn(struct loop *loop, struct error *error)
     return ERR_OK;
 }
 
+static unsigned threads_allowed(struct loop *loop)
+{
+    return loop->options.threads_max + atomic_load(&loop->waiting);
+}
+
 /* One thread always waits for events, up to the maximum, so that a blocking session holds up nobody. */
 static void spawn_if_all_busy(struct loop *loop)
 {
     if (atomic_load(&loop->busy) < atomic_load(&loop->thread_count) ||
-        atomic_load(&loop->thread_count) >= loop->options.threads_max)
+        atomic_load(&loop->thread_count) >= threads_allowed(loop))
         return;
     pthread_mutex_lock(&loop->thread_lock);
     unsigned count = atomic_load(&loop->thread_count);
     struct error error;
     /* With no memory for one more thread, those that run go on. */
-    if (atomic_load(&loop->busy) >= count && count < loop->options.threads_max && !atomic_load(&loop->ending))
+    if (atomic_load(&loop->busy) >= count && count < threads_allowed(loop) && !atomic_load(&loop->ending))
         (void)!spawn(loop, &error);
     pthread_mutex_unlock(&loop->thread_lock);
 }
@@ -398,7 +409,7 @@ enum err loop_create(const struct loop_options *options, struct loop **ret_loop,
     loop->deadlines.fd = -1;
     loop->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
     loop->signal_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
-    loop->threads = calloc(options->threads_max, sizeof(*loop->threads));
+    loop->threads = calloc(table_size(loop), sizeof(*loop->threads));
     enum err result;
     if (loop->epoll_fd < 0 || loop->signal_fd < 0)
         result = fail_errno(error, "epoll_create or eventfd");
@@ -438,7 +449,7 @@ void loop_destroy(struct loop *loop)
     if (loop->signal_fd >= 0)
         eventfd_write(loop->signal_fd, 1);
     /* No thread is made any more, so the table stands still but for threads that retire. */
-    for (unsigned i = 0; loop->threads != NULL && i < loop->options.threads_max; i++) {
+    for (unsigned i = 0; loop->threads != NULL && i < table_size(loop); i++) {
         pthread_mutex_lock(&loop->thread_lock);
         bool made = loop->threads[i].state != THREAD_NONE;
         pthread_mutex_unlock(&loop->thread_lock);
@@ -646,6 +657,25 @@ void loop_notify(struct loop *loop, struct place place)
         ready_push(loop, slot);
 }
 
+bool loop_wait_begin(struct loop *loop)
+{
+    unsigned max = loop->options.waiting_max;
+    if (max == 0)
+        return true;
+    if (atomic_fetch_add(&loop->waiting, 1) >= max) {
+        atomic_fetch_sub(&loop->waiting, 1);
+        return false;
+    }
+    spawn_if_all_busy(loop);
+    return true;
+}
+
+void loop_wait_end(struct loop *loop)
+{
+    if (loop->options.waiting_max > 0)
+        atomic_fetch_sub(&loop->waiting, 1);
+}
+
 void loop_clock_shifted(struct loop *loop)
 {
     signal_workers(loop);
@@ -657,5 +687,6 @@ struct loop_figures loop_figures(struct loop *loop)
         .places = atomic_load(&loop->places),
         .threads = atomic_load(&loop->thread_count),
         .busy = atomic_load(&loop->busy),
+        .waiting = atomic_load(&loop->waiting),
     };
 }

@@ -14,7 +14,8 @@
  *
  * Ownership: the loop owns places, never descriptors or owners. Threads: every function here may be called
  * from any thread unless it says otherwise. Limits: LOOP_PLACES_MAX places; threads grow on demand from
- * threads_min to threads_max while all of them are busy, and shrink after a quiet minute.
+ * threads_min to threads_max while all of them are busy, and shrink after a quiet minute. A thread that waits
+ * for a peer (loop_wait_begin) has another one in its place meanwhile, for at most waiting_max of them.
  */
 #ifndef POSTHORN_RT_LOOP_H
 #define POSTHORN_RT_LOOP_H
@@ -47,7 +48,8 @@ struct loop_options {
     const char *name; /* for thread names */
     unsigned threads_min;
     unsigned threads_max;
-    int64_t quiet_us; /* a thread over the minimum ends after this long without work; 0: a minute */
+    unsigned waiting_max; /* 0: who waits for a peer counts as working */
+    int64_t quiet_us;     /* a thread over the minimum ends after this long without work; 0: a minute */
 };
 
 enum err loop_create(const struct loop_options *options, struct loop **ret_loop,
@@ -78,6 +80,13 @@ enum err loop_set_fd(struct loop *loop, struct place place, int fd, struct error
 /* Wakes the place with WAKE_NOTICE soon. */
 void loop_notify(struct loop *loop, struct place place);
 
+/*
+ * Around a wait inside a wake function for what only a peer can bring about: it is slow on purpose, perhaps,
+ * and must not use up the threads. False: so many wait already that this one may not; no loop_wait_end then.
+ */
+bool loop_wait_begin(struct loop *loop) MUST_CHECK;
+void loop_wait_end(struct loop *loop);
+
 /* For tests: looks at the deadlines now, after clock_shift. */
 void loop_clock_shifted(struct loop *loop);
 
@@ -86,6 +95,7 @@ struct loop_figures {
     size_t places;
     unsigned threads;
     unsigned busy;
+    unsigned waiting; /* of the busy ones */
 };
 struct loop_figures loop_figures(struct loop *loop);
 

@@ -397,6 +397,60 @@ static void test_storm_loses_no_wake_and_runs_no_place_twice(void **state)
     free(storm);
 }
 
+struct waiter {
+    struct place place;
+    _Atomic int *until; /* waits for this to be 1 */
+    _Atomic int begun;
+    _Atomic int refused;
+};
+
+static void wait_wake(struct loop *loop, struct place place, void *owner, unsigned wakes)
+{
+    struct waiter *w = owner;
+    if ((wakes & WAKE_STOP) != 0) {
+        loop_remove(loop, place);
+        return;
+    }
+    if (loop_wait_begin(loop)) {
+        atomic_store(&w->begun, 1);
+        wait_for(w->until, 1);
+        loop_wait_end(loop);
+    } else {
+        atomic_store(&w->refused, 1);
+    }
+    loop_park(loop, place, 0, 0);
+}
+
+static void waiter_add(struct loop *loop, struct waiter *w)
+{
+    struct error error;
+    assert_int_equal(loop_add(loop, -1, wait_wake, w, &w->place, &error), ERR_OK);
+    loop_park(loop, w->place, 0, 0);
+    loop_notify(loop, w->place);
+}
+
+static void test_who_waits_for_a_peer_has_another_thread_in_his_place(void **state)
+{
+    (void)state;
+    struct loop_options options = {.name = "test", .threads_min = 1, .threads_max = 1, .waiting_max = 2};
+    struct loop *loop;
+    struct error error;
+    _Atomic int go = 0;
+    struct waiter waiters[3] = {{.until = &go}, {.until = &go}, {.until = &go}};
+    assert_int_equal(loop_create(&options, &loop, &error), ERR_OK);
+    assert_int_equal(loop_start(loop, &error), ERR_OK);
+    for (int i = 0; i < 2; i++) {
+        waiter_add(loop, &waiters[i]);
+        wait_for(&waiters[i].begun, 1);
+    }
+    assert_int_equal(loop_figures(loop).waiting, 2);
+    assert_int_equal(loop_figures(loop).threads, 3);
+    waiter_add(loop, &waiters[2]); /* one too many */
+    wait_for(&waiters[2].refused, 1);
+    atomic_store(&go, 1);
+    finish(loop);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -407,6 +461,7 @@ int main(void)
         cmocka_unit_test(test_threads_grow_when_all_are_busy_and_shrink_after),
         cmocka_unit_test(test_ten_thousand_parked_places_all_wake),
         cmocka_unit_test(test_storm_loses_no_wake_and_runs_no_place_twice),
+        cmocka_unit_test(test_who_waits_for_a_peer_has_another_thread_in_his_place),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -499,6 +499,36 @@ static int remove_directories(void **state)
     return rmdir(data_directory) | rmdir(run_directory) | rmdir(base);
 }
 
+static void *allocate(void *context)
+{
+    pthread_barrier_t *all = context;
+    void *volatile p = malloc(1000);
+    pthread_barrier_wait(all); /* each holds an arena until all have one */
+    free(p);
+    return NULL;
+}
+
+/* As when many strangers call at once: each thread wants memory of its own. */
+static int many_threads_allocate(void)
+{
+    enum { THREADS = 100 };
+    pthread_t threads[THREADS];
+    pthread_barrier_t all;
+    pthread_barrier_init(&all, NULL, THREADS);
+    for (int i = 0; i < THREADS; i++)
+        if (pthread_create(&threads[i], NULL, allocate, &all) != 0)
+            return errno;
+    for (int i = 0; i < THREADS; i++)
+        pthread_join(threads[i], NULL);
+    return 0;
+}
+
+static void test_many_threads_may_have_memory(void **state)
+{
+    (void)state;
+    all_roles(many_threads_allocate, 0, 0, 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -512,6 +542,7 @@ int main(void)
         cmocka_unit_test(test_threads_and_allocation_work),
         cmocka_unit_test(test_store_works),
         cmocka_unit_test(test_edge_works),
+        cmocka_unit_test(test_many_threads_may_have_memory),
     };
     return cmocka_run_group_tests(tests, make_directories, remove_directories);
 }

@@ -21,6 +21,7 @@
 enum {
     SESSION_THREADS_MIN = 4,
     SESSION_THREADS_MAX = 128,
+    SESSION_WAITING_MAX = 512, /* sessions whose client reads slowly */
     SERVICE_THREADS_MIN = 2,
     SERVICE_THREADS_MAX = 64
 };
@@ -142,7 +143,11 @@ static enum err open_data(struct store_worker *worker, const struct settings *se
     if (err == ERR_OK)
         err = sasl_create(link->directory, &link->sasl, error);
     const struct queue_options queue_options = {
-        .store = link->store, .directory = link->directory, .hostname = settings->hostname};
+        .store = link->store,
+        .directory = link->directory,
+        .hostname = settings->hostname,
+        .message_size_max = settings->message_size_max,
+    };
     if (err == ERR_OK)
         err = queue_open(&queue_options, &link->queue, error);
     link->start_session = start_session;
@@ -154,8 +159,12 @@ static enum err open_data(struct store_worker *worker, const struct settings *se
 
 static enum err open_loops(struct store_worker *worker, struct worker *process, struct error *error)
 {
-    const struct loop_options sessions = {"session", SESSION_THREADS_MIN, SESSION_THREADS_MAX, 0};
-    const struct loop_options service = {"service", SERVICE_THREADS_MIN, SERVICE_THREADS_MAX, 0};
+    const struct loop_options sessions = {.name = "session",
+                                          .threads_min = SESSION_THREADS_MIN,
+                                          .threads_max = SESSION_THREADS_MAX,
+                                          .waiting_max = SESSION_WAITING_MAX};
+    const struct loop_options service = {
+        .name = "service", .threads_min = SERVICE_THREADS_MIN, .threads_max = SERVICE_THREADS_MAX};
     if (process->listener_count != 1)
         return fail(error, ERR_INVALID, NULL, "%zu sockets where one is due", process->listener_count);
     enum err err = loop_create(&sessions, &worker->sessions, error);
@@ -217,6 +226,7 @@ static void store_reload(void *context, struct settings *settings, struct tls_co
     struct store_worker *worker = context;
     struct error error;
     must(tls == NULL);
+    queue_set_message_size_max(worker->link.queue, settings->message_size_max);
     if (current_replace(&worker->current, settings, NULL, &error) != ERR_OK) {
         settings_free(settings);
         LOG(LOG_ERROR, NO_SID, "store.reload_failed", F_ERR(&error));

@@ -8,7 +8,6 @@ static void logged_in(struct smtp_session *session)
     struct login *login = &session->login;
     session->logged_in = true;
     memcpy(session->ticket, login->result.ticket, TICKET_SIZE);
-    snprintf(session->account, sizeof(session->account), "%.*s", SLICE_ARGS(login->result.address));
     smtp_reply(session, "235 2.7.0 welcome");
 }
 
@@ -88,6 +87,7 @@ void smtp_auth_answer(struct smtp_session *session, struct slice line)
         return;
     }
     enum login_status status = login_step(login, line, &error);
-    sodium_memzero(session->line.line.p, session->line.line.n);
+    if (session->line.line.n > 0)
+        sodium_memzero(session->line.line.p, session->line.line.n);
     answer(session, status, &error);
 }

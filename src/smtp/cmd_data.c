@@ -65,6 +65,8 @@ static void accept_message(struct smtp_session *session)
         reply_all(session, "550 5.7.1 you may not send as this sender");
     else if (err == ERR_LIMIT)
         reply_all(session, "552 5.3.4 too large");
+    else if (err == ERR_QUOTA)
+        reply_all(session, smtp_full_text(session));
     else
         reply_all(session, "451 4.3.0 temporarily unavailable; please try again later");
 }
@@ -114,8 +116,7 @@ void smtp_bdat(struct smtp_session *session, struct slice argument)
     struct cursor c = cursor_of(argument);
     uint64_t size;
     bool readable = cursor_u64(&c, &size);
-    cursor_take_while(&c, S(" "));
-    bool last = cursor_skip_nocase(&c, S("LAST"));
+    bool last = cursor_take_while(&c, S(" ")).n > 0 && cursor_skip_nocase(&c, S("LAST"));
     if (!readable || !cursor_done(&c)) {
         /* Nobody knows where the next command starts. */
         smtp_reply(session, "501 5.5.4 BDAT size [LAST] was expected");

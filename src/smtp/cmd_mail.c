@@ -31,11 +31,9 @@ static bool take_smtputf8(struct mail *mail, struct slice value)
 
 static bool take_ret(struct mail *mail, struct slice value)
 {
-    if (slice_eq_nocase(value, S("FULL")))
-        mail->envelope->ret = DSN_RET_FULL;
-    else if (slice_eq_nocase(value, S("HDRS")))
-        mail->envelope->ret = DSN_RET_HDRS;
-    return mail->envelope->ret != DSN_RET_NONE;
+    bool full = slice_eq_nocase(value, S("FULL"));
+    mail->envelope->ret = full ? DSN_RET_FULL : DSN_RET_HDRS;
+    return full || slice_eq_nocase(value, S("HDRS"));
 }
 
 static bool take_envid(struct mail *mail, struct slice value)
@@ -108,6 +106,7 @@ void smtp_mail(struct smtp_session *session, struct slice argument)
     }
     if (path.has_utf8 && !envelope.smtputf8) {
         smtp_refuse(session, "553 5.6.7 this address needs SMTPUTF8");
+        smtp_reset(session);
         return;
     }
     if (session->announced_size > session->settings->message_size_max) {

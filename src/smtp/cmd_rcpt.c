@@ -113,9 +113,7 @@ static void answer(struct smtp_session *session, const struct queue_recipient *r
         smtp_refuse(session, "550 5.7.1 mail for that domain is not taken here without log-in");
         break;
     case RECIPIENT_FULL:
-        smtp_reply(session, session->settings->full_mailbox_refuse
-                                ? "552 5.2.2 the mailbox is full"
-                                : "452 4.2.2 the mailbox is full; try again later");
+        smtp_reply(session, "%s", smtp_full_text(session));
         break;
     }
 }

@@ -44,8 +44,10 @@ static bool skip_quoted_string(struct cursor *c)
 static bool skip_domain(struct cursor *c)
 {
     if (cursor_skip_char(c, '[')) { /* address literal */
-        struct slice inside = cursor_take_until(c, S("]\\ \t"));
-        return inside.n > 0 && cursor_skip_char(c, ']');
+        const char *from = c->p;
+        while (cursor_peek(c) > ' ' && cursor_peek(c) < 0x7f && *c->p != '[' && *c->p != '\\' && *c->p != ']')
+            c->p++;
+        return c->p > from && cursor_skip_char(c, ']');
     }
     do {
         const char *from = c->p;

@@ -37,6 +37,12 @@ void smtp_refuse(struct smtp_session *session, const char *format, ...)
     session->errors++;
 }
 
+const char *smtp_full_text(const struct smtp_session *session)
+{
+    return session->settings->full_mailbox_refuse ? "552 5.2.2 the mailbox is full"
+                                                  : "452 4.2.2 the mailbox is full; try again later";
+}
+
 void smtp_reply_unavailable(struct smtp_session *session, const struct error *error)
 {
     LOG(LOG_WARN, conn_sid(session->conn), "smtp.unavailable", F_ERR(error));
@@ -165,7 +171,15 @@ static void on_stopping(struct conn *conn, void *context)
     conn_close(conn);
 }
 
-/* RFC 3207 4.2: what was said before TLS is forgotten. With implicit TLS the greeting is waiting to be sent.
+static void forget_login(struct smtp_session *session)
+{
+    if (session->logged_in)
+        link_ticket_release(session->guest->link, smtp_ticket(session));
+    session->logged_in = false;
+}
+
+/* RFC 3207 4.2: what was said before TLS is forgotten, a log-in too: it may have been somebody in between.
+ * With implicit TLS the greeting is waiting to be sent.
  */
 static void on_secured(struct conn *conn, void *context)
 {
@@ -174,6 +188,8 @@ static void on_secured(struct conn *conn, void *context)
     if (session->guest->tls_first)
         return;
     smtp_reset(session);
+    login_cancel(&session->login);
+    forget_login(session);
     session->state = SMTP_STATE_START;
     session->extended = false;
     buf_clear(&session->helo);
@@ -184,8 +200,7 @@ static void on_closed(void *context)
     struct smtp_session *session = context;
     smtp_body_drop(&session->body);
     login_release(&session->login);
-    if (session->logged_in)
-        link_ticket_release(session->guest->link, smtp_ticket(session));
+    forget_login(session);
     line_reader_release(&session->line);
     arena_release(&session->arena);
     buf_release(&session->helo);

@@ -49,7 +49,6 @@ struct smtp_session {
     struct login login;
     bool logged_in;
     unsigned char ticket[TICKET_SIZE];
-    char account[ADDRESS_MAX + 1];
 
     struct arena arena; /* the transaction's */
     struct queue_envelope envelope;
@@ -92,6 +91,8 @@ SMTP_VERB_TABLE(X)
 void smtp_reply(struct smtp_session *session, const char *format, ...) FORMAT(2, 3);
 /* The same, and it counts as a client's mistake. */
 void smtp_refuse(struct smtp_session *session, const char *format, ...) FORMAT(2, 3);
+/* What is said of a full mailbox: 452, or 552 if the settings want it refused for good. */
+const char *smtp_full_text(const struct smtp_session *session);
 /* Store can't be asked: 451. */
 void smtp_reply_unavailable(struct smtp_session *session, const struct error *error);
 void smtp_expect(struct smtp_session *session, enum smtp_input input);

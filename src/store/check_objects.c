@@ -45,7 +45,7 @@ static enum err text_insert(struct check *check, struct object_id object, const 
                             struct error *error)
 {
     static const char insert[] = "REPLACE INTO object_text (object, " DERIVED_TEXT_COLUMNS ") "
-                                 "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)";
+                                 "VALUES (" DERIVED_TEXT_VALUES ")";
     CLEANUP(check_finalize) sqlite3_stmt *statement = NULL;
     enum err code = check_prepare(check, insert, &statement, error);
     if (code != ERR_OK)
@@ -76,6 +76,9 @@ static enum err rows_same(struct check *check, const struct object_row *row, con
                 sqlite3_column_int64(statement, 2) == derived->sent_us;
     for (int i = 0; same && i < DERIVED_TEXTS; i++) {
         const void *p = sqlite3_column_blob(statement, i + 3);
+        /* Rows from before there was such a column (schema.c) are whole without it. */
+        if (sqlite3_column_type(statement, i + 3) == SQLITE_NULL)
+            continue;
         same = slice_eq(slice_of(p, (size_t)sqlite3_column_bytes(statement, i + 3)), derived->texts[i]);
     }
     *ret_same = same;

@@ -98,11 +98,10 @@ static void message_rows(struct fixture *t, struct packs *packs, unsigned n)
     assert_int_equal(volume_database_open(t->volume, "accounts/01/0123456789abcdef/account.db", false,
                                           &database, &t->error),
                      ERR_OK);
-    assert_int_equal(
-        sqlite3_prepare_v2(database.sqlite,
-                           "INSERT INTO object_text VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)", -1,
-                           &statement, NULL),
-        SQLITE_OK);
+    assert_int_equal(sqlite3_prepare_v2(database.sqlite,
+                                        "INSERT INTO object_text VALUES (" DERIVED_TEXT_VALUES ")", -1,
+                                        &statement, NULL),
+                     SQLITE_OK);
     derived_bind(statement, record.object, &derived);
     assert_int_equal(sqlite3_step(statement), SQLITE_DONE);
     sqlite3_finalize(statement);

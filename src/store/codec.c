@@ -11,6 +11,7 @@ struct codec_pool {
     unsigned count;
     unsigned lent;
     int level;
+    _Atomic uint64_t unpacked;
 };
 
 static void codec_free(struct codec *codec)
@@ -106,4 +107,9 @@ void codec_give(struct codec_pool *pool, struct codec *codec)
     pthread_mutex_unlock(&pool->lock);
     if (!keep)
         codec_free(codec);
+}
+
+_Atomic uint64_t *codec_pool_unpacked(struct codec_pool *pool)
+{
+    return &pool->unpacked;
 }

@@ -9,6 +9,9 @@
 
 #include <zstd.h>
 
+#include <stdatomic.h>
+#include <stdint.h>
+
 #include "base/attr.h"
 
 enum {
@@ -32,5 +35,7 @@ struct codec_pool *codec_pool_new(int level) MUST_CHECK;
 void codec_pool_free(struct codec_pool *pool);
 struct codec *codec_take(struct codec_pool *pool) NONNULL MUST_CHECK;
 void codec_give(struct codec_pool *pool, struct codec *codec);
+/* Bytes of large messages that lie unpacked in memory now; kept by who unpacks them. */
+_Atomic uint64_t *codec_pool_unpacked(struct codec_pool *pool) NONNULL;
 
 #endif

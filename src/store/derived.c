@@ -1,7 +1,44 @@
 #include "store/derived.h"
 
+#include <sodium.h>
+
 #include "base/clock.h"
 #include "mime/header.h"
+
+int64_t derived_id_hash(struct slice message_id)
+{
+    unsigned char bytes[crypto_generichash_BYTES_MIN];
+    uint64_t hash;
+    crypto_generichash(bytes, sizeof(bytes), (const unsigned char *)message_id.p, message_id.n, NULL, 0);
+    memcpy(&hash, bytes, sizeof(hash));
+    hash &= INT64_MAX;
+    return hash != 0 ? (int64_t)hash : 1;
+}
+
+static void put_key(char *to, uint64_t hash)
+{
+    for (int i = 0; i < 8; i++)
+        to[i] = (char)(hash >> (8 * i));
+}
+
+struct slice derived_thread_keys(struct arena *arena, const struct mime_summary *summary)
+{
+    const struct slice *ids = summary->references;
+    size_t count = summary->references_count;
+    if (count == 0) {
+        ids = summary->in_reply_to;
+        count = MIN(summary->in_reply_to_count, 1);
+    }
+    size_t n = 1 + (1 + count) * 8;
+    char *keys = arena_alloc(arena, n);
+    if (keys == NULL)
+        return slice_none();
+    keys[0] = summary->is_reply_or_forward ? 1 : 0;
+    put_key(keys + 1, summary->message_id.n > 0 ? (uint64_t)derived_id_hash(summary->message_id) : 0);
+    for (size_t i = 0; i < count; i++)
+        put_key(keys + 1 + (1 + i) * 8, (uint64_t)derived_id_hash(ids[i]));
+    return slice_of(keys, n);
+}
 
 static enum err from_parts(struct arena *arena, const struct mime_part *root, int64_t internal_date_us,
                            struct derived *ret_derived, struct error *error)
@@ -21,6 +58,11 @@ static enum err from_parts(struct arena *arena, const struct mime_part *root, in
     derived.texts[DERIVED_SORT_TO] = summary->to.local;
     derived.texts[DERIVED_SORT_CC] = summary->cc.local;
     derived.texts[DERIVED_MESSAGE_ID] = summary->message_id;
+    derived.texts[DERIVED_DISPLAY_FROM] = summary->from.display;
+    derived.texts[DERIVED_DISPLAY_TO] = summary->to.display;
+    derived.texts[DERIVED_THREAD_KEYS] = derived_thread_keys(arena, summary);
+    if (derived.texts[DERIVED_THREAD_KEYS].p == NULL)
+        return fail_nomem(error);
     *ret_derived = derived;
     return ERR_OK;
 }

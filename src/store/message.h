@@ -79,7 +79,10 @@ enum message_want {
     WANT_ENVELOPE = 2,  /* IMAP ENVELOPE, wire-ready */
     WANT_STRUCTURE = 4, /* IMAP BODYSTRUCTURE, wire-ready */
     WANT_PREVIEW = 8,
-    WANT_SORT_KEYS = 16, /* subject, base subject, from, to, cc, sent date, message id */
+    WANT_SORT_KEYS = 16,   /* subject, base subject, from, to, cc, display names, sent date, message id,
+                              thread keys */
+    WANT_THREAD_KEYS = 32, /* base subject, sent date, thread keys */
+    WANT_SENT = 64,        /* sent date */
 };
 struct message {
     struct uid uid;
@@ -92,8 +95,11 @@ struct message {
     int64_t saved_us; /* when it came into this folder (RFC 8514) */
     uint64_t size;    /* RFC822.SIZE in bytes */
     struct slice envelope, structure, preview;
-    struct slice subject, base_subject, from, to, cc, message_id;
-    int64_t sent_us; /* Date field, else internal date */
+    struct slice subject, base_subject, message_id;
+    struct slice from, to, cc;             /* local parts of the first address */
+    struct slice display_from, display_to; /* RFC 5957 */
+    struct slice thread_keys;              /* derived_thread_keys (derived.h) */
+    int64_t sent_us;                       /* Date field, else internal date */
 };
 /*
  * Those of `uids` that exist in the folder, ascending. At most `max` (0: all); to go on, ask again from the
@@ -104,16 +110,21 @@ enum err message_list(struct account *account, struct folder_id folder, const st
                       size_t *ret_count, struct error *error) MUST_CHECK;
 
 /* A message's bytes: header (with its blank line) and body; whole = both in order, contiguous. */
+struct packs;
 struct content {
     struct slice whole;
     size_t header_n;
     void *owner; /* mapped or allocated memory, freed by content_release */
     size_t owner_n;
+    struct packs *charged; /* what the memory is counted with; NULL: not counted */
 };
 void content_release(struct content *content); /* for CLEANUP */
 enum content_part { CONTENT_WHOLE, CONTENT_HEADER };
-/* With CONTENT_HEADER only the header is read and decompressed; whole is the header then. Checks the
- * checksum. */
+/*
+ * With CONTENT_HEADER only the header is read and decompressed; whole is the header then. Checks the
+ * checksum. ERR_LIMIT: as much of the account, or of all accounts, is unpacked at the moment as may be
+ * (PACKS_UNPACKED_MAX): try again. A content must be released before its account.
+ */
 enum err message_read(struct account *account, struct object_id object, enum content_part part,
                       struct content *ret_content, struct error *error) MUST_CHECK;
 

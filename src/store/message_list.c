@@ -2,7 +2,9 @@
 
 enum {
     COLUMN_TEXTS = 10, /* after MEMBER_COLUMNS */
-    COLUMN_SENT = COLUMN_TEXTS + DERIVED_TEXTS,
+    WANT_TEXTS = WANT_ENVELOPE | WANT_STRUCTURE | WANT_PREVIEW | WANT_SORT_KEYS | WANT_THREAD_KEYS,
+    WANT_OBJECT = WANT_SORT_KEYS | WANT_THREAD_KEYS | WANT_SENT,
+    WANT_NEWER = WANT_SORT_KEYS | WANT_THREAD_KEYS, /* columns that old rows lack */
     LIST_FIRST = 64,
 };
 
@@ -14,6 +16,7 @@ struct listing {
     struct message *messages;
     size_t count;
     size_t cap;
+    bool incomplete; /* a row is from before there were thread keys */
 };
 
 static enum err make_room(struct listing *listing, uint64_t expected, struct error *error)
@@ -45,17 +48,23 @@ static void read_texts(struct listing *listing, sqlite3_stmt *statement, struct 
         {WANT_STRUCTURE, DERIVED_STRUCTURE, &message->structure},
         {WANT_PREVIEW, DERIVED_PREVIEW, &message->preview},
         {WANT_SORT_KEYS, DERIVED_SUBJECT, &message->subject},
-        {WANT_SORT_KEYS, DERIVED_BASE_SUBJECT, &message->base_subject},
+        {WANT_SORT_KEYS | WANT_THREAD_KEYS, DERIVED_BASE_SUBJECT, &message->base_subject},
         {WANT_SORT_KEYS, DERIVED_SORT_FROM, &message->from},
         {WANT_SORT_KEYS, DERIVED_SORT_TO, &message->to},
         {WANT_SORT_KEYS, DERIVED_SORT_CC, &message->cc},
         {WANT_SORT_KEYS, DERIVED_MESSAGE_ID, &message->message_id},
+        {WANT_SORT_KEYS, DERIVED_DISPLAY_FROM, &message->display_from},
+        {WANT_SORT_KEYS, DERIVED_DISPLAY_TO, &message->display_to},
+        {WANT_SORT_KEYS | WANT_THREAD_KEYS, DERIVED_THREAD_KEYS, &message->thread_keys},
     };
     for (size_t i = 0; i < ARRAY_LEN(texts); i++)
         if ((listing->want & texts[i].want) != 0)
             *texts[i].to = arena_dup(listing->arena, db_column(statement, COLUMN_TEXTS + (int)texts[i].text));
-    if ((listing->want & WANT_SORT_KEYS) != 0)
-        message->sent_us = sqlite3_column_int64(statement, COLUMN_SENT);
+    if ((listing->want & WANT_NEWER) != 0 &&
+        sqlite3_column_type(statement, COLUMN_TEXTS + DERIVED_THREAD_KEYS) == SQLITE_NULL) {
+        message->thread_keys = slice_none();
+        listing->incomplete = true;
+    }
 }
 
 static enum err read_row(struct listing *listing, sqlite3_stmt *statement, struct error *error)
@@ -73,8 +82,10 @@ static enum err read_row(struct listing *listing, sqlite3_stmt *statement, struc
         .thread = {(uint64_t)sqlite3_column_int64(statement, 9)},
     };
     message->sent_us = message->internal_date_us;
-    if ((listing->want & ~(unsigned)WANT_FLAGS) != 0)
+    if ((listing->want & WANT_TEXTS) != 0)
         read_texts(listing, statement, message);
+    if ((listing->want & WANT_OBJECT) != 0)
+        message->sent_us = sqlite3_column_int64(statement, sqlite3_column_count(statement) - 1);
     if (arena_failed(listing->arena))
         return fail_plain(error, ERR_LIMIT, "Too many messages at once");
     listing->count++;
@@ -85,10 +96,12 @@ static enum err list_range(struct account *account, struct listing *listing, str
                            struct uid_range range, struct error *error)
 {
     enum statement which = STATEMENT_MEMBER_LIST;
-    if ((listing->want & WANT_SORT_KEYS) != 0)
+    if ((listing->want & WANT_TEXTS) != 0 && (listing->want & WANT_OBJECT) != 0)
         which = STATEMENT_MEMBER_LIST_SORT;
-    else if ((listing->want & ~(unsigned)WANT_FLAGS) != 0)
+    else if ((listing->want & WANT_TEXTS) != 0)
         which = STATEMENT_MEMBER_LIST_TEXT;
+    else if ((listing->want & WANT_OBJECT) != 0)
+        which = STATEMENT_MEMBER_LIST_SENT;
     CLEANUP(db_reset) sqlite3_stmt *statement = NULL;
     enum err err = db_statement(account, which, &statement, error);
     if (err != ERR_OK)
@@ -122,6 +135,36 @@ static enum err folder_check(struct account *account, struct folder_id folder, s
     return err;
 }
 
+/* What an old row lacks is made from the message's header. */
+static enum err complete_one(struct account *account, struct listing *listing, struct message *message,
+                             struct error *error)
+{
+    CLEANUP(content_release) struct content content = {0};
+    CLEANUP(arena_release) struct arena arena = ARENA(DERIVED_ARENA_MAX);
+    struct derived derived;
+    enum err err = message_read(account, message->object, CONTENT_HEADER, &content, error);
+    if (err == ERR_OK)
+        err = derived_make(&arena, content.whole, message->internal_date_us, &derived, error);
+    if (err != ERR_OK)
+        return err;
+    message->display_from = arena_dup(listing->arena, derived.texts[DERIVED_DISPLAY_FROM]);
+    message->display_to = arena_dup(listing->arena, derived.texts[DERIVED_DISPLAY_TO]);
+    message->thread_keys = arena_dup(listing->arena, derived.texts[DERIVED_THREAD_KEYS]);
+    return arena_failed(listing->arena) ? fail_plain(error, ERR_LIMIT, "Too many messages at once") : ERR_OK;
+}
+
+/* A message that can't be read now, or was just removed, is listed without. */
+static enum err complete(struct account *account, struct listing *listing, struct error *error)
+{
+    for (size_t i = 0; listing->incomplete && i < listing->count; i++) {
+        struct message *message = &listing->messages[i];
+        if (message->thread_keys.p == NULL && complete_one(account, listing, message, error) != ERR_OK &&
+            arena_failed(listing->arena))
+            return error->code;
+    }
+    return ERR_OK;
+}
+
 enum err message_list(struct account *account, struct folder_id folder, const struct uid_set *uids,
                       unsigned want, size_t max, struct arena *arena, struct message **ret_messages,
                       size_t *ret_count, struct error *error)
@@ -134,6 +177,8 @@ enum err message_list(struct account *account, struct folder_id folder, const st
     for (size_t i = 0; err == ERR_OK && i < uids->count && (max == 0 || listing.count < max); i++)
         err = list_range(account, &listing, folder, uids->ranges[i], error);
     account_unlock(account);
+    if (err == ERR_OK)
+        err = complete(account, &listing, error);
     if (err != ERR_OK)
         return err;
     *ret_messages = listing.messages;

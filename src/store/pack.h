@@ -39,6 +39,13 @@
 #include "store/message.h"
 #include "store/volume.h"
 
+/*
+ * Bytes that large compressed messages may take in memory at once, unpacked: of one account, and of all. Who
+ * reads slowly holds them for long. One message at a time is always possible.
+ */
+#define PACKS_UNPACKED_MAX (UINT64_C(256) << 20)
+#define PACKS_UNPACKED_ALL_MAX (UINT64_C(1) << 30)
+
 enum { PACK_ZSTD_LEVEL = 1, PACK_COMPACT_DEAD_PERCENT = 40, PACK_FIXED = 112, PACKS_MAX = 100000 };
 #define PACK_SIZE_MAX (UINT64_C(256) * 1024 * 1024)
 #define PACK_MESSAGE_MAX (UINT64_C(1024) * 1024 * 1024) /* bytes of a message, prefix included */

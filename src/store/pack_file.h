@@ -46,6 +46,7 @@ struct packs {
     bool turn;              /* the next append begins a new pack */
     bool broken;            /* a sync failed */
     struct pack_mark synced;
+    _Atomic uint64_t unpacked; /* bytes of large messages in memory */
 };
 
 /* A record's fixed part. */

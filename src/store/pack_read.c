@@ -10,12 +10,32 @@
 
 enum { READ_HEADER_FIRST = 8192 }; /* holds the fixed part and the header of nearly every message */
 
+static void discharge(struct packs *packs, size_t n)
+{
+    atomic_fetch_sub(&packs->unpacked, n);
+    atomic_fetch_sub(codec_pool_unpacked(volume_codecs(packs->volume)), n);
+}
+
+static enum err charge(struct packs *packs, size_t n, struct error *error)
+{
+    uint64_t mine = atomic_fetch_add(&packs->unpacked, n);
+    uint64_t all = atomic_fetch_add(codec_pool_unpacked(volume_codecs(packs->volume)), n);
+    if ((mine == 0 || mine + n <= PACKS_UNPACKED_MAX) && (all == 0 || all + n <= PACKS_UNPACKED_ALL_MAX))
+        return ERR_OK;
+    discharge(packs, n);
+    return fail(error, ERR_LIMIT, "too much is being read at once; please try again",
+                "%llu bytes of the account and %llu of all are unpacked", (unsigned long long)mine,
+                (unsigned long long)all);
+}
+
 void content_release(struct content *content)
 {
     if (content->owner_n > 0)
         munmap(content->owner, content->owner_n);
     else
         free(content->owner);
+    if (content->charged != NULL)
+        discharge(content->charged, content->owner_n);
     *content = (struct content){0};
 }
 
@@ -165,7 +185,7 @@ static enum err read_mapped(struct reader *r, struct content *ret_content)
     return ERR_OK;
 }
 
-static enum err read_unpacked(struct reader *r, struct content *ret_content)
+static enum err unpack(struct reader *r, struct content *ret_content)
 {
     const struct pack_fixed *fixed = &r->fixed;
     size_t n = (size_t)content_raw(r);
@@ -196,6 +216,20 @@ static enum err read_unpacked(struct reader *r, struct content *ret_content)
     }
     content_set(r, out, out, n + 1, ret_content);
     return ERR_OK;
+}
+
+static enum err read_unpacked(struct reader *r, struct content *ret_content)
+{
+    size_t n = (size_t)content_raw(r) + 1; /* as unpack maps it */
+    enum err code = charge(r->packs, n, r->error);
+    if (code != ERR_OK)
+        return code;
+    code = unpack(r, ret_content);
+    if (code == ERR_OK)
+        ret_content->charged = r->packs;
+    else
+        discharge(r->packs, n);
+    return code;
 }
 
 /* --- both --- */

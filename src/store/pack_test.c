@@ -273,6 +273,27 @@ static void test_header_is_read_without_its_body(void **state)
     free(body);
 }
 
+static void test_large_messages_unpacked_at_once_are_bounded(void **state)
+{
+    struct fixture *t = *state;
+    size_t n = PACKS_UNPACKED_MAX / 2 + 1;
+    char *bytes = malloc(n);
+    must(bytes != NULL);
+    memset(bytes, 'x', n);
+    struct pack_place place = append(t, 1, slice_none(), slice_of(bytes, n));
+    free(bytes);
+    struct content first = {0};
+    struct content second = {0};
+    assert_int_equal(packs_read(t->packs, place, (struct object_id){1}, CONTENT_WHOLE, &first, &t->error),
+                     ERR_OK);
+    assert_int_equal(packs_read(t->packs, place, (struct object_id){1}, CONTENT_WHOLE, &second, &t->error),
+                     ERR_LIMIT);
+    content_release(&first);
+    assert_int_equal(packs_read(t->packs, place, (struct object_id){1}, CONTENT_WHOLE, &second, &t->error),
+                     ERR_OK);
+    content_release(&second);
+}
+
 static void test_torn_tail_is_cut_off(void **state)
 {
     struct fixture *t = *state;
@@ -529,6 +550,7 @@ int main(void)
         TEST(test_damage_is_never_given_out),
         TEST(test_damage_in_large_records_is_found),
         TEST(test_header_is_read_without_its_body),
+        TEST(test_large_messages_unpacked_at_once_are_bounded),
         TEST(test_torn_tail_is_cut_off),
         TEST(test_whole_records_behind_a_torn_one_stay),
         TEST(test_places_that_were_lost_are_not_filled_again),

@@ -145,6 +145,12 @@ static const char *const migrations[] = {
     " hash INTEGER PRIMARY KEY,"
     " thread INTEGER NOT NULL"
     ") STRICT;",
+
+    /* 2: for SORT=DISPLAY and THREAD. NULL in older rows: message_list makes the values from the header then.
+     */
+    "ALTER TABLE object_text ADD COLUMN display_from BLOB;"
+    "ALTER TABLE object_text ADD COLUMN display_to BLOB;"
+    "ALTER TABLE object_text ADD COLUMN thread_keys BLOB;",
 };
 
 int schema_version(void)

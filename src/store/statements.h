@@ -82,7 +82,7 @@
     X(OBJECT_IDENTITY, "SELECT object.thread, object_text.message_id FROM object "                         \
                        "JOIN object_text ON object_text.object = object.id WHERE object.id = ?1")          \
     X(TEXT_INSERT, "INSERT INTO object_text (object, " DERIVED_TEXT_COLUMNS ") "                           \
-                   "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)")                                     \
+                   "VALUES (" DERIVED_TEXT_VALUES ")")                                                     \
     X(TEXT_DELETE, "DELETE FROM object_text WHERE object = ?1")                                            \
     X(MEMBER_INSERT, "INSERT INTO member (" MEMBER_COLUMNS ") "                                            \
                      "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)")                                   \
@@ -97,6 +97,9 @@
     X(MEMBER_LIST_SORT,                                                                                    \
       "SELECT " MEMBER_LIST_COLUMNS ", " DERIVED_TEXT_COLUMNS ", sent FROM member "                        \
       "LEFT JOIN object_text ON object_text.object = member.object "                                       \
+      "LEFT JOIN object ON object.id = member.object WHERE key BETWEEN ?1 AND ?2 ORDER BY key LIMIT ?3")   \
+    X(MEMBER_LIST_SENT,                                                                                    \
+      "SELECT " MEMBER_LIST_COLUMNS ", sent FROM member "                                                  \
       "LEFT JOIN object ON object.id = member.object WHERE key BETWEEN ?1 AND ?2 ORDER BY key LIMIT ?3")   \
     X(MEMBER_KEYS, "SELECT key FROM member WHERE key BETWEEN ?1 AND ?2 ORDER BY key")                      \
     X(MEMBER_COUNT, "SELECT count(*) FROM member WHERE key BETWEEN ?1 AND ?2")                             \

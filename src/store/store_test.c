@@ -1,6 +1,7 @@
 #include "base/clock.h"
 #include "store/testing.h"
 
+#include "store/account.h"
 #include "store/prune.h"
 
 enum { KEYWORD_TOO_MANY = KEYWORDS_MAX + 1 };
@@ -85,6 +86,38 @@ static void test_store_sync_covers_many_accounts(void **state)
 }
 
 /* --- adding and reading --- */
+
+static void test_thread_keys_and_display_names_are_listed(void **state)
+{
+    struct fixture *fixture = *state;
+    struct append_item item = {
+        .folder = fixture->inbox.id,
+        .body = S("From: =?utf-8?Q?J=C3=B6rg?= <j@example.org>\r\nTo: anna@example.net\r\nSubject: Re: x\r\n"
+                  "Message-ID: <\"2\"@example.org>\r\nIn-Reply-To: <9@example.org>\r\n"
+                  "References: <1@example.org>\r\n <2@example.org>\r\n\r\nHello\r\n")};
+    struct append_result result;
+    OK(message_append(fixture->account, &item, 1, &result, &fixture->error));
+    /* Twice: as it was written, and brought up from the schema before there were such columns. */
+    for (int old = 0; old < 2; old++) {
+        size_t count;
+        struct message *m = list_all(fixture, fixture->inbox.id, WANT_SORT_KEYS, &count);
+        assert_int_equal(count, 1);
+        assert_true(slice_eq(m->display_from, S("J\xc3\xb6rg")));
+        assert_true(slice_eq(m->display_to, S("anna@example.net")));
+        assert_int_equal(m->thread_keys.n, 1 + 3 * 8);
+        assert_int_equal(m->thread_keys.p[0], 1);
+        assert_memory_equal(m->thread_keys.p + 1, m->thread_keys.p + 1 + 2 * 8, 8); /* both are <2@...> */
+        assert_memory_not_equal(m->thread_keys.p + 1, m->thread_keys.p + 1 + 8, 8);
+        assert_int_equal(sqlite3_exec(fixture->account->database.sqlite,
+                                      "ALTER TABLE object_text DROP COLUMN display_from;"
+                                      "ALTER TABLE object_text DROP COLUMN display_to;"
+                                      "ALTER TABLE object_text DROP COLUMN thread_keys;"
+                                      "PRAGMA user_version = 1",
+                                      NULL, NULL, NULL),
+                         SQLITE_OK);
+        fixture_again(fixture);
+    }
+}
 
 static void test_appended_message_reads_back(void **state)
 {
@@ -435,6 +468,7 @@ int main(void)
         STORE_TEST(test_closes_idle_accounts_over_the_limit),
         STORE_TEST(test_store_sync_covers_many_accounts),
         STORE_TEST(test_appended_message_reads_back),
+        STORE_TEST(test_thread_keys_and_display_names_are_listed),
         STORE_TEST(test_large_message_with_prefix_gets_the_joined_header),
         STORE_TEST(test_delivery_seen_before_is_not_added_again),
         STORE_TEST(test_quota_is_kept_unless_ignored),

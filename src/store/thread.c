@@ -1,21 +1,9 @@
 #include "store/thread.h"
 
-#include <sodium.h>
-
-/* 63 bits of BLAKE2b: two ids with one hash would only share a conversation. */
-static int64_t id_hash(struct slice message_id)
-{
-    unsigned char bytes[crypto_generichash_BYTES_MIN];
-    uint64_t hash;
-    crypto_generichash(bytes, sizeof(bytes), (const unsigned char *)message_id.p, message_id.n, NULL, 0);
-    memcpy(&hash, bytes, sizeof(hash));
-    return (int64_t)(hash & INT64_MAX);
-}
-
 static enum err find(struct account *account, struct slice message_id, bool *ret_found, int64_t *ret_thread,
                      struct error *error)
 {
-    return DB_NUMBER(account, THREAD_FIND, ret_found, ret_thread, error, id_hash(message_id));
+    return DB_NUMBER(account, THREAD_FIND, ret_found, ret_thread, error, derived_id_hash(message_id));
 }
 
 /* The thread of the last id that is known. */
@@ -33,7 +21,7 @@ static enum err remember(struct account *account, const struct slice *ids, size_
 {
     enum err err = ERR_OK;
     for (size_t i = 0; err == ERR_OK && i < count; i++)
-        err = DB_RUN(account, THREAD_INSERT, error, id_hash(ids[i]), thread);
+        err = DB_RUN(account, THREAD_INSERT, error, derived_id_hash(ids[i]), thread);
     return err;
 }
 
@@ -78,7 +66,7 @@ enum err thread_forget(struct account *account, struct object_id object, struct 
             return err;
         if (row) {
             thread = sqlite3_column_int64(statement, 0);
-            hash = id_hash(db_column(statement, 1));
+            hash = derived_id_hash(db_column(statement, 1));
         }
     }
     return row ? DB_RUN(account, THREAD_DELETE, error, hash, thread) : ERR_OK;

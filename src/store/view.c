@@ -300,10 +300,31 @@ enum err view_uids(struct view *view, const struct uid_set *seqs, struct uid_set
     return ERR_OK;
 }
 
+/*
+ * The number of the member with this key, counted in the database from the nearer end: SELECT wants no more
+ * than this one number, and a list of all UIDs for it would cost as much as the folder is large. Only while
+ * nothing happened that the view was not told of; then *ret_seq stays 0. Under account->mutex.
+ */
+static enum err count_to(struct view *view, const struct folder_row *row, int64_t key, uint32_t *ret_seq,
+                         struct error *error)
+{
+    if (view->list != NULL || atomic_load(&view->open->change) != view->expunge_change)
+        return ERR_OK;
+    bool found, from_end = key_uid(key) > (uint32_t)row->uidnext / 2;
+    int64_t first = from_end ? key : member_key(view->open->id, 1);
+    int64_t last = from_end ? member_key(view->open->id, UINT32_MAX) : key - 1;
+    int64_t count = 0;
+    enum err err = DB_NUMBER(view->account, MEMBER_COUNT, &found, &count, error, first, last);
+    if (err == ERR_OK)
+        *ret_seq = (uint32_t)(from_end ? row->messages - count : count) + 1;
+    return err;
+}
+
 enum err view_first_unseen(struct view *view, uint32_t *ret_seq, struct error *error)
 {
     bool found = false;
     int64_t key = 0;
+    uint32_t seq = 0;
     CLEANUP(work_end) struct work work = {0};
     struct touched *folder;
     enum err err = work_begin(&work, view->account, error);
@@ -312,12 +333,14 @@ enum err view_first_unseen(struct view *view, uint32_t *ret_seq, struct error *e
     if (err == ERR_OK && folder->row.unseen > 0)
         err = DB_NUMBER(view->account, MEMBER_UNSEEN, &found, &key, error, member_key(view->open->id, 1),
                         member_key(view->open->id, view->uidnext - 1));
+    if (err == ERR_OK && found)
+        err = count_to(view, &folder->row, key, &seq, error);
     if (err != ERR_OK)
         return err;
     work_end(&work);
-    if (found)
+    if (found && seq == 0)
         return view_seq(view, (struct uid){key_uid(key)}, ret_seq, error);
-    *ret_seq = 0;
+    *ret_seq = seq;
     return ERR_OK;
 }
 

@@ -86,6 +86,40 @@ static void test_first_unseen(void **state)
     view_close(view);
 }
 
+/* From both ends, and after a removal that the view was not told of. */
+static void test_first_unseen_is_numbered_as_the_view_numbers(void **state)
+{
+    struct fixture *fixture = *state;
+    struct view *view;
+    struct flagset seen = {{1 << FLAG_SEEN}};
+    for (int i = 0; i < 10; i++)
+        append(fixture, fixture->inbox.id, small_message);
+    static const uint32_t seen_to[] = {2, 7, 9};
+    for (size_t i = 0; i < ARRAY_LEN(seen_to); i++) {
+        CLEANUP(uid_set_release) struct uid_set uids = range(1, seen_to[i]);
+        CLEANUP(flag_result_release) struct flag_result result = {0};
+        uint32_t seq;
+        OK(message_flags(fixture->account, fixture->inbox.id, &uids, FLAGS_ADD, &seen, (struct change_no){0},
+                         &result, &fixture->error));
+        OK(view_open(fixture->account, fixture->inbox.id, true, &view, &fixture->error));
+        OK(view_first_unseen(view, &seq, &fixture->error));
+        assert_int_equal(seq, seen_to[i] + 1);
+        view_close(view);
+    }
+    OK(view_open(fixture->account, fixture->inbox.id, true, &view, &fixture->error));
+    CLEANUP(uid_set_release) struct uid_set four = range(1, 4);
+    CLEANUP(uid_set_release) struct uid_set removed = {0};
+    OK(message_expunge(fixture->account, fixture->inbox.id, &four, false, &removed, &fixture->error));
+    uint32_t seq;
+    OK(view_first_unseen(view, &seq, &fixture->error));
+    assert_int_equal(seq, 10);
+    view_close(view);
+    OK(view_open(fixture->account, fixture->inbox.id, true, &view, &fixture->error));
+    OK(view_first_unseen(view, &seq, &fixture->error));
+    assert_int_equal(seq, 6);
+    view_close(view);
+}
+
 /* --- many threads, for ThreadSanitizer --- */
 
 enum { THREADS = 4, THREAD_STEPS = 150 };
@@ -168,6 +202,7 @@ int main(void)
         STORE_TEST(test_own_flag_changes_are_not_told_again),
         STORE_TEST(test_deleted_folder_is_told_as_gone),
         STORE_TEST(test_first_unseen),
+        STORE_TEST(test_first_unseen_is_numbered_as_the_view_numbers),
         STORE_TEST(test_threads_share_an_account),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

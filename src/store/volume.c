@@ -445,6 +445,13 @@ enum err volume_database_open(struct volume *volume, const char *name, bool crea
     return ERR_OK;
 }
 
+enum err volume_database_usable(const struct database *database, struct error *error)
+{
+    if (atomic_load(&database->broken))
+        return fail(error, ERR_IO, NULL, "%s: an earlier sync failed", database->name);
+    return ERR_OK;
+}
+
 /*
  * Why fdatasync of the log is enough. A commit appends its frames to the log before it returns, so either
  * they are still there now, and this makes them durable; or a checkpoint ran since. With synchronous=NORMAL a
@@ -456,8 +463,9 @@ enum err volume_database_open(struct volume *volume, const char *name, bool crea
  */
 enum err volume_database_sync(struct database *database, struct error *error)
 {
-    if (atomic_load(&database->broken))
-        return fail(error, ERR_IO, NULL, "%s: an earlier sync failed", database->name);
+    enum err usable = volume_database_usable(database, error);
+    if (usable != ERR_OK)
+        return usable;
     if (!atomic_load(&database->named)) {
         enum err code = parent_sync(database->volume, database->name, error);
         if (code != ERR_OK)

@@ -84,13 +84,10 @@ class Load:
                     self.acknowledged.append((account, identity))
 
 
-def pids(server) -> dict[str, int]:
-    return {role: server.worker(role) for role in USERS}
-
-
 def is_running(pid: int) -> bool:
+    """Also when only threads of it are left: they hold its sockets."""
     try:
-        return "State:\tZ" not in Path(f"/proc/{pid}/status").read_text()
+        return "State:\tZ" not in Path(f"/proc/{pid}/status").read_text() or len(os.listdir(f"/proc/{pid}/task")) > 1
     except OSError:
         return False
 
@@ -108,10 +105,12 @@ def kill_workers(server, dice: random.Random, count: int) -> None:
 def kill_supervisor(server, dice: random.Random) -> None:
     """And start anew, when its workers have noticed."""
     time.sleep(dice.uniform(*PAUSE_SECONDS))
-    workers = pids(server)
+    supervisor = server.process.pid
+    os.kill(supervisor, signal.SIGSTOP)  # or it could make one more worker while we look
+    workers = [int(pid) for pid in Path(f"/proc/{supervisor}/task/{supervisor}/children").read_text().split()]
     server.process.kill()
     server.process.wait()
-    wait_until("the workers' end", lambda: not any(map(is_running, workers.values())))
+    wait_until("the workers' end", lambda: not any(map(is_running, workers)))
     server.start()
 
 

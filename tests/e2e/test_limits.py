@@ -2,7 +2,7 @@
 
 import pytest
 
-from server import DOMAIN, HOST, Wire, make_raw, running
+from server import DOMAIN, HOST, Wire, make_raw, running, wait_until
 
 SIZE_MAX = 1024 * 1024
 SETTINGS = {"message-size-max": "1M", "full-mailbox": "refuse", "connections-per-address": "20"}
@@ -112,6 +112,36 @@ def test_full_mailbox_is_refused(server, wire):
     wire.ask("RSET")
     wire.ask(f"{SENDER} SIZE=5000")
     assert wire.ask(f"RCPT TO:<{account}>").startswith("250")
+
+
+def test_message_that_does_not_fit_is_refused_when_its_size_is_known(server, wire):
+    """Its size was not announced, so it had to come first."""
+    account = server.account("full", "--quota", "100K")
+    fill(server, account)
+    wire.send(f"{SENDER}\r\nRCPT TO:<{account}>\r\nDATA\r\n")
+    assert [wire.reply()[:3] for _ in range(3)] == ["250", "250", "354"]
+    assert wire.ask(sized(60_000) + b".\r\n").startswith("552 5.2.2")
+    wire.send(f"{SENDER}\r\nRCPT TO:<{account}>\r\nDATA\r\n")
+    assert [wire.reply()[:3] for _ in range(3)] == ["250", "250", "354"]
+    assert wire.ask(sized(300_000) + b".\r\n").startswith("552 5.2.2")
+    assert server.count(account) == 1
+    assert server.queued(account.address) == []
+
+
+def test_message_for_several_waits_until_there_is_room(server, wire):
+    """One reply is for all recipients, so it can't say that one of them has no room."""
+    account = server.account("full", "--quota", "100K")
+    other = server.account("other")
+    fill(server, account)
+    wire.send(f"{SENDER}\r\nRCPT TO:<{account}>\r\nRCPT TO:<{other}>\r\nDATA\r\n")
+    assert [wire.reply()[:3] for _ in range(4)] == ["250", "250", "250", "354"]
+    assert wire.ask(sized(60_000) + b".\r\n").startswith("250")
+    waiting = wait_until("the reason", lambda: [row for row in server.queued(account.address) if row.get("reason")])
+    assert server.count(account) == 1
+    server.admin("account", "set", account.address, "--quota", "1M")
+    server.admin("queue", "flush", waiting[0]["id"])
+    server.messages(account, 2)
+    wait_until("the queue to be empty", lambda: server.queued(account.address) == [])
 
 
 def test_full_mailbox_is_put_off():

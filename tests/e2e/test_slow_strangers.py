@@ -19,7 +19,7 @@ DRIP_SECONDS = 10
 ROUNDS_SECONDS = 12  # more than one drip
 ROUND_TRIP_SECONDS = 1.0
 MEMORY_EACH = 64 * 1024  # bytes
-THREADS_MORE = 16
+THREADS_MAX = 136  # the loop's 128 and the process's own: what all strangers together can make it use for a moment
 
 CLIENT_HELLO = bytes.fromhex("16030102000100 01fc0303".replace(" ", "")) + bytes(32)
 HALVES = [
@@ -158,5 +158,5 @@ def test_a_thousand_slow_strangers_delay_nobody(many_files, server):
     for what, times in took.items():
         assert max(times) < ROUND_TRIP_SECONDS, (what, times)
     assert memory - memory_before < STRANGERS * MEMORY_EACH
-    assert threads - threads_before <= THREADS_MORE
+    assert threads <= THREADS_MAX
     assert server.count(victim) == 0

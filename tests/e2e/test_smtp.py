@@ -69,6 +69,12 @@ def test_dots_at_line_starts_survive(server, anna):
     assert server.messages(anna)[0].endswith(raw)
 
 
+def test_very_long_lines_survive(server, anna):
+    raw = make_raw(body="x" * 200_000 + "\r\n" + "é" * 50_000 + "\r\n")
+    server.deliver(anna, raw)
+    assert server.messages(anna)[0].endswith(raw)
+
+
 def test_addresses_in_utf8_need_smtputf8(server, wire, anna):
     assert wire.ask("MAIL FROM:<jürgen@elsewhere.example>").startswith("553 5.6.7")
     assert wire.ask("MAIL FROM:<jürgen@elsewhere.example> SMTPUTF8").startswith("250")

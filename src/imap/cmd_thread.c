@@ -1,0 +1,55 @@
+#include "imap/search_find.h"
+#include "imap/search_match.h"
+#include "imap/threads.h"
+
+enum { SUBJECT_MAX = 64 * 1024 };
+
+struct threading {
+    struct imap_threads threads;
+    struct buf folded;
+    bool by_uid;
+};
+
+static bool add(void *context, const struct message *message, uint32_t seq)
+{
+    struct threading *threading = context;
+    struct imap_threads *threads = &threading->threads;
+    buf_clear(&threading->folded);
+    if (threads->algorithm != IMAP_THREAD_REFS)
+        imap_sort_fold(&threading->folded, message->base_subject);
+    /* REFS goes by when messages came, the others by when they were sent. */
+    imap_threads_add(threads, &(struct imap_threads_message){
+                                  .number = threading->by_uid ? message->uid.v : seq,
+                                  .date = threads->algorithm == IMAP_THREAD_REFS ? message->internal_date_us
+                                                                                 : message->sent_us,
+                                  .subject = buf_slice(&threading->folded),
+                                  .keys = message->thread_keys,
+                              });
+    threads->failed |= buf_failed(&threading->folded);
+    return !threads->failed;
+}
+
+/* RFC 5256 3 THREAD */
+void cmd_thread(struct imap_session *s, struct imap_call *call)
+{
+    struct imap_search *search = &call->command.search;
+    struct threading threading = {.folded = BUF(SUBJECT_MAX), .by_uid = call->command.by_uid};
+    imap_threads_init(&threading.threads, search->algorithm);
+    bool whole = imap_search_find(call, search, WANT_THREAD_KEYS, add, &threading);
+    struct imap_threads *threads = &threading.threads;
+    /* When a message could not be read, the others are still told. */
+    if (!threads->failed && (whole || threads->count > 1)) {
+        CLEANUP(buf_release) struct buf tree = BUF(CONN_OUTPUT_HARD_MAX / 2);
+        imap_threads_put(threads, &tree);
+        threads->failed |= buf_failed(&tree);
+        if (!threads->failed) {
+            conn_write(s->conn, S("* THREAD"));
+            conn_write(s->conn, buf_slice(&tree));
+            conn_write(s->conn, S("\r\n"));
+        }
+    }
+    if (threads->failed)
+        imap_call_no(call, "LIMIT", "Too many messages to be threaded");
+    imap_threads_release(threads);
+    buf_release(&threading.folded);
+}

@@ -1,0 +1,119 @@
+/* What SEARCH, SORT and THREAD have before their keys (RFC 4466 2.6.1, RFC 5256 5, RFC 5267 3). */
+#include "imap/search.h"
+
+/* The place of a word in a table. */
+static bool parse_choice(struct imap_parser *p, const struct slice *names, size_t count, const char *problem,
+                         unsigned *ret)
+{
+    struct slice word;
+    if (!imap_parse_atom(p, &word))
+        return imap_parse_fail(p, problem);
+    for (size_t i = 0; i < count; i++) {
+        if (slice_eq_nocase(word, names[i])) {
+            *ret = (unsigned)i;
+            return true;
+        }
+    }
+    return imap_parse_fail(p, problem);
+}
+
+/* "RETURN (MIN COUNT) ", if it stands here. None named means ALL (RFC 4731 3.1). */
+static bool parse_return(struct imap_parser *p, struct imap_search *search)
+{
+    static const struct slice names[] = {
+#define X(name) {#name, sizeof(#name) - 1},
+        IMAP_RETURN_TABLE(X)
+#undef X
+    };
+    if (!cursor_skip_nocase(&p->text, S("RETURN ")))
+        return true;
+    search->extended = true;
+    if (!imap_parse_char(p, '('))
+        return false;
+    if (!imap_parse_at(p, ')')) {
+        do {
+            unsigned at;
+            if (!parse_choice(p, names, ARRAY_LEN(names), "there is no such return option", &at))
+                return false;
+            search->returns |= 1U << at;
+        } while (cursor_skip_char(&p->text, ' '));
+    }
+    if (search->returns == 0)
+        search->returns = IMAP_RETURN_ALL;
+    return imap_parse_char(p, ')') && imap_parse_space(p);
+}
+
+bool imap_parse_search(struct imap_parser *p, struct imap_search *ret)
+{
+    struct imap_search search = {.charset = slice_none()};
+    if (!parse_return(p, &search))
+        return false;
+    if (cursor_skip_nocase(&p->text, S("CHARSET ")) &&
+        (!imap_parse_astring(p, &search.charset) || !imap_parse_space(p)))
+        return false;
+    if (!imap_parse_search_keys(p, &search))
+        return false;
+    *ret = search;
+    return true;
+}
+
+static bool parse_sort_key(struct imap_parser *p, struct imap_search *search)
+{
+    static const struct slice names[] = {
+#define X(name) {#name, sizeof(#name) - 1},
+        IMAP_SORT_TABLE(X)
+#undef X
+    };
+    struct imap_sort_key key = {.reverse = cursor_skip_nocase(&p->text, S("REVERSE "))};
+    unsigned at;
+    if (!parse_choice(p, names, ARRAY_LEN(names), "there is no such sort criterion", &at))
+        return false;
+    if (search->sort_count == IMAP_SORT_KEYS_MAX) {
+        p->limit = true;
+        return imap_parse_fail(p, "too many sort criteria");
+    }
+    key.criterion = (enum imap_sort_criterion)at;
+    search->sort[search->sort_count++] = key;
+    return true;
+}
+
+/* "UTF-8 UNSEEN ..." */
+static bool parse_criteria(struct imap_parser *p, struct imap_search *search)
+{
+    return imap_parse_astring(p, &search->charset) && imap_parse_space(p) &&
+           imap_parse_search_keys(p, search);
+}
+
+bool imap_parse_sort(struct imap_parser *p, struct imap_search *ret)
+{
+    struct imap_search search = {.sort = arena_array(p->arena, IMAP_SORT_KEYS_MAX, sizeof(*search.sort))};
+    if (search.sort == NULL)
+        return imap_parse_fail(p, "memory");
+    if (!parse_return(p, &search) || !imap_parse_char(p, '('))
+        return false;
+    do {
+        if (!parse_sort_key(p, &search))
+            return false;
+    } while (cursor_skip_char(&p->text, ' '));
+    if (!imap_parse_char(p, ')') || !imap_parse_space(p) || !parse_criteria(p, &search))
+        return false;
+    *ret = search;
+    return true;
+}
+
+bool imap_parse_thread(struct imap_parser *p, struct imap_search *ret)
+{
+    static const struct slice names[] = {
+#define X(name) {#name, sizeof(#name) - 1},
+        IMAP_THREAD_TABLE(X)
+#undef X
+    };
+    struct imap_search search = {.charset = slice_none()};
+    unsigned at;
+    if (!parse_choice(p, names, ARRAY_LEN(names), "there is no such threading algorithm", &at) ||
+        !imap_parse_space(p) || !parse_criteria(p, &search))
+        return false;
+    search.algorithm = (enum imap_thread_algorithm)at;
+    *ret = search;
+    return true;
+}

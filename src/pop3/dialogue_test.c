@@ -1,0 +1,184 @@
+/*
+ * Plays the dialogues of tests/wire/pop3 (rt/test_player.h) against real sessions with a real store: POP3's
+ * TRANSACTION state. Verbs of its own:
+ *
+ *   FILL: 3                     so many messages into the Inbox: "Subject: number 0" and on, body "hello 0"
+ *   PUT: x                      the "|" lines as one message; without them the argument, with \r and \n
+ *   REMOVE: 2                   somebody else expunges the message with that UID
+ *   SEEN: 1,3                   the UIDs with \Seen in the Inbox are these now
+ *   BREAK: 1                    the first connection breaks; the next C: is a new one
+ *
+ * The log-in's answer is read by itself.
+ */
+#include <stdatomic.h>
+
+#include "pop3/pop3.h"
+#include "pop3/session.h"
+#include "store/message.h"
+
+#include "rt/test_player.h"
+
+static const struct account_id account_one = {1};
+
+struct house {
+    struct store *store;
+    atomic_int ended;
+};
+
+static void end(void *context)
+{
+    struct house *house = context;
+    house->ended++;
+}
+
+static int enter(struct player *player)
+{
+    struct house *house = player->context;
+    static const struct settings settings = {.message_size_max = 1024 * 1024};
+    int pair[2];
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), 0);
+    struct visit visit = {
+        .fd = pair[1], .peer = "127.0.0.1", .settings = &settings, .ended = end, .context = house};
+    PLAYER_OK(player, store_account(house->store, account_one, &visit.account, &error));
+    PLAYER_OK(player, pop3_session_start(player->loop, &visit, &error));
+    return pair[0];
+}
+
+struct inbox {
+    struct account *account;
+    struct arena arena;
+    struct folder folder;
+};
+
+static struct inbox inbox_open(struct player *player)
+{
+    struct house *house = player->context;
+    struct inbox inbox = {.arena = ARENA(64 * 1024 * 1024)};
+    PLAYER_OK(player, store_account(house->store, account_one, &inbox.account, &error));
+    PLAYER_OK(player, folder_by_role(inbox.account, ROLE_FOLDER_INBOX, &inbox.arena, &inbox.folder, &error));
+    return inbox;
+}
+
+static void inbox_close(struct inbox *inbox)
+{
+    account_unref(inbox->account);
+    arena_release(&inbox->arena);
+}
+
+static void append(struct player *player, struct inbox *inbox, struct slice body)
+{
+    struct append_item item = {.folder = inbox->folder.id, .body = body};
+    struct append_result result;
+    PLAYER_OK(player, message_append(inbox->account, &item, 1, &result, &error));
+}
+
+static void fill(struct player *player, struct slice argument, struct slice block)
+{
+    CLEANUP(inbox_close) struct inbox inbox = inbox_open(player);
+    struct slice rest;
+    size_t count = player_number(player, argument, &rest);
+    (void)block;
+    for (size_t i = 0; i < count; i++) {
+        CLEANUP(buf_release) struct buf text = BUF(1000);
+        buf_printf(&text, "Subject: number %zu\r\n\r\nhello %zu\r\n", i, i);
+        append(player, &inbox, buf_slice(&text));
+    }
+}
+
+static void put(struct player *player, struct slice argument, struct slice block)
+{
+    CLEANUP(inbox_close) struct inbox inbox = inbox_open(player);
+    CLEANUP(buf_release) struct buf text = BUF(PLAYER_BYTES_MAX);
+    if (block.n > 0)
+        buf_put(&text, block);
+    else
+        player_unescape(argument, &text);
+    append(player, &inbox, buf_slice(&text));
+}
+
+static void remove_one(struct player *player, struct slice argument, struct slice block)
+{
+    CLEANUP(inbox_close) struct inbox inbox = inbox_open(player);
+    CLEANUP(uid_set_release) struct uid_set uids = {0};
+    CLEANUP(uid_set_release) struct uid_set removed = {0};
+    struct slice rest;
+    uint32_t uid = (uint32_t)player_number(player, argument, &rest);
+    (void)block;
+    uid_set_add(&uids, uid, uid);
+    PLAYER_OK(player, message_expunge(inbox.account, inbox.folder.id, &uids, false, &removed, &error));
+}
+
+static void put_seen(struct player *player, struct buf *out)
+{
+    CLEANUP(inbox_close) struct inbox inbox = inbox_open(player);
+    CLEANUP(uid_set_release) struct uid_set all = {0};
+    struct message *messages;
+    size_t count;
+    uid_set_add(&all, 1, UINT32_MAX);
+    PLAYER_OK(player, message_list(inbox.account, inbox.folder.id, &all, WANT_FLAGS, 0, &inbox.arena,
+                                   &messages, &count, &error));
+    for (size_t i = 0; i < count; i++)
+        if (flag_has(&messages[i].flags, FLAG_SEEN))
+            buf_printf(out, "%s%u", out->n > 0 ? "," : "", messages[i].uid.v);
+}
+
+/* A session that has just ended may still be about to say so. */
+static void expect_seen(struct player *player, struct slice argument, struct slice block)
+{
+    CLEANUP(buf_release) struct buf seen = BUF(10000);
+    (void)block;
+    for (int i = 0; i < 1000; i++) {
+        buf_clear(&seen);
+        put_seen(player, &seen);
+        if (slice_eq(buf_slice(&seen), argument))
+            return;
+        usleep(5000);
+    }
+    fail_msg("%s:%d: seen are: %.*s", player->file, player->line, SLICE_ARGS(buf_slice(&seen)));
+}
+
+static void break_off(struct player *player, struct slice argument, struct slice block)
+{
+    struct house *house = player->context;
+    int before = house->ended;
+    (void)argument;
+    (void)block;
+    fd_close(&player->peers[0].fd);
+    player->peers[0].closed = false;
+    for (int i = 0; i < 1000 && house->ended == before; i++)
+        usleep(5000);
+}
+
+static void start(struct player *player)
+{
+    struct house *house = calloc(1, sizeof(*house));
+    assert_non_null(house);
+    player->context = house;
+    PLAYER_OK(player,
+              store_open(&(struct store_options){.directory = player->directory}, &house->store, &error));
+    PLAYER_OK(player, store_account_create(house->store, account_one, &error));
+}
+
+static void stop(struct player *player)
+{
+    struct house *house = player->context;
+    store_close(house->store);
+    free(house);
+}
+
+int main(int argc, char **argv)
+{
+    static const struct player_house house = {
+        .name = "pop3",
+        .greeting = "+OK logged in",
+        .start = start,
+        .connect = enter,
+        .stop = stop,
+        .verbs = {{{"FILL", 4}, fill},
+                  {{"PUT", 3}, put},
+                  {{"REMOVE", 6}, remove_one},
+                  {{"SEEN", 4}, expect_seen},
+                  {{"BREAK", 5}, break_off}},
+    };
+    return player_main(&house, argc, argv);
+}
