@@ -29,7 +29,17 @@
     X("I18NLEVEL=1", false, true)           \
     X("THREAD=ORDEREDSUBJECT", false, true) \
     X("THREAD=REFERENCES", false, true)     \
-    X("THREAD=REFS", false, true)
+    X("THREAD=REFS", false, true)           \
+    X("CONDSTORE", false, true)             \
+    X("QRESYNC", false, true)               \
+    X("STATUS=SIZE", false, true)           \
+    X("APPENDLIMIT", false, true)           \
+    X("OBJECTID", false, true)              \
+    X("SAVEDATE", false, true)              \
+    X("PREVIEW", false, true)               \
+    X("LIST-EXTENDED", false, true)         \
+    X("LIST-STATUS", false, true)           \
+    X("CREATE-SPECIAL-USE", false, true)
 
 /* "IMAP4rev1 LITERAL+ ..." without a space at either end. */
 void imap_put_capabilities(struct buf *out, bool logged_in) NONNULL;

@@ -12,4 +12,5 @@ void cmd_expunge(struct imap_session *s, struct imap_call *call)
         return;
     if (message_expunge(s->account, s->folder, &uids, true, &removed, &call->error) != ERR_OK)
         imap_call_failed(call);
+    call->removed = removed.count > 0;
 }

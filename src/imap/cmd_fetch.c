@@ -9,6 +9,8 @@ static unsigned wants_of(const struct imap_fetch *fetch)
             want |= WANT_ENVELOPE;
         else if (fetch->items[i].kind == IMAP_FETCH_BODYSTRUCTURE)
             want |= WANT_STRUCTURE;
+        else if (fetch->items[i].kind == IMAP_FETCH_PREVIEW)
+            want |= WANT_PREVIEW;
     }
     return want;
 }
@@ -35,8 +37,10 @@ static bool set_seen(struct imap_call *call, struct message *messages, size_t co
         return false;
     }
     for (size_t i = 0; i < count; i++)
-        if (uid_set_has(&result.changed, messages[i].uid.v))
+        if (uid_set_has(&result.changed, messages[i].uid.v)) {
             flag_set(&messages[i].flags, FLAG_SEEN);
+            messages[i].changed = result.change;
+        }
     view_told_flags(s->view, &result.changed, result.change);
     uid_set_union(changed, &result.changed);
     return true;
@@ -53,11 +57,23 @@ static void note_damage(struct imap_call *call, struct uid uid)
     snprintf(call->reply.text, sizeof(call->reply.text), "%s", text);
 }
 
+/* Those that CHANGEDSINCE means. */
+static size_t keep_changed(struct message *messages, size_t count, uint64_t since)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < count; i++)
+        if (messages[i].changed.v > since)
+            messages[kept++] = messages[i];
+    return kept;
+}
+
 static bool fetch_batch(struct imap_call *call, struct message *messages, size_t count, uint64_t *served)
 {
     struct imap_session *s = call->session;
     const struct imap_fetch *fetch = &call->command.fetch;
     CLEANUP(uid_set_release) struct uid_set changed = {0};
+    if (fetch->changed_since_given)
+        count = keep_changed(messages, count, fetch->changed_since);
     if (fetch->sets_seen && !s->read_only && !set_seen(call, messages, count, &changed))
         return false;
     CLEANUP(arena_release) struct arena scratch = ARENA(IMAP_COMMAND_ARENA_MAX);
@@ -74,12 +90,43 @@ static bool fetch_batch(struct imap_call *call, struct message *messages, size_t
     return true;
 }
 
+/* RFC 7162 3.1.4.1, 3.2.6: what the log says has changed, and what went, before the first FETCH response. */
+static bool narrow(struct imap_call *call, struct uid_set *uids)
+{
+    struct imap_session *s = call->session;
+    const struct imap_fetch *fetch = &call->command.fetch;
+    if (fetch->modseq)
+        imap_enable_condstore(s);
+    if (!fetch->changed_since_given)
+        return true;
+    if (fetch->vanished && !s->qresync) {
+        imap_reply_set(&call->reply, IMAP_STATUS_BAD, "", "VANISHED needs ENABLE QRESYNC");
+        return false;
+    }
+    CLEANUP(imap_since_release) struct imap_since since = {0};
+    if (!imap_read_since(call, fetch->changed_since, &since))
+        return false;
+    if (fetch->vanished) {
+        CLEANUP(uid_set_release) struct uid_set known = {0};
+        /* "7:*" goes on behind the last message that is still there. */
+        imap_sequence_set_numbers(&fetch->set, UINT32_MAX, &known);
+        if (fetch->set.saved)
+            uid_set_union(&known, &s->saved);
+        if (!imap_send_vanished_earlier(call, &since, &known))
+            return false;
+    }
+    if (since.whole)
+        uid_set_intersect(uids, &since.changed);
+    return true;
+}
+
 /* RFC 3501 6.4.5 */
 void cmd_fetch(struct imap_session *s, struct imap_call *call)
 {
     const struct imap_command *command = &call->command;
     CLEANUP(uid_set_release) struct uid_set uids = {0};
-    if (!imap_resolve_set(call, &command->fetch.set, command->by_uid, &uids) || !imap_tell_keywords(call))
+    if (!imap_resolve_set(call, &command->fetch.set, command->by_uid, &uids) || !narrow(call, &uids) ||
+        !imap_tell_keywords(call))
         return;
     CLEANUP(arena_release) struct arena arena = ARENA(IMAP_COMMAND_ARENA_MAX);
     uint64_t served = 0;
@@ -92,6 +139,7 @@ void cmd_fetch(struct imap_session *s, struct imap_call *call)
             return;
     } while (count > 0 && !conn_broken(s->conn));
     /* RFC 2180 4.1.2: others have expunged what this client still sees. */
-    if (!command->by_uid && served < uid_set_size(&uids) && call->reply.status == IMAP_STATUS_OK)
+    if (!command->by_uid && !command->fetch.changed_since_given && served < uid_set_size(&uids) &&
+        call->reply.status == IMAP_STATUS_OK)
         imap_reply_set(&call->reply, IMAP_STATUS_OK, "EXPUNGEISSUED", "Some messages were expunged");
 }

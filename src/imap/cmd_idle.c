@@ -26,6 +26,7 @@ void imap_idle_input(struct imap_session *s, struct imap_call *call)
     bool done = slice_eq_nocase(slice_trim(imap_reader_text(&s->reader)), S("DONE"));
     if (done)
         imap_send_updates(s, call, true);
+    imap_limit_modseq(s);
     conn_printf(s->conn, "%s %s\r\n", tag, done ? "OK IDLE completed" : "BAD DONE was expected");
     free(tag);
 }

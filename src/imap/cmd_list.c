@@ -1,95 +1,243 @@
+/*
+ * LIST (RFC 3501 6.3.8) with LIST-EXTENDED (RFC 5258), SPECIAL-USE (RFC 6154) and LIST-STATUS (RFC 5819).
+ *
+ * All names that may be shown are gathered: the folders, subscribed names without one, and, for
+ * RECURSIVEMATCH, the parents of what is selected. Those that are selected mark their parents; then each name
+ * that matches a pattern and is selected, or has a selected child that would not be shown, gets one response.
+ */
+#include <stdlib.h>
+
 #include "imap/mailbox_name.h"
 #include "imap/session_internal.h"
 
-enum { PATTERN_MAX = 2 * FOLDER_PATH_MAX };
+struct name {
+    struct slice path;
+    const struct folder *folder; /* NULL: no such mailbox */
+    size_t order;                /* in which it is shown */
+    bool subscribed;
+    bool matches;
+    bool child;        /* one below it is selected */
+    bool hidden_child; /* and matches no pattern */
+};
+struct listing {
+    const struct imap_list *list;
+    struct arena *arena;
+    struct slice *patterns; /* with the reference */
+    size_t pattern_count;
+    struct name *names;
+    size_t count;
+    size_t cap;
+};
 
-/* RFC 3501 6.3.8: the reference goes in front of the pattern. */
-static bool put_pattern(struct imap_call *call, struct buf *pattern)
+bool imap_full_pattern(struct imap_call *call, struct slice pattern, struct slice *ret)
 {
-    buf_put(pattern, call->command.list.reference);
-    buf_put(pattern, call->command.list.pattern);
-    if (!buf_failed(pattern))
-        return true;
-    imap_call_no(call, "LIMIT", "The mailbox pattern is too long");
-    return false;
+    struct slice reference = call->command.list.reference;
+    char *text = arena_alloc(&call->arena, reference.n + pattern.n + 1);
+    if (text == NULL || reference.n + pattern.n > 2 * FOLDER_PATH_MAX) {
+        imap_call_no(call, "LIMIT", "The mailbox pattern is too long");
+        return false;
+    }
+    memcpy(text, reference.n > 0 ? reference.p : "", reference.n);
+    memcpy(text + reference.n, pattern.n > 0 ? pattern.p : "", pattern.n);
+    *ret = slice_of(text, reference.n + pattern.n);
+    return true;
 }
 
-static void send_row(struct imap_session *s, const char *verb, const char *attributes, struct slice path)
+static bool take_patterns(struct imap_call *call, struct listing *listing)
 {
+    const struct imap_list *list = listing->list;
+    listing->patterns = arena_array(listing->arena, list->count, sizeof(*listing->patterns));
+    for (size_t i = 0; listing->patterns != NULL && i < list->count; i++) {
+        /* RFC 5258 3: an empty one matches nothing. */
+        if (list->patterns[i].n == 0)
+            continue;
+        if (!imap_full_pattern(call, list->patterns[i], &listing->patterns[listing->pattern_count++]))
+            return false;
+    }
+    return true;
+}
+
+static bool is_selected(const struct listing *listing, const struct name *name)
+{
+    unsigned select = listing->list->select;
+    if ((select & IMAP_LIST_SPECIAL_USE) &&
+        (name->folder == NULL || folder_role_attribute(name->folder->role)[0] == 0))
+        return false;
+    return select & IMAP_LIST_SUBSCRIBED ? name->subscribed : name->folder != NULL;
+}
+
+static bool add_name(struct listing *listing, struct name name)
+{
+    if (listing->count == listing->cap) {
+        size_t cap = MAX(listing->cap * 2, 64);
+        struct name *names = arena_array(listing->arena, cap, sizeof(*names));
+        if (names == NULL)
+            return false;
+        if (listing->count > 0)
+            memcpy(names, listing->names, listing->count * sizeof(*names));
+        listing->names = names;
+        listing->cap = cap;
+    }
+    name.order = listing->count;
+    for (size_t i = 0; i < listing->pattern_count && !name.matches; i++)
+        name.matches = mailbox_name_matches(name.path, listing->patterns[i]);
+    listing->names[listing->count++] = name;
+    return true;
+}
+
+static bool add_parents(struct listing *listing)
+{
+    size_t count = listing->count;
+    for (size_t k = 0; k < count; k++) {
+        struct slice path = listing->names[k].path;
+        if (!is_selected(listing, &listing->names[k]))
+            continue;
+        for (size_t i = 1; i < path.n; i++)
+            if (path.p[i] == '/' && !add_name(listing, (struct name){.path = slice_sub(path, 0, i)}))
+                return false;
+    }
+    return true;
+}
+
+static enum err gather(struct imap_session *s, struct listing *listing, struct error *error)
+{
+    struct folder *folders;
+    struct slice *paths;
+    size_t count;
+    bool room = true;
+    enum err err = folder_list(s->account, listing->arena, &folders, &count, error);
+    if (err != ERR_OK)
+        return err;
+    for (size_t i = 0; i < count && room; i++)
+        if (folders[i].class == FOLDER_MAIL)
+            room = add_name(listing, (struct name){.path = folders[i].path,
+                                                   .folder = &folders[i],
+                                                   .subscribed = folders[i].subscribed});
+    if (listing->list->select & IMAP_LIST_SUBSCRIBED) {
+        err = folder_subscriptions(s->account, listing->arena, &paths, &count, error);
+        if (err != ERR_OK)
+            return err;
+        for (size_t i = 0; i < count && room; i++)
+            room = add_name(listing, (struct name){.path = paths[i], .subscribed = true});
+    }
+    if (listing->list->select & IMAP_LIST_RECURSIVEMATCH)
+        room = room && add_parents(listing);
+    return room ? ERR_OK : fail_plain(error, ERR_LIMIT, "Too many mailboxes");
+}
+
+static int compare_paths(struct slice a, struct slice b)
+{
+    int order = memcmp(a.p, b.p, MIN(a.n, b.n));
+    return order != 0 ? order : (a.n > b.n) - (a.n < b.n);
+}
+
+static int by_path(const void *a, const void *b)
+{
+    const struct name *left = a;
+    const struct name *right = b;
+    int order = compare_paths(left->path, right->path);
+    return order != 0 ? order : (left->order > right->order) - (left->order < right->order);
+}
+
+static int by_order(const void *a, const void *b)
+{
+    const struct name *left = a;
+    const struct name *right = b;
+    return (left->order > right->order) - (left->order < right->order);
+}
+
+static int to_path(const void *key, const void *name)
+{
+    return compare_paths(*(const struct slice *)key, ((const struct name *)name)->path);
+}
+
+/* Sorts by path; of several with one name the first stays, which is the folder if there is one. */
+static void unite(struct listing *listing)
+{
+    size_t kept = 0;
+    if (listing->count > 0)
+        qsort(listing->names, listing->count, sizeof(*listing->names), by_path);
+    for (size_t i = 0; i < listing->count; i++)
+        if (kept == 0 || !slice_eq(listing->names[kept - 1].path, listing->names[i].path))
+            listing->names[kept++] = listing->names[i];
+    listing->count = kept;
+}
+
+static void mark_parents(struct listing *listing)
+{
+    for (size_t k = 0; k < listing->count; k++) {
+        const struct name *name = &listing->names[k];
+        for (size_t i = 1; is_selected(listing, name) && i < name->path.n; i++) {
+            struct slice path = slice_sub(name->path, 0, i);
+            struct name *parent = NULL;
+            if (name->path.p[i] == '/')
+                parent = bsearch(&path, listing->names, listing->count, sizeof(*listing->names), to_path);
+            if (parent == NULL)
+                continue;
+            parent->child = true;
+            parent->hidden_child = parent->hidden_child || !name->matches;
+        }
+    }
+}
+
+static void send_name(struct imap_session *s, const struct listing *listing, const struct name *name)
+{
+    const struct imap_list *list = listing->list;
+    const struct folder *folder = name->folder;
+    const char *role = folder != NULL ? folder_role_attribute(folder->role) : "";
     struct buf *out = conn_output(s->conn);
-    buf_printf(out, "* %s (%s) \"/\" ", verb, attributes);
-    imap_put_mailbox(out, path);
+    buf_put(out, S("* LIST ("));
+    if (folder == NULL)
+        buf_put(out, S("\\NonExistent "));
+    else if (!folder->selectable)
+        buf_put(out, S("\\Noselect "));
+    buf_printf(out, "%s%s%s", folder != NULL && folder->has_children ? "\\HasChildren" : "\\HasNoChildren",
+               role[0] != 0 ? " " : "", role);
+    if (name->subscribed && ((list->select | list->returns) & IMAP_LIST_SUBSCRIBED))
+        buf_put(out, S(" \\Subscribed"));
+    buf_put(out, S(") \"/\" "));
+    imap_put_mailbox(out, name->path);
+    if (name->child && (list->select & IMAP_LIST_RECURSIVEMATCH))
+        buf_put(out, S(" (\"CHILDINFO\" (\"SUBSCRIBED\"))"));
     buf_put(out, S("\r\n"));
     conn_wrote(s->conn);
 }
 
-static void send_folder(struct imap_session *s, const struct folder *folder)
+static void send_names(struct imap_session *s, const struct listing *listing)
 {
-    char attributes[100];
-    const char *role = folder_role_attribute(folder->role);
-    snprintf(attributes, sizeof(attributes), "%s%s%s%s", folder->selectable ? "" : "\\Noselect ",
-             folder->has_children ? "\\HasChildren" : "\\HasNoChildren", role[0] != 0 ? " " : "", role);
-    send_row(s, "LIST", attributes, folder->path);
+    const struct imap_list *list = listing->list;
+    bool recursive = list->select & IMAP_LIST_RECURSIVEMATCH;
+    for (size_t i = 0; i < listing->count; i++) {
+        const struct name *name = &listing->names[i];
+        bool selected = is_selected(listing, name);
+        if (!name->matches || (!selected && !(recursive && name->hidden_child)))
+            continue;
+        send_name(s, listing, name);
+        /* RFC 5819 3: not for what is shown because of its children. */
+        if (list->status != 0 && selected && name->folder != NULL && name->folder->selectable)
+            imap_send_status(s, name->folder, list->status);
+    }
 }
 
 void cmd_list(struct imap_session *s, struct imap_call *call)
 {
+    struct listing listing = {.list = &call->command.list, .arena = &call->arena};
     /* An empty pattern asks for the hierarchy delimiter. */
-    if (call->command.list.pattern.n == 0) {
+    if (!listing.list->extended && listing.list->patterns[0].n == 0) {
         conn_write(s->conn, S("* LIST (\\Noselect) \"/\" \"\"\r\n"));
         return;
     }
-    CLEANUP(buf_release) struct buf pattern = BUF(PATTERN_MAX);
-    struct folder *folders;
-    size_t count;
-    if (!put_pattern(call, &pattern))
+    if (!take_patterns(call, &listing))
         return;
-    if (folder_list(s->account, &call->arena, &folders, &count, &call->error) != ERR_OK) {
+    if (gather(s, &listing, &call->error) != ERR_OK) {
         imap_call_failed(call);
         return;
     }
-    for (size_t i = 0; i < count; i++)
-        if (folders[i].class == FOLDER_MAIL && mailbox_name_matches(folders[i].path, buf_slice(&pattern)))
-            send_folder(s, &folders[i]);
-}
-
-/*
- * RFC 3501 6.3.9: a subscribed name that does not match but has a parent that does, because of "%", is shown
- * as that parent with \Noselect. Names come sorted, so the same parent comes in a row.
- */
-static void send_matching_parent(struct imap_session *s, struct slice path, struct slice pattern,
-                                 struct slice *last)
-{
-    for (size_t i = 1; i < path.n; i++) {
-        struct slice parent = slice_sub(path, 0, i);
-        if (path.p[i] != '/' || !mailbox_name_matches(parent, pattern))
-            continue;
-        if (!slice_eq(parent, *last))
-            send_row(s, "LSUB", "\\Noselect", parent);
-        *last = parent;
-        return;
-    }
-}
-
-void cmd_lsub(struct imap_session *s, struct imap_call *call)
-{
-    CLEANUP(buf_release) struct buf pattern = BUF(PATTERN_MAX);
-    struct slice *paths;
-    size_t count;
-    if (!put_pattern(call, &pattern))
-        return;
-    if (folder_subscriptions(s->account, &call->arena, &paths, &count, &call->error) != ERR_OK) {
-        imap_call_failed(call);
-        return;
-    }
-    bool percent = slice_find_char(buf_slice(&pattern), '%') >= 0;
-    struct slice last = slice_none();
-    for (size_t i = 0; i < count; i++) {
-        if (mailbox_name_matches(paths[i], buf_slice(&pattern))) {
-            send_row(s, "LSUB", "", paths[i]);
-            last = paths[i];
-        } else if (percent) {
-            send_matching_parent(s, paths[i], buf_slice(&pattern), &last);
-        }
-    }
+    if (listing.list->status & 1U << IMAP_STATUS_HIGHESTMODSEQ)
+        imap_enable_condstore(s);
+    unite(&listing);
+    mark_parents(&listing);
+    if (listing.count > 0)
+        qsort(listing.names, listing.count, sizeof(*listing.names), by_order);
+    send_names(s, &listing);
 }

@@ -1,6 +1,6 @@
 #include "imap/search_find.h"
 
-static void put_each(struct imap_session *s, const struct uid_set *set)
+static void put_each(struct imap_session *s, const struct uid_set *set, uint64_t modseq)
 {
     struct buf *out = conn_output(s->conn);
     buf_put(out, S("* SEARCH"));
@@ -13,14 +13,15 @@ static void put_each(struct imap_session *s, const struct uid_set *set)
         }
         conn_wrote(s->conn);
     }
+    imap_put_result_modseq(out, modseq);
     buf_put(out, S("\r\n"));
     conn_wrote(s->conn);
 }
 
 static void put_extended(struct imap_session *s, const struct imap_call *call,
-                         const struct imap_search *search, const struct uid_set *set)
+                         const struct imap_search *search, const struct uid_set *set, uint64_t modseq)
 {
-    struct imap_esearch result = {.count = uid_set_size(set)};
+    struct imap_esearch result = {.count = uid_set_size(set), .modseq = modseq};
     if (set->count > 0) {
         result.min = set->ranges[0].first;
         result.max = set->ranges[set->count - 1].last;
@@ -50,8 +51,9 @@ void cmd_search(struct imap_session *s, struct imap_call *call)
     /* When a message could not be read, the others are still told. */
     if (!whole && set->count == 0)
         return;
+    uint64_t modseq = imap_result_modseq(search, &found.modseqs);
     if (!search->extended)
-        put_each(s, set);
+        put_each(s, set, modseq);
     else if (search->returns != IMAP_RETURN_SAVE)
-        put_extended(s, call, search, set);
+        put_extended(s, call, search, set, modseq);
 }

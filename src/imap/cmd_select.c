@@ -17,15 +17,28 @@ static bool tell_mailbox(struct imap_session *s, struct imap_call *call, const s
     conn_printf(s->conn,
                 "* OK [UIDVALIDITY %u] UIDs are valid\r\n* OK [UIDNEXT %u] The next UID, at least\r\n",
                 folder->uidvalidity, folder->uidnext);
-    return true;
+    conn_printf(s->conn, "* OK [MAILBOXID (" IMAP_MAILBOXID_FORMAT ")] It stays\r\n",
+                (unsigned long long)folder->id.v);
+    if (s->condstore)
+        conn_printf(s->conn, "* OK [HIGHESTMODSEQ %llu] What was told so far\r\n",
+                    (unsigned long long)view_change(s->view).v);
+    return !call->command.select.qresync || imap_resync(call, folder);
 }
 
 static void open_mailbox(struct imap_session *s, struct imap_call *call, bool read_only)
 {
+    const struct imap_select *select = &call->command.select;
+    if (select->qresync && !s->qresync) {
+        imap_reply_set(&call->reply, IMAP_STATUS_BAD, "", "QRESYNC must be enabled first");
+        return;
+    }
     /* RFC 3501 6.3.1: even if the new one can't be selected, the old one is no longer. */
+    if (s->view != NULL)
+        conn_write(s->conn, S("* OK [CLOSED] The mailbox selected before\r\n")); /* RFC 7162 3.2.11 */
     imap_close_view(s);
+    s->condstore = s->condstore || select->condstore;
     struct folder folder;
-    if (!imap_resolve_folder(call, call->command.mailbox, "NONEXISTENT", &folder))
+    if (!imap_resolve_folder(call, select->mailbox, "NONEXISTENT", &folder))
         return;
     if (view_open(s->account, folder.id, read_only, &s->view, &call->error) != ERR_OK) {
         imap_call_failed(call);

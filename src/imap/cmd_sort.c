@@ -14,6 +14,7 @@ struct value {
 struct entry {
     uint32_t uid;
     uint32_t seq;
+    uint64_t modseq;
     struct value *values; /* one for each criterion */
 };
 
@@ -112,7 +113,8 @@ static bool add(void *context, const struct message *message, uint32_t seq)
     for (size_t i = 0; values != NULL && i < search->sort_count; i++)
         values[i] = value_of(sorting, search->sort[i].criterion, message);
     sorting->failed |= arena_failed(&sorting->arena);
-    sorting->entries[sorting->count++] = (struct entry){.uid = message->uid.v, .seq = seq, .values = values};
+    sorting->entries[sorting->count++] =
+        (struct entry){.uid = message->uid.v, .seq = seq, .modseq = message->changed.v, .values = values};
     return !sorting->failed;
 }
 
@@ -138,6 +140,14 @@ static uint32_t number_of(const struct sorting *sorting, size_t i, bool by_uid)
     return by_uid ? sorting->entries[i].uid : sorting->entries[i].seq;
 }
 
+static uint64_t modseq_of(const struct sorting *sorting)
+{
+    struct imap_found_modseqs modseqs = {0};
+    for (size_t i = 0; i < sorting->count; i++)
+        imap_found_modseq(&modseqs, sorting->entries[i].modseq);
+    return imap_result_modseq(sorting->search, &modseqs);
+}
+
 static void put_each(struct imap_session *s, const struct sorting *sorting, bool by_uid)
 {
     struct buf *out = conn_output(s->conn);
@@ -146,6 +156,7 @@ static void put_each(struct imap_session *s, const struct sorting *sorting, bool
         buf_putc(out, ' ');
         buf_put_u64(out, number_of(sorting, i, by_uid));
     }
+    imap_put_result_modseq(out, modseq_of(sorting));
     buf_put(out, S("\r\n"));
     conn_wrote(s->conn);
 }
@@ -172,7 +183,7 @@ static void put_extended(struct imap_session *s, const struct imap_call *call,
                          const struct imap_search *search, const struct sorting *sorting)
 {
     bool by_uid = call->command.by_uid;
-    struct imap_esearch result = {.count = sorting->count};
+    struct imap_esearch result = {.count = sorting->count, .modseq = modseq_of(sorting)};
     if (sorting->count > 0) {
         result.min = number_of(sorting, 0, by_uid);
         result.max = number_of(sorting, sorting->count - 1, by_uid);

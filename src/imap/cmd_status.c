@@ -1,6 +1,7 @@
 #include "imap/session_internal.h"
 
-static uint32_t value_of(const struct folder *folder, enum imap_status_item item)
+static uint64_t value_of(const struct imap_session *s, const struct folder *folder,
+                         enum imap_status_item item)
 {
     switch (item) {
     case IMAP_STATUS_MESSAGES:
@@ -13,33 +14,51 @@ static uint32_t value_of(const struct folder *folder, enum imap_status_item item
         return folder->uidvalidity;
     case IMAP_STATUS_UNSEEN:
         return folder->unseen;
+    case IMAP_STATUS_HIGHESTMODSEQ:
+        return folder->changed.v;
+    case IMAP_STATUS_SIZE:
+        return folder->bytes;
+    case IMAP_STATUS_APPENDLIMIT:
+        return s->message_size_max;
+    case IMAP_STATUS_MAILBOXID:
     case IMAP_STATUS_ITEMS:
         break;
     }
     return 0;
 }
 
-/* RFC 3501 6.3.10 */
-void cmd_status(struct imap_session *s, struct imap_call *call)
+void imap_send_status(struct imap_session *s, const struct folder *folder, unsigned items)
 {
     static const char *const names[] = {
 #define X(name, text) [IMAP_STATUS_##name] = (text),
         IMAP_STATUS_TABLE(X)
 #undef X
     };
-    struct folder folder;
-    if (!imap_resolve_folder(call, call->command.status.mailbox, "NONEXISTENT", &folder))
-        return;
     struct buf *out = conn_output(s->conn);
     buf_put(out, S("* STATUS "));
-    imap_put_mailbox(out, folder.path);
+    imap_put_mailbox(out, folder->path);
     const char *before = " (";
     for (unsigned i = 0; i < IMAP_STATUS_ITEMS; i++) {
-        if (call->command.status.items & 1U << i) {
-            buf_printf(out, "%s%s %u", before, names[i], value_of(&folder, (enum imap_status_item)i));
-            before = " ";
-        }
+        if (!(items & 1U << i))
+            continue;
+        buf_printf(out, "%s%s ", before, names[i]);
+        if (i == IMAP_STATUS_MAILBOXID)
+            buf_printf(out, "(" IMAP_MAILBOXID_FORMAT ")", (unsigned long long)folder->id.v);
+        else
+            buf_printf(out, "%llu", (unsigned long long)value_of(s, folder, (enum imap_status_item)i));
+        before = " ";
     }
     buf_put(out, S(")\r\n"));
     conn_wrote(s->conn);
+}
+
+/* RFC 3501 6.3.10; SIZE: RFC 8438, MAILBOXID: RFC 8474 4.3, APPENDLIMIT: RFC 7889 3.2 */
+void cmd_status(struct imap_session *s, struct imap_call *call)
+{
+    struct folder folder;
+    if (!imap_resolve_folder(call, call->command.status.mailbox, "NONEXISTENT", &folder))
+        return;
+    if (call->command.status.items & 1U << IMAP_STATUS_HIGHESTMODSEQ)
+        imap_enable_condstore(s);
+    imap_send_status(s, &folder, call->command.status.items);
 }

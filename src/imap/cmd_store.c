@@ -1,30 +1,84 @@
 #include "imap/session_internal.h"
 
-/* RFC 3501 6.4.6 */
-void cmd_store(struct imap_session *s, struct imap_call *call)
+/* RFC 7162 3.1.3: no message is unchanged since 0, as every one has its mod-sequence. */
+static bool fail_all(struct imap_call *call, const struct uid_set *uids, struct flag_result *result)
+{
+    CLEANUP(arena_release) struct arena arena = ARENA(IMAP_COMMAND_ARENA_MAX);
+    uint32_t after = 0;
+    struct message *messages;
+    size_t count;
+    do {
+        if (!imap_next_batch(call, uids, WANT_FLAGS, &after, &arena, &messages, &count))
+            return false;
+        for (size_t i = 0; i < count; i++)
+            uid_set_add(&result->modified, messages[i].uid.v, messages[i].uid.v);
+    } while (count > 0);
+    return true;
+}
+
+static bool change_flags(struct imap_session *s, struct imap_call *call, const struct uid_set *uids,
+                         struct flag_result *result)
 {
     static const enum flag_change changes[] = {[IMAP_STORE_REPLACE] = FLAGS_REPLACE,
                                                [IMAP_STORE_ADD] = FLAGS_ADD,
                                                [IMAP_STORE_REMOVE] = FLAGS_REMOVE};
     const struct imap_command *command = &call->command;
-    CLEANUP(uid_set_release) struct uid_set uids = {0};
-    CLEANUP(flag_result_release) struct flag_result result = {0};
+    struct change_no since = {command->store.unchanged_since};
     struct flagset flags;
-    if (!imap_resolve_set(call, &command->store.set, command->by_uid, &uids) ||
-        !imap_resolve_flags(call, &command->store.flags, command->store.how != IMAP_STORE_REMOVE, &flags))
-        return;
-    if (uids.count == 0)
-        return;
+    if (!imap_resolve_flags(call, &command->store.flags, command->store.how != IMAP_STORE_REMOVE, &flags))
+        return false;
     /* New keywords are told before a flag list shows one, even to a silent STORE: it has to know them. */
     if (!imap_tell_keywords(call))
-        return;
-    if (message_flags(s->account, s->folder, &uids, changes[command->store.how], &flags,
-                      (struct change_no){0}, &result, &call->error) != ERR_OK) {
+        return false;
+    if (command->store.conditional && since.v == 0)
+        return fail_all(call, uids, result);
+    if (message_flags(s->account, s->folder, uids, changes[command->store.how], &flags, since, result,
+                      &call->error) != ERR_OK) {
         imap_call_failed(call);
-        return;
+        return false;
     }
-    if (!command->store.silent)
-        imap_send_flags(call, &uids, command->by_uid);
+    return true;
+}
+
+/* "[MODIFIED 7,9]": numbers, or UIDs after UID STORE. What failed and the client doesn't know yet the driver
+ * tells. */
+static void put_modified(struct imap_call *call, const struct uid_set *modified)
+{
+    CLEANUP(uid_set_release) struct uid_set numbers = {0};
+    for (size_t i = 0; !call->command.by_uid && i < modified->count; i++) {
+        for (uint64_t uid = modified->ranges[i].first; uid <= modified->ranges[i].last; uid++) {
+            uint32_t seq = 0;
+            if (view_seq(call->session->view, (struct uid){(uint32_t)uid}, &seq, &call->error) == ERR_OK &&
+                seq > 0)
+                uid_set_add(&numbers, seq, seq);
+        }
+    }
+    imap_reply_set(&call->reply, IMAP_STATUS_OK, "", "Some messages were changed since");
+    buf_put(&call->reply.code, S("[MODIFIED "));
+    uid_set_print(call->command.by_uid ? modified : &numbers, &call->reply.code);
+    buf_putc(&call->reply.code, ']');
+}
+
+/* RFC 3501 6.4.6, RFC 7162 3.1.3 */
+void cmd_store(struct imap_session *s, struct imap_call *call)
+{
+    const struct imap_command *command = &call->command;
+    CLEANUP(uid_set_release) struct uid_set uids = {0};
+    CLEANUP(flag_result_release) struct flag_result result = {0};
+    if (!imap_resolve_set(call, &command->store.set, command->by_uid, &uids))
+        return;
+    if (command->store.conditional)
+        imap_enable_condstore(s);
+    if (uids.count == 0 || !change_flags(s, call, &uids, &result))
+        return;
+    struct imap_tell tell = {.uid = command->by_uid, .flags = !command->store.silent};
+    uid_set_subtract(&uids, &result.modified);
+    if (!command->store.silent || command->store.conditional)
+        imap_send_flags(call, &uids, tell);
+    else if (s->condstore)
+        imap_send_flags(call, &result.changed, tell);
     if (result.change.v != 0)
         view_told_flags(s->view, &result.changed, result.change);
+    if (result.modified.count > 0)
+        put_modified(call, &result.modified);
 }

@@ -14,6 +14,11 @@ static bool parse_mailbox(struct imap_parser *p, struct imap_command *c)
     return imap_parse_space(p) && imap_parse_mailbox(p, &c->mailbox);
 }
 
+static bool parse_select(struct imap_parser *p, struct imap_command *c)
+{
+    return imap_parse_space(p) && imap_parse_select(p, &c->select);
+}
+
 static bool parse_rename(struct imap_parser *p, struct imap_command *c)
 {
     return imap_parse_space(p) && imap_parse_mailbox(p, &c->rename.from) && imap_parse_space(p) &&
@@ -22,8 +27,17 @@ static bool parse_rename(struct imap_parser *p, struct imap_command *c)
 
 static bool parse_list(struct imap_parser *p, struct imap_command *c)
 {
-    return imap_parse_space(p) && imap_parse_mailbox(p, &c->list.reference) && imap_parse_space(p) &&
-           imap_parse_list_mailbox(p, &c->list.pattern);
+    return imap_parse_space(p) && imap_parse_list(p, &c->list);
+}
+
+static bool parse_lsub(struct imap_parser *p, struct imap_command *c)
+{
+    return imap_parse_space(p) && imap_parse_lsub(p, &c->list);
+}
+
+static bool parse_create(struct imap_parser *p, struct imap_command *c)
+{
+    return imap_parse_space(p) && imap_parse_create(p, &c->create);
 }
 
 static bool parse_status_item(struct imap_parser *p, unsigned *items)
@@ -45,16 +59,23 @@ static bool parse_status_item(struct imap_parser *p, unsigned *items)
     return imap_parse_fail(p, "there is no such status item");
 }
 
-static bool parse_status(struct imap_parser *p, struct imap_command *c)
+bool imap_parse_status_items(struct imap_parser *p, unsigned *ret_items)
 {
-    if (!imap_parse_space(p) || !imap_parse_mailbox(p, &c->status.mailbox) || !imap_parse_space(p) ||
-        !imap_parse_char(p, '('))
+    unsigned items = 0;
+    if (!imap_parse_char(p, '('))
         return false;
     do {
-        if (!parse_status_item(p, &c->status.items))
+        if (!parse_status_item(p, &items))
             return false;
     } while (cursor_skip_char(&p->text, ' '));
+    *ret_items = items;
     return imap_parse_char(p, ')');
+}
+
+static bool parse_status(struct imap_parser *p, struct imap_command *c)
+{
+    return imap_parse_space(p) && imap_parse_mailbox(p, &c->status.mailbox) && imap_parse_space(p) &&
+           imap_parse_status_items(p, &c->status.items);
 }
 
 static bool parse_append(struct imap_parser *p, struct imap_command *c)
@@ -90,12 +111,28 @@ static bool parse_thread(struct imap_parser *p, struct imap_command *c)
 
 static bool parse_fetch(struct imap_parser *p, struct imap_command *c)
 {
-    return imap_parse_space(p) && imap_parse_fetch(p, &c->fetch);
+    if (!imap_parse_space(p) || !imap_parse_fetch(p, &c->fetch))
+        return false;
+    /* RFC 7162 3.2.6 */
+    return !c->fetch.vanished || (c->by_uid && c->fetch.changed_since_given) ||
+           imap_parse_fail(p, "VANISHED goes with UID FETCH and CHANGEDSINCE only");
+}
+
+/* "(UNCHANGEDSINCE 7) " (RFC 7162 3.1.3). */
+static bool parse_store_modifier(struct imap_parser *p, struct imap_command *c)
+{
+    if (!cursor_skip_char(&p->text, '('))
+        return true;
+    if (!cursor_skip_nocase(&p->text, S("UNCHANGEDSINCE ")))
+        return imap_parse_fail(p, "there is no such STORE modifier");
+    c->store.conditional = true;
+    return imap_parse_modseq(p, &c->store.unchanged_since) && imap_parse_char(p, ')') && imap_parse_space(p);
 }
 
 static bool parse_store(struct imap_parser *p, struct imap_command *c)
 {
-    if (!imap_parse_space(p) || !imap_parse_sequence_set(p, &c->store.set) || !imap_parse_space(p))
+    if (!imap_parse_space(p) || !imap_parse_sequence_set(p, &c->store.set) || !imap_parse_space(p) ||
+        !parse_store_modifier(p, c))
         return false;
     if (cursor_skip_char(&p->text, '+'))
         c->store.how = IMAP_STORE_ADD;

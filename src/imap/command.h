@@ -21,6 +21,8 @@ enum {
     IMAP_ID_NAME_MAX = 30,    /* bytes */
     IMAP_ID_VALUE_MAX = 1024, /* bytes */
     IMAP_ENABLE_MAX = 30,     /* names in one ENABLE */
+    IMAP_LIST_PATTERNS_MAX = 100,
+    IMAP_USES_MAX = 20, /* special uses in one CREATE */
 };
 
 /* In which states a verb is allowed. */
@@ -49,15 +51,15 @@ enum {
     X(AUTHENTICATE, authenticate, "AUTHENTICATE", authenticate, IMAP_IN_LOGIN, 0)                  \
     X(ENABLE, enable, "ENABLE", enable, IMAP_AFTER_LOGIN, 0)                                       \
     X(NAMESPACE, namespace, "NAMESPACE", nothing, IMAP_AFTER_LOGIN, 0)                             \
-    X(SELECT, select, "SELECT", mailbox, IMAP_AFTER_LOGIN, 0)                                      \
-    X(EXAMINE, examine, "EXAMINE", mailbox, IMAP_AFTER_LOGIN, 0)                                   \
-    X(CREATE, create, "CREATE", mailbox, IMAP_AFTER_LOGIN, 0)                                      \
+    X(SELECT, select, "SELECT", select, IMAP_AFTER_LOGIN, 0)                                       \
+    X(EXAMINE, examine, "EXAMINE", select, IMAP_AFTER_LOGIN, 0)                                    \
+    X(CREATE, create, "CREATE", create, IMAP_AFTER_LOGIN, 0)                                       \
     X(DELETE, delete, "DELETE", mailbox, IMAP_AFTER_LOGIN, 0)                                      \
     X(RENAME, rename, "RENAME", rename, IMAP_AFTER_LOGIN, 0)                                       \
     X(SUBSCRIBE, subscribe, "SUBSCRIBE", mailbox, IMAP_AFTER_LOGIN, 0)                             \
     X(UNSUBSCRIBE, unsubscribe, "UNSUBSCRIBE", mailbox, IMAP_AFTER_LOGIN, 0)                       \
     X(LIST, list, "LIST", list, IMAP_AFTER_LOGIN, 0)                                               \
-    X(LSUB, lsub, "LSUB", list, IMAP_AFTER_LOGIN, 0)                                               \
+    X(LSUB, lsub, "LSUB", lsub, IMAP_AFTER_LOGIN, 0)                                               \
     X(STATUS, status, "STATUS", status, IMAP_AFTER_LOGIN, 0)                                       \
     X(APPEND, append, "APPEND", append, IMAP_AFTER_LOGIN, 0)                                       \
     X(IDLE, idle, "IDLE", nothing, IMAP_AFTER_LOGIN, 0)                                            \
@@ -84,12 +86,16 @@ unsigned imap_verb_states(enum imap_verb verb);
 unsigned imap_verb_flags(enum imap_verb verb);
 
 /* STATUS items; the bit is 1 << value. */
-#define IMAP_STATUS_TABLE(X)      \
-    X(MESSAGES, "MESSAGES")       \
-    X(RECENT, "RECENT")           \
-    X(UIDNEXT, "UIDNEXT")         \
-    X(UIDVALIDITY, "UIDVALIDITY") \
-    X(UNSEEN, "UNSEEN")
+#define IMAP_STATUS_TABLE(X)          \
+    X(MESSAGES, "MESSAGES")           \
+    X(RECENT, "RECENT")               \
+    X(UIDNEXT, "UIDNEXT")             \
+    X(UIDVALIDITY, "UIDVALIDITY")     \
+    X(UNSEEN, "UNSEEN")               \
+    X(HIGHESTMODSEQ, "HIGHESTMODSEQ") \
+    X(SIZE, "SIZE")                   \
+    X(MAILBOXID, "MAILBOXID")         \
+    X(APPENDLIMIT, "APPENDLIMIT")
 enum imap_status_item {
 #define X(name, text) IMAP_STATUS_##name,
     IMAP_STATUS_TABLE(X)
@@ -109,6 +115,11 @@ enum imap_fetch_kind {
     IMAP_FETCH_RFC822,
     IMAP_FETCH_RFC822_HEADER,
     IMAP_FETCH_RFC822_TEXT,
+    IMAP_FETCH_MODSEQ,
+    IMAP_FETCH_EMAILID,
+    IMAP_FETCH_THREADID,
+    IMAP_FETCH_SAVEDATE,
+    IMAP_FETCH_PREVIEW,
 };
 struct imap_section {
     uint32_t *numbers;
@@ -131,9 +142,52 @@ struct imap_fetch {
     struct imap_fetch_item *items;
     size_t count;
     bool sets_seen; /* an item reads a body without PEEK */
+    bool modseq;    /* MODSEQ is asked for, perhaps by CHANGEDSINCE */
+    bool changed_since_given;
+    uint64_t changed_since; /* RFC 7162 3.1.4.1 */
+    bool vanished;          /* RFC 7162 3.2.6 */
 };
 
 enum imap_store_how { IMAP_STORE_REPLACE, IMAP_STORE_ADD, IMAP_STORE_REMOVE };
+
+/* What SELECT and EXAMINE may be told (RFC 7162 3.1.8, 3.2.5). */
+struct imap_select {
+    struct slice mailbox;
+    bool condstore;
+    bool qresync;
+    uint32_t uidvalidity;
+    uint64_t modseq;
+    bool known_given;
+    struct imap_sequence_set known; /* UIDs */
+    bool match_given;
+    struct imap_sequence_set match_numbers; /* both ascending */
+    struct imap_sequence_set match_uids;
+};
+
+/* LIST's selection and return options (RFC 5258, 6154, 5819); STATUS is told by its items. */
+enum {
+    IMAP_LIST_SUBSCRIBED = 1,
+    IMAP_LIST_REMOTE = 2,
+    IMAP_LIST_RECURSIVEMATCH = 4,
+    IMAP_LIST_SPECIAL_USE = 8,
+    IMAP_LIST_CHILDREN = 16,
+};
+struct imap_list {
+    bool extended; /* anything that plain LIST does not have */
+    unsigned select;
+    unsigned returns;
+    unsigned status; /* bits of enum imap_status_item */
+    struct slice reference;
+    struct slice *patterns;
+    size_t count;
+};
+
+/* CREATE's mailbox and its special uses (RFC 6154). */
+struct imap_create {
+    struct slice mailbox;
+    struct slice *uses; /* "Sent", without the backslash */
+    size_t count;
+};
 
 struct imap_id_pair {
     struct slice name;
@@ -146,14 +200,13 @@ struct imap_command {
     bool by_uid;
     union {
         struct slice mailbox;
+        struct imap_select select;
         struct {
             struct slice from;
             struct slice to;
         } rename;
-        struct {
-            struct slice reference;
-            struct slice pattern;
-        } list;
+        struct imap_list list; /* and LSUB's */
+        struct imap_create create;
         struct {
             struct slice mailbox;
             unsigned items; /* bits of enum imap_status_item */
@@ -171,6 +224,8 @@ struct imap_command {
             struct imap_sequence_set set;
             enum imap_store_how how;
             bool silent;
+            bool conditional;         /* UNCHANGEDSINCE is given */
+            uint64_t unchanged_since; /* RFC 7162 3.1.3 */
             struct imap_flags flags;
         } store;
         struct {
@@ -201,7 +256,15 @@ struct imap_command {
  * p->problem says why. */
 bool imap_command_parse(struct imap_parser *p, struct imap_command *ret_command) NONNULL MUST_CHECK;
 
-/* fetch_grammar.c: set and items. */
+/* list_grammar.c */
+bool imap_parse_list(struct imap_parser *p, struct imap_list *ret) MUST_CHECK;
+bool imap_parse_lsub(struct imap_parser *p, struct imap_list *ret) MUST_CHECK;
+bool imap_parse_create(struct imap_parser *p, struct imap_create *ret) MUST_CHECK;
+/* command.c: "(MESSAGES UNSEEN)". */
+bool imap_parse_status_items(struct imap_parser *p, unsigned *ret_items) MUST_CHECK;
+/* select_grammar.c: mailbox and parameters. */
+bool imap_parse_select(struct imap_parser *p, struct imap_select *ret) MUST_CHECK;
+/* fetch_grammar.c: set, items and modifiers. */
 bool imap_parse_fetch(struct imap_parser *p, struct imap_fetch *ret) MUST_CHECK;
 
 #endif

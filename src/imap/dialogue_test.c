@@ -4,6 +4,7 @@
  *
  *   FILL: INBOX 500             messages put there as delivery does
  *   DAMAGE: hello 1             the bytes on disk where this text is stored are damaged
+ *   V: a3 SELECT INBOX (QRESYNC ($V 7))   sent by the first session with INBOX's UIDVALIDITY for $V
  *   L: a2 APPEND INBOX          sent by the first session with the "|" lines as a literal
  *
  * The log-in's answer is read by itself.
@@ -87,6 +88,23 @@ static void send_literal(struct player *player, struct slice argument, struct sl
     player_send(player, player_peer(player, 0), buf_slice(&command));
 }
 
+static void send_with_validity(struct player *player, struct slice argument, struct slice block)
+{
+    CLEANUP(arena_release) struct arena arena = ARENA(1024 * 1024);
+    CLEANUP(buf_release) struct buf command = BUF(MESSAGE_MAX);
+    struct account *account;
+    struct folder folder;
+    (void)block;
+    PLAYER_OK(player, store_account(player->context, (struct account_id){1}, &account, &error));
+    PLAYER_OK(player, folder_find(account, S("INBOX"), &arena, &folder, &error));
+    account_unref(account);
+    ssize_t at = slice_find(argument, S("$V"));
+    assert_true(at >= 0);
+    buf_printf(&command, "%.*s%u%.*s\r\n", (int)at, argument.p, folder.uidvalidity,
+               SLICE_ARGS(slice_from(argument, (size_t)at + 2)));
+    player_send(player, player_peer(player, 0), buf_slice(&command));
+}
+
 static void start(struct player *player)
 {
     struct store *store;
@@ -108,7 +126,10 @@ int main(int argc, char **argv)
         .start = start,
         .connect = enter,
         .stop = stop,
-        .verbs = {{{"FILL", 4}, fill}, {{"DAMAGE", 6}, damage}, {{"L", 1}, send_literal}},
+        .verbs = {{{"FILL", 4}, fill},
+                  {{"DAMAGE", 6}, damage},
+                  {{"L", 1}, send_literal},
+                  {{"V", 1}, send_with_validity}},
     };
     return player_main(&house, argc, argv);
 }

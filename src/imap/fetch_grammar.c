@@ -117,6 +117,11 @@ static const struct {
     {{"RFC822", 6}, IMAP_FETCH_RFC822, true},
     {{"RFC822.HEADER", 13}, IMAP_FETCH_RFC822_HEADER, false},
     {{"RFC822.TEXT", 11}, IMAP_FETCH_RFC822_TEXT, true},
+    {{"MODSEQ", 6}, IMAP_FETCH_MODSEQ, false},
+    {{"EMAILID", 7}, IMAP_FETCH_EMAILID, false},
+    {{"THREADID", 8}, IMAP_FETCH_THREADID, false},
+    {{"SAVEDATE", 8}, IMAP_FETCH_SAVEDATE, false},
+    {{"PREVIEW", 7}, IMAP_FETCH_PREVIEW, false},
 };
 
 static bool parse_item(struct imap_parser *p, struct imap_fetch *fetch)
@@ -136,6 +141,10 @@ static bool parse_item(struct imap_parser *p, struct imap_fetch *fetch)
     for (size_t i = 0; i < ARRAY_LEN(plain_items); i++) {
         if (slice_eq_nocase(word, plain_items[i].name)) {
             fetch->sets_seen = fetch->sets_seen || plain_items[i].sets_seen;
+            fetch->modseq = fetch->modseq || plain_items[i].kind == IMAP_FETCH_MODSEQ;
+            /* RFC 8970 3.1: LAZY allows to give none when that takes long; ours are made at delivery. */
+            if (plain_items[i].kind == IMAP_FETCH_PREVIEW)
+                cursor_skip_nocase(&p->text, S(" (LAZY)"));
             return add_item(p, fetch, (struct imap_fetch_item){.kind = plain_items[i].kind});
         }
     }
@@ -156,19 +165,65 @@ static bool add_kinds(struct imap_parser *p, struct imap_fetch *fetch, size_t co
 
 static bool parse_macro(struct imap_parser *p, struct imap_fetch *fetch, bool *ret_was_one)
 {
-    struct slice rest = cursor_rest(&p->text);
+    struct cursor behind = p->text;
+    struct slice word = cursor_take_until(&behind, S(" "));
     size_t count = 0;
-    if (slice_eq_nocase(rest, S("FAST")))
+    if (slice_eq_nocase(word, S("FAST")))
         count = 3;
-    else if (slice_eq_nocase(rest, S("ALL")))
+    else if (slice_eq_nocase(word, S("ALL")))
         count = 4;
-    else if (slice_eq_nocase(rest, S("FULL")))
+    else if (slice_eq_nocase(word, S("FULL")))
         count = 5;
     *ret_was_one = count > 0;
     if (count == 0)
         return true;
-    (void)cursor_take(&p->text, rest.n);
+    p->text = behind;
     return add_kinds(p, fetch, count);
+}
+
+static bool parse_modifier(struct imap_parser *p, struct imap_fetch *fetch)
+{
+    struct slice word;
+    if (!imap_parse_atom(p, &word))
+        return false;
+    if (slice_eq_nocase(word, S("VANISHED"))) {
+        fetch->vanished = true;
+        return true;
+    }
+    if (!slice_eq_nocase(word, S("CHANGEDSINCE")) || fetch->changed_since_given)
+        return imap_parse_fail(p, "there is no such FETCH modifier, or it is given twice");
+    fetch->changed_since_given = true;
+    if (!imap_parse_space(p) || !imap_parse_modseq(p, &fetch->changed_since))
+        return false;
+    if (fetch->modseq)
+        return true;
+    /* RFC 7162 3.1.4.1: it asks for MODSEQ too. */
+    fetch->modseq = true;
+    return add_item(p, fetch, (struct imap_fetch_item){.kind = IMAP_FETCH_MODSEQ});
+}
+
+/* " (CHANGEDSINCE 7 VANISHED)" (RFC 4466 2.4), if there is one. */
+static bool parse_modifiers(struct imap_parser *p, struct imap_fetch *fetch)
+{
+    if (!cursor_skip_char(&p->text, ' '))
+        return true;
+    if (!imap_parse_char(p, '('))
+        return false;
+    do {
+        if (!parse_modifier(p, fetch))
+            return false;
+    } while (cursor_skip_char(&p->text, ' '));
+    return imap_parse_char(p, ')');
+}
+
+static bool parse_items(struct imap_parser *p, struct imap_fetch *fetch)
+{
+    bool list = cursor_skip_char(&p->text, '(');
+    do {
+        if (!parse_item(p, fetch))
+            return false;
+    } while (list && cursor_skip_char(&p->text, ' '));
+    return !list || imap_parse_char(p, ')');
 }
 
 bool imap_parse_fetch(struct imap_parser *p, struct imap_fetch *ret)
@@ -179,15 +234,8 @@ bool imap_parse_fetch(struct imap_parser *p, struct imap_fetch *ret)
     bool macro;
     if (!imap_parse_sequence_set(p, &fetch.set) || !imap_parse_space(p) || !parse_macro(p, &fetch, &macro))
         return false;
-    if (!macro) {
-        bool list = cursor_skip_char(&p->text, '(');
-        do {
-            if (!parse_item(p, &fetch))
-                return false;
-        } while (list && cursor_skip_char(&p->text, ' '));
-        if (list && !imap_parse_char(p, ')'))
-            return false;
-    }
+    if ((!macro && !parse_items(p, &fetch)) || !parse_modifiers(p, &fetch))
+        return false;
     *ret = fetch;
     return true;
 }

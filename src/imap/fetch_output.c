@@ -37,6 +37,11 @@ static enum need need_of(const struct imap_fetch_item *item)
     case IMAP_FETCH_SIZE:
     case IMAP_FETCH_ENVELOPE:
     case IMAP_FETCH_BODYSTRUCTURE:
+    case IMAP_FETCH_MODSEQ:
+    case IMAP_FETCH_EMAILID:
+    case IMAP_FETCH_THREADID:
+    case IMAP_FETCH_SAVEDATE:
+    case IMAP_FETCH_PREVIEW:
         return NEED_NOTHING;
     }
     return NEED_NOTHING;
@@ -189,10 +194,17 @@ static void put_flags(struct output *o)
     conn_wrote(o->conn);
 }
 
-static void put_date(struct output *o)
+static void put_date(struct output *o, struct slice name, int64_t at_us)
 {
-    put_name(o, S("INTERNALDATE"));
-    imap_put_internal_date(conn_output(o->conn), o->message->internal_date_us);
+    put_name(o, name);
+    imap_put_internal_date(conn_output(o->conn), at_us);
+    conn_wrote(o->conn);
+}
+
+static void put_preview(struct output *o)
+{
+    put_name(o, S("PREVIEW"));
+    imap_put_string(conn_output(o->conn), o->message->preview);
     conn_wrote(o->conn);
 }
 
@@ -202,6 +214,14 @@ static void put_whole(struct output *o, const struct imap_fetch_item *item, cons
     conn_printf(o->conn, "%s%s", o->space, name);
     o->space = " ";
     put_literal(o, item, bytes);
+}
+
+static void put_modseq(struct output *o)
+{
+    struct imap_session *s = o->call->session;
+    put_name(o, S("MODSEQ"));
+    conn_printf(o->conn, "(%llu)", (unsigned long long)o->message->changed.v);
+    s->modseq_told = MAX(s->modseq_told, o->message->changed.v);
 }
 
 static void put_item(struct output *o, const struct imap_fetch_item *item)
@@ -215,11 +235,28 @@ static void put_item(struct output *o, const struct imap_fetch_item *item)
         put_flags(o);
         return;
     case IMAP_FETCH_INTERNALDATE:
-        put_date(o);
+        put_date(o, S("INTERNALDATE"), o->message->internal_date_us);
+        return;
+    case IMAP_FETCH_SAVEDATE:
+        put_date(o, S("SAVEDATE"), o->message->saved_us);
+        return;
+    case IMAP_FETCH_EMAILID:
+        put_name(o, S("EMAILID"));
+        conn_printf(o->conn, "(" IMAP_EMAILID_FORMAT ")", (unsigned long long)o->message->object.v);
+        return;
+    case IMAP_FETCH_THREADID:
+        put_name(o, S("THREADID"));
+        conn_printf(o->conn, "(" IMAP_THREADID_FORMAT ")", (unsigned long long)o->message->thread.v);
+        return;
+    case IMAP_FETCH_PREVIEW:
+        put_preview(o);
         return;
     case IMAP_FETCH_SIZE:
         put_name(o, S("RFC822.SIZE"));
         put_number(o, o->message->size);
+        return;
+    case IMAP_FETCH_MODSEQ:
+        put_modseq(o);
         return;
     case IMAP_FETCH_ENVELOPE:
         put_name(o, S("ENVELOPE"));
@@ -271,15 +308,19 @@ bool imap_send_fetch(struct imap_call *call, const struct imap_fetch *fetch, con
         has_uid = has_uid || fetch->items[i].kind == IMAP_FETCH_UID;
         has_flags = has_flags || fetch->items[i].kind == IMAP_FETCH_FLAGS;
     }
+    /* RFC 7162 3.2.4: an answer that tells of \Seen is an unsolicited one too. */
+    bool tells_modseq = flags_changed && call->session->condstore;
     put(&o, S("* "));
     put_number(&o, seq);
     put(&o, S(" FETCH ("));
-    if (call->command.by_uid && !has_uid)
+    if ((call->command.by_uid || tells_modseq) && !has_uid)
         put_item(&o, &(struct imap_fetch_item){.kind = IMAP_FETCH_UID});
     for (size_t i = 0; i < fetch->count; i++)
         put_item(&o, &fetch->items[i]);
     if (flags_changed && !has_flags)
         put_flags(&o);
+    if (tells_modseq && !fetch->modseq)
+        put_modseq(&o);
     put(&o, S(")\r\n"));
     return true;
 }

@@ -152,6 +152,12 @@ bool imap_parse_number(struct imap_parser *p, uint32_t *ret)
     return cursor_u32(&p->text, ret) || imap_parse_fail(p, "a number is missing or too large");
 }
 
+bool imap_parse_modseq(struct imap_parser *p, uint64_t *ret)
+{
+    return (cursor_u64(&p->text, ret) && *ret <= INT64_MAX) ||
+           imap_parse_fail(p, "a mod-sequence is missing or too large");
+}
+
 static bool decode_name(struct imap_parser *p, struct slice wire, struct slice *ret)
 {
     CLEANUP(buf_release) struct buf name = BUF(2 * FOLDER_PATH_MAX);

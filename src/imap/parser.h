@@ -47,6 +47,8 @@ bool imap_parse_nstring(struct imap_parser *p, struct slice *ret) MUST_CHECK;
 /* A literal only: APPEND's message. */
 bool imap_parse_literal(struct imap_parser *p, struct slice *ret) MUST_CHECK;
 bool imap_parse_number(struct imap_parser *p, uint32_t *ret) MUST_CHECK;
+/* A mod-sequence, 63 bits (RFC 7162 3.1). Zero is one too: clients ask for changes since the beginning. */
+bool imap_parse_modseq(struct imap_parser *p, uint64_t *ret) MUST_CHECK;
 /* A mailbox name in UTF-8. */
 bool imap_parse_mailbox(struct imap_parser *p, struct slice *ret) MUST_CHECK;
 /* A mailbox name with wildcards, in UTF-8 (RFC 3501 9, list-mailbox). */

@@ -23,6 +23,11 @@ void imap_put_flag_names(struct buf *out, const struct slice *names, size_t coun
 /* "26-Jul-1996 ..." in quotes, in UTC. */
 void imap_put_internal_date(struct buf *out, int64_t at_us) NONNULL;
 
+/* Ids as clients see them (RFC 8474): a letter says of what, so that none is taken for another. */
+#define IMAP_MAILBOXID_FORMAT "F%llx"
+#define IMAP_EMAILID_FORMAT "M%llx"
+#define IMAP_THREADID_FORMAT "T%llx"
+
 enum imap_status { IMAP_STATUS_OK, IMAP_STATUS_NO, IMAP_STATUS_BAD };
 
 enum { IMAP_REPLY_CODE_MAX = 32 * 1024 * 1024 /* bytes of COPYUID's two sets, at worst */ };

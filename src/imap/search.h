@@ -73,6 +73,12 @@ enum imap_search_kind {
     SEARCH_HEADER,
     SEARCH_BODY,
     SEARCH_TEXT,
+    SEARCH_MODSEQ,      /* RFC 7162 3.1.5 */
+    SEARCH_SAVEDBEFORE, /* RFC 8514 */
+    SEARCH_SAVEDON,
+    SEARCH_SAVEDSINCE,
+    SEARCH_EMAILID, /* RFC 8474 */
+    SEARCH_THREADID,
 };
 
 struct imap_search_key {
@@ -85,6 +91,7 @@ struct imap_search_key {
     int32_t day;
     uint32_t number;
     int64_t second;    /* of OLDER and YOUNGER, after prepare: since 1970 */
+    uint64_t modseq;   /* at least this */
     struct slice name; /* of HEADER, or KEYWORD */
     struct slice text; /* as sent; folded UTF-8 after imap_search_prepare */
     struct imap_sequence_set set;
@@ -99,6 +106,8 @@ struct imap_search {
     enum imap_thread_algorithm algorithm; /* of THREAD */
     struct slice charset;                 /* p NULL: not given */
     struct imap_search_key *root;         /* an AND */
+    bool modseq;                          /* it has a MODSEQ key: the answer tells the highest */
+    bool numbers;                         /* it names messages by number */
 };
 
 /* Everything behind "SEARCH ", "SORT ", "THREAD ". */

@@ -70,6 +70,8 @@ static bool find_all(struct finding *finding, const struct imap_search *search, 
 bool imap_search_find(struct imap_call *call, struct imap_search *search, unsigned want, imap_found_fn *each,
                       void *context)
 {
+    if (search->modseq)
+        imap_enable_condstore(call->session);
     bool whole = imap_search_prepare(call, search);
     if (whole && view_exists(call->session->view) > 0) {
         struct finding finding = {.call = call, .each = each, .context = context, .whole = true};
@@ -79,6 +81,31 @@ bool imap_search_find(struct imap_call *call, struct imap_search *search, unsign
     }
     imap_search_release(search);
     return whole;
+}
+
+void imap_found_modseq(struct imap_found_modseqs *modseqs, uint64_t modseq)
+{
+    if (modseqs->highest == 0)
+        modseqs->first = modseq;
+    modseqs->last = modseq;
+    modseqs->highest = MAX(modseqs->highest, modseq);
+}
+
+uint64_t imap_result_modseq(const struct imap_search *search, const struct imap_found_modseqs *modseqs)
+{
+    if (!search->modseq)
+        return 0;
+    if (!search->extended || (search->returns & (IMAP_RETURN_ALL | IMAP_RETURN_COUNT)) ||
+        !(search->returns & (IMAP_RETURN_MIN | IMAP_RETURN_MAX)))
+        return modseqs->highest;
+    return MAX(search->returns & IMAP_RETURN_MIN ? modseqs->first : 0,
+               search->returns & IMAP_RETURN_MAX ? modseqs->last : 0);
+}
+
+void imap_put_result_modseq(struct buf *out, uint64_t modseq)
+{
+    if (modseq > 0)
+        buf_printf(out, " (MODSEQ %llu)", (unsigned long long)modseq);
 }
 
 void imap_found_release(struct imap_found *found)
@@ -92,6 +119,7 @@ bool imap_found_add(void *context, const struct message *message, uint32_t seq)
     struct imap_found *found = context;
     uid_set_add(&found->uids, message->uid.v, message->uid.v);
     uid_set_add(&found->numbers, seq, seq);
+    imap_found_modseq(&found->modseqs, message->changed.v);
     return true;
 }
 
@@ -134,6 +162,8 @@ bool imap_put_esearch(struct buf *out, const struct imap_call *call, const struc
         buf_printf(out, " MAX %u", result->max);
     if (returns & IMAP_RETURN_COUNT)
         buf_printf(out, " COUNT %llu", (unsigned long long)result->count);
+    if (result->modseq > 0)
+        buf_printf(out, " MODSEQ %llu", (unsigned long long)result->modseq);
     if (result->count == 0 || !(returns & IMAP_RETURN_ALL)) {
         buf_put(out, S("\r\n"));
         return false;

@@ -19,8 +19,21 @@ typedef bool imap_found_fn(void *context, const struct message *message, uint32_
 bool imap_search_find(struct imap_call *call, struct imap_search *search, unsigned want, imap_found_fn *each,
                       void *context) MUST_CHECK;
 
+/* Mod-sequences of what was found, in the order of the result. */
+struct imap_found_modseqs {
+    uint64_t first;
+    uint64_t last;
+    uint64_t highest;
+};
+void imap_found_modseq(struct imap_found_modseqs *modseqs, uint64_t modseq);
+/* What a search with a MODSEQ key tells of what it found (RFC 7162 3.1.6, RFC 4731 3.2); 0: nothing. */
+uint64_t imap_result_modseq(const struct imap_search *search, const struct imap_found_modseqs *modseqs);
+/* " (MODSEQ 7)", nothing for 0. */
+void imap_put_result_modseq(struct buf *out, uint64_t modseq);
+
 /* What was found, both ways; ascending. */
 struct imap_found {
+    struct imap_found_modseqs modseqs;
     struct uid_set uids;
     struct uid_set numbers;
 };
@@ -38,6 +51,7 @@ struct imap_esearch {
     uint64_t count;
     uint32_t min; /* in the form the client asked for: number or UID */
     uint32_t max;
+    uint64_t modseq; /* 0: none is told */
 };
 /* Everything up to " ALL " if that was asked for and count is not 0; true then, and the numbers and the line
  * end are the caller's to put. */

@@ -24,6 +24,7 @@ enum argument {
     X("CC", HEADER, STRING, false, 0, "Cc")              \
     X("DELETED", FLAG, NONE, false, FLAG_DELETED, "")    \
     X("DRAFT", FLAG, NONE, false, FLAG_DRAFT, "")        \
+    X("EMAILID", EMAILID, KEYWORD, false, 0, "")         \
     X("FLAGGED", FLAG, NONE, false, FLAG_FLAGGED, "")    \
     X("FROM", HEADER, STRING, false, 0, "From")          \
     X("HEADER", HEADER, HEADER, false, 0, "")            \
@@ -33,6 +34,10 @@ enum argument {
     X("OLDER", OLDER, INTERVAL, false, 0, "")            \
     X("ON", ON, DAY, false, 0, "")                       \
     X("RECENT", RECENT, NONE, false, 0, "")              \
+    X("SAVEDATESUPPORTED", ALL, NONE, false, 0, "")      \
+    X("SAVEDBEFORE", SAVEDBEFORE, DAY, false, 0, "")     \
+    X("SAVEDON", SAVEDON, DAY, false, 0, "")             \
+    X("SAVEDSINCE", SAVEDSINCE, DAY, false, 0, "")       \
     X("SEEN", FLAG, NONE, false, FLAG_SEEN, "")          \
     X("SENTBEFORE", SENTBEFORE, DAY, false, 0, "")       \
     X("SENTON", SENTON, DAY, false, 0, "")               \
@@ -41,6 +46,7 @@ enum argument {
     X("SMALLER", SMALLER, NUMBER, false, 0, "")          \
     X("SUBJECT", HEADER, STRING, false, 0, "Subject")    \
     X("TEXT", TEXT, STRING, false, 0, "")                \
+    X("THREADID", THREADID, KEYWORD, false, 0, "")       \
     X("TO", HEADER, STRING, false, 0, "To")              \
     X("UNANSWERED", FLAG, NONE, true, FLAG_ANSWERED, "") \
     X("UNDELETED", FLAG, NONE, true, FLAG_DELETED, "")   \
@@ -71,6 +77,8 @@ static const struct key_row {
 
 struct reading {
     struct imap_parser *p;
+    bool modseq;
+    bool numbers;
     size_t keys;
     unsigned depth;
 };
@@ -146,6 +154,7 @@ static bool parse_set(struct reading *reading, bool by_uid, struct imap_search_k
     if (key == NULL)
         return false;
     key->by_uid = by_uid;
+    reading->numbers = reading->numbers || !by_uid;
     *ret = key;
     return imap_parse_sequence_set(reading->p, &key->set);
 }
@@ -196,6 +205,31 @@ static bool parse_new(struct reading *reading, struct imap_search_key **ret)
     return give(reading, seen, true, &recent->next);
 }
 
+/*
+ * RFC 7162 3.1.5: "MODSEQ 620162338", or with a metadata item in between, which is passed over, as there is
+ * one number for all of a message.
+ */
+static bool parse_modseq(struct reading *reading, struct imap_search_key **ret)
+{
+    struct imap_parser *p = reading->p;
+    struct imap_search_key *key = new_key(reading, SEARCH_MODSEQ);
+    if (key == NULL || !imap_parse_space(p))
+        return false;
+    struct slice entry;
+    struct slice type;
+    if (imap_parse_at(p, '"')) {
+        if (!imap_parse_string(p, &entry) || !imap_parse_space(p) || !imap_parse_atom(p, &type) ||
+            !imap_parse_space(p))
+            return false;
+        if (!slice_eq_nocase(type, S("all")) && !slice_eq_nocase(type, S("priv")) &&
+            !slice_eq_nocase(type, S("shared")))
+            return imap_parse_fail(p, "a metadata item is all, priv or shared");
+    }
+    reading->modseq = true;
+    *ret = key;
+    return imap_parse_modseq(p, &key->modseq);
+}
+
 static bool parse_word(struct reading *reading, struct imap_search_key **ret)
 {
     struct imap_parser *p = reading->p;
@@ -208,6 +242,8 @@ static bool parse_word(struct reading *reading, struct imap_search_key **ret)
         return parse_not(reading, ret);
     if (slice_eq_nocase(word, S("NEW")))
         return parse_new(reading, ret);
+    if (slice_eq_nocase(word, S("MODSEQ")))
+        return parse_modseq(reading, ret);
     if (slice_eq_nocase(word, S("UID")))
         return imap_parse_space(p) && parse_set(reading, true, ret);
     for (size_t i = 0; i < ARRAY_LEN(key_rows); i++)
@@ -238,5 +274,9 @@ static bool parse_key(struct reading *reading, struct imap_search_key **ret)
 bool imap_parse_search_keys(struct imap_parser *p, struct imap_search *search)
 {
     struct reading reading = {.p = p};
-    return parse_keys(&reading, &search->root);
+    if (!parse_keys(&reading, &search->root))
+        return false;
+    search->modseq = reading.modseq;
+    search->numbers = reading.numbers;
+    return true;
 }

@@ -121,9 +121,11 @@ static bool compare_day(enum imap_search_kind kind, int32_t day, int32_t wanted)
     switch (kind) {
     case SEARCH_BEFORE:
     case SEARCH_SENTBEFORE:
+    case SEARCH_SAVEDBEFORE:
         return day < wanted;
     case SEARCH_ON:
     case SEARCH_SENTON:
+    case SEARCH_SAVEDON:
         return day == wanted;
     default:
         return day >= wanted;
@@ -179,6 +181,13 @@ static enum answer test_not(struct test *t, const struct imap_search_key *key)
     return answer_of(answer == ANSWER_NO);
 }
 
+static bool is_id(struct slice wanted, const char *format, uint64_t id)
+{
+    char text[32];
+    snprintf(text, sizeof(text), "%c%llx", format[0], (unsigned long long)id);
+    return slice_eq(wanted, slice_cstr(text));
+}
+
 static enum answer test_key(struct test *t, const struct imap_search_key *key)
 {
     const struct message *message = t->message;
@@ -215,6 +224,16 @@ static enum answer test_key(struct test *t, const struct imap_search_key *key)
         return answer_of(message->size > key->number);
     case SEARCH_SMALLER:
         return answer_of(message->size < key->number);
+    case SEARCH_SAVEDBEFORE:
+    case SEARCH_SAVEDON:
+    case SEARCH_SAVEDSINCE:
+        return answer_of(compare_day(key->kind, day_of_us(message->saved_us), key->day));
+    case SEARCH_EMAILID:
+        return answer_of(is_id(key->name, IMAP_EMAILID_FORMAT, message->object.v));
+    case SEARCH_THREADID:
+        return answer_of(is_id(key->name, IMAP_THREADID_FORMAT, message->thread.v));
+    case SEARCH_MODSEQ:
+        return answer_of(message->changed.v >= key->modseq);
     case SEARCH_HEADER:
     case SEARCH_BODY:
     case SEARCH_TEXT:

@@ -99,6 +99,15 @@ static bool allowed(struct imap_session *s, struct imap_call *call)
     return true;
 }
 
+/* RFC 3501 7.4.1; RFC 7162 3.2.10.2: a UID SEARCH that names numbers too. */
+static bool keeps_numbers(const struct imap_command *command)
+{
+    bool searches = command->verb == IMAP_VERB_SEARCH || command->verb == IMAP_VERB_SORT ||
+                    command->verb == IMAP_VERB_THREAD;
+    return (imap_verb_flags(command->verb) & VERB_KEEPS_NUMBERS) &&
+           (!command->by_uid || (searches && command->search.numbers));
+}
+
 static void run(struct imap_session *s, struct imap_call *call)
 {
     struct imap_parser parser = {.text = cursor_of(imap_reader_text(&s->reader)),
@@ -115,9 +124,13 @@ static void run(struct imap_session *s, struct imap_call *call)
         return;
     imap_reply_set(&call->reply, IMAP_STATUS_OK, "", "%s completed", imap_verb_name(command->verb));
     handler_of(command->verb)(s, call);
-    bool keeps = (imap_verb_flags(command->verb) & VERB_KEEPS_NUMBERS) && !command->by_uid;
-    if (!s->closing)
-        imap_send_updates(s, call, !keeps);
+    bool keeps = keeps_numbers(command);
+    if (s->closing)
+        return;
+    imap_send_updates(s, call, !keeps);
+    imap_limit_modseq(s);
+    if (call->removed && s->qresync && s->view != NULL && call->reply.status == IMAP_STATUS_OK)
+        buf_printf(&call->reply.code, "[HIGHESTMODSEQ %llu]", (unsigned long long)view_change(s->view).v);
 }
 
 static struct imap_call call_of(struct imap_session *s)
@@ -174,6 +187,7 @@ static void notice(struct conn *conn, void *session)
         return;
     CLEANUP(call_release) struct imap_call call = call_of(s);
     imap_send_updates(s, &call, true);
+    imap_limit_modseq(s);
 }
 
 static void expired(struct conn *conn, void *session)

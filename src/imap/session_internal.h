@@ -28,6 +28,9 @@ struct imap_session {
     unsigned idle_reminders;
     unsigned errors_in_a_row;
     bool read_only;
+    bool condstore;       /* mod-sequences are told (RFC 7162 3.1) */
+    bool qresync;         /* VANISHED in place of EXPUNGE (RFC 7162 3.2.3) */
+    uint64_t modseq_told; /* the highest MODSEQ of this command's FETCH responses */
     bool closing;
     uint64_t commands; /* for the log */
     void (*ended)(void *context);
@@ -44,6 +47,7 @@ struct imap_call {
     struct slice *keywords;
     size_t keyword_count;
     bool keywords_loaded;
+    bool removed; /* messages of the selected mailbox: its new HIGHESTMODSEQ is told (RFC 7162 3.2.7) */
 };
 
 typedef void imap_handler_fn(struct imap_session *s, struct imap_call *call);
@@ -65,11 +69,37 @@ bool imap_load_keywords(struct imap_call *call) MUST_CHECK;
 bool imap_tell_keywords(struct imap_call *call) MUST_CHECK;
 /* "* FLAGS (...)" and "* OK [PERMANENTFLAGS (...)]". */
 void imap_send_flag_names(struct imap_call *call);
-/* "* 3 FETCH (UID 7 FLAGS (\Seen))" for every message of `uids` that the client knows. */
-void imap_send_flags(struct imap_call *call, const struct uid_set *uids, bool with_uid);
+/* "* 3 FETCH (UID 7 FLAGS (\Seen) MODSEQ (12))" for every message of `uids` that the client knows; UID and
+ * MODSEQ always when CONDSTORE is on. */
+struct imap_tell {
+    bool uid;
+    bool flags;
+    uint64_t since; /* only what has changed after this */
+};
+void imap_send_flags(struct imap_call *call, const struct uid_set *uids, struct imap_tell tell);
 void imap_close_view(struct imap_session *s);
 /* Goodbye and the end. */
 void imap_bye(struct imap_session *s, const char *text);
+
+/* modseq.c */
+/* A command of RFC 7162 3.1 turns CONDSTORE on; the first tells where the selected mailbox stands. */
+void imap_enable_condstore(struct imap_session *s);
+/* At the end of a command: the client must not take a MODSEQ it saw for a place up to which it knows all
+ * (RFC 7162 3.2, 6). */
+void imap_limit_modseq(struct imap_session *s);
+/* What happened in the selected mailbox after a mod-sequence, up to what the view knows. */
+struct imap_since {
+    bool whole;             /* the log reaches back that far; else the sets are of no use */
+    struct uid_set changed; /* came, or flags changed */
+    struct uid_set removed;
+};
+void imap_since_release(struct imap_since *since);
+bool imap_read_since(struct imap_call *call, uint64_t modseq, struct imap_since *ret_since) MUST_CHECK;
+/* "* VANISHED (EARLIER) 3:5" for those of `known` that went; changes `known`. */
+bool imap_send_vanished_earlier(struct imap_call *call, const struct imap_since *since,
+                                struct uid_set *known) MUST_CHECK;
+/* SELECT (QRESYNC (...)), when the mailbox is open (RFC 7162 3.2.5). */
+bool imap_resync(struct imap_call *call, const struct folder *folder) MUST_CHECK;
 
 /* session_sets.c */
 /* The UIDs a command means. Numbers the client can't know are an error (RFC 3501 9, seq-number). */
@@ -85,6 +115,12 @@ bool imap_resolve_folder(struct imap_call *call, struct slice path, const char *
 /* Batches: the messages of `uids` from after `*after`; none left: *ret_count is 0. */
 bool imap_next_batch(struct imap_call *call, const struct uid_set *uids, unsigned want, uint32_t *after,
                      struct arena *arena, struct message **ret_messages, size_t *ret_count) MUST_CHECK;
+
+/* cmd_list.c: the reference goes in front of the pattern (RFC 3501 6.3.8). False: the reply says why. */
+bool imap_full_pattern(struct imap_call *call, struct slice pattern, struct slice *ret) MUST_CHECK;
+
+/* cmd_status.c: "* STATUS ..." with the items, bits of enum imap_status_item. */
+void imap_send_status(struct imap_session *s, const struct folder *folder, unsigned items);
 
 /* cmd_idle.c */
 void imap_idle_input(struct imap_session *s, struct imap_call *call);

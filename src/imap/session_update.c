@@ -39,24 +39,35 @@ bool imap_tell_keywords(struct imap_call *call)
     return true;
 }
 
-static void send_flags_of(struct imap_call *call, const struct message *message, bool with_uid)
+static void send_flags_of(struct imap_call *call, const struct message *message, struct imap_tell tell)
 {
     struct imap_session *s = call->session;
     uint32_t seq;
-    if (view_seq(s->view, message->uid, &seq, &call->error) != ERR_OK || seq == 0)
+    if (message->changed.v <= tell.since || view_seq(s->view, message->uid, &seq, &call->error) != ERR_OK ||
+        seq == 0)
         return;
     struct buf *out = conn_output(s->conn);
+    const char *space = "";
     buf_printf(out, "* %u FETCH (", seq);
-    if (with_uid)
-        buf_printf(out, "UID %u ", message->uid.v);
-    buf_put(out, S("FLAGS "));
-    imap_put_flags(out, &message->flags, call->keywords, call->keyword_count,
-                   view_is_recent(s->view, message->uid));
+    if (tell.uid || s->condstore) {
+        buf_printf(out, "UID %u", message->uid.v);
+        space = " ";
+    }
+    if (tell.flags) {
+        buf_printf(out, "%sFLAGS ", space);
+        imap_put_flags(out, &message->flags, call->keywords, call->keyword_count,
+                       view_is_recent(s->view, message->uid));
+        space = " ";
+    }
+    if (s->condstore) {
+        buf_printf(out, "%sMODSEQ (%llu)", space, (unsigned long long)message->changed.v);
+        s->modseq_told = MAX(s->modseq_told, message->changed.v);
+    }
     buf_put(out, S(")\r\n"));
     conn_wrote(s->conn);
 }
 
-void imap_send_flags(struct imap_call *call, const struct uid_set *uids, bool with_uid)
+void imap_send_flags(struct imap_call *call, const struct uid_set *uids, struct imap_tell tell)
 {
     if (uids->count == 0 || !imap_tell_keywords(call))
         return;
@@ -67,7 +78,23 @@ void imap_send_flags(struct imap_call *call, const struct uid_set *uids, bool wi
     while (imap_next_batch(call, uids, WANT_FLAGS, &after, &arena, &messages, &count) && count > 0 &&
            !conn_broken(call->session->conn))
         for (size_t i = 0; i < count; i++)
-            send_flags_of(call, &messages[i], with_uid);
+            send_flags_of(call, &messages[i], tell);
+}
+
+static void send_removals(struct imap_session *s, const struct view_changes *changes)
+{
+    if (!s->qresync) {
+        for (size_t i = 0; i < changes->expunged_count; i++)
+            conn_printf(s->conn, "* %u EXPUNGE\r\n", changes->expunged[i]);
+        return;
+    }
+    if (changes->vanished.count == 0)
+        return;
+    struct buf *out = conn_output(s->conn);
+    buf_put(out, S("* VANISHED "));
+    uid_set_print(&changes->vanished, out);
+    buf_put(out, S("\r\n"));
+    conn_wrote(s->conn);
 }
 
 void imap_send_updates(struct imap_session *s, struct imap_call *call, bool expunges)
@@ -82,9 +109,8 @@ void imap_send_updates(struct imap_session *s, struct imap_call *call, bool expu
         imap_bye(s, "The mailbox was deleted");
         return;
     }
-    for (size_t i = 0; i < changes.expunged_count; i++)
-        conn_printf(s->conn, "* %u EXPUNGE\r\n", changes.expunged[i]);
+    send_removals(s, &changes);
     if (changes.exists_changed)
         conn_printf(s->conn, "* %u EXISTS\r\n* %u RECENT\r\n", changes.exists, changes.recent);
-    imap_send_flags(call, &changes.flags, true);
+    imap_send_flags(call, &changes.flags, (struct imap_tell){.uid = true, .flags = true});
 }

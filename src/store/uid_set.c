@@ -114,6 +114,30 @@ void uid_set_union(struct uid_set *set, const struct uid_set *other)
         uid_set_add(set, other->ranges[i].first, other->ranges[i].last);
 }
 
+void uid_set_subtract(struct uid_set *set, const struct uid_set *other)
+{
+    for (size_t i = 0; i < other->count; i++)
+        uid_set_remove(set, other->ranges[i].first, other->ranges[i].last);
+}
+
+void uid_set_intersect(struct uid_set *set, const struct uid_set *other)
+{
+    struct uid_set both = {.failed = set->failed || other->failed};
+    size_t a = 0;
+    size_t b = 0;
+    while (a < set->count && b < other->count) {
+        const struct uid_range *left = &set->ranges[a];
+        const struct uid_range *right = &other->ranges[b];
+        uid_set_add(&both, MAX(left->first, right->first), MIN(left->last, right->last));
+        if (left->last < right->last)
+            a++;
+        else
+            b++;
+    }
+    uid_set_release(set);
+    *set = both;
+}
+
 bool uid_set_has(const struct uid_set *set, uint32_t uid)
 {
     size_t at = find(set, uid);

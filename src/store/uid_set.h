@@ -27,6 +27,9 @@ void uid_set_release(struct uid_set *set);
 void uid_set_add(struct uid_set *set, uint32_t first,
                  uint32_t last); /* any order; ranges are merged; cheap when ascending */
 void uid_set_remove(struct uid_set *set, uint32_t first, uint32_t last);
+void uid_set_subtract(struct uid_set *set, const struct uid_set *other);
+/* Keeps what is in both; one pass. */
+void uid_set_intersect(struct uid_set *set, const struct uid_set *other);
 void uid_set_union(struct uid_set *set, const struct uid_set *other);
 bool uid_set_has(const struct uid_set *set, uint32_t uid);
 uint64_t uid_set_size(const struct uid_set *set); /* numbers in it */

@@ -82,6 +82,32 @@ static void test_equals_a_plain_bitmap(void **state)
     }
 }
 
+static void test_keeps_what_is_in_both(void **state)
+{
+    (void)state;
+    CLEANUP(uid_set_release) struct uid_set set = {0};
+    CLEANUP(uid_set_release) struct uid_set other = {0};
+    CLEANUP(uid_set_release) struct uid_set common = {0};
+    for (uint32_t uid = 1; uid <= 300; uid++) {
+        if (uid % 7 < 4)
+            uid_set_add(&set, uid, uid);
+        if (uid % 5 < 3)
+            uid_set_add(&other, uid, uid);
+    }
+    uid_set_add(&set, UINT32_MAX, UINT32_MAX);
+    uid_set_add(&other, 1000, UINT32_MAX);
+    uid_set_union(&common, &set);
+    uid_set_intersect(&common, &other);
+    uid_set_subtract(&set, &other);
+    for (uint32_t uid = 1; uid <= 300; uid++) {
+        assert_int_equal(uid_set_has(&common, uid), uid % 7 < 4 && uid % 5 < 3);
+        assert_int_equal(uid_set_has(&set, uid), uid % 7 < 4 && uid % 5 >= 3);
+    }
+    assert_true(uid_set_has(&common, UINT32_MAX));
+    assert_false(uid_set_has(&set, UINT32_MAX));
+    assert_false(common.failed);
+}
+
 static void test_refuses_damaged_encodings(void **state)
 {
     (void)state;
@@ -95,9 +121,8 @@ static void test_refuses_damaged_encodings(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_merges_neighbours_and_overlaps),
-        cmocka_unit_test(test_removes_from_the_middle),
-        cmocka_unit_test(test_equals_a_plain_bitmap),
+        cmocka_unit_test(test_merges_neighbours_and_overlaps), cmocka_unit_test(test_removes_from_the_middle),
+        cmocka_unit_test(test_equals_a_plain_bitmap),          cmocka_unit_test(test_keeps_what_is_in_both),
         cmocka_unit_test(test_refuses_damaged_encodings),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -371,12 +371,6 @@ void view_told_flags(struct view *view, const struct uid_set *uids, struct chang
     view->told = told;
 }
 
-static void subtract(struct uid_set *set, const struct uid_set *other)
-{
-    for (size_t i = 0; i < other->count; i++)
-        uid_set_remove(set, other->ranges[i].first, other->ranges[i].last);
-}
-
 /* Flag changes of messages the client knows, without what it was told and what is gone. */
 static enum err gather_flags(const struct view *view, const struct uid_set *removed, struct uid_set *flags,
                              struct error *error)
@@ -390,10 +384,10 @@ static enum err gather_flags(const struct view *view, const struct uid_set *remo
         uid_set_union(&one, &entry->flags);
         for (const struct told *told = view->told; told != NULL; told = told->next)
             if (told->change == entry->change && !told->uids.failed)
-                subtract(&one, &told->uids);
+                uid_set_subtract(&one, &told->uids);
         uid_set_union(flags, &one);
     }
-    subtract(flags, removed);
+    uid_set_subtract(flags, removed);
     uid_set_remove(flags, view->uidnext, UINT32_MAX);
     return flags->failed ? fail_nomem(error) : ERR_OK;
 }
@@ -427,7 +421,7 @@ static void take_over(struct view *view, struct view_changes *changes)
             if (uid_set_has(&view->recent, (uint32_t)uid))
                 view->recent_count--;
     }
-    subtract(&view->recent, &changes->vanished);
+    uid_set_subtract(&view->recent, &changes->vanished);
     if (view->list != NULL && view->list != open->list) {
         uid_list_unref(view->list);
         view->list = open->list;
