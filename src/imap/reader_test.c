@@ -11,7 +11,9 @@ enum { LINE_MAX_HERE = 100, LITERAL_MAX_HERE = 200 };
 static struct imap_reader reader_with(uint64_t message_max)
 {
     struct imap_reader r;
-    imap_reader_init(&r, &(struct imap_reader_limits){LINE_MAX_HERE, LITERAL_MAX_HERE, message_max});
+    imap_reader_init(&r, &(struct imap_reader_limits){.line_max = LINE_MAX_HERE,
+                                                      .literal_max = LITERAL_MAX_HERE,
+                                                      .message_max = message_max});
     return r;
 }
 
