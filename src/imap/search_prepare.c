@@ -9,6 +9,9 @@
 enum {
     KEY_TEXT_MAX = 8 * IMAP_COMMAND_MAX,
     RUN_POINTS = 256, /* code points of a run that are mapped without allocating */
+    MEMO_PLACES = 64,
+    MEMO_RUN_MAX = 6, /* bytes */
+    MEMO_MAPPED_MAX = 16,
 };
 
 /* How many bytes at the start are ASCII; eight at a time. */
@@ -54,6 +57,38 @@ static void map_run(struct buf *out, struct slice run, int options)
     free(mapped);
 }
 
+/* Runs that were mapped in this text: most languages have few different ones, and each many times. */
+struct memo {
+    struct {
+        uint8_t run_n; /* 0: free */
+        uint8_t mapped_n;
+        char run[MEMO_RUN_MAX];
+        char mapped[MEMO_MAPPED_MAX];
+    } places[MEMO_PLACES];
+};
+
+static void map_known(struct buf *out, struct slice run, int options, struct memo *memo)
+{
+    if (run.n > MEMO_RUN_MAX) {
+        map_run(out, run, options);
+        return;
+    }
+    size_t place = ((unsigned char)run.p[run.n - 1] + 5U * (unsigned char)run.p[0] + run.n) % MEMO_PLACES;
+    if (memo->places[place].run_n == run.n && memcmp(memo->places[place].run, run.p, run.n) == 0) {
+        buf_put(out, slice_of(memo->places[place].mapped, memo->places[place].mapped_n));
+        return;
+    }
+    size_t before = out->n;
+    map_run(out, run, options);
+    size_t n = out->n - before;
+    if (out->failed || n > MEMO_MAPPED_MAX)
+        return;
+    memo->places[place].run_n = (uint8_t)run.n;
+    memo->places[place].mapped_n = (uint8_t)n;
+    memcpy(memo->places[place].run, run.p, run.n);
+    memcpy(memo->places[place].mapped, out->p + before, n);
+}
+
 static void put_ascii(struct buf *out, struct slice text, bool upper)
 {
     char *to = buf_reserve(out, text.n);
@@ -72,7 +107,12 @@ static void fold(struct buf *out, struct slice utf8, int options, bool upper)
 {
     CLEANUP(buf_release) struct buf repaired = BUF(utf8.n * 3 + 1);
     size_t ascii = ascii_run(utf8);
-    if (ascii < utf8.n && !utf8_valid(utf8)) {
+    if (ascii == utf8.n) {
+        put_ascii(out, utf8, upper);
+        return;
+    }
+    struct memo memo = {0};
+    if (!utf8_valid(utf8)) {
         utf8_put_repaired(&repaired, utf8);
         utf8 = buf_slice(&repaired);
         ascii = ascii_run(utf8);
@@ -85,7 +125,7 @@ static void fold(struct buf *out, struct slice utf8, int options, bool upper)
         size_t other = 1;
         while (other < utf8.n && (unsigned char)utf8.p[other] >= 0x80)
             other++;
-        map_run(out, slice_sub(utf8, 0, other), options);
+        map_known(out, slice_sub(utf8, 0, other), options, &memo);
         utf8 = slice_from(utf8, other);
         ascii = ascii_run(utf8);
     }

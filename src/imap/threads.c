@@ -42,7 +42,7 @@ void imap_threads_release(struct imap_threads *t)
 static uint32_t node_new(struct imap_threads *t)
 {
     if (t->count >= t->cap) {
-        size_t cap = MAX(1024, 2 * t->cap);
+        size_t cap = MIN(MAX(1024, 2 * t->cap), IMAP_THREADS_NODES_MAX);
         struct imap_threads_node *nodes =
             t->count < IMAP_THREADS_NODES_MAX ? realloc(t->nodes, cap * sizeof(*nodes)) : NULL;
         if (nodes == NULL) {

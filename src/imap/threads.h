@@ -15,7 +15,7 @@
 #include "imap/search.h"
 
 enum {
-    IMAP_THREADS_NODES_MAX = 4 * 1024 * 1024,
+    IMAP_THREADS_NODES_MAX = 4 * 1024 * 1024, /* the root is one of them */
     /* Ancestors looked at before a link is made; where there are more, it counts as a loop and is left out,
      * so that no choice of references costs more than this a link. */
     IMAP_THREADS_WALK_MAX = 20000,

@@ -1,5 +1,7 @@
 #include "imap/threads.h"
 
+#include <stdlib.h>
+
 #include <setjmp.h>
 #include <stdarg.h>
 
@@ -205,6 +207,34 @@ static void test_looks_for_loops_only_so_far(void **state)
     assert_false(joins_below(IMAP_THREADS_WALK_MAX + 1));
 }
 
+/* One message that names `ids` different ones. */
+static bool takes_ids(uint32_t ids)
+{
+    size_t n = 1 + 8 * ((size_t)ids + 1);
+    char *keys = calloc(1, n);
+    assert_non_null(keys);
+    for (uint32_t i = 0; i < ids; i++)
+        put_key(keys + 9 + 8 * (size_t)i, i + 1);
+    struct imap_threads t;
+    imap_threads_init(&t, IMAP_THREAD_REFS);
+    imap_threads_add(&t, &(struct imap_threads_message){.number = 1, .keys = slice_of(keys, n)});
+    bool taken = !t.failed;
+    CLEANUP(buf_release) struct buf out = BUF(OUTPUT_MAX);
+    imap_threads_put(&t, &out);
+    assert_true(slice_eq(buf_slice(&out), taken ? S(" (1)") : S("")));
+    imap_threads_release(&t);
+    free(keys);
+    return taken;
+}
+
+static void test_takes_only_so_many_messages_and_ids(void **state)
+{
+    (void)state;
+    /* The root and the message are nodes too. */
+    assert_true(takes_ids(IMAP_THREADS_NODES_MAX - 2));
+    assert_false(takes_ids(IMAP_THREADS_NODES_MAX - 1));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -219,6 +249,7 @@ int main(void)
         cmocka_unit_test(test_refs_goes_by_the_latest_message_and_no_subject),
         cmocka_unit_test(test_a_very_long_thread_is_put_without_recursion),
         cmocka_unit_test(test_looks_for_loops_only_so_far),
+        cmocka_unit_test(test_takes_only_so_many_messages_and_ids),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
