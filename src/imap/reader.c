@@ -128,7 +128,8 @@ static bool literal_fits(struct imap_reader *r, uint64_t size)
 static bool open_spool(struct imap_reader *r)
 {
     if (r->spool < 0)
-        r->spool = memfd_create("imap-message", MFD_CLOEXEC);
+        r->spool = r->limits.open_spool != NULL ? r->limits.open_spool(r->limits.context)
+                                                : memfd_create("imap-message", MFD_CLOEXEC);
     return r->spool >= 0;
 }
 

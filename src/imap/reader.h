@@ -3,7 +3,7 @@
  *
  * The command is given as one text without its last line end; a literal stands in it as it came,
  * "{5}\r\nhello". A literal of more than IMAP_LITERAL_INLINE_MAX bytes is a message (APPEND), and in APPEND
- * one of more than IMAP_MESSAGE_INLINE_MAX (no mailbox name is that long): its bytes go to a spool in memory
+ * one of more than IMAP_MESSAGE_INLINE_MAX (no mailbox name is that long): its bytes go to a spool
  * outside the process's heap, in order, and only "{n}\r\n" stands in the text.
  *
  *   LINE --{n}--> LITERAL --n bytes--> LINE --line end--> complete
@@ -35,9 +35,11 @@ enum {
 };
 
 struct imap_reader_limits {
-    size_t line_max;      /* bytes; with literal_max this bounds the whole text too */
-    size_t literal_max;   /* sum of the literals that stand in the text */
-    uint64_t message_max; /* sum of spooled literals; 0: none are taken */
+    size_t line_max;                  /* bytes; with literal_max this bounds the whole text too */
+    size_t literal_max;               /* sum of the literals that stand in the text */
+    uint64_t message_max;             /* sum of spooled literals; 0: none are taken */
+    int (*open_spool)(void *context); /* a file for spooled literals, -1: failed; NULL: memory */
+    void *context;
 };
 
 #define IMAP_READER_FAILURE_TABLE(X)                                  \

@@ -11,7 +11,9 @@ enum { LINE_MAX_HERE = 100, LITERAL_MAX_HERE = 200 };
 static struct imap_reader reader_with(uint64_t message_max)
 {
     struct imap_reader r;
-    imap_reader_init(&r, &(struct imap_reader_limits){LINE_MAX_HERE, LITERAL_MAX_HERE, message_max});
+    imap_reader_init(&r, &(struct imap_reader_limits){.line_max = LINE_MAX_HERE,
+                                                      .literal_max = LITERAL_MAX_HERE,
+                                                      .message_max = message_max});
     return r;
 }
 
@@ -199,7 +201,9 @@ static void append_of_size(size_t n, size_t wanted_in_spool)
         buf_putc(&in, 'x');
     buf_put(&in, S(" {3+}\r\nabc\r\n"));
     struct imap_reader r;
-    imap_reader_init(&r, &(struct imap_reader_limits){IMAP_LINE_MAX, IMAP_COMMAND_MAX, 70000});
+    imap_reader_init(&r, &(struct imap_reader_limits){.line_max = IMAP_LINE_MAX,
+                                                      .literal_max = IMAP_COMMAND_MAX,
+                                                      .message_max = 70000});
     size_t used;
     assert_int_equal(feed_in_steps(&r, buf_slice(&in), 4096, &out, &used), READER_DONE);
     assert_int_equal(imap_reader_spool(&r).n, wanted_in_spool);

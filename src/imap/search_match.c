@@ -242,11 +242,30 @@ static enum answer test_key(struct test *t, const struct imap_search_key *key)
     return ANSWER_NO;
 }
 
+/* A key that the header decides. TEXT is none: where it is not in the header, the body must be read. */
+static bool asks_header(const struct imap_search_key *key)
+{
+    switch (key->kind) {
+    case SEARCH_HEADER:
+    case SEARCH_SENTBEFORE:
+    case SEARCH_SENTON:
+    case SEARCH_SENTSINCE:
+        return true;
+    default:
+        break;
+    }
+    for (const struct imap_search_key *child = key->child; child != NULL; child = child->next)
+        if (asks_header(child))
+            return true;
+    return false;
+}
+
 void imap_matcher_init(struct imap_matcher *m, struct imap_call *call, const struct imap_search *search)
 {
     *m = (struct imap_matcher){
         .call = call,
         .root = search->root,
+        .asks_header = asks_header(search->root),
         .arena = ARENA(IMAP_COMMAND_ARENA_MAX),
         .text = BUF(IMAP_SEARCH_TEXT_MAX),
         .folded = BUF(IMAP_SEARCH_TEXT_MAX),
@@ -287,7 +306,8 @@ enum err imap_matcher_test(struct imap_matcher *m, const struct message *message
     struct test t = {.m = m, .message = message, .level = LEVEL_ROW};
     enum answer answer = test_key(&t, m->root);
     if (answer == ANSWER_UNKNOWN) {
-        enum err err = test_content(&t, CONTENT_HEADER, &answer, error);
+        /* Else reading the header first would only be a second reading. */
+        enum err err = m->asks_header ? test_content(&t, CONTENT_HEADER, &answer, error) : ERR_OK;
         if (err == ERR_OK && answer == ANSWER_UNKNOWN)
             err = test_content(&t, CONTENT_WHOLE, &answer, error);
         if (err != ERR_OK)

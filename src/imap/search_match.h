@@ -18,6 +18,7 @@ enum { IMAP_SEARCH_TEXT_MAX = 512 * 1024 * 1024 };
 struct imap_matcher {
     struct imap_call *call;
     const struct imap_search_key *root;
+    bool asks_header;   /* some key may be decided by the header alone */
     struct arena arena; /* of one message's structure */
     struct buf text;    /* decoded */
     struct buf folded;

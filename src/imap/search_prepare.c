@@ -6,14 +6,23 @@
 #include "imap/search_match.h"
 #include "mime/charset.h"
 
-enum { KEY_TEXT_MAX = 8 * IMAP_COMMAND_MAX };
+enum {
+    KEY_TEXT_MAX = 8 * IMAP_COMMAND_MAX,
+    RUN_POINTS = 256, /* code points of a run that are mapped without allocating */
+};
 
-static bool is_ascii(struct slice s)
+/* How many bytes at the start are ASCII; eight at a time. */
+static size_t ascii_run(struct slice s)
 {
-    for (size_t i = 0; i < s.n; i++)
-        if ((unsigned char)s.p[i] >= 0x80)
-            return false;
-    return true;
+    size_t i = 0;
+    for (uint64_t word; i + sizeof(word) <= s.n; i += sizeof(word)) {
+        memcpy(&word, s.p + i, sizeof(word));
+        if ((word & UINT64_C(0x8080808080808080)) != 0)
+            break;
+    }
+    while (i < s.n && (unsigned char)s.p[i] < 0x80)
+        i++;
+    return i;
 }
 
 static utf8proc_int32_t titlecase(utf8proc_int32_t code_point, void *context)
@@ -22,17 +31,22 @@ static utf8proc_int32_t titlecase(utf8proc_int32_t code_point, void *context)
     return utf8proc_totitle(code_point);
 }
 
-static void map_text(struct buf *out, struct slice utf8, int options)
+/* Characters beyond ASCII, valid UTF-8. */
+static void map_run(struct buf *out, struct slice run, int options)
 {
-    CLEANUP(buf_release) struct buf repaired = BUF(utf8.n * 3 + 1);
-    if (!utf8_valid(utf8)) {
-        utf8_put_repaired(&repaired, utf8);
-        utf8 = buf_slice(&repaired);
+    utf8proc_int32_t points[RUN_POINTS];
+    const utf8proc_uint8_t *text = (const utf8proc_uint8_t *)run.p;
+    options |= UTF8PROC_STABLE | UTF8PROC_DECOMPOSE | UTF8PROC_COMPAT;
+    utf8proc_ssize_t n = utf8proc_decompose_custom(text, (utf8proc_ssize_t)run.n, points, RUN_POINTS,
+                                                   (utf8proc_option_t)options, titlecase, NULL);
+    if (n >= 0 && n <= RUN_POINTS) {
+        for (utf8proc_ssize_t i = 0; i < n; i++)
+            utf8_put(out, (uint32_t)points[i]);
+        return;
     }
     utf8proc_uint8_t *mapped = NULL;
-    utf8proc_ssize_t n = utf8proc_map_custom(
-        (const utf8proc_uint8_t *)utf8.p, (utf8proc_ssize_t)utf8.n, &mapped,
-        UTF8PROC_STABLE | UTF8PROC_DECOMPOSE | UTF8PROC_COMPAT | options, titlecase, NULL);
+    n = utf8proc_map_custom(text, (utf8proc_ssize_t)run.n, &mapped, (utf8proc_option_t)options, titlecase,
+                            NULL);
     if (n >= 0)
         buf_put(out, slice_of(mapped, (size_t)n));
     else
@@ -40,30 +54,51 @@ static void map_text(struct buf *out, struct slice utf8, int options)
     free(mapped);
 }
 
+static void put_ascii(struct buf *out, struct slice text, bool upper)
+{
+    char *to = buf_reserve(out, text.n);
+    if (to == NULL)
+        return;
+    for (size_t i = 0; i < text.n; i++)
+        to[i] = upper ? ascii_upper(text.p[i]) : ascii_lower(text.p[i]);
+    buf_grew(out, text.n);
+}
+
+/*
+ * Runs of ASCII and of the rest alternate. Each can be mapped by itself: nothing is composed, and marks
+ * change places only among themselves, none of which is ASCII.
+ */
+static void fold(struct buf *out, struct slice utf8, int options, bool upper)
+{
+    CLEANUP(buf_release) struct buf repaired = BUF(utf8.n * 3 + 1);
+    size_t ascii = ascii_run(utf8);
+    if (ascii < utf8.n && !utf8_valid(utf8)) {
+        utf8_put_repaired(&repaired, utf8);
+        utf8 = buf_slice(&repaired);
+        ascii = ascii_run(utf8);
+    }
+    for (;;) {
+        put_ascii(out, slice_sub(utf8, 0, ascii), upper);
+        utf8 = slice_from(utf8, ascii);
+        if (utf8.n == 0)
+            return;
+        size_t other = 1;
+        while (other < utf8.n && (unsigned char)utf8.p[other] >= 0x80)
+            other++;
+        map_run(out, slice_sub(utf8, 0, other), options);
+        utf8 = slice_from(utf8, other);
+        ascii = ascii_run(utf8);
+    }
+}
+
 void imap_search_fold(struct buf *out, struct slice utf8)
 {
-    if (!is_ascii(utf8)) {
-        map_text(out, utf8, UTF8PROC_CASEFOLD);
-        return;
-    }
-    char *to = buf_reserve(out, utf8.n);
-    for (size_t i = 0; to != NULL && i < utf8.n; i++)
-        to[i] = ascii_lower(utf8.p[i]);
-    if (to != NULL)
-        buf_grew(out, utf8.n);
+    fold(out, utf8, UTF8PROC_CASEFOLD, false);
 }
 
 void imap_sort_fold(struct buf *out, struct slice utf8)
 {
-    if (!is_ascii(utf8)) {
-        map_text(out, utf8, 0);
-        return;
-    }
-    char *to = buf_reserve(out, utf8.n);
-    for (size_t i = 0; to != NULL && i < utf8.n; i++)
-        to[i] = ascii_upper(utf8.p[i]);
-    if (to != NULL)
-        buf_grew(out, utf8.n);
+    fold(out, utf8, 0, true);
 }
 
 static bool prepare_text(struct imap_call *call, struct imap_search_key *key, struct slice charset)

@@ -229,6 +229,17 @@ static const struct conn_handler handler = {
     .closed = closed,
 };
 
+/* On the account's volume, not in memory: each session may have one half sent for as long as it likes. */
+static int open_spool(void *context)
+{
+    const struct imap_session *s = context;
+    struct error error;
+    int fd = -1;
+    if (account_scratch_file(s->account, &fd, &error) != ERR_OK)
+        LOG(LOG_ERROR, conn_sid(s->conn), "imap.spool", F_ERR(&error));
+    return fd;
+}
+
 static enum err no_session(const struct visit *visit, struct error *error)
 {
     int fd = visit->fd;
@@ -259,6 +270,8 @@ enum err imap_session_start(struct loop *loop, const struct visit *visit, struct
     imap_reader_init(&s->reader,
                      &(struct imap_reader_limits){.line_max = IMAP_LINE_MAX,
                                                   .literal_max = IMAP_COMMAND_MAX,
+                                                  .open_spool = open_spool,
+                                                  .context = s,
                                                   .message_max = visit->settings->message_size_max});
     struct conn_options conn_options = {
         .sid = visit->sid,

@@ -11,6 +11,7 @@ struct pair {
     struct loop *loop;
     struct link_service service;
     struct link link;
+    pthread_mutex_t lock;      /* the service's threads set, the test's looks */
     struct account_id started; /* whose session was started last */
     char pending[100];
     enum err start_result;
@@ -22,9 +23,12 @@ static enum err start_session(void *context, struct account_id account,
     struct pair *t = context;
     int fd = hand_over->fd;
     fd_close(&fd);
+    pthread_mutex_lock(&t->lock);
     t->started = account;
     snprintf(t->pending, sizeof(t->pending), "%.*s", SLICE_ARGS(hand_over->pending));
-    return t->start_result == ERR_OK ? ERR_OK : fail_plain(error, t->start_result, "too many sessions");
+    enum err result = t->start_result;
+    pthread_mutex_unlock(&t->lock);
+    return result == ERR_OK ? ERR_OK : fail_plain(error, result, "too many sessions");
 }
 
 static int setup(void **state)
@@ -35,6 +39,7 @@ static int setup(void **state)
     struct loop_options options = {.name = "store", .threads_min = 2, .threads_max = 4};
     int ends[2];
     assert_non_null(t);
+    pthread_mutex_init(&t->lock, NULL);
     house_make(&house);
     t->house = house;
     struct account_new account = {
@@ -75,6 +80,7 @@ static int teardown(void **state)
         stop_service(t);
     sasl_destroy(t->sasl);
     house_free(&house);
+    pthread_mutex_destroy(&t->lock);
     free(t);
     return 0;
 }
@@ -118,8 +124,10 @@ static void test_ticket_hands_over_once(void **state)
     assert_int_equal(result.status, SASL_OK);
     assert_true(slice_eq(result.address, S("eva@demo.example")));
     assert_int_equal(hand_over(t, DOOR_POP3, ticket_of(&result)), ERR_OK);
+    pthread_mutex_lock(&t->lock);
     assert_int_equal(t->started.v, result.account.v);
     assert_string_equal(t->pending, "STAT\r\n");
+    pthread_mutex_unlock(&t->lock);
     assert_int_equal(hand_over(t, DOOR_POP3, ticket_of(&result)), ERR_AUTH);
     assert_int_equal(hand_over(t, DOOR_POP3, S("0123456789abcdef")), ERR_AUTH);
     assert_int_equal(hand_over(t, DOOR_POP3, slice_none()), ERR_AUTH);
@@ -142,7 +150,9 @@ static void test_refused_session_is_told(void **state)
 {
     struct pair *t = *state;
     struct sasl_result result = log_in(t, DOOR_POP3, EVA);
+    pthread_mutex_lock(&t->lock);
     t->start_result = ERR_LIMIT;
+    pthread_mutex_unlock(&t->lock);
     assert_int_equal(hand_over(t, DOOR_POP3, ticket_of(&result)), ERR_LIMIT);
 }
 

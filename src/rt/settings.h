@@ -36,7 +36,7 @@ enum listen_protocol {
 /* The keys: parser's name, key, default as a person would write it, what it is for. */
 #define SETTING_TABLE(X)                                                                                     \
     X(hostname, "hostname", "the machine's full name", "the name this server gives itself in SMTP and IMAP") \
-    X(data, "data", "/var/lib/posthorn", "directory of all mailboxes and databases")                         \
+    X(data, "data", "/var/lib/posthorn/data", "directory of all mailboxes and databases")                    \
     X(run, "run", "/run/posthorn", "directory of the sockets for commands and LMTP")                         \
     X(listen, "listen", "every protocol on its port",                                                        \
       "PROTOCOL [ADDRESS][:PORT], lmtp PATH, or none; one line each")                                        \

@@ -33,7 +33,7 @@ static void test_defaults_serve_every_protocol(void **state)
 {
     (void)state;
     struct settings *s = parse_good("hostname = mail.example\n");
-    assert_string_equal(s->data_directory, "/var/lib/posthorn");
+    assert_string_equal(s->data_directory, "/var/lib/posthorn/data");
     assert_string_equal(s->run_directory, "/run/posthorn");
     assert_int_equal(s->listen_count, LISTEN_PROTOCOLS);
     assert_string_equal(s->listens[LISTEN_SMTP].address, "::");

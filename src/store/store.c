@@ -274,6 +274,11 @@ static void unref_locked(struct account *account)
     close_surplus(store);
 }
 
+enum err account_scratch_file(struct account *account, int *ret_fd, struct error *error)
+{
+    return volume_scratch_file(account->store->volume, ret_fd, error);
+}
+
 void account_unref(struct account *account)
 {
     if (account == NULL)

@@ -63,6 +63,8 @@ enum err store_account_list(struct store *store, struct arena *arena, struct acc
 void account_unref(struct account *account);
 struct account *account_ref(struct account *account);
 struct account_id account_id(const struct account *account);
+/* A file without a name on the account's volume, gone with its descriptor. */
+enum err account_scratch_file(struct account *account, int *ret_fd, struct error *error) MUST_CHECK;
 
 /*
  * Durability. What changed an account is safe against a crash of the process when the call returns; against

@@ -192,6 +192,15 @@ enum err volume_file_rename(struct volume *volume, const char *from, const char 
     return code == ERR_OK ? parent_sync(volume, from, error) : code;
 }
 
+enum err volume_scratch_file(struct volume *volume, int *ret_fd, struct error *error)
+{
+    int fd = openat(volume->directory_fd, ".", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+    if (fd < 0)
+        return fail_errno(error, "scratch file in %s", volume->path);
+    *ret_fd = fd;
+    return ERR_OK;
+}
+
 enum err volume_sync(struct volume *volume, struct error *error)
 {
     if (syncfs(volume->directory_fd) < 0)

@@ -68,6 +68,8 @@ enum err volume_directory_make(struct volume *volume, const char *name, struct e
 enum err volume_directory_remove(struct volume *volume, const char *name,
                                  struct error *error) MUST_CHECK; /* with all in it */
 /* Everything on the volume made durable at once (syncfs). */
+/* A file without a name, gone with its descriptor: for what is too large for memory. */
+enum err volume_scratch_file(struct volume *volume, int *ret_fd, struct error *error) MUST_CHECK;
 enum err volume_sync(struct volume *volume, struct error *error) MUST_CHECK;
 
 #endif

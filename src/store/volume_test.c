@@ -106,6 +106,18 @@ static void test_files_are_made_listed_renamed_removed(void **state)
     assert_int_equal(volume_directory_remove(t->volume, "a", &t->error), ERR_NOT_FOUND);
 }
 
+static void test_scratch_file_leaves_nothing(void **state)
+{
+    struct place_of_test *t = *state;
+    CLEANUP(fd_close) int fd = -1;
+    struct stat status;
+    assert_int_equal(volume_scratch_file(t->volume, &fd, &t->error), ERR_OK);
+    assert_int_equal(pwrite(fd, "x", 1, 1000), 1);
+    assert_int_equal(fstat(fd, &status), 0);
+    assert_int_equal(status.st_size, 1001);
+    assert_int_equal(status.st_nlink, 0);
+}
+
 static void test_removing_a_directory_does_not_follow_links(void **state)
 {
     struct place_of_test *t = *state;
@@ -242,6 +254,7 @@ int main(void)
 #define TEST(function) cmocka_unit_test_setup_teardown(function, set_up, tear_down)
     const struct CMUnitTest tests[] = {
         TEST(test_second_owner_is_refused),
+        TEST(test_scratch_file_leaves_nothing),
         TEST(test_owner_that_died_leaves_the_volume_free),
         TEST(test_files_are_made_listed_renamed_removed),
         TEST(test_removing_a_directory_does_not_follow_links),

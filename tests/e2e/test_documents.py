@@ -1,0 +1,66 @@
+"""The documents name everything that the code's tables have, and point to nothing that is not there."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+DOCUMENTS = [ROOT / "README.md", ROOT / "ARCHITECTURE.md", *(ROOT / "docs").rglob("*.md")]
+
+
+def read(path: str) -> str:
+    return (ROOT / path).read_text()
+
+
+def table(header: str, name: str) -> str:
+    """An X-macro table's rows."""
+    return re.search(rf"#define {name}\(X\)(.*?[^\\])\n", read(header), re.DOTALL).group(1)
+
+
+def test_every_setting_is_described_with_its_default():
+    rows = re.findall(r'X\(\w+, "([^"]+)",\s*"([^"]+)"', table("src/rt/settings.h", "SETTING_TABLE"))
+    text = read("docs/configuration.md")
+    assert len(rows) > 10
+    for key, default in rows:
+        line = next((row for row in text.splitlines() if row.startswith(f"| `{key}` |")), None)
+        assert line, key
+        # A path or word stands as it is; what is a sentence is said in the document's own words.
+        assert " " in default or f"`{default}`" in line, (key, default)
+
+
+def test_every_command_has_an_example():
+    commands = re.findall(r"X\((\w+)\)", table("src/admin/admin.h", "ADMIN_COMMAND_TABLE"))
+    text = read("docs/commands.md")
+    assert len(commands) > 20
+    missing = [c for c in commands if f"$ posthorn {c.replace('_', ' ').replace('catch all', 'catch-all')}" not in text]
+    assert missing == []
+
+
+@pytest.mark.parametrize(
+    "document, header, name",
+    [
+        ("docs/imap.md", "src/imap/capability.h", "IMAP_CAPABILITY_TABLE"),
+        ("docs/pop3.md", "src/pop3/capability.h", "POP3_CAPABILITY_TABLE"),
+        ("docs/smtp.md", "src/directory/sasl.h", "SASL_MECHANISM_TABLE"),
+    ],
+)
+def test_every_capability_is_described(document, header, name):
+    names = re.findall(r'"([^"]+)"', table(header, name))
+    described = re.findall(r"^\| ([^|]+) \|", read(document), re.MULTILINE)
+    words = {word for cell in described for word in re.split(r"[ ,]+", cell)}
+    assert names and [n for n in names if n not in words] == []
+
+
+def test_every_extension_of_smtp_is_described():
+    source = read("src/smtp/cmd_ehlo.c")
+    said = set(re.findall(r"250[- ]([A-Z0-9]{3,})", source))
+    words = set(re.split(r"\W+", read("docs/smtp.md")))
+    assert said and said <= words
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
+def test_links_lead_somewhere(document):
+    links = re.findall(r"\]\(([^)#]+)\)", document.read_text())
+    broken = [link for link in links if "://" not in link and not (document.parent / link).exists()]
+    assert broken == []
