@@ -73,20 +73,6 @@ static enum err open_lazy_files(struct error *error)
     return ERR_OK;
 }
 
-/*
- * With more threads than it has made arenas for, malloc counts the processors to know how many it may make,
- * and reads a file under /sys for that. So it is told beforehand; the number is the one it would have found.
- */
-static enum err bound_arenas(struct error *error)
-{
-    enum { ARENAS_PER_PROCESSOR = 8 };
-    long processors = sysconf(_SC_NPROCESSORS_ONLN);
-    int arenas = ARENAS_PER_PROCESSOR * (int)MAX(processors, 1L);
-    if (mallopt(M_ARENA_MAX, arenas) != 1)
-        return fail(error, ERR_UNAVAILABLE, NULL, "mallopt");
-    return ERR_OK;
-}
-
 static enum err fail_privileges(struct error *error, const char *what)
 {
     return fail(error, ERR_UNAVAILABLE, NULL, "%s: %s", what, strerror(errno));
@@ -142,8 +128,6 @@ static enum err drop_privileges(const struct sandbox_options *options, struct er
 enum err sandbox_enter(const struct sandbox_options *options, struct buf *ret_missing, struct error *error)
 {
     enum err e = open_lazy_files(error);
-    if (e == ERR_OK)
-        e = bound_arenas(error);
     if (e == ERR_OK)
         e = drop_privileges(options, error);
     if (e == ERR_OK)

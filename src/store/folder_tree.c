@@ -393,8 +393,8 @@ static enum err subscriptions_locked(struct account *account, struct arena *aren
 enum err folder_subscriptions(struct account *account, struct arena *arena, struct slice **ret_paths,
                               size_t *ret_count, struct error *error)
 {
-    struct slice *paths;
-    size_t count;
+    struct slice *paths = NULL;
+    size_t count = 0;
     enum err err = account_lock(account, error);
     if (err != ERR_OK)
         return err;
