@@ -39,7 +39,8 @@
     X("PREVIEW", false, true)               \
     X("LIST-EXTENDED", false, true)         \
     X("LIST-STATUS", false, true)           \
-    X("CREATE-SPECIAL-USE", false, true)
+    X("CREATE-SPECIAL-USE", false, true)    \
+    X("MULTIAPPEND", false, true)
 
 /* "IMAP4rev1 LITERAL+ ..." without a space at either end. */
 void imap_put_capabilities(struct buf *out, bool logged_in) NONNULL;

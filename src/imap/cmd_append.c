@@ -1,5 +1,5 @@
 /*
- * APPEND (RFC 3501 6.3.11, APPENDUID: RFC 4315 3).
+ * APPEND (RFC 3501 6.3.11, APPENDUID: RFC 4315 3) of one or more messages, all or none (RFC 3502).
  *
  * Line ends: a message is stored as it came, byte for byte, as clients compare what they uploaded. Only where
  * a bare LF stands, CRLF is stored, since nothing else may go over the wire in FETCH (RFC 3501 2.2).
@@ -37,35 +37,78 @@ static bool acceptable(struct imap_call *call, struct slice message)
     return false;
 }
 
+/* What is given to the store, and the messages that had to be repaired. */
+struct batch {
+    struct append_item *items;
+    struct append_result *results;
+    struct buf *repaired;
+    size_t count;
+};
+
+static void batch_release(struct batch *batch)
+{
+    for (size_t i = 0; i < batch->count; i++)
+        buf_release(&batch->repaired[i]);
+}
+
+static bool make_batch(struct imap_call *call, struct batch *batch)
+{
+    size_t count = call->command.append.count;
+    batch->items = arena_array(&call->arena, count, sizeof(*batch->items));
+    batch->results = arena_array(&call->arena, count, sizeof(*batch->results));
+    batch->repaired = arena_array(&call->arena, count, sizeof(*batch->repaired));
+    if (!arena_failed(&call->arena))
+        return true;
+    imap_call_no(call, "LIMIT", "Too many messages at once");
+    return false;
+}
+
+static bool add_message(struct imap_call *call, const struct imap_append_message *message,
+                        struct folder_id folder, struct batch *batch)
+{
+    struct append_item item = {.folder = folder, .body = message->text, .internal_date_us = message->date_us};
+    struct buf *repaired = &batch->repaired[batch->count];
+    if (!acceptable(call, message->text) || !imap_resolve_flags(call, &message->flags, true, &item.flags))
+        return false;
+    size_t bare = count_bare_lf(message->text);
+    *repaired = BUF(message->text.n + bare);
+    batch->count++;
+    if (bare > 0) {
+        put_with_crlf(repaired, message->text);
+        item.body = buf_slice(repaired);
+    }
+    if (buf_failed(repaired)) {
+        imap_call_no(call, "SERVERBUG", "out of memory");
+        return false;
+    }
+    batch->items[batch->count - 1] = item;
+    return true;
+}
+
+static void put_appenduid(struct imap_call *call, const struct batch *batch)
+{
+    CLEANUP(uid_set_release) struct uid_set uids = {0};
+    for (size_t i = 0; i < batch->count; i++)
+        uid_set_add(&uids, batch->results[i].uid.v, batch->results[i].uid.v);
+    buf_printf(&call->reply.code, "[APPENDUID %u ", batch->results[0].uidvalidity);
+    uid_set_print(&uids, &call->reply.code);
+    buf_putc(&call->reply.code, ']');
+}
+
 void cmd_append(struct imap_session *s, struct imap_call *call)
 {
-    struct slice message = call->command.append.message;
+    CLEANUP(batch_release) struct batch batch = {0};
     struct folder folder;
-    struct flagset flags;
     if (!imap_resolve_folder(call, call->command.append.mailbox, "TRYCREATE", &folder) ||
-        !acceptable(call, message) || !imap_resolve_flags(call, &call->command.append.flags, true, &flags))
+        !make_batch(call, &batch))
         return;
-    size_t bare = count_bare_lf(message);
-    CLEANUP(buf_release) struct buf repaired = BUF(message.n + bare);
-    if (bare > 0) {
-        put_with_crlf(&repaired, message);
-        message = buf_slice(&repaired);
-    }
-    if (buf_failed(&repaired)) {
-        imap_call_no(call, "SERVERBUG", "out of memory");
-        return;
-    }
-    struct append_item item = {
-        .folder = folder.id,
-        .body = message,
-        .flags = flags,
-        .internal_date_us = call->command.append.date_us,
-    };
-    struct append_result result;
-    if (message_append(s->account, &item, 1, &result, &call->error) != ERR_OK ||
-        account_sync(s->account, &call->error) != ERR_OK) {
+    for (const struct imap_append_message *message = call->command.append.messages; message != NULL;
+         message = message->next)
+        if (!add_message(call, message, folder.id, &batch))
+            return;
+    if (message_append(s->account, batch.items, batch.count, batch.results, &call->error) != ERR_OK ||
+        account_sync(s->account, &call->error) != ERR_OK)
         imap_call_failed(call);
-        return;
-    }
-    buf_printf(&call->reply.code, "[APPENDUID %u %u]", result.uidvalidity, result.uid.v);
+    else
+        put_appenduid(call, &batch);
 }

@@ -182,6 +182,14 @@ struct imap_list {
     size_t count;
 };
 
+/* One message of APPEND (RFC 3502). */
+struct imap_append_message {
+    struct imap_append_message *next;
+    struct imap_flags flags;
+    int64_t date_us; /* 0: none given */
+    struct slice text;
+};
+
 /* CREATE's mailbox and its special uses (RFC 6154). */
 struct imap_create {
     struct slice mailbox;
@@ -213,9 +221,8 @@ struct imap_command {
         } status;
         struct {
             struct slice mailbox;
-            struct imap_flags flags;
-            int64_t date_us; /* 0: none given */
-            struct slice message;
+            struct imap_append_message *messages; /* at least one */
+            size_t count;
         } append;
         struct imap_sequence_set uids; /* UID EXPUNGE */
         struct imap_search search;     /* SEARCH, SORT, THREAD */

@@ -210,6 +210,12 @@ static void test_lists_have_limits(void **state)
     assert_false(repeated("a ID (", "\"a\" NIL", IMAP_ID_PAIRS_MAX + 1, ")"));
     assert_true(repeated("a ENABLE ", "x", IMAP_ENABLE_MAX, ""));
     assert_false(repeated("a ENABLE ", "x", IMAP_ENABLE_MAX + 1, ""));
+    assert_true(repeated("a LIST \"\" (", "x", IMAP_LIST_PATTERNS_MAX, ")"));
+    assert_false(repeated("a LIST \"\" (", "x", IMAP_LIST_PATTERNS_MAX + 1, ")"));
+    assert_true(repeated("a CREATE x (USE (", "\\x", IMAP_USES_MAX, "))"));
+    assert_false(repeated("a CREATE x (USE (", "\\x", IMAP_USES_MAX + 1, "))"));
+    assert_true(repeated("a APPEND x ", "{1}\r\ny", APPEND_ITEMS_MAX, ""));
+    assert_false(repeated("a APPEND x ", "{1}\r\ny", APPEND_ITEMS_MAX + 1, ""));
 }
 
 static bool tag_of_length(size_t n)
@@ -233,12 +239,16 @@ static void test_reads_append(void **state)
     (void)state;
     struct imap_command c = parsed("a APPEND \"Sent\" (\\Seen $x) \"17-Jul-1996 02:44:25 -0700\" {3}\r\nabc");
     assert_slice(c.append.mailbox, "Sent");
-    assert_slice(c.append.message, "abc");
-    assert_int_equal(c.append.flags.system, 1 << FLAG_SEEN);
-    assert_int_equal(c.append.flags.keyword_count, 1);
-    assert_true(c.append.date_us == INT64_C(837596665) * 1000000);
-    c = parsed("a APPEND Sent {3+}\r\nabc");
-    assert_int_equal(c.append.date_us, 0);
+    assert_slice(c.append.messages->text, "abc");
+    assert_int_equal(c.append.messages->flags.system, 1 << FLAG_SEEN);
+    assert_int_equal(c.append.messages->flags.keyword_count, 1);
+    assert_true(c.append.messages->date_us == INT64_C(837596665) * 1000000);
+    assert_int_equal(c.append.count, 1);
+    c = parsed("a APPEND Sent {3+}\r\nabc (\\Seen) {2}\r\nde");
+    assert_int_equal(c.append.count, 2);
+    assert_slice(c.append.messages->next->text, "de");
+    assert_int_equal(c.append.messages->next->flags.system, 1 << FLAG_SEEN);
+    assert_int_equal(c.append.messages->date_us, 0);
 }
 
 static void assert_numbers(const char *set, uint32_t star, const char *wanted)

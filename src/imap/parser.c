@@ -97,7 +97,7 @@ static bool parse_quoted(struct imap_parser *p, struct slice *ret)
     return true;
 }
 
-bool imap_parse_literal(struct imap_parser *p, struct slice *ret)
+static bool parse_literal(struct imap_parser *p, uint64_t inline_max, struct slice *ret)
 {
     uint64_t size;
     if (!cursor_skip_char(&p->text, '{') || !cursor_u64(&p->text, &size))
@@ -105,11 +105,16 @@ bool imap_parse_literal(struct imap_parser *p, struct slice *ret)
     cursor_skip_char(&p->text, '+');
     if (!cursor_skip(&p->text, S("}\r\n")))
         return imap_parse_fail(p, "a literal is malformed");
-    struct cursor *from = size > IMAP_LITERAL_INLINE_MAX ? &p->spool : &p->text;
+    struct cursor *from = size > inline_max ? &p->spool : &p->text;
     if (size > cursor_left(from))
         return imap_parse_fail(p, "a literal is cut short");
     *ret = cursor_take(from, (size_t)size);
     return true;
+}
+
+bool imap_parse_message(struct imap_parser *p, struct slice *ret)
+{
+    return parse_literal(p, IMAP_MESSAGE_INLINE_MAX, ret);
 }
 
 bool imap_parse_string(struct imap_parser *p, struct slice *ret)
@@ -118,7 +123,7 @@ bool imap_parse_string(struct imap_parser *p, struct slice *ret)
         return parse_quoted(p, ret);
     if (!imap_parse_at(p, '{'))
         return imap_parse_fail(p, "a string is missing");
-    if (!imap_parse_literal(p, ret))
+    if (!parse_literal(p, IMAP_LITERAL_INLINE_MAX, ret))
         return false;
     return (ret->n == 0 || memchr(ret->p, 0, ret->n) == NULL) || imap_parse_fail(p, "a string holds a NUL");
 }

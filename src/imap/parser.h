@@ -44,8 +44,8 @@ bool imap_parse_string(struct imap_parser *p, struct slice *ret) MUST_CHECK;
 bool imap_parse_astring(struct imap_parser *p, struct slice *ret) MUST_CHECK;
 /* p NULL: NIL. */
 bool imap_parse_nstring(struct imap_parser *p, struct slice *ret) MUST_CHECK;
-/* A literal only: APPEND's message. */
-bool imap_parse_literal(struct imap_parser *p, struct slice *ret) MUST_CHECK;
+/* APPEND's message: a literal, in the spool when it is larger than IMAP_MESSAGE_INLINE_MAX (reader.h). */
+bool imap_parse_message(struct imap_parser *p, struct slice *ret) MUST_CHECK;
 bool imap_parse_number(struct imap_parser *p, uint32_t *ret) MUST_CHECK;
 /* A mod-sequence, 63 bits (RFC 7162 3.1). Zero is one too: clients ask for changes since the beginning. */
 bool imap_parse_modseq(struct imap_parser *p, uint64_t *ret) MUST_CHECK;

@@ -13,7 +13,9 @@
 #include "base/fdio.h"
 #include "imap/sequence_set.h"
 #include "imap/session.h"
+#include "store/change.h"
 #include "store/message.h"
+#include "store/prune.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -362,6 +364,35 @@ static void client_step(struct model *m)
     }
 }
 
+static void others_come(struct model *m)
+{
+    for (size_t i = 0; i < OTHERS; i++) {
+        connect_peer(m, &m->others[i]);
+        other_does(&m->others[i], "SELECT INBOX");
+    }
+}
+
+/* Everybody is away so long that the change log no longer reaches back to what the client knows. */
+static void log_is_forgotten(struct model *m)
+{
+    struct error error;
+    struct change_list list = {0};
+    cut(&m->client);
+    for (int i = 0; i < 10; i++)
+        other_step(m);
+    for (size_t i = 0; i < OTHERS; i++)
+        cut(&m->others[i]);
+    clock_shift((CHANGE_KEEP_DAYS + 1) * CLOCK_DAY);
+    must_ok(account_prune(m->account, &error), &error);
+    clock_shift(-(CHANGE_KEEP_DAYS + 1) * CLOCK_DAY);
+    must_ok(change_list(m->account, m->inbox, (struct change_no){INT64_MAX}, 1, &list, &error), &error);
+    assert_true(m->highest < list.oldest.v);
+    change_list_release(&list);
+    others_come(m);
+    client_returns(m);
+    compare(m);
+}
+
 static int remove_entry(const char *path, const struct stat *status, int kind, struct FTW *walk)
 {
     (void)status;
@@ -385,10 +416,7 @@ static void start(struct model *m)
     struct loop_options options = {.name = "imap", .threads_min = 2, .threads_max = 4};
     must_ok(loop_create(&options, &m->loop, &error), &error);
     must_ok(loop_start(m->loop, &error), &error);
-    for (size_t i = 0; i < OTHERS; i++) {
-        connect_peer(m, &m->others[i]);
-        other_does(&m->others[i], "SELECT INBOX");
-    }
+    others_come(m);
     client_returns(m);
 }
 
@@ -416,7 +444,9 @@ static void test_picture_is_always_the_servers(void **state)
         print_message("seed %llu\n", (unsigned long long)seed);
         start(m);
         for (int step = 0; step < STEPS; step++) {
-            if (pick(m, 3) > 0)
+            if (step == STEPS / 2)
+                log_is_forgotten(m);
+            else if (pick(m, 3) > 0)
                 other_step(m);
             else
                 client_step(m);

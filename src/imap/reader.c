@@ -111,9 +111,15 @@ static bool is_append(struct slice text)
     return tag.n > 0 && slice_starts_nocase(slice_from(text, tag.n + 1), S("APPEND "));
 }
 
+static bool belongs_in_spool(const struct imap_reader *r, uint64_t size)
+{
+    return size > IMAP_LITERAL_INLINE_MAX ||
+           (size > IMAP_MESSAGE_INLINE_MAX && is_append(buf_slice(&r->text)));
+}
+
 static bool literal_fits(struct imap_reader *r, uint64_t size)
 {
-    if (size > IMAP_LITERAL_INLINE_MAX)
+    if (belongs_in_spool(r, size))
         return size <= r->limits.message_max && r->spooled <= r->limits.message_max - size &&
                is_append(buf_slice(&r->text));
     return size <= r->limits.literal_max - r->literal_bytes;
@@ -140,7 +146,7 @@ static enum reader_status announce_literal(struct imap_reader *r, uint64_t size,
         r->state = IMAP_READER_SKIP_LITERAL;
         return READER_MORE;
     }
-    r->to_spool = size > IMAP_LITERAL_INLINE_MAX;
+    r->to_spool = belongs_in_spool(r, size);
     if (r->to_spool && !open_spool(r)) {
         start_skipping(r, IMAP_READER_MEMORY, slice_none());
         if (synchronising)

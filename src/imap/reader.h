@@ -2,8 +2,9 @@
  * Gathers one IMAP command: its lines and its literals (RFC 3501 4.3, RFC 7888).
  *
  * The command is given as one text without its last line end; a literal stands in it as it came,
- * "{5}\r\nhello". A literal of more than IMAP_LITERAL_INLINE_MAX bytes is a message (APPEND): its bytes go to
- * a spool outside the process's heap, in order, and only "{n}\r\n" stands in the text.
+ * "{5}\r\nhello". A literal of more than IMAP_LITERAL_INLINE_MAX bytes is a message (APPEND), and in APPEND
+ * one of more than IMAP_MESSAGE_INLINE_MAX (no mailbox name is that long): its bytes go to a spool
+ * outside the process's heap, in order, and only "{n}\r\n" stands in the text.
  *
  *   LINE --{n}--> LITERAL --n bytes--> LINE --line end--> complete
  *     \--too long, {n+} too big--> SKIP_LINE <--> SKIP_LITERAL --line end--> READER_FAILED
@@ -25,6 +26,7 @@ enum {
     IMAP_LINE_MAX = 64 * 1024,           /* bytes of one line after log-in */
     IMAP_COMMAND_MAX = 256 * 1024,       /* bytes of all literals that stand in a command's text */
     IMAP_LITERAL_INLINE_MAX = 64 * 1024, /* a larger literal goes to the spool */
+    IMAP_MESSAGE_INLINE_MAX = 4 * 1024,  /* and in APPEND, which may bring many, one larger than this */
     IMAP_LOGIN_LINE_MAX = 20 * 1024,     /* before log-in: one SASL response of 12 KB in base64 fits */
     IMAP_LOGIN_LITERAL_MAX = 8 * 1024,   /* all literals of a command before log-in */
     IMAP_TAG_MAX = 64,

@@ -192,6 +192,32 @@ static void test_spools_the_message_of_append_only(void **state)
     imap_reader_clear(&r);
 }
 
+static void append_of_size(size_t n, size_t wanted_in_spool)
+{
+    CLEANUP(buf_release) struct buf in = BUF(100000);
+    CLEANUP(buf_release) struct buf out = BUF(1000);
+    buf_printf(&in, "a1 APPEND INBOX {%zu+}\r\n", n);
+    for (size_t i = 0; i < n; i++)
+        buf_putc(&in, 'x');
+    buf_put(&in, S(" {3+}\r\nabc\r\n"));
+    struct imap_reader r;
+    imap_reader_init(&r, &(struct imap_reader_limits){.line_max = IMAP_LINE_MAX,
+                                                      .literal_max = IMAP_COMMAND_MAX,
+                                                      .message_max = 70000});
+    size_t used;
+    assert_int_equal(feed_in_steps(&r, buf_slice(&in), 4096, &out, &used), READER_DONE);
+    assert_int_equal(imap_reader_spool(&r).n, wanted_in_spool);
+    assert_true(slice_ends(imap_reader_text(&r), S(" {3+}\r\nabc")));
+    imap_reader_clear(&r);
+}
+
+static void test_small_messages_stay_in_the_text(void **state)
+{
+    (void)state;
+    append_of_size(IMAP_MESSAGE_INLINE_MAX, 0);
+    append_of_size(IMAP_MESSAGE_INLINE_MAX + 1, IMAP_MESSAGE_INLINE_MAX + 1);
+}
+
 static void test_the_whole_text_has_a_limit(void **state)
 {
     (void)state;
@@ -246,6 +272,7 @@ int main(void)
         cmocka_unit_test(test_passes_over_refused_non_synchronising_literals),
         cmocka_unit_test(test_gives_up_on_an_absurd_non_synchronising_literal),
         cmocka_unit_test(test_spools_the_message_of_append_only),
+        cmocka_unit_test(test_small_messages_stay_in_the_text),
         cmocka_unit_test(test_the_whole_text_has_a_limit),
         cmocka_unit_test(test_raw_line_has_no_literals),
         cmocka_unit_test(test_keeps_no_memory_after_clear),
