@@ -17,7 +17,7 @@
 enum {
     MIME_SUBJECT_MAX = 1000,   /* bytes of a decoded subject */
     MIME_DISPLAY_MAX = 300,    /* bytes of a display name */
-    MIME_PREVIEW_MAX = 256,    /* characters (RFC 8970 3.2) */
+    MIME_PREVIEW_MAX = 200,    /* characters: what RFC 8970 3.2 recommends; 256 is its most */
     MIME_REFERENCES_MAX = 200, /* ids kept: the first and the last ones */
     MIME_MESSAGE_ID_MAX = 998, /* longer ids are left out */
     MIME_SUMMARY_ARENA_MAX = 32 << 20,
