@@ -235,16 +235,27 @@ static enum login_status outcome(struct login *login, enum err err, struct error
     return LOGIN_FAILED;
 }
 
-/* The binding type a client asks for: "p=tls-exporter,..." (RFC 5802 7). */
-static void find_binding(struct login *login, struct buf *binding)
+/* With -PLUS the binding type that the client asks for: "p=tls-exporter,..." (RFC 5802 7). Without it the one
+ * that it could have had: so store sees through a "y", which says that -PLUS was not offered (RFC 5802 6). */
+static struct slice wanted_binding(const struct login *login)
 {
     struct slice type, rest;
     struct slice first = login->start.initial;
-    if (login->start.mechanism != SASL_SCRAM_SHA_256_PLUS || !slice_starts(first, S("p=")) ||
-        conn_tls(login->conn) == NULL)
-        return;
+    if (login->start.mechanism == SASL_SCRAM_SHA_256)
+        return strcmp(tls_version(conn_tls(login->conn)), "TLSv1.3") == 0 ? S("tls-exporter")
+                                                                          : S("tls-unique");
+    if (login->start.mechanism != SASL_SCRAM_SHA_256_PLUS || !slice_starts(first, S("p=")))
+        return slice_none();
     slice_cut(slice_from(first, 2), ',', &type, &rest);
-    if (tls_channel_binding(conn_tls(login->conn), type, binding)) {
+    return type;
+}
+
+static void find_binding(struct login *login, struct buf *binding)
+{
+    if (conn_tls(login->conn) == NULL)
+        return;
+    struct slice type = wanted_binding(login);
+    if (type.n > 0 && tls_channel_binding(conn_tls(login->conn), type, binding)) {
         login->start.binding_type = type;
         login->start.binding = buf_slice(binding);
     }

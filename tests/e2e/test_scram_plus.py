@@ -1,0 +1,82 @@
+"""SCRAM-SHA-256-PLUS: a log-in that is bound to its TLS connection, so that nobody in between can pass it on.
+
+Python knows the binding tls-unique, which TLS 1.2 has. The mechanism is written out here (RFC 5802, 7677).
+"""
+
+import base64
+import hashlib
+import hmac
+import imaplib
+import secrets
+import ssl
+
+import pytest
+
+from server import HOST, PATIENCE_SECONDS
+
+PLUS = "SCRAM-SHA-256-PLUS"
+
+
+def mac(key: bytes, text: bytes) -> bytes:
+    return hmac.new(key, text, "sha256").digest()
+
+
+class Scram:
+    """The client's side; called by imaplib for each message of the server."""
+
+    def __init__(self, account, header: str, binding: bytes):
+        self.password = account.password
+        self.header = header
+        self.binding = binding
+        self.first = f"n={account},r={secrets.token_hex(12)}"
+        self.messages = self.talk()
+        self.verified = False
+
+    def __call__(self, challenge: bytes) -> bytes:
+        return self.messages.send(challenge) if challenge else next(self.messages)
+
+    def talk(self):
+        server_first = (yield (self.header + self.first).encode()).decode()
+        values = dict(part.split("=", 1) for part in server_first.split(","))
+        salted = hashlib.pbkdf2_hmac(
+            "sha256", self.password.encode(), base64.b64decode(values["s"]), int(values["i"])
+        )
+        bound = base64.b64encode(self.header.encode() + self.binding).decode()
+        final = f"c={bound},r={values['r']}"
+        said = f"{self.first},{server_first},{final}".encode()
+        key = mac(salted, b"Client Key")
+        proof = bytes(a ^ b for a, b in zip(key, mac(hashlib.sha256(key).digest(), said)))
+        answer = yield f"{final},p={base64.b64encode(proof).decode()}".encode()
+        self.verified = answer == b"v=" + base64.b64encode(mac(mac(salted, b"Server Key"), said))
+        yield b""
+
+
+@pytest.fixture
+def client(server):
+    context = ssl.create_default_context()
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    context.maximum_version = ssl.TLSVersion.TLSv1_2
+    client = imaplib.IMAP4_SSL(HOST, server.ports["imaps"], ssl_context=context, timeout=PATIENCE_SECONDS)
+    yield client
+    client.shutdown()
+
+
+def test_binds_the_log_in_to_its_connection(client, anna):
+    assert f"AUTH={PLUS}" in client.capabilities
+    scram = Scram(anna, "p=tls-unique,,", client.sock.get_channel_binding("tls-unique"))
+    assert client.authenticate(PLUS, scram)[0] == "OK"
+    assert scram.verified
+    assert client.select("INBOX")[0] == "OK"
+
+
+def test_refuses_a_proof_made_for_another_connection(client, anna):
+    scram = Scram(anna, "p=tls-unique,,", secrets.token_bytes(12))
+    with pytest.raises(imaplib.IMAP4.error):
+        client.authenticate(PLUS, scram)
+
+
+def test_notices_that_somebody_hid_the_plus(client, anna):
+    """The client says "I would have bound it, but was told that you can't": RFC 5802 6."""
+    with pytest.raises(imaplib.IMAP4.error):
+        client.authenticate("SCRAM-SHA-256", Scram(anna, "y,,", b""))
