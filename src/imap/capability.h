@@ -26,10 +26,8 @@
     X("SORT", false, true)                  \
     X("ESORT", false, true)                 \
     X("SORT=DISPLAY", false, true)          \
-    X("I18NLEVEL=1", false, true)           \
     X("THREAD=ORDEREDSUBJECT", false, true) \
     X("THREAD=REFERENCES", false, true)     \
-    X("THREAD=REFS", false, true)           \
     X("CONDSTORE", false, true)             \
     X("QRESYNC", false, true)               \
     X("STATUS=SIZE", false, true)           \

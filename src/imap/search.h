@@ -42,7 +42,8 @@ struct imap_sort_key {
     bool reverse;
 };
 
-/* Threading algorithms (RFC 5256 3 THREAD; REFS: draft-ietf-morg-inthread). */
+/* Threading algorithms (RFC 5256 3 THREAD). REFS is not announced until it was checked against its draft
+ * (morg-inthread). */
 #define IMAP_THREAD_TABLE(X) X(ORDEREDSUBJECT) X(REFERENCES) X(REFS)
 enum imap_thread_algorithm {
 #define X(name) IMAP_THREAD_##name,
