@@ -187,8 +187,11 @@ static enum reader_status feed_line(struct imap_reader *r, struct slice in, size
 {
     ssize_t end = slice_find_char(in, '\n');
     struct slice part = end < 0 ? in : slice_sub(in, 0, (size_t)end);
-    if (part.n > r->limits.line_max - MIN(r->text.n - r->line_start, r->limits.line_max)) {
-        start_skipping(r, IMAP_READER_LINE, part);
+    size_t line_left = r->limits.line_max - MIN(r->text.n - r->line_start, r->limits.line_max);
+    size_t text_left = r->text.max - r->text.n;
+    /* Whichever bound comes first decides, so that it does not matter in what pieces the line came. */
+    if (part.n > MIN(line_left, text_left)) {
+        start_skipping(r, line_left <= text_left ? IMAP_READER_LINE : IMAP_READER_LITERAL, part);
         r->state = IMAP_READER_SKIP_LINE;
         return READER_MORE;
     }
