@@ -64,11 +64,13 @@ static bool make_batch(struct imap_call *call, struct batch *batch)
 }
 
 static bool add_message(struct imap_call *call, const struct imap_append_message *message,
-                        struct folder_id folder, struct batch *batch)
+                        const struct imap_mailbox *mailbox, struct batch *batch)
 {
-    struct append_item item = {.folder = folder, .body = message->text, .internal_date_us = message->date_us};
+    struct append_item item = {
+        .folder = mailbox->folder.id, .body = message->text, .internal_date_us = message->date_us};
     struct buf *repaired = &batch->repaired[batch->count];
-    if (!acceptable(call, message->text) || !imap_resolve_flags(call, &message->flags, true, &item.flags))
+    if (!acceptable(call, message->text) ||
+        !imap_resolve_flags(call, mailbox->account, &message->flags, true, &item.flags))
         return false;
     size_t bare = count_bare_lf(message->text);
     *repaired = BUF(message->text.n + bare);
@@ -97,17 +99,18 @@ static void put_appenduid(struct imap_call *call, const struct batch *batch)
 
 void cmd_append(struct imap_session *s, struct imap_call *call)
 {
+    (void)s;
     CLEANUP(batch_release) struct batch batch = {0};
-    struct folder folder;
-    if (!imap_resolve_folder(call, call->command.append.mailbox, "TRYCREATE", &folder) ||
+    struct imap_mailbox mailbox;
+    if (!imap_resolve_mailbox(call, call->command.append.mailbox, "TRYCREATE", &mailbox) ||
         !make_batch(call, &batch))
         return;
     for (const struct imap_append_message *message = call->command.append.messages; message != NULL;
          message = message->next)
-        if (!add_message(call, message, folder.id, &batch))
+        if (!add_message(call, message, &mailbox, &batch))
             return;
-    if (message_append(s->account, batch.items, batch.count, batch.results, &call->error) != ERR_OK ||
-        account_sync(s->account, &call->error) != ERR_OK)
+    if (message_append(mailbox.account, batch.items, batch.count, batch.results, &call->error) != ERR_OK ||
+        account_sync(mailbox.account, &call->error) != ERR_OK)
         imap_call_failed(call);
     else
         put_appenduid(call, &batch);

@@ -105,7 +105,7 @@ static enum err gather(struct imap_session *s, struct listing *listing, struct e
     struct slice *paths;
     size_t count;
     bool room = true;
-    enum err err = folder_list(s->account, listing->arena, &folders, &count, error);
+    enum err err = folder_list(s->own, listing->arena, &folders, &count, error);
     if (err != ERR_OK)
         return err;
     for (size_t i = 0; i < count && room; i++)
@@ -114,7 +114,7 @@ static enum err gather(struct imap_session *s, struct listing *listing, struct e
                                                    .folder = &folders[i],
                                                    .subscribed = folders[i].subscribed});
     if (listing->list->select & IMAP_LIST_SUBSCRIBED) {
-        err = folder_subscriptions(s->account, listing->arena, &paths, &count, error);
+        err = folder_subscriptions(s->own, listing->arena, &paths, &count, error);
         if (err != ERR_OK)
             return err;
         for (size_t i = 0; i < count && room; i++)
@@ -215,7 +215,7 @@ static void send_names(struct imap_session *s, const struct listing *listing)
         send_name(s, listing, name);
         /* RFC 5819 3: not for what is shown because of its children. */
         if (list->status != 0 && selected && name->folder != NULL && name->folder->selectable)
-            imap_send_status(s, name->folder, list->status);
+            imap_send_status(s, name->path, name->folder, list->status);
     }
 }
 

@@ -37,16 +37,17 @@ static void open_mailbox(struct imap_session *s, struct imap_call *call, bool re
         conn_write(s->conn, S("* OK [CLOSED] The mailbox selected before\r\n")); /* RFC 7162 3.2.11 */
     imap_close_view(s);
     s->condstore = s->condstore || select->condstore;
-    struct folder folder;
-    if (!imap_resolve_folder(call, select->mailbox, "NONEXISTENT", &folder))
+    struct imap_mailbox mailbox;
+    if (!imap_resolve_mailbox(call, select->mailbox, "NONEXISTENT", &mailbox))
         return;
-    if (view_open(s->account, folder.id, read_only, &s->view, &call->error) != ERR_OK) {
+    if (view_open(mailbox.account, mailbox.folder.id, read_only, &s->view, &call->error) != ERR_OK) {
         imap_call_failed(call);
         return;
     }
-    s->folder = folder.id;
+    s->account = mailbox.account;
+    s->folder = mailbox.folder.id;
     s->read_only = read_only;
-    if (!tell_mailbox(s, call, &folder)) {
+    if (!tell_mailbox(s, call, &mailbox.folder)) {
         imap_close_view(s);
         return;
     }

@@ -25,6 +25,7 @@ void imap_close_view(struct imap_session *s)
     uid_set_release(&s->saved);
     s->saved = (struct uid_set){0};
     s->folder = (struct folder_id){0};
+    s->account = s->own;
     s->read_only = false;
 }
 
@@ -213,7 +214,7 @@ static void closed(void *session)
     imap_close_view(s);
     imap_reader_clear(&s->reader);
     free(s->idle_tag);
-    account_unref(s->account);
+    account_unref(s->own);
     if (s->ended != NULL)
         s->ended(s->context);
     free(s);
@@ -235,7 +236,7 @@ static int open_spool(void *context)
     const struct imap_session *s = context;
     struct error error;
     int fd = -1;
-    if (account_scratch_file(s->account, &fd, &error) != ERR_OK)
+    if (account_scratch_file(s->own, &fd, &error) != ERR_OK)
         LOG(LOG_ERROR, conn_sid(s->conn), "imap.spool", F_ERR(&error));
     return fd;
 }
@@ -263,7 +264,8 @@ enum err imap_session_start(struct loop *loop, const struct visit *visit, struct
     struct imap_session *s = calloc(1, sizeof(*s));
     if (s == NULL)
         return no_session(visit, error);
-    s->account = visit->account;
+    s->own = visit->account;
+    s->account = s->own;
     s->message_size_max = visit->settings->message_size_max;
     s->ended = visit->ended;
     s->context = visit->context;

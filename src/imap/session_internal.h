@@ -17,8 +17,9 @@
 
 struct imap_session {
     struct conn *conn;
-    struct account *account;
-    struct view *view; /* the selected mailbox; NULL: none */
+    struct account *own;     /* whose log-in it is */
+    struct account *account; /* that the selected mailbox lies in: `own` if none is selected */
+    struct view *view;       /* the selected mailbox; NULL: none */
     struct folder_id folder;
     struct uid_set saved; /* "$": UIDs a search has saved (RFC 5182); some may be gone by now */
     struct imap_reader reader;
@@ -105,12 +106,26 @@ bool imap_resync(struct imap_call *call, const struct folder *folder) MUST_CHECK
 /* The UIDs a command means. Numbers the client can't know are an error (RFC 3501 9, seq-number). */
 bool imap_resolve_set(struct imap_call *call, const struct imap_sequence_set *set, bool by_uid,
                       struct uid_set *out) MUST_CHECK;
-/* The flags in the store's form. `create`: keywords that don't exist yet are made. */
-bool imap_resolve_flags(struct imap_call *call, const struct imap_flags *flags, bool create,
-                        struct flagset *ret_flags) MUST_CHECK;
-/* The folder of a name, selectable; else the reply says why, with `missing` ("TRYCREATE", "NONEXISTENT"). */
-bool imap_resolve_folder(struct imap_call *call, struct slice path, const char *missing,
-                         struct folder *ret_folder) MUST_CHECK;
+/* The flags in the account's form. `create`: keywords that don't exist yet are made. */
+bool imap_resolve_flags(struct imap_call *call, struct account *account, const struct imap_flags *flags,
+                        bool create, struct flagset *ret_flags) MUST_CHECK;
+
+/* session_names.c */
+/* What a mailbox name means: in whose account it lies, borrowed for the command, and its path there. */
+struct imap_place {
+    struct account *account;
+    struct slice path;
+};
+bool imap_resolve_name(struct imap_call *call, struct slice name, struct imap_place *ret_place) MUST_CHECK;
+/* A mailbox that exists and is selectable; else the reply says why, with `missing` ("TRYCREATE",
+ * "NONEXISTENT"). */
+struct imap_mailbox {
+    struct account *account;
+    struct slice name; /* as clients are told it */
+    struct folder folder;
+};
+bool imap_resolve_mailbox(struct imap_call *call, struct slice name, const char *missing,
+                          struct imap_mailbox *ret_mailbox) MUST_CHECK;
 
 /* Batches: the messages of `uids` from after `*after`; none left: *ret_count is 0. */
 bool imap_next_batch(struct imap_call *call, const struct uid_set *uids, unsigned want, uint32_t *after,
@@ -120,7 +135,7 @@ bool imap_next_batch(struct imap_call *call, const struct uid_set *uids, unsigne
 bool imap_full_pattern(struct imap_call *call, struct slice pattern, struct slice *ret) MUST_CHECK;
 
 /* cmd_status.c: "* STATUS ..." with the items, bits of enum imap_status_item. */
-void imap_send_status(struct imap_session *s, const struct folder *folder, unsigned items);
+void imap_send_status(struct imap_session *s, struct slice name, const struct folder *folder, unsigned items);
 
 /* cmd_idle.c */
 void imap_idle_input(struct imap_session *s, struct imap_call *call);

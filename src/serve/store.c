@@ -94,6 +94,8 @@ static enum err start_session(void *context, struct account_id id, const struct 
     }
     struct visit visit = {
         .account = account,
+        .store = worker->link.store,
+        .directory = worker->link.directory,
         .fd = fd_take(&fd),
         .tag = hand_over->tag,
         .pending = hand_over->pending,
