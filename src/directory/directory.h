@@ -25,7 +25,8 @@ enum {
     PASSWORD_MAX = 1000,      /* bytes */
     GROUP_MEMBERS_MAX = 10000,
     GROUP_DEPTH_MAX = 10,
-    ALIASES_MAX = 1000, /* per account */
+    ALIASES_MAX = 1000,          /* per account */
+    CAPABILITIES_OFF_MAX = 1000, /* bytes of their list */
 };
 
 /* Opens directory.db on the store's volume; makes it when missing, and keys/credential.key, 32 bytes that
@@ -87,6 +88,7 @@ struct account_entry {
     uint64_t quota_bytes;
     uint64_t quota_messages;
     bool enabled;
+    struct slice capabilities_off; /* IMAP capabilities that this account is not offered: base/name_list.h */
 };
 struct account_new {
     struct slice address;
@@ -116,7 +118,7 @@ enum err account_entry_list(struct directory *directory, struct slice domain, st
 /* Fields with a value set in `changes` (slice with p != NULL, number != UINT64_MAX, enabled 0/1 or -1) are
  * changed. */
 struct account_changes {
-    struct slice name, plan, language, password, hash;
+    struct slice name, plan, language, password, hash, capabilities_off;
     uint64_t quota_bytes, quota_messages;
     int enabled;
 };
