@@ -111,6 +111,16 @@ static bool parse_append(struct imap_parser *p, struct imap_command *c)
     return true;
 }
 
+static bool parse_getmetadata(struct imap_parser *p, struct imap_command *c)
+{
+    return imap_parse_space(p) && imap_parse_getmetadata(p, &c->metadata);
+}
+
+static bool parse_setmetadata(struct imap_parser *p, struct imap_command *c)
+{
+    return imap_parse_space(p) && imap_parse_setmetadata(p, &c->metadata);
+}
+
 static bool parse_expunge(struct imap_parser *p, struct imap_command *c)
 {
     return !c->by_uid || (imap_parse_space(p) && imap_parse_sequence_set(p, &c->uids));

@@ -9,6 +9,7 @@
 #ifndef POSTHORN_IMAP_COMMAND_H
 #define POSTHORN_IMAP_COMMAND_H
 
+#include "imap/metadata.h"
 #include "imap/parser.h"
 #include "imap/search.h"
 #include "mime/structure.h"
@@ -62,6 +63,8 @@ enum {
     X(LSUB, lsub, "LSUB", lsub, IMAP_AFTER_LOGIN, 0)                                               \
     X(STATUS, status, "STATUS", status, IMAP_AFTER_LOGIN, 0)                                       \
     X(APPEND, append, "APPEND", append, IMAP_AFTER_LOGIN, 0)                                       \
+    X(GETMETADATA, getmetadata, "GETMETADATA", getmetadata, IMAP_AFTER_LOGIN, 0)                   \
+    X(SETMETADATA, setmetadata, "SETMETADATA", setmetadata, IMAP_AFTER_LOGIN, 0)                   \
     X(IDLE, idle, "IDLE", nothing, IMAP_AFTER_LOGIN, 0)                                            \
     X(CHECK, check, "CHECK", nothing, IMAP_IN_SELECTED, 0)                                         \
     X(CLOSE, close, "CLOSE", nothing, IMAP_IN_SELECTED, 0)                                         \
@@ -176,7 +179,8 @@ struct imap_list {
     bool extended; /* anything that plain LIST does not have */
     unsigned select;
     unsigned returns;
-    unsigned status; /* bits of enum imap_status_item */
+    unsigned status;               /* bits of enum imap_status_item */
+    struct imap_metadata metadata; /* entries told of each (RFC 9590); count 0: none */
     struct slice reference;
     struct slice *patterns;
     size_t count;
@@ -224,6 +228,7 @@ struct imap_command {
             struct imap_append_message *messages; /* at least one */
             size_t count;
         } append;
+        struct imap_metadata metadata;
         struct imap_sequence_set uids; /* UID EXPUNGE */
         struct imap_search search;     /* SEARCH, SORT, THREAD */
         struct imap_fetch fetch;

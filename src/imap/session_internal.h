@@ -137,6 +137,10 @@ bool imap_full_pattern(struct imap_call *call, struct slice pattern, struct slic
 /* cmd_status.c: "* STATUS ..." with the items, bits of enum imap_status_item. */
 void imap_send_status(struct imap_session *s, struct slice name, const struct folder *folder, unsigned items);
 
+/* cmd_metadata.c: "* METADATA name (...)" with the entries asked for. False: the reply says why. */
+bool imap_send_metadata(struct imap_call *call, struct account *account, struct slice name,
+                        struct folder_id folder, const struct imap_metadata *asked) MUST_CHECK;
+
 /* cmd_idle.c */
 void imap_idle_input(struct imap_session *s, struct imap_call *call);
 
