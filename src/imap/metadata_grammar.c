@@ -1,6 +1,9 @@
 #include "imap/metadata.h"
 
-enum { VENDOR_PARTS_MIN = 4 /* "/shared/vendor/token/name" (RFC 5464 3.2) */ };
+enum {
+    ENTRY_PARTS_MIN = 2,  /* "/shared/comment" (RFC 5464 3.2) */
+    VENDOR_PARTS_MIN = 4, /* "/shared/vendor/token/name" */
+};
 
 /* RFC 5464 3.2: what may stand in an entry's name; and that nothing is empty between slashes. */
 static bool is_entry(struct slice name)
@@ -124,10 +127,10 @@ static size_t count_parts(struct slice name)
 /* What may be set has a name below its scope, and in the vendors' trees one of the vendor's own. */
 static bool may_be_set(struct slice name)
 {
-    struct slice below =
-        slice_from(name, annotation_is_private(name) ? strlen("/private") : strlen("/shared"));
-    bool vendor = slice_starts(below, S("/vendor/")) || slice_eq(below, S("/vendor"));
-    return below.n > 0 && (!vendor || count_parts(name) >= VENDOR_PARTS_MIN);
+    size_t parts = count_parts(name);
+    bool vendor = slice_starts(name, S("/private/vendor/")) || slice_starts(name, S("/shared/vendor/")) ||
+                  slice_eq(name, S("/private/vendor")) || slice_eq(name, S("/shared/vendor"));
+    return parts >= (vendor ? VENDOR_PARTS_MIN : ENTRY_PARTS_MIN);
 }
 
 static bool parse_pair(struct imap_parser *p, struct imap_metadata *metadata)
