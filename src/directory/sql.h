@@ -32,6 +32,12 @@ struct directory;
     X(DOMAIN_SET_CATCH_ALL, "UPDATE domain SET catch_all = ?2, catch_all_key = ?3 WHERE name = ?1")          \
     X(CATCH_ALL_USERS, "SELECT name FROM domain WHERE catch_all_key = ?1")                                   \
     X(CATCH_ALL_MOVE, "UPDATE domain SET catch_all = ?2, catch_all_key = ?3 WHERE catch_all_key = ?1")       \
+    X(ADMINISTRATOR_ADD, "INSERT OR IGNORE INTO administrator(domain, account) VALUES (?1, ?2)")             \
+    X(ADMINISTRATOR_REMOVE, "DELETE FROM administrator WHERE domain = ?1 AND account = ?2")                  \
+    X(ADMINISTRATOR_LIST, "SELECT a.shown FROM administrator JOIN account a ON a.id = account"               \
+                          " WHERE administrator.domain = ?1 ORDER BY a.address")                             \
+    X(ADMINISTRATOR_GET, "SELECT 1 FROM administrator a JOIN domain d ON d.id = a.domain"                    \
+                         " WHERE d.name = ?1 AND a.account = ?2")                                            \
     X(ADDRESS_GET, "SELECT kind, account, shown FROM address WHERE address = ?1")                            \
     X(ADDRESS_ADD, "INSERT INTO address(address, domain, kind, account, shown) VALUES (?1, ?2, ?3, ?4, ?5)") \
     X(ADDRESS_REMOVE, "DELETE FROM address WHERE address = ?1")                                              \

@@ -65,6 +65,9 @@ enum {
     X(APPEND, append, "APPEND", append, IMAP_AFTER_LOGIN, 0)                                       \
     X(GETMETADATA, getmetadata, "GETMETADATA", getmetadata, IMAP_AFTER_LOGIN, 0)                   \
     X(SETMETADATA, setmetadata, "SETMETADATA", setmetadata, IMAP_AFTER_LOGIN, 0)                   \
+    X(GETQUOTA, getquota, "GETQUOTA", quota_root, IMAP_AFTER_LOGIN, 0)                             \
+    X(GETQUOTAROOT, getquotaroot, "GETQUOTAROOT", mailbox, IMAP_AFTER_LOGIN, 0)                    \
+    X(SETQUOTA, setquota, "SETQUOTA", setquota, IMAP_AFTER_LOGIN, 0)                               \
     X(IDLE, idle, "IDLE", nothing, IMAP_AFTER_LOGIN, 0)                                            \
     X(CHECK, check, "CHECK", nothing, IMAP_IN_SELECTED, 0)                                         \
     X(CLOSE, close, "CLOSE", nothing, IMAP_IN_SELECTED, 0)                                         \
@@ -89,15 +92,17 @@ unsigned imap_verb_states(enum imap_verb verb);
 unsigned imap_verb_flags(enum imap_verb verb);
 
 /* STATUS items; the bit is 1 << value. */
-#define IMAP_STATUS_TABLE(X)          \
-    X(MESSAGES, "MESSAGES")           \
-    X(RECENT, "RECENT")               \
-    X(UIDNEXT, "UIDNEXT")             \
-    X(UIDVALIDITY, "UIDVALIDITY")     \
-    X(UNSEEN, "UNSEEN")               \
-    X(HIGHESTMODSEQ, "HIGHESTMODSEQ") \
-    X(SIZE, "SIZE")                   \
-    X(MAILBOXID, "MAILBOXID")         \
+#define IMAP_STATUS_TABLE(X)              \
+    X(MESSAGES, "MESSAGES")               \
+    X(RECENT, "RECENT")                   \
+    X(UIDNEXT, "UIDNEXT")                 \
+    X(UIDVALIDITY, "UIDVALIDITY")         \
+    X(UNSEEN, "UNSEEN")                   \
+    X(HIGHESTMODSEQ, "HIGHESTMODSEQ")     \
+    X(SIZE, "SIZE")                       \
+    X(DELETED, "DELETED")                 \
+    X(DELETED_STORAGE, "DELETED-STORAGE") \
+    X(MAILBOXID, "MAILBOXID")             \
     X(APPENDLIMIT, "APPENDLIMIT")
 enum imap_status_item {
 #define X(name, text) IMAP_STATUS_##name,
@@ -201,6 +206,15 @@ struct imap_create {
     size_t count;
 };
 
+/* A quota root and, in SETQUOTA, its new limits (RFC 9208 4.1). */
+struct imap_quota {
+    struct slice root;
+    bool other; /* a resource that there is not */
+    bool limits_storage, limits_messages;
+    uint64_t storage; /* units of 1024 bytes */
+    uint64_t messages;
+};
+
 struct imap_id_pair {
     struct slice name;
     struct slice value; /* p NULL: NIL */
@@ -229,6 +243,7 @@ struct imap_command {
             size_t count;
         } append;
         struct imap_metadata metadata;
+        struct imap_quota quota;       /* GETQUOTA and SETQUOTA */
         struct imap_sequence_set uids; /* UID EXPUNGE */
         struct imap_search search;     /* SEARCH, SORT, THREAD */
         struct imap_fetch fetch;

@@ -265,6 +265,8 @@ enum err imap_session_start(struct loop *loop, const struct visit *visit, struct
     if (s == NULL)
         return no_session(visit, error);
     s->own = visit->account;
+    s->store = visit->store;
+    s->directory = visit->directory;
     s->account = s->own;
     s->message_size_max = visit->settings->message_size_max;
     s->ended = visit->ended;

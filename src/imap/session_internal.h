@@ -17,9 +17,11 @@
 
 struct imap_session {
     struct conn *conn;
-    struct account *own;     /* whose log-in it is */
-    struct account *account; /* that the selected mailbox lies in: `own` if none is selected */
-    struct view *view;       /* the selected mailbox; NULL: none */
+    struct store *store;
+    struct directory *directory; /* may be NULL in tests */
+    struct account *own;         /* whose log-in it is */
+    struct account *account;     /* that the selected mailbox lies in: `own` if none is selected */
+    struct view *view;           /* the selected mailbox; NULL: none */
     struct folder_id folder;
     struct uid_set saved; /* "$": UIDs a search has saved (RFC 5182); some may be gone by now */
     struct imap_reader reader;
