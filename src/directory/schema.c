@@ -35,6 +35,8 @@ static const char *const migrations[] = {
     "CREATE TABLE credential(account INTEGER PRIMARY KEY, hash TEXT NOT NULL, scram BLOB) STRICT;",
 
     "ALTER TABLE account ADD COLUMN capabilities_off TEXT NOT NULL DEFAULT ''",
+
+    "ALTER TABLE credential ADD COLUMN scram_sha1 BLOB",
 };
 
 static enum err schema_version(struct database *database, int64_t *ret_version, struct error *error)
