@@ -42,6 +42,8 @@ static const char *const migrations[] = {
     " DELETE FROM administrator WHERE account = old.id; END;"
     "CREATE TRIGGER administered_left AFTER DELETE ON domain BEGIN"
     " DELETE FROM administrator WHERE domain = old.id; END;",
+
+    "ALTER TABLE credential ADD COLUMN scram_sha1 BLOB",
 };
 
 static enum err schema_version(struct database *database, int64_t *ret_version, struct error *error)

@@ -66,11 +66,13 @@ struct directory;
                     " generation = generation + 1 WHERE id = ?1")                                            \
     X(ACCOUNT_REMOVE, "DELETE FROM account WHERE id = ?1")                                                   \
     X(ACCOUNT_NEXT_GENERATION, "UPDATE account SET generation = generation + 1 WHERE id = ?1")               \
-    X(CREDENTIAL_GET, "SELECT hash, scram FROM credential WHERE account = ?1")                               \
-    X(CREDENTIAL_SET, "INSERT INTO credential(account, hash, scram) VALUES (?1, ?2, ?3)"                     \
-                      " ON CONFLICT(account) DO UPDATE SET hash = excluded.hash, scram = excluded.scram")    \
-    X(CREDENTIAL_UPGRADE, "UPDATE credential SET hash = ?2, scram = ?3 WHERE account = ?1 AND"               \
-                          " (SELECT generation FROM account WHERE id = ?1) = ?4")                            \
+    X(CREDENTIAL_GET, "SELECT hash, scram, scram_sha1 FROM credential WHERE account = ?1")                   \
+    X(CREDENTIAL_SET, "INSERT INTO credential(account, hash, scram, scram_sha1) VALUES (?1, ?2, ?3, ?4)"     \
+                      " ON CONFLICT(account) DO UPDATE SET hash = excluded.hash, scram = excluded.scram,"    \
+                      " scram_sha1 = excluded.scram_sha1")                                                   \
+    X(CREDENTIAL_UPGRADE,                                                                                    \
+      "UPDATE credential SET hash = ?2, scram = ?3, scram_sha1 = ?5 WHERE account = ?1 AND"                  \
+      " (SELECT generation FROM account WHERE id = ?1) = ?4")                                                \
     X(CREDENTIAL_REMOVE, "DELETE FROM credential WHERE account = ?1")                                        \
     X(CREDENTIAL_ANY, "SELECT 1 FROM credential WHERE scram IS NOT NULL LIMIT 1")
 
