@@ -52,7 +52,7 @@ static void put_entry(struct response *response, const struct annotation *item)
     struct buf *out = conn_output(response->call->session->conn);
     if (!response->begun) {
         buf_put(out, S("* METADATA "));
-        imap_put_mailbox(out, response->target->name);
+        imap_put_mailbox(out, response->target->name, imap_speaks_utf8(response->call->session));
         buf_put(out, S(" ("));
     }
     buf_printf(out, "%s%.*s ", response->begun ? " " : "", SLICE_ARGS(item->entry));

@@ -33,12 +33,19 @@ struct imap_session {
     bool read_only;
     bool condstore;       /* mod-sequences are told (RFC 7162 3.1) */
     bool qresync;         /* VANISHED in place of EXPUNGE (RFC 7162 3.2.3) */
+    bool utf8_accept;     /* RFC 6855 */
     uint64_t modseq_told; /* the highest MODSEQ of this command's FETCH responses */
     bool closing;
     uint64_t commands; /* for the log */
     void (*ended)(void *context);
     void *context;
 };
+
+/* Mailbox names go over the wire in UTF-8. */
+static inline bool imap_speaks_utf8(const struct imap_session *s)
+{
+    return s->utf8_accept;
+}
 
 /* One command being run. */
 struct imap_call {
