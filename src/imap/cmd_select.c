@@ -38,7 +38,7 @@ static void open_mailbox(struct imap_session *s, struct imap_call *call, bool re
     imap_close_view(s);
     s->condstore = s->condstore || select->condstore;
     struct imap_mailbox mailbox;
-    if (!imap_resolve_mailbox(call, select->mailbox, "NONEXISTENT", &mailbox))
+    if (!imap_resolve_mailbox(call, select->mailbox, RIGHT_READ, "NONEXISTENT", &mailbox))
         return;
     if (view_open(mailbox.account, mailbox.folder.id, read_only, &s->view, &call->error) != ERR_OK) {
         imap_call_failed(call);
@@ -47,6 +47,7 @@ static void open_mailbox(struct imap_session *s, struct imap_call *call, bool re
     s->account = mailbox.account;
     s->folder = mailbox.folder.id;
     s->read_only = read_only;
+    imap_note_rights(s, mailbox.rights);
     if (!tell_mailbox(s, call, &mailbox.folder)) {
         imap_close_view(s);
         return;
