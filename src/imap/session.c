@@ -27,6 +27,7 @@ void imap_close_view(struct imap_session *s)
     s->folder = (struct folder_id){0};
     s->account = s->own;
     s->read_only = false;
+    s->rights = 0;
 }
 
 void imap_bye(struct imap_session *s, const char *text)
@@ -113,7 +114,8 @@ static void run(struct imap_session *s, struct imap_call *call)
 {
     struct imap_parser parser = {.text = cursor_of(imap_reader_text(&s->reader)),
                                  .spool = cursor_of(imap_reader_spool(&s->reader)),
-                                 .arena = &call->arena};
+                                 .arena = &call->arena,
+                                 .utf8 = imap_speaks_utf8(s)};
     struct imap_command *command = &call->command;
     s->commands++;
     if (!imap_command_parse(&parser, command)) {
@@ -122,6 +124,9 @@ static void run(struct imap_session *s, struct imap_call *call)
         return;
     }
     if (!allowed(s, call))
+        return;
+    imap_refresh_rights(s, call);
+    if (s->closing)
         return;
     imap_reply_set(&call->reply, IMAP_STATUS_OK, "", "%s completed", imap_verb_name(command->verb));
     handler_of(command->verb)(s, call);
@@ -141,6 +146,7 @@ static struct imap_call call_of(struct imap_session *s)
 
 static void call_release(struct imap_call *call)
 {
+    imap_visited_release(call);
     arena_release(&call->arena);
     buf_release(&call->reply.code);
 }
@@ -187,6 +193,9 @@ static void notice(struct conn *conn, void *session)
     if (s->idle_tag == NULL)
         return;
     CLEANUP(call_release) struct imap_call call = call_of(s);
+    imap_refresh_rights(s, &call);
+    if (s->closing)
+        return;
     imap_send_updates(s, &call, true);
     imap_limit_modseq(s);
 }
@@ -264,7 +273,11 @@ enum err imap_session_start(struct loop *loop, const struct visit *visit, struct
     struct imap_session *s = calloc(1, sizeof(*s));
     if (s == NULL)
         return no_session(visit, error);
+    s->store = visit->store;
+    s->directory = visit->directory;
     s->own = visit->account;
+    s->store = visit->store;
+    s->directory = visit->directory;
     s->account = s->own;
     s->message_size_max = visit->settings->message_size_max;
     s->ended = visit->ended;

@@ -274,6 +274,7 @@ void settings_text(const struct settings *s, struct buf *out)
     buf_printf(out, "resolver = %s\n", s->resolver[0] != 0 ? s->resolver : "system");
     buf_printf(out, "ca-file = \"%s\"\n", s->ca_file);
     buf_printf(out, "imap-without = \"%s\"\n", s->imap_without);
+    buf_printf(out, "sasl-without = \"%s\"\n", s->sasl_without);
 }
 
 void settings_free(struct settings *settings)

@@ -54,7 +54,8 @@ enum listen_protocol {
     X(full_mailbox, "full-mailbox", "defer", "mail for a full mailbox: defer (452) or refuse (552)")         \
     X(resolver, "resolver", "system", "ADDRESS[:PORT] of the name server, or system: /etc/resolv.conf")      \
     X(ca_file, "ca-file", "/etc/ssl/certs/ca-certificates.crt", "PEM of the authorities that are trusted")   \
-    X(imap_without, "imap-without", "none", "NAME, NAME ...: IMAP capabilities that nobody gets")
+    X(imap_without, "imap-without", "none", "NAME, NAME ...: IMAP capabilities that nobody gets")            \
+    X(sasl_without, "sasl-without", "none", "NAME, NAME ...: log-in mechanisms that are not offered")
 
 struct listen_setting {
     enum listen_protocol protocol;
@@ -98,6 +99,7 @@ struct settings {
     uint32_t sessions_per_account;    /* `sessions-per-account`, default 100 */
     bool plaintext_login; /* `plaintext-login = yes|no`, default no: log-in without TLS only from loopback */
     const char *imap_without; /* `imap-without`: capabilities switched off for all, as base/name_list.h */
+    const char *sasl_without; /* `sasl-without`: SASL mechanisms switched off, the same way */
     bool full_mailbox_refuse; /* `full-mailbox = defer|refuse`, default defer: 452 or 552 at RCPT */
     const char *resolver;     /* `resolver`: an address, "[::1]:53"; empty: what /etc/resolv.conf says */
     const char *ca_file;      /* `ca-file`: whom outgoing TLS trusts */
