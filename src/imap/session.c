@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "base/must.h"
 #include "imap/capability.h"
+#include "imap/search_context.h"
 
 static imap_handler_fn *handler_of(enum imap_verb verb)
 {
@@ -22,6 +23,7 @@ void imap_close_view(struct imap_session *s)
 {
     if (s->view != NULL)
         view_close(take(s->view));
+    imap_contexts_release(s);
     uid_set_release(&s->saved);
     s->saved = (struct uid_set){0};
     s->folder = (struct folder_id){0};

@@ -15,13 +15,17 @@
 #include "rt/conn.h"
 #include "store/view.h"
 
+struct imap_context; /* search_context.h */
+
 struct imap_session {
     struct conn *conn;
     struct account *own;     /* whose log-in it is */
     struct account *account; /* that the selected mailbox lies in: `own` if none is selected */
     struct view *view;       /* the selected mailbox; NULL: none */
     struct folder_id folder;
-    struct uid_set saved; /* "$": UIDs a search has saved (RFC 5182); some may be gone by now */
+    struct imap_context *contexts; /* searches kept up to date */
+    struct uid_set retest;         /* for them: whose flags the session itself has changed */
+    struct uid_set saved;          /* "$": UIDs a search has saved (RFC 5182); some may be gone by now */
     struct imap_reader reader;
     uint64_t message_size_max;
     size_t keywords_told; /* how many of the account's keywords the client has been told in FLAGS */
@@ -78,6 +82,8 @@ struct imap_tell {
     uint64_t since; /* only what has changed after this */
 };
 void imap_send_flags(struct imap_call *call, const struct uid_set *uids, struct imap_tell tell);
+/* The session has told its client of these flag changes by itself. */
+void imap_told_flags(struct imap_session *s, const struct uid_set *uids, struct change_no change);
 void imap_close_view(struct imap_session *s);
 /* Goodbye and the end. */
 void imap_bye(struct imap_session *s, const char *text);
