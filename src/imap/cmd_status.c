@@ -18,6 +18,10 @@ static uint64_t value_of(const struct imap_session *s, const struct folder *fold
         return folder->changed.v;
     case IMAP_STATUS_SIZE:
         return folder->bytes;
+    case IMAP_STATUS_DELETED:
+        return folder->deleted;
+    case IMAP_STATUS_DELETED_STORAGE:
+        return folder->deleted_bytes;
     case IMAP_STATUS_APPENDLIMIT:
         return s->message_size_max;
     case IMAP_STATUS_MAILBOXID:
@@ -36,7 +40,7 @@ void imap_send_status(struct imap_session *s, struct slice name, const struct fo
     };
     struct buf *out = conn_output(s->conn);
     buf_put(out, S("* STATUS "));
-    imap_put_mailbox(out, name);
+    imap_put_mailbox(out, name, imap_speaks_utf8(s));
     const char *before = " (";
     for (unsigned i = 0; i < IMAP_STATUS_ITEMS; i++) {
         if (!(items & 1U << i))

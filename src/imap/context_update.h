@@ -15,6 +15,7 @@ struct imap_context {
     struct slice text; /* the whole command */
     struct slice tag;
     bool by_uid;
+    bool utf8; /* how the command was read */
     bool sorted;
     bool floats; /* it says "UID 7:*" or YOUNGER: what it means changes with the mailbox */
     struct imap_sequence_set *frozen; /* UIDs of its sets of numbers, in the order of the text */

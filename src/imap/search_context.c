@@ -150,6 +150,7 @@ static struct imap_context *context_new(struct imap_call *call, const struct ima
     context->text = arena_dup(&context->arena, imap_reader_text(&call->session->reader));
     context->tag = arena_dup(&context->arena, call->command.tag);
     context->by_uid = call->command.by_uid;
+    context->utf8 = imap_speaks_utf8(call->session);
     (void)each_key(search->root, count_frozen, context);
     context->frozen = arena_array(&context->arena, context->frozen_count, sizeof(*context->frozen));
     struct freezing freezing = {.call = call, .context = context};
@@ -276,7 +277,8 @@ static bool narrow(struct imap_call *call, struct imap_search *search, const str
 static bool evaluate(struct imap_call *call, struct evaluation *evaluation, const struct uid_set *concerned)
 {
     struct imap_context *context = evaluation->context;
-    struct imap_parser parser = {.text = cursor_of(context->text), .arena = &call->arena};
+    struct imap_parser parser = {
+        .text = cursor_of(context->text), .arena = &call->arena, .utf8 = context->utf8};
     struct freezing thawing = {.context = context};
     struct imap_search *search = &call->command.search;
     if (!imap_command_parse(&parser, &call->command))

@@ -115,7 +115,8 @@ static void run(struct imap_session *s, struct imap_call *call)
 {
     struct imap_parser parser = {.text = cursor_of(imap_reader_text(&s->reader)),
                                  .spool = cursor_of(imap_reader_spool(&s->reader)),
-                                 .arena = &call->arena};
+                                 .arena = &call->arena,
+                                 .utf8 = imap_speaks_utf8(s)};
     struct imap_command *command = &call->command;
     s->commands++;
     if (!imap_command_parse(&parser, command)) {
@@ -267,6 +268,8 @@ enum err imap_session_start(struct loop *loop, const struct visit *visit, struct
     if (s == NULL)
         return no_session(visit, error);
     s->own = visit->account;
+    s->store = visit->store;
+    s->directory = visit->directory;
     s->account = s->own;
     s->message_size_max = visit->settings->message_size_max;
     s->ended = visit->ended;

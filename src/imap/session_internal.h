@@ -19,9 +19,11 @@ struct imap_context; /* search_context.h */
 
 struct imap_session {
     struct conn *conn;
-    struct account *own;     /* whose log-in it is */
-    struct account *account; /* that the selected mailbox lies in: `own` if none is selected */
-    struct view *view;       /* the selected mailbox; NULL: none */
+    struct store *store;
+    struct directory *directory; /* may be NULL in tests */
+    struct account *own;         /* whose log-in it is */
+    struct account *account;     /* that the selected mailbox lies in: `own` if none is selected */
+    struct view *view;           /* the selected mailbox; NULL: none */
     struct folder_id folder;
     struct imap_context *contexts; /* searches kept up to date */
     struct uid_set retest;         /* for them: whose flags the session itself has changed */
@@ -35,12 +37,19 @@ struct imap_session {
     bool read_only;
     bool condstore;       /* mod-sequences are told (RFC 7162 3.1) */
     bool qresync;         /* VANISHED in place of EXPUNGE (RFC 7162 3.2.3) */
+    bool utf8_accept;     /* RFC 6855 */
     uint64_t modseq_told; /* the highest MODSEQ of this command's FETCH responses */
     bool closing;
     uint64_t commands; /* for the log */
     void (*ended)(void *context);
     void *context;
 };
+
+/* Mailbox names go over the wire in UTF-8. */
+static inline bool imap_speaks_utf8(const struct imap_session *s)
+{
+    return s->utf8_accept;
+}
 
 /* One command being run. */
 struct imap_call {
@@ -142,6 +151,10 @@ bool imap_full_pattern(struct imap_call *call, struct slice pattern, struct slic
 
 /* cmd_status.c: "* STATUS ..." with the items, bits of enum imap_status_item. */
 void imap_send_status(struct imap_session *s, struct slice name, const struct folder *folder, unsigned items);
+
+/* cmd_metadata.c: "* METADATA name (...)" with the entries asked for. False: the reply says why. */
+bool imap_send_metadata(struct imap_call *call, struct account *account, struct slice name,
+                        struct folder_id folder, const struct imap_metadata *asked) MUST_CHECK;
 
 /* cmd_idle.c */
 void imap_idle_input(struct imap_session *s, struct imap_call *call);

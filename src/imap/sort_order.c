@@ -1,6 +1,6 @@
 #include "imap/sort_order.h"
 
-#include "imap/search_match.h"
+#include "mime/fold.h"
 
 void imap_sorter_release(struct imap_sorter *sorter)
 {
@@ -17,7 +17,7 @@ static struct imap_sort_value value_of_text(struct imap_sorter *sorter, struct s
 {
     struct imap_sort_value value = {0};
     buf_clear(&sorter->folded);
-    imap_sort_fold(&sorter->folded, text);
+    mime_fold_sort(&sorter->folded, text);
     value.text = arena_dup(&sorter->arena, buf_slice(&sorter->folded));
     sorter->failed |= buf_failed(&sorter->folded);
     for (size_t i = 0; i < 8; i++)
