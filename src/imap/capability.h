@@ -48,6 +48,7 @@
     X("PARTIAL", false, true) \
     X("CONTEXT=SEARCH", false, true) \
     X("CONTEXT=SORT", false, true) \
+    X("UIDONLY", false, true) \
     /* the end */
 /* clang-format on */
 

@@ -200,6 +200,19 @@ void imap_context_begin(struct imap_call *call, const struct imap_search *search
     s->contexts = context;
 }
 
+void imap_contexts_end_numbers(struct imap_session *s)
+{
+    struct imap_context **link = &s->contexts;
+    while (*link != NULL) {
+        if ((*link)->by_uid) {
+            link = &(*link)->next;
+            continue;
+        }
+        refuse(s, (*link)->tag, "Message numbers are no longer told");
+        context_drop(link);
+    }
+}
+
 /* --- bringing up to date --- */
 
 void imap_contexts_removed(struct imap_call *call, const struct view_changes *changes)

@@ -26,6 +26,8 @@ void imap_context_begin(struct imap_call *call, const struct imap_search *search
                         const struct imap_order *uids);
 /* False: there is none with this tag. */
 bool imap_context_end(struct imap_session *s, struct slice tag);
+/* Those told in message numbers, as none may be told any longer. */
+void imap_contexts_end_numbers(struct imap_session *s);
 void imap_contexts_release(struct imap_session *s);
 
 /* Before EXPUNGE or VANISHED tells of what is gone. */

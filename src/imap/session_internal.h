@@ -37,6 +37,7 @@ struct imap_session {
     bool read_only;
     bool condstore;       /* mod-sequences are told (RFC 7162 3.1) */
     bool qresync;         /* VANISHED in place of EXPUNGE (RFC 7162 3.2.3) */
+    bool uidonly;         /* no message numbers either way (RFC 9586) */
     bool utf8_accept;     /* RFC 6855 */
     uint64_t modseq_told; /* the highest MODSEQ of this command's FETCH responses */
     bool closing;
@@ -85,6 +86,8 @@ bool imap_tell_keywords(struct imap_call *call) MUST_CHECK;
 void imap_send_flag_names(struct imap_call *call);
 /* "* 3 FETCH (UID 7 FLAGS (\Seen) MODSEQ (12))" for every message of `uids` that the client knows; UID and
  * MODSEQ always when CONDSTORE is on. */
+/* "* 3 FETCH (", or "* 7 UIDFETCH (" which needs no UID in it (RFC 9586). */
+void imap_put_fetch(struct imap_session *s, struct uid uid, uint32_t seq);
 struct imap_tell {
     bool uid;
     bool flags;
