@@ -38,7 +38,10 @@
     X("LIST-EXTENDED", false, true)         \
     X("LIST-STATUS", false, true)           \
     X("CREATE-SPECIAL-USE", false, true)    \
-    X("MULTIAPPEND", false, true)
+    X("MULTIAPPEND", false, true)           \
+    X("BINARY", false, true)                \
+    X("CATENATE", false, true)              \
+    X("REPLACE", false, true)
 
 /* "IMAP4rev1 LITERAL+ ..." without a space at either end. */
 void imap_put_capabilities(struct buf *out, bool logged_in) NONNULL;
