@@ -1,13 +1,27 @@
 /*
  * What APPEND and REPLACE bring: "Drafts (\Seen) "17-Jul-1996 02:44:25 -0700" {310}" (RFC 3501 6.3.11, 9),
- * one message after the other (RFC 3502), binary ones (RFC 3516 7), ones made of pieces (RFC 4469 5).
+ * one message after the other (RFC 3502), binary ones (RFC 3516 7), ones made of pieces (RFC 4469 5), and
+ * ones with UTF-8 in their headers (RFC 6855 4).
  */
 #include "imap/command.h"
 #include "store/message.h"
 
+/* "UTF8 (~{3}\r\nabc)", if it stands here. */
+static bool parse_utf8(struct imap_parser *p, struct slice *ret, bool *ret_was_one)
+{
+    *ret_was_one = cursor_skip_nocase(&p->text, S("UTF8 ("));
+    return !*ret_was_one ||
+           (imap_parse_char(p, '~') && imap_parse_message(p, ret) && imap_parse_char(p, ')'));
+}
+
 /* "TEXT {3}\r\nabc" or "URL /INBOX/;UID=7". */
 static bool parse_part(struct imap_parser *p, struct imap_append_part *part)
 {
+    bool utf8;
+    if (!parse_utf8(p, &part->text, &utf8))
+        return false;
+    if (utf8)
+        return true;
     if (cursor_skip_nocase(&p->text, S("TEXT ")))
         return imap_parse_message(p, &part->text);
     part->is_url = true;
@@ -52,10 +66,16 @@ static bool parse_message(struct imap_parser *p, struct imap_append_message *mes
     message->catenate = cursor_skip_nocase(&p->text, S("CATENATE "));
     if (message->catenate)
         return parse_parts(p, message, parts);
-    message->binary = cursor_skip_char(&p->text, '~');
     message->parts = ARENA_NEW(p->arena, struct imap_append_part);
-    return message->parts != NULL ? imap_parse_message(p, &message->parts->text)
-                                  : imap_parse_fail(p, "memory");
+    if (message->parts == NULL)
+        return imap_parse_fail(p, "memory");
+    bool utf8;
+    if (!parse_utf8(p, &message->parts->text, &utf8))
+        return false;
+    if (utf8)
+        return true;
+    message->binary = cursor_skip_char(&p->text, '~');
+    return imap_parse_message(p, &message->parts->text);
 }
 
 static bool parse_messages(struct imap_parser *p, size_t max, struct imap_append *ret)

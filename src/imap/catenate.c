@@ -69,7 +69,7 @@ static bool resolve(struct imap_call *call, struct slice text, const struct imap
     struct slice name;
     if (!absolute_name(call, url, &name))
         return false;
-    return imap_resolve_mailbox(call, name, "NONEXISTENT", ret_mailbox) ||
+    return imap_resolve_mailbox(call, name, RIGHT_READ, "NONEXISTENT", ret_mailbox) ||
            bad_url(call, text, "There is no such mailbox");
 }
 

@@ -54,7 +54,9 @@ void cmd_replace(struct imap_session *s, struct imap_call *call)
     CLEANUP(imap_batch_release) struct imap_batch batch = {0};
     struct imap_mailbox mailbox;
     struct uid uid;
-    if (!find_replaced(call, &uid) || !imap_resolve_mailbox(call, append->mailbox, "TRYCREATE", &mailbox) ||
+    /* RFC 8508 4.1 */
+    if (!imap_may(call, s->rights, RIGHT_TRASH | RIGHT_EXPUNGE) || !find_replaced(call, &uid) ||
+        !imap_resolve_mailbox(call, append->mailbox, RIGHT_INSERT, "TRYCREATE", &mailbox) ||
         !imap_batch_make(call, append, &mailbox, &batch))
         return;
     if (replace(s, mailbox.account, uid, &batch, &call->error) != ERR_OK) {
