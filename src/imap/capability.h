@@ -49,6 +49,9 @@
     X("CONTEXT=SEARCH", false, true) \
     X("CONTEXT=SORT", false, true) \
     X("UIDONLY", false, true) \
+    X("BINARY", false, true) \
+    X("CATENATE", false, true) \
+    X("REPLACE", false, true) \
     /* the end */
 /* clang-format on */
 
