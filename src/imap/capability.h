@@ -49,6 +49,8 @@
     X("CONTEXT=SEARCH", false, true) \
     X("CONTEXT=SORT", false, true) \
     X("UIDONLY", false, true) \
+    X("UIDBATCHES", false, true) \
+    X("INPROGRESS", false, true) \
     /* the end */
 /* clang-format on */
 
