@@ -38,7 +38,11 @@
     X("LIST-EXTENDED", false, true)         \
     X("LIST-STATUS", false, true)           \
     X("CREATE-SPECIAL-USE", false, true)    \
-    X("MULTIAPPEND", false, true)
+    X("MULTIAPPEND", false, true)           \
+    X("QUOTA", false, true)                 \
+    X("QUOTA=RES-STORAGE", false, true)     \
+    X("QUOTA=RES-MESSAGE", false, true)     \
+    X("QUOTASET", false, true)
 
 /* "IMAP4rev1 LITERAL+ ..." without a space at either end. */
 void imap_put_capabilities(struct buf *out, bool logged_in) NONNULL;

@@ -111,6 +111,54 @@ static bool parse_append(struct imap_parser *p, struct imap_command *c)
     return true;
 }
 
+static bool parse_getmetadata(struct imap_parser *p, struct imap_command *c)
+{
+    return imap_parse_space(p) && imap_parse_getmetadata(p, &c->metadata);
+}
+
+static bool parse_setmetadata(struct imap_parser *p, struct imap_command *c)
+{
+    return imap_parse_space(p) && imap_parse_setmetadata(p, &c->metadata);
+}
+
+static bool parse_quota_root(struct imap_parser *p, struct imap_command *c)
+{
+    return imap_parse_space(p) && imap_parse_astring(p, &c->quota.root);
+}
+
+static bool parse_quota_limit(struct imap_parser *p, struct imap_quota *quota)
+{
+    struct slice resource;
+    uint64_t limit;
+    if (!imap_parse_atom(p, &resource) || !imap_parse_space(p))
+        return false;
+    if (!cursor_u64(&p->text, &limit) || limit > INT64_MAX) /* RFC 9208 5: number64 */
+        return imap_parse_fail(p, "a limit is a number");
+    if (slice_eq_nocase(resource, S("STORAGE"))) {
+        quota->limits_storage = true;
+        quota->storage = limit;
+    } else if (slice_eq_nocase(resource, S("MESSAGE"))) {
+        quota->limits_messages = true;
+        quota->messages = limit;
+    } else {
+        quota->other = true;
+    }
+    return true;
+}
+
+static bool parse_setquota(struct imap_parser *p, struct imap_command *c)
+{
+    if (!parse_quota_root(p, c) || !imap_parse_space(p) || !imap_parse_char(p, '('))
+        return false;
+    if (cursor_skip_char(&p->text, ')'))
+        return true;
+    do {
+        if (!parse_quota_limit(p, &c->quota))
+            return false;
+    } while (cursor_skip_char(&p->text, ' '));
+    return imap_parse_char(p, ')');
+}
+
 static bool parse_expunge(struct imap_parser *p, struct imap_command *c)
 {
     return !c->by_uid || (imap_parse_space(p) && imap_parse_sequence_set(p, &c->uids));

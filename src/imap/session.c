@@ -275,6 +275,8 @@ enum err imap_session_start(struct loop *loop, const struct visit *visit, struct
     s->store = visit->store;
     s->directory = visit->directory;
     s->own = visit->account;
+    s->store = visit->store;
+    s->directory = visit->directory;
     s->account = s->own;
     s->message_size_max = visit->settings->message_size_max;
     s->ended = visit->ended;

@@ -154,6 +154,8 @@ bool imap_resolve_mailbox(struct imap_call *call, struct slice name, unsigned ne
 /* All of `needed` is among `rights` (of a mailbox, or s->rights of the selected one); else NO [NOPERM]. */
 bool imap_may(struct imap_call *call, unsigned rights, unsigned needed) MUST_CHECK;
 bool imap_is_other(struct slice name);
+/* A path in the place's account as clients are told it. p NULL: no memory. */
+struct slice imap_place_name(struct imap_call *call, const struct imap_place *place, struct slice path);
 /* "Other Users/bob@example.org/"; p NULL: no memory. */
 struct slice imap_other_prefix(struct imap_call *call, struct slice address);
 /* Whom the person is; ERR_NOT_FOUND where nobody is known. */
@@ -178,6 +180,10 @@ bool imap_full_pattern(struct imap_call *call, struct slice pattern, struct slic
 
 /* cmd_status.c: "* STATUS ..." with the items, bits of enum imap_status_item. */
 void imap_send_status(struct imap_session *s, struct slice name, const struct folder *folder, unsigned items);
+
+/* cmd_metadata.c: "* METADATA name (...)" with the entries asked for. False: the reply says why. */
+bool imap_send_metadata(struct imap_call *call, struct account *account, struct slice name,
+                        struct folder_id folder, const struct imap_metadata *asked) MUST_CHECK;
 
 /* cmd_idle.c */
 void imap_idle_input(struct imap_session *s, struct imap_call *call);

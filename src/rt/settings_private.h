@@ -7,7 +7,7 @@
 
 #include "rt/settings.h"
 
-enum { SETTING_WORDS_MAX = 2, SETTING_HOSTNAME_MAX = 253 /* RFC 1035 3.1, as text without the last dot */ };
+enum { SETTING_WORDS_MAX = 64, SETTING_HOSTNAME_MAX = 253 /* RFC 1035 3.1, as text without the last dot */ };
 
 /* A file while it is read. */
 struct reading {

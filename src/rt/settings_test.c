@@ -126,7 +126,8 @@ static void test_text_reads_back_the_same(void **state)
         "hostname = a.example\nlisten = none\n",
         "hostname = a.example\nrun = \"/r u#n\"\nlisten = imap [::1]:1143\nlisten = smtp 127.0.0.1:25\n"
         "listen = lmtp \"/a b\"\ncertificate = \"/a #b\" /c\nlog-level = error\nlog-format = json\n"
-        "message-size-max = 65537\nplaintext-login = yes\nfull-mailbox = refuse\n",
+        "message-size-max = 65537\nplaintext-login = yes\nfull-mailbox = refuse\n"
+        "imap-without = idle, move\nsasl-without = login\n",
     };
     for (size_t i = 0; i < ARRAY_LEN(texts); i++) {
         CLEANUP(buf_release) struct buf first = BUF(SETTINGS_FILE_MAX);
@@ -162,7 +163,10 @@ static void test_refuses_bad_lines(void **state)
     refused("hostname =\n", "posthorn.conf:1: the value is missing");
     refused("hostname = # none\n", "posthorn.conf:1: the value is missing");
     refused("hostname = a b\n", "posthorn.conf:1: one word is expected");
-    refused("hostname = a b c\n",
+    refused("hostname = a b c\n", "posthorn.conf:1: one word is expected");
+    refused("listen = imap *:143 more\n",
+            "posthorn.conf:1: too many words; \"quotes\" keep one with blanks together");
+    refused("certificate = /a /b /c\n",
             "posthorn.conf:1: too many words; \"quotes\" keep one with blanks together");
     refused("data = \"/x\n", "posthorn.conf:1: the closing quote is missing");
     refused("data = /x\ndata = /y\n", "posthorn.conf:2: \"data\" is given twice");
@@ -303,6 +307,45 @@ static void test_reading_a_file_checks_the_files_it_names(void **state)
     rmdir(directory);
 }
 
+static void assert_imap_without(const char *value, const char *expected)
+{
+    char text[SETTINGS_NAMES_MAX + 100];
+    snprintf(text, sizeof(text), "hostname = a\nimap-without = %s\n", value);
+    struct settings *s = parse_good(text);
+    assert_string_equal(s->imap_without, expected);
+    settings_free(s);
+}
+
+static void test_a_list_of_names_is_upper_case_each_once(void **state)
+{
+    (void)state;
+    assert_imap_without("none", "");
+    assert_imap_without("\"\"", "");
+    assert_imap_without("CONDSTORE, qresync condstore # both", "CONDSTORE QRESYNC");
+    assert_imap_without("\"idle sort=display\"", "IDLE SORT=DISPLAY");
+    refused("imap-without = none, IDLE\n", "posthorn.conf:1: \"none\" stands beside names");
+    refused("imap-without = gr\303\274n\n", "posthorn.conf:1: a name is letters, digits and signs");
+}
+
+static void test_a_list_of_names_at_its_limits(void **state)
+{
+    (void)state;
+    char name[SETTINGS_NAMES_MAX + 2];
+    char line[SETTINGS_NAMES_MAX + 100];
+    memset(name, 'A', sizeof(name));
+    name[SETTINGS_NAMES_MAX] = 0;
+    assert_imap_without(name, name);
+    snprintf(line, sizeof(line), "imap-without = %sA\n", name);
+    refused(line, "posthorn.conf:1: more than 1000 bytes of names");
+    struct buf words = BUF(1000);
+    for (int i = 0; i < 64; i++)
+        buf_put(&words, S("A "));
+    assert_imap_without(buf_cstr(&words), "A");
+    snprintf(line, sizeof(line), "imap-without = %sA\n", buf_cstr(&words));
+    refused(line, "posthorn.conf:1: more than 64 words");
+    buf_release(&words);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -318,6 +361,8 @@ int main(void)
         cmocka_unit_test(test_counts_at_their_limits),
         cmocka_unit_test(test_file_and_path_at_their_limits),
         cmocka_unit_test(test_reading_a_file_checks_the_files_it_names),
+        cmocka_unit_test(test_a_list_of_names_is_upper_case_each_once),
+        cmocka_unit_test(test_a_list_of_names_at_its_limits),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include "base/must.h"
+#include "base/name_list.h"
 #include "rt/settings_private.h"
 
 enum {
@@ -41,6 +42,13 @@ enum err setting_keep(struct reading *r, struct slice s, const char **ret, struc
 static enum err one_word(const struct reading *r, const struct words *words, struct error *error)
 {
     return words->count == 1 ? ERR_OK : setting_refuse(r, error, "one word is expected");
+}
+
+static enum err two_words(const struct reading *r, const struct words *words, struct error *error)
+{
+    return words->count <= 2
+               ? ERR_OK
+               : setting_refuse(r, error, "too many words; \"quotes\" keep one with blanks together");
 }
 
 static bool hostname_valid(struct slice name)
@@ -163,6 +171,9 @@ enum err setting_add_listen(struct reading *r, const struct listen_setting *list
 enum err setting_read_listen(struct reading *r, const struct words *words, struct error *error)
 {
     struct listen_setting listen;
+    enum err e = two_words(r, words, error);
+    if (e != ERR_OK)
+        return e;
     if (words->count == 1 && slice_eq(words->at[0], S("none"))) {
         r->listen_none = true;
         return ERR_OK;
@@ -170,7 +181,6 @@ enum err setting_read_listen(struct reading *r, const struct words *words, struc
     if (!find_protocol(words->at[0], &listen.protocol))
         return setting_refuse(r, error, "\"%.*s\" is not a protocol", SLICE_ARGS(words->at[0]));
     listen.port = listen_protocol_port(listen.protocol);
-    enum err e;
     if (listen.protocol != LISTEN_LMTP) {
         e = read_address(r, words->count > 1 ? words->at[1] : slice_none(), &listen, error);
     } else {
@@ -199,7 +209,9 @@ enum err setting_read_certificate(struct reading *r, const struct words *words, 
         return fail_nomem(error);
     if (s->certificate_count == SETTINGS_CERTIFICATES_MAX)
         return setting_refuse(r, error, "more than %d certificates", SETTINGS_CERTIFICATES_MAX);
-    enum err e = read_path(r, words->at[0], PATH_BYTES_MAX, &certificate.chain_file, error);
+    enum err e = two_words(r, words, error);
+    if (e == ERR_OK)
+        e = read_path(r, words->at[0], PATH_BYTES_MAX, &certificate.chain_file, error);
     if (e == ERR_OK)
         e = read_path(r, words->at[words->count - 1], PATH_BYTES_MAX, &certificate.key_file, error);
     if (e == ERR_OK)
@@ -354,4 +366,30 @@ enum err setting_read_connections_per_address(struct reading *r, const struct wo
 enum err setting_read_sessions_per_account(struct reading *r, const struct words *words, struct error *error)
 {
     return read_count(r, words, &r->settings->sessions_per_account, error);
+}
+
+/* Names, or "none" alone. Which there are, only those know who use them. */
+static enum err read_names(struct reading *r, const struct words *words, const char **ret,
+                           struct error *error)
+{
+    CLEANUP(buf_release) struct buf list = BUF(SETTINGS_NAMES_MAX);
+    bool none = words->count == 1 && slice_eq_nocase(words->at[0], S("none"));
+    for (size_t i = 0; !none && i < words->count; i++)
+        if (!name_list_add(&list, words->at[i]))
+            return setting_refuse(r, error, "a name is letters, digits and signs");
+    if (!none && name_list_has(buf_slice(&list), S("NONE")))
+        return setting_refuse(r, error, "\"none\" stands beside names");
+    if (buf_failed(&list))
+        return setting_refuse(r, error, "more than %d bytes of names", SETTINGS_NAMES_MAX);
+    return setting_keep(r, buf_slice(&list), ret, error);
+}
+
+enum err setting_read_imap_without(struct reading *r, const struct words *words, struct error *error)
+{
+    return read_names(r, words, &r->settings->imap_without, error);
+}
+
+enum err setting_read_sasl_without(struct reading *r, const struct words *words, struct error *error)
+{
+    return read_names(r, words, &r->settings->sasl_without, error);
 }

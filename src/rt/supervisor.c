@@ -30,6 +30,7 @@ enum { PROCESSES = ROLE_STORE + 1, SETTINGS_TEXT_MAX = 4 * SETTINGS_FILE_MAX, KI
 struct supervisor {
     const char *file;
     struct settings *settings;
+    settings_check_fn *check;
     struct listen_sockets sockets;
     int settings_fd;     /* memfd: settings as text */
     int certificates_fd; /* memfd */
@@ -259,6 +260,8 @@ static enum err read_again(struct supervisor *s, struct buf *ret_fixed, struct e
     struct settings *settings = NULL;
     enum err e = settings_read(s->file, &settings, error);
     if (e == ERR_OK)
+        e = s->check(settings, error);
+    if (e == ERR_OK)
         e = setup_keep_fixed(settings, s->settings, ret_fixed, error);
     if (e == ERR_OK)
         e = certificates_load(settings, &certificates_fd, error);
@@ -405,11 +408,12 @@ static enum err prepare(struct supervisor *s, struct error *error)
     return setup_drop_root(error);
 }
 
-int supervisor_run(const char *settings_file, struct settings *settings)
+int supervisor_run(const char *settings_file, struct settings *settings, settings_check_fn *check)
 {
     struct error error;
     struct supervisor s = {.file = settings_file,
                            .settings = settings,
+                           .check = check,
                            .sockets = {.admin = -1},
                            .settings_fd = -1,
                            .certificates_fd = -1,

@@ -20,8 +20,10 @@
 #include "rt/settings.h"
 #include "rt/tls.h"
 
+/* What settings hold that this room does not know: ERR_INVALID. Asked at each reload. */
+typedef enum err settings_check_fn(const struct settings *settings, struct error *error);
 /* Runs until stopped; the exit status of the process. Takes settings. */
-int supervisor_run(const char *settings_file, struct settings *settings);
+int supervisor_run(const char *settings_file, struct settings *settings, settings_check_fn *check);
 
 enum { WORKER_LISTENERS_MAX = SETTINGS_LISTEN_MAX + 1, WORKER_STOP_GRACE_SECONDS = 10 };
 

@@ -4,6 +4,7 @@
 #include "base/fdio.h"
 #include "base/map.h"
 #include "base/must.h"
+#include "base/name_list.h"
 #include "base/wire.h"
 #include "imap/session.h"
 #include "link/visit.h"
@@ -68,6 +69,22 @@ static enum err start_behind_door(struct store_worker *worker, enum door door, c
     return pop3_session_start(worker->sessions, visit, error);
 }
 
+/* What is switched off for all, and for this account. */
+static enum err read_capabilities_off(struct store_worker *worker, struct account_id id, struct buf *off,
+                                      struct error *error)
+{
+    CLEANUP(arena_release) struct arena arena = ARENA(64 * 1024);
+    struct account_entry entry;
+    enum err err = account_entry_get(worker->link.directory, id, &arena, &entry, error);
+    if (err != ERR_OK)
+        return err;
+    struct version *version = current_get(&worker->current);
+    bool names = name_list_add(off, slice_cstr(version->settings->imap_without)) &&
+                 name_list_add(off, entry.capabilities_off);
+    current_put(version);
+    return names && !buf_failed(off) ? ERR_OK : fail_nomem(error);
+}
+
 static enum err start_session(void *context, struct account_id id, const struct link_hand_over *hand_over,
                               struct error *error)
 {
@@ -80,9 +97,13 @@ static enum err start_session(void *context, struct account_id id, const struct 
     buf_put(&peer, hand_over->peer);
     if (buf_cstr(&peer) == NULL)
         return fail(error, ERR_INVALID, NULL, "client address too long");
+    CLEANUP(buf_release) struct buf off = BUF(SETTINGS_NAMES_MAX + 1 + CAPABILITIES_OFF_MAX);
+    enum err err = read_capabilities_off(worker, id, &off, error);
+    if (err != ERR_OK)
+        return err;
     if (!limit_enter(worker->per_account, map_key_u64(&id.v)))
         return fail(error, ERR_LIMIT, "too many sessions of this account", "account has too many sessions");
-    enum err err = store_account_ensure(worker->link.store, id, &account, error);
+    err = store_account_ensure(worker->link.store, id, &account, error);
     struct stay *stay = err == ERR_OK ? begin_stay(worker, id) : NULL;
     if (stay == NULL) {
         limit_leave(worker->per_account, map_key_u64(&id.v));
@@ -103,6 +124,7 @@ static enum err start_session(void *context, struct account_id id, const struct 
         .peer = buf_cstr(&peer),
         .peer_port = hand_over->peer_port,
         .tls = hand_over->tls,
+        .capabilities_off = buf_slice(&off),
         .settings = stay->version->settings,
         .ended = end_stay,
         .context = stay,

@@ -68,6 +68,10 @@ static const struct rule after_objects[] = {
      "SELECT printf('folder %d', id) FROM folder WHERE parent <> 0 AND parent NOT IN (SELECT id FROM folder)",
      "UPDATE folder SET name = name || ' ' || id, parent = 0 WHERE parent <> 0 AND "
      "parent NOT IN (SELECT id FROM folder)"},
+    {"annotation", "its folder is missing", false,
+     "SELECT printf('folder %d, %s', folder, entry) FROM annotation WHERE folder <> 0 AND "
+     "folder NOT IN (SELECT id FROM folder)",
+     "DELETE FROM annotation WHERE folder <> 0 AND folder NOT IN (SELECT id FROM folder)"},
     {"share", "its folder is missing", false,
      "SELECT printf('folder %d grantee %s', folder, grantee) FROM share WHERE folder NOT IN "
      "(SELECT id FROM folder)",
