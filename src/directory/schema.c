@@ -44,7 +44,6 @@ static const char *const migrations[] = {
     " DELETE FROM administrator WHERE domain = old.id; END;",
 
     "ALTER TABLE credential ADD COLUMN scram_sha1 BLOB",
-
     /* Who has shared something with whom: an index of the accounts' own lists (share.h). */
     "CREATE TABLE share(grantee TEXT NOT NULL, owner INTEGER NOT NULL, PRIMARY KEY(grantee, owner))"
     " STRICT, WITHOUT ROWID;"

@@ -8,12 +8,15 @@ static bool named(const struct imap_command *command, struct slice name)
     return false;
 }
 
-/* RFC 5161: names we don't know, or that have no effect, are passed over. */
+/* RFC 5161, RFC 6855 3: names we don't know, or that have no effect, are passed over. */
 void cmd_enable(struct imap_session *s, struct imap_call *call)
 {
     bool condstore = named(&call->command, S("CONDSTORE"));
     bool qresync = named(&call->command, S("QRESYNC"));
-    conn_printf(s->conn, "* ENABLED%s%s\r\n", condstore ? " CONDSTORE" : "", qresync ? " QRESYNC" : "");
+    bool utf8 = named(&call->command, S("UTF8=ACCEPT"));
+    conn_printf(s->conn, "* ENABLED%s%s%s\r\n", condstore ? " CONDSTORE" : "", qresync ? " QRESYNC" : "",
+                utf8 ? " UTF8=ACCEPT" : "");
+    s->utf8_accept = s->utf8_accept || utf8;
     s->qresync = s->qresync || qresync;
     if (condstore || qresync)
         imap_enable_condstore(s);

@@ -196,7 +196,7 @@ static void send_name(struct imap_session *s, const struct listing *listing, con
     if (name->subscribed && ((list->select | list->returns) & IMAP_LIST_SUBSCRIBED))
         buf_put(out, S(" \\Subscribed"));
     buf_put(out, S(") \"/\" "));
-    imap_put_mailbox(out, name->path);
+    imap_put_mailbox(out, name->path, imap_speaks_utf8(s));
     if (name->child && (list->select & IMAP_LIST_RECURSIVEMATCH))
         buf_put(out, S(" (\"CHILDINFO\" (\"SUBSCRIBED\"))"));
     buf_put(out, S("\r\n"));

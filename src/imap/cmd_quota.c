@@ -128,7 +128,7 @@ void cmd_getquotaroot(struct imap_session *s, struct imap_call *call)
         return;
     struct buf *out = conn_output(s->conn);
     buf_put(out, S("* QUOTAROOT "));
-    imap_put_mailbox(out, mailbox.name);
+    imap_put_mailbox(out, mailbox.name, imap_speaks_utf8(s));
     if (is_limited(&usage)) {
         buf_putc(out, ' ');
         imap_put_astring(out, root.name);

@@ -19,9 +19,9 @@ static bool tell_mailbox(struct imap_session *s, struct imap_call *call, const s
                 folder->uidvalidity, folder->uidnext);
     conn_printf(s->conn, "* OK [MAILBOXID (" IMAP_MAILBOXID_FORMAT ")] It stays\r\n",
                 (unsigned long long)folder->id.v);
-    if (s->condstore)
-        conn_printf(s->conn, "* OK [HIGHESTMODSEQ %llu] What was told so far\r\n",
-                    (unsigned long long)view_change(s->view).v);
+    /* RFC 7162 3.1.2.1: with every SELECT, asked for or not. */
+    conn_printf(s->conn, "* OK [HIGHESTMODSEQ %llu] What was told so far\r\n",
+                (unsigned long long)view_change(s->view).v);
     return !call->command.select.qresync || imap_resync(call, folder);
 }
 

@@ -40,7 +40,7 @@ void imap_send_status(struct imap_session *s, struct slice name, const struct fo
     };
     struct buf *out = conn_output(s->conn);
     buf_put(out, S("* STATUS "));
-    imap_put_mailbox(out, name);
+    imap_put_mailbox(out, name, imap_speaks_utf8(s));
     const char *before = " (";
     for (unsigned i = 0; i < IMAP_STATUS_ITEMS; i++) {
         if (!(items & 1U << i))

@@ -102,10 +102,8 @@ static void put_number(struct output *o, uint64_t number)
 
 static void put_literal(struct output *o, const struct imap_fetch_item *item, struct slice text)
 {
-    if (item->partial) {
-        conn_printf(o->conn, "<%u>", item->offset);
+    if (item->partial)
         text = slice_sub(text, item->offset, item->length);
-    }
     conn_printf(o->conn, " {%zu}\r\n", text.n);
     put(o, text);
 }
@@ -160,6 +158,8 @@ static void put_section(struct output *o, const struct imap_fetch_item *item)
     const struct imap_section *section = &item->section;
     struct slice bytes;
     put_section_name(o, section);
+    if (item->partial)
+        conn_printf(o->conn, "<%u>", item->offset);
     if (!section_bytes(o, section, &bytes)) {
         put(o, S(" NIL"));
         return;

@@ -114,7 +114,8 @@ static void run(struct imap_session *s, struct imap_call *call)
 {
     struct imap_parser parser = {.text = cursor_of(imap_reader_text(&s->reader)),
                                  .spool = cursor_of(imap_reader_spool(&s->reader)),
-                                 .arena = &call->arena};
+                                 .arena = &call->arena,
+                                 .utf8 = imap_speaks_utf8(s)};
     struct imap_command *command = &call->command;
     s->commands++;
     if (!imap_command_parse(&parser, command)) {

@@ -38,12 +38,19 @@ struct imap_session {
     } rights_as_of;
     bool condstore;       /* mod-sequences are told (RFC 7162 3.1) */
     bool qresync;         /* VANISHED in place of EXPUNGE (RFC 7162 3.2.3) */
+    bool utf8_accept;     /* RFC 6855 */
     uint64_t modseq_told; /* the highest MODSEQ of this command's FETCH responses */
     bool closing;
     uint64_t commands; /* for the log */
     void (*ended)(void *context);
     void *context;
 };
+
+/* Mailbox names go over the wire in UTF-8. */
+static inline bool imap_speaks_utf8(const struct imap_session *s)
+{
+    return s->utf8_accept;
+}
 
 /* An account of somebody else that a command works on. */
 struct imap_visited {
@@ -138,6 +145,9 @@ struct imap_place {
  * there; else the reply says so, or `missing` as for a name of nothing, when he can't see it. */
 bool imap_resolve_name(struct imap_call *call, struct slice name, unsigned needed, const char *missing,
                        struct imap_place *ret_place) MUST_CHECK;
+/* A folder's name as the client knows it. */
+struct slice imap_name_of(struct imap_call *call, const struct imap_place *place,
+                          const struct folder *folder);
 /* A name for a mailbox to be made. */
 bool imap_resolve_new(struct imap_call *call, struct slice name, struct imap_place *ret_place) MUST_CHECK;
 /* A mailbox that exists and is selectable, where the person has all rights in `needed` (enum right); else the
@@ -154,8 +164,6 @@ bool imap_resolve_mailbox(struct imap_call *call, struct slice name, unsigned ne
 /* All of `needed` is among `rights` (of a mailbox, or s->rights of the selected one); else NO [NOPERM]. */
 bool imap_may(struct imap_call *call, unsigned rights, unsigned needed) MUST_CHECK;
 bool imap_is_other(struct slice name);
-/* A path in the place's account as clients are told it. p NULL: no memory. */
-struct slice imap_place_name(struct imap_call *call, const struct imap_place *place, struct slice path);
 /* "Other Users/bob@example.org/"; p NULL: no memory. */
 struct slice imap_other_prefix(struct imap_call *call, struct slice address);
 /* Whom the person is; ERR_NOT_FOUND where nobody is known. */

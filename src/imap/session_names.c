@@ -208,16 +208,16 @@ bool imap_resolve_new(struct imap_call *call, struct slice name, struct imap_pla
     return imap_may(call, ret_place->rights, RIGHT_CREATE);
 }
 
-struct slice imap_place_name(struct imap_call *call, const struct imap_place *place, struct slice path)
+struct slice imap_name_of(struct imap_call *call, const struct imap_place *place, const struct folder *folder)
 {
-    size_t n = place->prefix.n + path.n;
+    size_t n = place->prefix.n + folder->path.n;
     if (place->prefix.n == 0)
-        return path;
+        return folder->path;
     char *text = arena_alloc(&call->arena, n + 1);
     if (text == NULL)
-        return slice_none();
+        return folder->path; /* an arena that failed fails the command */
     memcpy(text, place->prefix.p, place->prefix.n);
-    memcpy(text + place->prefix.n, path.p, path.n);
+    memcpy(text + place->prefix.n, folder->path.p, folder->path.n);
     return slice_of(text, n);
 }
 
@@ -235,8 +235,8 @@ bool imap_resolve_mailbox(struct imap_call *call, struct slice name, unsigned ne
         return false;
     mailbox.account = place.account;
     mailbox.rights = place.rights;
-    mailbox.name = imap_place_name(call, &place, mailbox.folder.path);
-    if (mailbox.name.p == NULL) {
+    mailbox.name = imap_name_of(call, &place, &mailbox.folder);
+    if (arena_failed(&call->arena)) {
         imap_call_no(call, "LIMIT", "The command needs too much memory");
         return false;
     }
