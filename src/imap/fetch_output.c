@@ -310,10 +310,8 @@ bool imap_send_fetch(struct imap_call *call, const struct imap_fetch *fetch, con
     }
     /* RFC 7162 3.2.4: an answer that tells of \Seen is an unsolicited one too. */
     bool tells_modseq = flags_changed && call->session->condstore;
-    put(&o, S("* "));
-    put_number(&o, seq);
-    put(&o, S(" FETCH ("));
-    if ((call->command.by_uid || tells_modseq) && !has_uid)
+    imap_put_fetch(call->session, message->uid, seq);
+    if ((call->command.by_uid || tells_modseq) && !has_uid && !call->session->uidonly)
         put_item(&o, &(struct imap_fetch_item){.kind = IMAP_FETCH_UID});
     for (size_t i = 0; i < fetch->count; i++)
         put_item(&o, &fetch->items[i]);

@@ -16,6 +16,8 @@
 #include "rt/conn.h"
 #include "store/view.h"
 
+struct imap_context; /* search_context.h */
+
 struct imap_session {
     struct conn *conn;
     struct store *store;
@@ -24,7 +26,9 @@ struct imap_session {
     struct account *account;     /* that the selected mailbox lies in: `own` if none is selected */
     struct view *view;           /* the selected mailbox; NULL: none */
     struct folder_id folder;
-    struct uid_set saved; /* "$": UIDs a search has saved (RFC 5182); some may be gone by now */
+    struct imap_context *contexts; /* searches kept up to date */
+    struct uid_set retest;         /* for them: whose flags the session itself has changed */
+    struct uid_set saved;          /* "$": UIDs a search has saved (RFC 5182); some may be gone by now */
     struct imap_reader reader;
     uint64_t message_size_max;
     size_t keywords_told; /* how many of the account's keywords the client has been told in FLAGS */
@@ -38,6 +42,7 @@ struct imap_session {
     } rights_as_of;
     bool condstore;       /* mod-sequences are told (RFC 7162 3.1) */
     bool qresync;         /* VANISHED in place of EXPUNGE (RFC 7162 3.2.3) */
+    bool uidonly;         /* no message numbers either way (RFC 9586) */
     bool utf8_accept;     /* RFC 6855 */
     uint64_t modseq_told; /* the highest MODSEQ of this command's FETCH responses */
     bool closing;
@@ -94,12 +99,16 @@ bool imap_tell_keywords(struct imap_call *call) MUST_CHECK;
 void imap_send_flag_names(struct imap_call *call);
 /* "* 3 FETCH (UID 7 FLAGS (\Seen) MODSEQ (12))" for every message of `uids` that the client knows; UID and
  * MODSEQ always when CONDSTORE is on. */
+/* "* 3 FETCH (", or "* 7 UIDFETCH (" which needs no UID in it (RFC 9586). */
+void imap_put_fetch(struct imap_session *s, struct uid uid, uint32_t seq);
 struct imap_tell {
     bool uid;
     bool flags;
     uint64_t since; /* only what has changed after this */
 };
 void imap_send_flags(struct imap_call *call, const struct uid_set *uids, struct imap_tell tell);
+/* The session has told its client of these flag changes by itself. */
+void imap_told_flags(struct imap_session *s, const struct uid_set *uids, struct change_no change);
 void imap_close_view(struct imap_session *s);
 /* Goodbye and the end. */
 void imap_bye(struct imap_session *s, const char *text);
