@@ -248,12 +248,13 @@ static enum err rename_inbox(struct rename *rename, struct folder_id parent, str
     struct touched *made;
     CLEANUP(uid_set_release) struct uid_set from = {0};
     CLEANUP(uid_set_release) struct uid_set to = {0};
+    const struct copy_order order = {.move = true, .keep = FLAGS_ALL};
     enum err err = work_folder(rename->work, rename->id, &inbox, error);
     if (err == ERR_OK)
         err = folder_make(rename->work, parent, folder_path_leaf(&rename->to), FOLDER_MAIL, ROLE_FOLDER_NONE,
                           &made, error);
     if (err == ERR_OK)
-        err = members_copy(rename->work, inbox, ALL_UIDS, made, true, &from, &to, error);
+        err = members_copy(rename->work, inbox, ALL_UIDS, made, &order, &from, &to, error);
     if (err == ERR_OK)
         err = annotations_copy(rename->work, inbox->id, made->id, error);
     return err;

@@ -104,9 +104,8 @@
     X(TEXT_DELETE, "DELETE FROM object_text WHERE object = ?1")                                            \
     X(MEMBER_INSERT, "INSERT INTO member (" MEMBER_COLUMNS ") "                                            \
                      "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)")                                   \
-    X(MEMBER_COPY,                                                                                         \
-      "INSERT INTO member (" MEMBER_COLUMNS ") SELECT ?2, flags, more, ?3, size, internal, ?4, "           \
-      "?5, object, thread FROM member WHERE key = ?1")                                                     \
+    X(MEMBER_COPY, "INSERT INTO member (" MEMBER_COLUMNS ") SELECT ?2, ?6, ?7, ?3, size, internal, ?4, "   \
+                   "?5, object, thread FROM member WHERE key = ?1")                                        \
     X(MEMBER_LIST,                                                                                         \
       "SELECT " MEMBER_COLUMNS " FROM member WHERE key BETWEEN ?1 AND ?2 ORDER BY key LIMIT ?3")           \
     X(MEMBER_LIST_TEXT, "SELECT " MEMBER_LIST_COLUMNS ", " DERIVED_TEXT_COLUMNS " FROM member "            \
