@@ -35,8 +35,21 @@ static const char *const migrations[] = {
     "CREATE TABLE credential(account INTEGER PRIMARY KEY, hash TEXT NOT NULL, scram BLOB) STRICT;",
 
     "ALTER TABLE account ADD COLUMN capabilities_off TEXT NOT NULL DEFAULT ''",
+    /* who may administer which domain */
+    "CREATE TABLE administrator(domain INTEGER NOT NULL, account INTEGER NOT NULL,"
+    " PRIMARY KEY(domain, account)) STRICT, WITHOUT ROWID;"
+    "CREATE TRIGGER administrator_left AFTER DELETE ON account BEGIN"
+    " DELETE FROM administrator WHERE account = old.id; END;"
+    "CREATE TRIGGER administered_left AFTER DELETE ON domain BEGIN"
+    " DELETE FROM administrator WHERE domain = old.id; END;",
 
     "ALTER TABLE credential ADD COLUMN scram_sha1 BLOB",
+    /* Who has shared something with whom: an index of the accounts' own lists (share.h). */
+    "CREATE TABLE share(grantee TEXT NOT NULL, owner INTEGER NOT NULL, PRIMARY KEY(grantee, owner))"
+    " STRICT, WITHOUT ROWID;"
+    "CREATE INDEX share_owner ON share(owner);"
+    "CREATE TRIGGER account_shares AFTER DELETE ON account BEGIN DELETE FROM share WHERE owner = old.id OR"
+    " grantee = printf('account:%016llx', old.id); END;",
 
     "CREATE TABLE app_password(id INTEGER PRIMARY KEY AUTOINCREMENT, account INTEGER NOT NULL,"
     " name TEXT NOT NULL, doors INTEGER NOT NULL, made INTEGER NOT NULL, expires INTEGER NOT NULL,"

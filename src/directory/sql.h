@@ -32,6 +32,12 @@ struct directory;
     X(DOMAIN_SET_CATCH_ALL, "UPDATE domain SET catch_all = ?2, catch_all_key = ?3 WHERE name = ?1")          \
     X(CATCH_ALL_USERS, "SELECT name FROM domain WHERE catch_all_key = ?1")                                   \
     X(CATCH_ALL_MOVE, "UPDATE domain SET catch_all = ?2, catch_all_key = ?3 WHERE catch_all_key = ?1")       \
+    X(ADMINISTRATOR_ADD, "INSERT OR IGNORE INTO administrator(domain, account) VALUES (?1, ?2)")             \
+    X(ADMINISTRATOR_REMOVE, "DELETE FROM administrator WHERE domain = ?1 AND account = ?2")                  \
+    X(ADMINISTRATOR_LIST, "SELECT a.shown FROM administrator JOIN account a ON a.id = account"               \
+                          " WHERE administrator.domain = ?1 ORDER BY a.address")                             \
+    X(ADMINISTRATOR_GET, "SELECT 1 FROM administrator a JOIN domain d ON d.id = a.domain"                    \
+                         " WHERE d.name = ?1 AND a.account = ?2")                                            \
     X(ADDRESS_GET, "SELECT kind, account, shown FROM address WHERE address = ?1")                            \
     X(ADDRESS_ADD, "INSERT INTO address(address, domain, kind, account, shown) VALUES (?1, ?2, ?3, ?4, ?5)") \
     X(ADDRESS_REMOVE, "DELETE FROM address WHERE address = ?1")                                              \
@@ -68,6 +74,11 @@ struct directory;
       "UPDATE credential SET hash = ?2, scram = ?3, scram_sha1 = ?5 WHERE account = ?1 AND"                  \
       " (SELECT generation FROM account WHERE id = ?1) = ?4")                                                \
     X(CREDENTIAL_REMOVE, "DELETE FROM credential WHERE account = ?1")                                        \
+    X(SHARE_NOTE, "INSERT OR IGNORE INTO share(grantee, owner) VALUES (?1, ?2)")                             \
+    X(SHARE_FORGET, "DELETE FROM share WHERE grantee = ?1 AND owner = ?2")                                   \
+    X(SHARE_OF_OWNER, "SELECT grantee FROM share WHERE owner = ?1")                                          \
+    X(SHARE_OWNERS, "SELECT owner FROM share WHERE grantee = ?1")                                            \
+    X(SHARE_HAS, "SELECT 1 FROM share WHERE grantee = ?1 AND owner = ?2")                                    \
     X(APP_PASSWORD_ADD,                                                                                      \
       "INSERT INTO app_password(account, name, doors, made, expires, hash, scram, scram_sha1)"               \
       " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)")                                                            \

@@ -12,11 +12,12 @@ static void put_copyuid(struct buf *out, const struct copy_result *result)
 static bool copy(struct imap_session *s, struct imap_call *call, bool move, struct copy_result *ret_result)
 {
     CLEANUP(uid_set_release) struct uid_set uids = {0};
-    struct folder folder;
+    struct imap_mailbox mailbox;
     if (!imap_resolve_set(call, &call->command.copy.set, call->command.by_uid, &uids) ||
-        !imap_resolve_folder(call, call->command.copy.mailbox, "TRYCREATE", &folder))
+        !imap_resolve_mailbox(call, call->command.copy.mailbox, RIGHT_INSERT, "TRYCREATE", &mailbox))
         return false;
-    if (message_copy(s->account, s->folder, &uids, folder.id, move, ret_result, &call->error) != ERR_OK) {
+    if (message_copy(s->account, s->folder, &uids, mailbox.folder.id, move, ret_result, &call->error) !=
+        ERR_OK) {
         imap_call_failed(call);
         return false;
     }

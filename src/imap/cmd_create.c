@@ -1,7 +1,7 @@
 #include "imap/session_internal.h"
 
 /* RFC 6154 3: a use we can't give, or that another mailbox has, is USEATTR. One mailbox has one use. */
-static bool role_of(struct imap_call *call, enum folder_role *ret_role)
+static bool role_of(struct imap_call *call, struct account *account, enum folder_role *ret_role)
 {
     const struct imap_create *create = &call->command.create;
     *ret_role = ROLE_FOLDER_NONE;
@@ -13,7 +13,7 @@ static bool role_of(struct imap_call *call, enum folder_role *ret_role)
     struct folder folder;
     enum err err = ERR_NOT_FOUND;
     if (create->count == 1 && *ret_role != ROLE_FOLDER_NONE)
-        err = folder_by_role(call->session->account, *ret_role, &call->arena, &folder, &call->error);
+        err = folder_by_role(account, *ret_role, &call->arena, &folder, &call->error);
     if (create->count > 1)
         imap_call_no(call, "USEATTR", "A mailbox can have one special use");
     else if (*ret_role == ROLE_FOLDER_NONE)
@@ -30,12 +30,13 @@ static bool role_of(struct imap_call *call, enum folder_role *ret_role)
 /* RFC 3501 6.3.3, RFC 6154 3 */
 void cmd_create(struct imap_session *s, struct imap_call *call)
 {
+    (void)s;
     struct folder_id id;
     enum folder_role role;
-    if (!role_of(call, &role))
+    struct imap_place place;
+    if (!imap_resolve_new(call, call->command.create.mailbox, &place) || !role_of(call, place.account, &role))
         return;
-    if (folder_create(s->account, call->command.create.mailbox, FOLDER_MAIL, role, &id, &call->error) !=
-        ERR_OK)
+    if (folder_create(place.account, place.path, FOLDER_MAIL, role, &id, &call->error) != ERR_OK)
         imap_call_failed(call);
     else /* RFC 8474 4.1 */
         buf_printf(&call->reply.code, "[MAILBOXID (" IMAP_MAILBOXID_FORMAT ")]", (unsigned long long)id.v);

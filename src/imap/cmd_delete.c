@@ -3,11 +3,11 @@
 /* RFC 3501 6.3.4. Whoever deletes the mailbox that he has selected has none selected afterwards. */
 void cmd_delete(struct imap_session *s, struct imap_call *call)
 {
-    struct folder folder;
-    if (!imap_resolve_folder(call, call->command.mailbox, "NONEXISTENT", &folder))
+    struct imap_mailbox mailbox;
+    if (!imap_resolve_mailbox(call, call->command.mailbox, RIGHT_DELETE, "NONEXISTENT", &mailbox))
         return;
-    if (folder_delete(s->account, call->command.mailbox, &call->error) != ERR_OK)
+    if (folder_delete(mailbox.account, mailbox.folder.path, &call->error) != ERR_OK)
         imap_call_failed(call);
-    else if (s->view != NULL && folder.id.v == s->folder.v)
+    else if (s->view != NULL && mailbox.account == s->account && mailbox.folder.id.v == s->folder.v)
         imap_close_view(s);
 }

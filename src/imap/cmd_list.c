@@ -105,7 +105,7 @@ static enum err gather(struct imap_session *s, struct listing *listing, struct e
     struct slice *paths;
     size_t count;
     bool room = true;
-    enum err err = folder_list(s->account, listing->arena, &folders, &count, error);
+    enum err err = folder_list(s->own, listing->arena, &folders, &count, error);
     if (err != ERR_OK)
         return err;
     for (size_t i = 0; i < count && room; i++)
@@ -114,7 +114,7 @@ static enum err gather(struct imap_session *s, struct listing *listing, struct e
                                                    .folder = &folders[i],
                                                    .subscribed = folders[i].subscribed});
     if (listing->list->select & IMAP_LIST_SUBSCRIBED) {
-        err = folder_subscriptions(s->account, listing->arena, &paths, &count, error);
+        err = folder_subscriptions(s->own, listing->arena, &paths, &count, error);
         if (err != ERR_OK)
             return err;
         for (size_t i = 0; i < count && room; i++)
@@ -196,14 +196,14 @@ static void send_name(struct imap_session *s, const struct listing *listing, con
     if (name->subscribed && ((list->select | list->returns) & IMAP_LIST_SUBSCRIBED))
         buf_put(out, S(" \\Subscribed"));
     buf_put(out, S(") \"/\" "));
-    imap_put_mailbox(out, name->path);
+    imap_put_mailbox(out, name->path, imap_speaks_utf8(s));
     if (name->child && (list->select & IMAP_LIST_RECURSIVEMATCH))
         buf_put(out, S(" (\"CHILDINFO\" (\"SUBSCRIBED\"))"));
     buf_put(out, S("\r\n"));
     conn_wrote(s->conn);
 }
 
-static void send_names(struct imap_session *s, const struct listing *listing)
+static void send_names(struct imap_session *s, struct imap_call *call, const struct listing *listing)
 {
     const struct imap_list *list = listing->list;
     bool recursive = list->select & IMAP_LIST_RECURSIVEMATCH;
@@ -215,7 +215,10 @@ static void send_names(struct imap_session *s, const struct listing *listing)
         send_name(s, listing, name);
         /* RFC 5819 3: not for what is shown because of its children. */
         if (list->status != 0 && selected && name->folder != NULL && name->folder->selectable)
-            imap_send_status(s, name->folder, list->status);
+            imap_send_status(s, name->path, name->folder, list->status);
+        if (list->metadata.count > 0 && name->folder != NULL &&
+            !imap_send_metadata(call, s->own, name->path, name->folder->id, &list->metadata))
+            return; /* the reply says why */
     }
 }
 
@@ -239,5 +242,5 @@ void cmd_list(struct imap_session *s, struct imap_call *call)
     mark_parents(&listing);
     if (listing.count > 0)
         qsort(listing.names, listing.count, sizeof(*listing.names), by_order);
-    send_names(s, &listing);
+    send_names(s, call, &listing);
 }

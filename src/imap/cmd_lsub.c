@@ -5,7 +5,7 @@ static void send_row(struct imap_session *s, const char *attributes, struct slic
 {
     struct buf *out = conn_output(s->conn);
     buf_printf(out, "* LSUB (%s) \"/\" ", attributes);
-    imap_put_mailbox(out, path);
+    imap_put_mailbox(out, path, imap_speaks_utf8(s));
     buf_put(out, S("\r\n"));
     conn_wrote(s->conn);
 }
@@ -35,7 +35,7 @@ void cmd_lsub(struct imap_session *s, struct imap_call *call)
     size_t count;
     if (!imap_full_pattern(call, call->command.list.patterns[0], &pattern))
         return;
-    if (folder_subscriptions(s->account, &call->arena, &paths, &count, &call->error) != ERR_OK) {
+    if (folder_subscriptions(s->own, &call->arena, &paths, &count, &call->error) != ERR_OK) {
         imap_call_failed(call);
         return;
     }

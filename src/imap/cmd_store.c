@@ -25,7 +25,8 @@ static bool change_flags(struct imap_session *s, struct imap_call *call, const s
     const struct imap_command *command = &call->command;
     struct change_no since = {command->store.unchanged_since};
     struct flagset flags;
-    if (!imap_resolve_flags(call, &command->store.flags, command->store.how != IMAP_STORE_REMOVE, &flags))
+    if (!imap_resolve_flags(call, s->account, &command->store.flags, command->store.how != IMAP_STORE_REMOVE,
+                            &flags))
         return false;
     /* New keywords are told before a flag list shows one, even to a silent STORE: it has to know them. */
     if (!imap_tell_keywords(call))
@@ -78,7 +79,7 @@ void cmd_store(struct imap_session *s, struct imap_call *call)
     else if (s->condstore)
         imap_send_flags(call, &result.changed, tell);
     if (result.change.v != 0)
-        view_told_flags(s->view, &result.changed, result.change);
+        imap_told_flags(s, &result.changed, result.change);
     if (result.modified.count > 0)
         put_modified(call, &result.modified);
 }

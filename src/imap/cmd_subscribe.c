@@ -2,7 +2,7 @@
 
 static void subscribe(struct imap_session *s, struct imap_call *call, bool subscribed)
 {
-    if (folder_subscribe(s->account, call->command.mailbox, subscribed, &call->error) != ERR_OK)
+    if (folder_subscribe(s->own, call->command.mailbox, subscribed, &call->error) != ERR_OK)
         imap_call_failed(call);
 }
 

@@ -1,4 +1,4 @@
-/* From what a command names to what the store knows: message sets, flags, folders, batches. */
+/* From what a command names to what the store knows: message sets, flags, batches. */
 #include "imap/session_internal.h"
 
 static bool too_large(const struct imap_sequence_set *set, uint32_t exists)
@@ -67,13 +67,13 @@ bool imap_resolve_set(struct imap_call *call, const struct imap_sequence_set *se
     return true;
 }
 
-bool imap_resolve_flags(struct imap_call *call, const struct imap_flags *flags, bool create,
-                        struct flagset *ret_flags)
+bool imap_resolve_flags(struct imap_call *call, struct account *account, const struct imap_flags *flags,
+                        bool create, struct flagset *ret_flags)
 {
     struct flagset set = {{flags->system}};
     for (size_t i = 0; i < flags->keyword_count; i++) {
         unsigned bit;
-        enum err err = keyword_bit(call->session->account, flags->keywords[i], create, &bit, &call->error);
+        enum err err = keyword_bit(account, flags->keywords[i], create, &bit, &call->error);
         if (err == ERR_NOT_FOUND && !create)
             continue;
         if (err != ERR_OK) {
@@ -84,19 +84,6 @@ bool imap_resolve_flags(struct imap_call *call, const struct imap_flags *flags, 
     }
     *ret_flags = set;
     return true;
-}
-
-bool imap_resolve_folder(struct imap_call *call, struct slice path, const char *missing,
-                         struct folder *ret_folder)
-{
-    enum err err = folder_find(call->session->account, path, &call->arena, ret_folder, &call->error);
-    if (err == ERR_OK && ret_folder->selectable && ret_folder->class == FOLDER_MAIL)
-        return true;
-    if (err == ERR_OK || err == ERR_NOT_FOUND)
-        imap_call_no(call, missing, "There is no such mailbox");
-    else
-        imap_call_failed(call);
-    return false;
 }
 
 bool imap_next_batch(struct imap_call *call, const struct uid_set *uids, unsigned want, uint32_t *after,

@@ -12,8 +12,12 @@
 #include "rt/settings.h"
 #include "store/store.h"
 
+struct directory;
+
 struct visit {
     struct account *account;
+    struct store *store;         /* for the mailboxes of others */
+    struct directory *directory; /* who they are; may be NULL in tests */
     int fd;
     struct slice tag;     /* IMAP: of the command that logged in; answered first */
     struct slice pending; /* input that came behind it */
