@@ -3,7 +3,7 @@
 #include <errno.h>
 
 #include "base/must.h"
-#include "base/wire.h"
+#include "directory/app_password.h"
 #include "directory/inside.h"
 #include "directory/password_hash.h"
 #include "directory/sasl.h"
@@ -35,47 +35,6 @@ static void gate_leave(struct hash_gate *gate)
     pthread_mutex_unlock(&gate->lock);
 }
 
-/* --- sealing --- */
-
-static void seal(const struct directory *directory, struct account_id account, const struct scram_keys *keys,
-                 unsigned char ret[static CREDENTIAL_SEALED])
-{
-    CLEANUP(buf_release) struct buf plain = BUF(CREDENTIAL_PLAIN);
-    unsigned char text[CREDENTIAL_PLAIN];
-    wire_put_u64(&plain, account.v);
-    wire_put_u32(&plain, keys->iterations);
-    must(!buf_failed(&plain) && plain.n == 12);
-    memcpy(text, plain.p, 12);
-    memcpy(text + 12, keys->salt, SCRAM_SALT);
-    memcpy(text + 12 + SCRAM_SALT, keys->stored, SCRAM_HASH);
-    memcpy(text + 12 + SCRAM_SALT + SCRAM_HASH, keys->server, SCRAM_HASH);
-    randombytes_buf(ret, crypto_secretbox_NONCEBYTES);
-    crypto_secretbox_easy(ret + crypto_secretbox_NONCEBYTES, text, sizeof(text), ret, directory->key);
-    sodium_memzero(text, sizeof(text));
-}
-
-static enum err unseal(const struct directory *directory, struct account_id account,
-                       const struct credential *credential, struct scram_keys *ret_keys, struct error *error)
-{
-    unsigned char text[CREDENTIAL_PLAIN];
-    if (crypto_secretbox_open_easy(text, credential->sealed + crypto_secretbox_NONCEBYTES,
-                                   CREDENTIAL_SEALED - crypto_secretbox_NONCEBYTES, credential->sealed,
-                                   directory->key) != 0)
-        return fail(error, ERR_CORRUPT, NULL, "the SCRAM keys of %016lx do not open with keys/credential.key",
-                    (unsigned long)account.v);
-    struct wire_reader reader = wire_reader_of(slice_of(text, 12));
-    uint64_t owner = wire_get_u64(&reader);
-    ret_keys->iterations = wire_get_u32(&reader);
-    memcpy(ret_keys->salt, text + 12, SCRAM_SALT);
-    memcpy(ret_keys->stored, text + 12 + SCRAM_SALT, SCRAM_HASH);
-    memcpy(ret_keys->server, text + 12 + SCRAM_SALT + SCRAM_HASH, SCRAM_HASH);
-    sodium_memzero(text, sizeof(text));
-    if (owner != account.v)
-        return fail(error, ERR_CORRUPT, NULL, "the SCRAM keys of %016lx are of another account",
-                    (unsigned long)account.v);
-    return ERR_OK;
-}
-
 /* --- making --- */
 
 static enum err hash_argon2(struct directory *directory, struct slice password,
@@ -91,16 +50,33 @@ static enum err hash_argon2(struct directory *directory, struct slice password,
 }
 
 static enum err add_scram(struct directory *directory, struct account_id account, struct slice password,
-                          struct credential *credential, struct error *error)
+                          enum scram_hash hash, struct credential *credential, struct error *error)
 {
-    struct scram_keys keys = {.iterations = SCRAM_ITERATIONS};
-    randombytes_buf(keys.salt, sizeof(keys.salt));
+    struct scram_keys keys = {.hash = hash, .iterations = SCRAM_ITERATIONS};
+    bool shared = false;
+    pthread_mutex_lock(&directory->lock);
+    enum err code = app_password_salt(directory, account, hash, keys.salt, &shared, error);
+    pthread_mutex_unlock(&directory->lock);
+    if (code != ERR_OK)
+        return code;
+    if (!shared)
+        randombytes_buf(keys.salt, sizeof(keys.salt));
     if (!scram_keys_make(password, &keys))
         return fail_nomem(error);
-    seal(directory, account, &keys, credential->sealed);
-    credential->has_scram = true;
+    seal_keys(directory, account, &keys, &credential->sealed[hash]);
     sodium_memzero(&keys, sizeof(keys));
     return ERR_OK;
+}
+
+/* The keys that are not there. */
+static enum err add_missing_scram(struct directory *directory, struct account_id account,
+                                  struct slice password, struct credential *credential, struct error *error)
+{
+    enum err code = ERR_OK;
+    for (unsigned hash = 0; code == ERR_OK && hash < SCRAM_HASHES; hash++)
+        if (credential->sealed[hash].n == 0)
+            code = add_scram(directory, account, password, (enum scram_hash)hash, credential, error);
+    return code;
 }
 
 static enum err check_password(struct slice password, struct error *error)
@@ -120,12 +96,15 @@ enum err credential_make(struct directory *directory, struct account_id account,
 {
     struct credential made = {0};
     enum err code = check_password(password, error);
-    if (code == ERR_OK)
-        code = add_scram(directory, account, password, &made, error);
+    if (code == ERR_OK && quick)
+        code = add_scram(directory, account, password, SCRAM_SHA_256, &made, error);
+    else if (code == ERR_OK)
+        code = add_missing_scram(directory, account, password, &made, error);
     if (code == ERR_OK && !quick)
         code = hash_argon2(directory, password, made.hash, error);
     if (code == ERR_OK)
         *ret_credential = made;
+    sodium_memzero(&made, sizeof(made));
     return code;
 }
 
@@ -148,23 +127,49 @@ enum err credential_import(struct directory *directory, struct account_id accoun
 
 /* --- the database --- */
 
-static struct slice sealed_slice(const struct credential *credential)
+/* Keys whose salt is not that of the account's app passwords, made meanwhile, are left out: the next log-in
+ * adds them anew. Locked. */
+static enum err drop_foreign_salts(struct directory *directory, struct account_id account,
+                                   struct credential *credential, struct error *error)
 {
-    return credential->has_scram ? slice_of(credential->sealed, CREDENTIAL_SEALED) : slice_none();
+    unsigned char salt[SCRAM_SALT];
+    bool shared = false;
+    enum err code = ERR_OK;
+    for (unsigned hash = 0; code == ERR_OK && hash < SCRAM_HASHES; hash++) {
+        struct scram_keys keys;
+        if (credential->sealed[hash].n == 0)
+            continue;
+        code = app_password_salt(directory, account, (enum scram_hash)hash, salt, &shared, error);
+        if (code != ERR_OK || !shared)
+            continue;
+        code =
+            unseal_keys(directory, account, &credential->sealed[hash], (enum scram_hash)hash, &keys, error);
+        if (code == ERR_OK && memcmp(keys.salt, salt, SCRAM_SALT) != 0)
+            credential->sealed[hash].n = 0;
+        sodium_memzero(&keys, sizeof(keys));
+    }
+    return code;
 }
 
 enum err credential_write(struct directory *directory, struct account_id account,
-                          const struct credential *credential, struct error *error)
+                          const struct credential *credential_made, struct error *error)
 {
-    return sql_run(
-        directory, STATEMENT_CREDENTIAL_SET,
-        PARAMETERS(NUMBER(account.v), TEXT(slice_cstr(credential->hash)), BLOB(sealed_slice(credential))),
-        error);
+    struct credential made = *credential_made;
+    const struct credential *credential = &made;
+    enum err code = drop_foreign_salts(directory, account, &made, error);
+    if (code != ERR_OK)
+        return code;
+    return sql_run(directory, STATEMENT_CREDENTIAL_SET,
+                   PARAMETERS(NUMBER(account.v), TEXT(slice_cstr(credential->hash)),
+                              BLOB(sealed_slice(&credential->sealed[SCRAM_SHA_256])),
+                              BLOB(sealed_slice(&credential->sealed[SCRAM_SHA_1]))),
+                   error);
 }
 
-static enum err read_row(struct directory *directory, struct account_id account,
-                         struct credential *credential, bool *ret_found, struct error *error)
+enum err credential_row(struct directory *directory, struct account_id account,
+                        struct credential *ret_credential, bool *ret_found, struct error *error)
 {
+    struct credential *credential = ret_credential;
     CLEANUP(sql_release) sqlite3_stmt *row = NULL;
     enum err code =
         sql_start(directory, STATEMENT_CREDENTIAL_GET, PARAMETERS(NUMBER(account.v)), &row, error);
@@ -173,15 +178,13 @@ static enum err read_row(struct directory *directory, struct account_id account,
     if (code != ERR_OK || !*ret_found)
         return code;
     struct slice hash = sql_bytes(row, 0);
-    struct slice sealed = sql_bytes(row, 1);
-    if (hash.n > CREDENTIAL_HASH_MAX || (sealed.n != 0 && sealed.n != CREDENTIAL_SEALED))
+    if (hash.n > CREDENTIAL_HASH_MAX ||
+        !sealed_read(sql_bytes(row, 1), SCRAM_SHA_256, &credential->sealed[SCRAM_SHA_256]) ||
+        !sealed_read(sql_bytes(row, 2), SCRAM_SHA_1, &credential->sealed[SCRAM_SHA_1]))
         return fail(error, ERR_CORRUPT, NULL, "the credential of %016lx has a wrong size",
                     (unsigned long)account.v);
     if (hash.n > 0)
         memcpy(credential->hash, hash.p, hash.n);
-    credential->has_scram = sealed.n > 0;
-    if (sealed.n > 0)
-        memcpy(credential->sealed, sealed.p, sealed.n);
     return ERR_OK;
 }
 
@@ -191,7 +194,7 @@ enum err credential_read(struct directory *directory, struct account_id account,
     struct credential read = {0};
     bool found = false;
     pthread_mutex_lock(&directory->lock);
-    enum err code = read_row(directory, account, &read, &found, error);
+    enum err code = credential_row(directory, account, &read, &found, error);
     pthread_mutex_unlock(&directory->lock);
     if (code != ERR_OK)
         return code;
@@ -225,9 +228,10 @@ static enum err matches(struct directory *directory, struct account_id account,
         return ERR_OK;
     }
     *ret_match = false;
-    if (credential->has_scram) {
+    if (credential->sealed[SCRAM_SHA_256].n > 0) {
         struct scram_keys keys;
-        enum err code = unseal(directory, account, credential, &keys, error);
+        enum err code =
+            unseal_keys(directory, account, &credential->sealed[SCRAM_SHA_256], SCRAM_SHA_256, &keys, error);
         if (code != ERR_OK)
             return code;
         *ret_match = scram_keys_match(&keys, password);
@@ -238,30 +242,40 @@ static enum err matches(struct directory *directory, struct account_id account,
     return ERR_OK;
 }
 
-static bool is_current(const struct credential *credential)
+static bool hash_is_current(const struct credential *credential)
 {
-    return credential->has_scram && strncmp(credential->hash, "$argon2id$", 10) == 0 &&
+    return strncmp(credential->hash, "$argon2id$", 10) == 0 &&
            crypto_pwhash_str_needs_rehash(credential->hash, CREDENTIAL_OPERATIONS, CREDENTIAL_MEMORY) == 0;
 }
 
-/* Not when somebody changed the password meanwhile. The SCRAM keys stay when there are some. */
+static bool is_current(const struct credential *credential)
+{
+    bool all = hash_is_current(credential);
+    for (unsigned hash = 0; hash < SCRAM_HASHES; hash++)
+        all = all && credential->sealed[hash].n > 0;
+    return all;
+}
+
+/* Not when somebody changed the password meanwhile. What is there and good stays. */
 static enum err upgrade(struct directory *directory, struct account_id account, uint64_t generation,
                         struct slice password, struct credential *credential, struct error *error)
 {
-    enum err code = ERR_OK;
-    memset(credential->hash, 0, sizeof(credential->hash));
-    if (!credential->has_scram)
-        code = add_scram(directory, account, password, credential, error);
-    if (code == ERR_OK)
+    enum err code = add_missing_scram(directory, account, password, credential, error);
+    if (code == ERR_OK && !hash_is_current(credential)) {
+        memset(credential->hash, 0, sizeof(credential->hash));
         code = hash_argon2(directory, password, credential->hash, error);
+    }
     if (code == ERR_OK)
         code = change_begin(directory, error);
     if (code != ERR_OK)
         return code;
-    code = sql_run(directory, STATEMENT_CREDENTIAL_UPGRADE,
-                   PARAMETERS(NUMBER(account.v), TEXT(slice_cstr(credential->hash)),
-                              BLOB(sealed_slice(credential)), NUMBER(generation)),
-                   error);
+    code = drop_foreign_salts(directory, account, credential, error);
+    if (code == ERR_OK)
+        code = sql_run(directory, STATEMENT_CREDENTIAL_UPGRADE,
+                       PARAMETERS(NUMBER(account.v), TEXT(slice_cstr(credential->hash)),
+                                  BLOB(sealed_slice(&credential->sealed[SCRAM_SHA_256])), NUMBER(generation),
+                                  BLOB(sealed_slice(&credential->sealed[SCRAM_SHA_1]))),
+                       error);
     return change_end(directory, code, error);
 }
 
@@ -292,27 +306,45 @@ enum err credential_verify(struct directory *directory, struct account_id accoun
 
 /* --- SCRAM --- */
 
-static void make_up(const struct directory *directory, struct slice name, struct scram_keys *ret_keys)
+/* A salt of its own for each hash, as a real account has. */
+static void make_up(const struct directory *directory, struct slice name, enum scram_hash hash,
+                    struct scram_keys *ret_keys)
 {
-    crypto_generichash(ret_keys->salt, sizeof(ret_keys->salt),
-                       (const unsigned char *)(name.n > 0 ? name.p : ""), name.n, directory->key,
-                       sizeof(directory->key));
+    static const struct slice more[SCRAM_HASHES] = {[SCRAM_SHA_1] = {"\0SHA-1", 6}};
+    crypto_generichash_state state;
+    crypto_generichash_init(&state, directory->key, sizeof(directory->key), sizeof(ret_keys->salt));
+    crypto_generichash_update(&state, (const unsigned char *)name.p, name.n);
+    crypto_generichash_update(&state, (const unsigned char *)more[hash].p, more[hash].n);
+    crypto_generichash_final(&state, ret_keys->salt, sizeof(ret_keys->salt));
     randombytes_buf(ret_keys->stored, sizeof(ret_keys->stored));
     randombytes_buf(ret_keys->server, sizeof(ret_keys->server));
+    ret_keys->hash = hash;
     ret_keys->iterations = SCRAM_ITERATIONS;
 }
 
+/* Who has app passwords, but no keys of his own, shows their salt. */
+static enum err make_up_keys(struct directory *directory, struct account_id account, struct slice name,
+                             enum scram_hash hash, struct scram_keys *ret_keys, struct error *error)
+{
+    bool shared = false;
+    make_up(directory, name, hash, ret_keys);
+    pthread_mutex_lock(&directory->lock);
+    enum err code = app_password_salt(directory, account, hash, ret_keys->salt, &shared, error);
+    pthread_mutex_unlock(&directory->lock);
+    return code;
+}
+
 enum err credential_scram(struct directory *directory, struct account_id account, struct slice name,
-                          struct scram_keys *ret_keys, struct error *error)
+                          enum scram_hash hash, struct scram_keys *ret_keys, struct error *error)
 {
     struct credential credential = {0};
     bool found = false;
     /* Nobody is looked for as well, so that both take the same way. */
     enum err code = credential_read(directory, account, &credential, &found, error);
-    if (code == ERR_OK && found && credential.has_scram)
-        code = unseal(directory, account, &credential, ret_keys, error);
+    if (code == ERR_OK && found && credential.sealed[hash].n > 0)
+        code = unseal_keys(directory, account, &credential.sealed[hash], hash, ret_keys, error);
     else if (code == ERR_OK)
-        make_up(directory, name, ret_keys);
+        code = make_up_keys(directory, account, name, hash, ret_keys, error);
     sodium_memzero(&credential, sizeof(credential));
     return code;
 }

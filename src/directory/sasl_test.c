@@ -1,45 +1,10 @@
 #include "directory/sasl.h"
 
-#include <sodium.h>
-
-#include "base/base64.h"
 #include "base/clock.h"
 #include "directory/inside.h"
 #include "directory/scram.h"
 #include "directory/test.h"
-
-static struct sasl *sasl_of(struct fixture *t)
-{
-    struct sasl *sasl = NULL;
-    ASSERT_OK(t, sasl_create(t->directory, &sasl, &t->error));
-    return sasl;
-}
-
-static void release(struct sasl **sasl)
-{
-    sasl_destroy(*sasl);
-}
-
-static struct sasl_result begin(struct fixture *t, struct sasl *sasl, const struct sasl_start *start)
-{
-    struct sasl_result result = {0};
-    ASSERT_OK(t, sasl_begin(sasl, start, &t->arena, &result, &t->error));
-    return result;
-}
-
-static struct sasl_result step(struct fixture *t, struct sasl *sasl, uint64_t exchange, struct slice message)
-{
-    struct sasl_result result = {0};
-    ASSERT_OK(t, sasl_step(sasl, exchange, message, &t->arena, &result, &t->error));
-    return result;
-}
-
-static struct sasl_result plain(struct fixture *t, struct sasl *sasl, enum door door, struct slice message)
-{
-    struct sasl_start start = {
-        .mechanism = SASL_PLAIN, .door = door, .initial = message, .has_initial = true, .tls = true};
-    return begin(t, sasl, &start);
-}
+#include "directory/test_client.h"
 
 static void assert_failed(struct sasl_result result, enum err code)
 {
@@ -212,10 +177,10 @@ static void test_every_imported_hash_logs_in_and_is_upgraded(void **state)
         assert_failed(plain(t, sasl, DOOR_IMAP, S("\0anna@demo.example\0Secret")), ERR_AUTH);
         assert_int_equal(plain(t, sasl, DOOR_IMAP, ANNA_PLAIN).status, SASL_OK);
         sqlite3_stmt *row = NULL;
-        must(sqlite3_prepare_v2(
-                 t->directory->database.sqlite,
-                 "SELECT hash LIKE '$argon2id$v=19$m=19456,t=2,p=1$%', scram IS NOT NULL FROM credential", -1,
-                 &row, NULL) == SQLITE_OK);
+        must(sqlite3_prepare_v2(t->directory->database.sqlite,
+                                "SELECT hash LIKE '$argon2id$v=19$m=19456,t=2,p=1$%', scram IS NOT NULL AND "
+                                "scram_sha1 IS NOT NULL FROM credential",
+                                -1, &row, NULL) == SQLITE_OK);
         assert_int_equal(sqlite3_step(row), SQLITE_ROW);
         assert_int_equal(sqlite3_column_int(row, 0), 1);
         assert_int_equal(sqlite3_column_int(row, 1), 1);
@@ -246,89 +211,6 @@ static void test_refuses_hashes_that_are_damaged_or_cost_too_much(void **state)
         struct account_id id;
         assert_int_equal(account_entry_add(t->directory, &account, &id, &t->error), ERR_INVALID);
     }
-}
-
-/* --- SCRAM, with a client --- */
-
-struct client {
-    const char *gs2; /* "n,," */
-    const char *name;
-    const char *password;
-    struct slice binding; /* what the client believes of its channel */
-};
-
-static struct slice attribute(struct slice message, char letter)
-{
-    struct slice part;
-    bool more = true;
-    while (more) {
-        more = slice_cut(message, ',', &part, &message);
-        if (part.n > 2 && part.p[0] == letter)
-            return slice_from(part, 2);
-    }
-    return slice_none();
-}
-
-/* The client's final message for a challenge (RFC 5802 3), by libsodium alone. */
-static void client_final(const struct client *client, struct slice challenge, struct buf *out)
-{
-    CLEANUP(buf_release) struct buf salt = BUF(64);
-    CLEANUP(buf_release) struct buf cbind = BUF(1024);
-    CLEANUP(buf_release) struct buf auth = BUF(4096);
-    uint32_t iterations = 0;
-    assert_true(base64_decode(&salt, attribute(challenge, 's')));
-    assert_true(slice_to_u32(attribute(challenge, 'i'), &iterations));
-    unsigned char u[32];
-    unsigned char salted[32];
-    unsigned char stored[32];
-    unsigned char proof[32];
-    unsigned char signature[32];
-    crypto_auth_hmacsha256_state h;
-    const unsigned char *password = (const unsigned char *)client->password;
-    buf_put(&salt, S("\0\0\0\1"));
-    for (uint32_t i = 0; i < iterations; i++) {
-        crypto_auth_hmacsha256_init(&h, password, strlen(client->password));
-        crypto_auth_hmacsha256_update(&h, i == 0 ? (const unsigned char *)salt.p : u, i == 0 ? salt.n : 32);
-        crypto_auth_hmacsha256_final(&h, u);
-        for (size_t k = 0; k < 32; k++)
-            salted[k] = i == 0 ? u[k] : salted[k] ^ u[k];
-    }
-    crypto_auth_hmacsha256(proof, (const unsigned char *)"Client Key", 10, salted);
-    crypto_hash_sha256(stored, proof, 32);
-    buf_put(&cbind, slice_cstr(client->gs2));
-    buf_put(&cbind, client->binding);
-    buf_put(out, S("c="));
-    base64_encode(out, buf_slice(&cbind));
-    buf_put(out, S(",r="));
-    buf_put(out, attribute(challenge, 'r'));
-    buf_printf(&auth, "n=%s,r=clientnonce,%.*s,%.*s", client->name, SLICE_ARGS(challenge),
-               SLICE_ARGS(buf_slice(out)));
-    crypto_auth_hmacsha256(signature, (const unsigned char *)auth.p, auth.n, stored);
-    for (size_t k = 0; k < 32; k++)
-        proof[k] ^= signature[k];
-    buf_put(out, S(",p="));
-    base64_encode(out, slice_of(proof, 32));
-}
-
-static struct sasl_result scram(struct fixture *t, struct sasl *sasl, enum sasl_mechanism mechanism,
-                                const char *offered, const struct client *client, struct slice *ret_salt)
-{
-    char first[512];
-    CLEANUP(buf_release) struct buf final = BUF(4096);
-    snprintf(first, sizeof(first), "%sn=%s,r=clientnonce", client->gs2, client->name);
-    struct sasl_start start = {.mechanism = mechanism,
-                               .door = DOOR_IMAP,
-                               .initial = slice_cstr(first),
-                               .has_initial = true,
-                               .binding_type = slice_cstr(offered),
-                               .binding = offered[0] != 0 ? S("channel") : slice_none()};
-    struct sasl_result result = begin(t, sasl, &start);
-    if (result.status != SASL_CONTINUE)
-        return result;
-    if (ret_salt != NULL)
-        *ret_salt = attribute(result.data, 's');
-    client_final(client, result.data, &final);
-    return step(t, sasl, result.exchange, buf_slice(&final));
 }
 
 static void test_scram(void **state)
@@ -372,23 +254,78 @@ static void test_scram_with_channel_binding(void **state)
     assert_failed(scram(t, sasl, SASL_SCRAM_SHA_256_PLUS, "", &client, NULL), ERR_AUTH);
 }
 
-static void test_scram_unknown_person_has_a_constant_salt(void **state)
+static void assert_constant_salt(struct fixture *t, enum sasl_mechanism mechanism, struct slice *ret_salt)
 {
-    struct fixture *t = *state;
     struct slice salts[3];
-    make_domain(t, "demo.example");
     for (size_t i = 0; i < 3; i++) {
         CLEANUP(release) struct sasl *sasl = sasl_of(t);
         struct client client = {.gs2 = "n,,",
                                 .name = i < 2 ? "nobody@demo.example" : "no-one@demo.example",
                                 .password = "secret"};
-        struct sasl_result result = scram(t, sasl, SASL_SCRAM_SHA_256, "", &client, &salts[i]);
+        struct sasl_result result = scram(t, sasl, mechanism, "", &client, &salts[i]);
         assert_failed(result, ERR_AUTH);
         ASSERT_SLICE(result.data, "e=invalid-proof");
     }
     assert_true(slice_eq(salts[0], salts[1]));
     assert_false(slice_eq(salts[0], salts[2]));
     assert_int_equal(salts[0].n, 24);
+    *ret_salt = salts[0];
+}
+
+static void test_scram_unknown_person_has_a_constant_salt(void **state)
+{
+    struct fixture *t = *state;
+    struct slice sha256, sha1;
+    make_domain(t, "demo.example");
+    assert_constant_salt(t, SASL_SCRAM_SHA_256, &sha256);
+    assert_constant_salt(t, SASL_SCRAM_SHA_1, &sha1);
+    assert_false(slice_eq(sha256, sha1));
+}
+
+/* Keys for SHA-1 are made when the password is set, but not for many accounts at once: those get them when
+ * they log in with the password itself. Until then it is as if there were no such name. */
+static void test_scram_sha_1_keys_come_with_the_first_password(void **state)
+{
+    struct fixture *t = *state;
+    CLEANUP(release) struct sasl *sasl = sasl_of(t);
+    struct slice before, again, after;
+    make_domain(t, "demo.example");
+    make_account(t, "anna@demo.example", "secret");
+    struct client client = {.gs2 = "n,,", .name = "anna", .password = "secret"};
+    struct sasl_result result = scram(t, sasl, SASL_SCRAM_SHA_1, "", &client, &before);
+    assert_failed(result, ERR_AUTH);
+    ASSERT_SLICE(result.data, "e=invalid-proof");
+    assert_failed(scram(t, sasl, SASL_SCRAM_SHA_1, "", &client, &again), ERR_AUTH);
+    assert_true(slice_eq(before, again));
+    assert_int_equal(plain(t, sasl, DOOR_IMAP, ANNA_PLAIN).status, SASL_OK);
+    assert_int_equal(scram(t, sasl, SASL_SCRAM_SHA_1, "", &client, &after).status, SASL_OK);
+    assert_false(slice_eq(before, after));
+    assert_int_equal(scram(t, sasl, SASL_SCRAM_SHA_256, "", &client, NULL).status, SASL_OK);
+    client.password = "Secret";
+    assert_failed(scram(t, sasl, SASL_SCRAM_SHA_1, "", &client, NULL), ERR_AUTH);
+}
+
+static void test_scram_sha_1_works_at_once_with_a_password_set_singly(void **state)
+{
+    struct fixture *t = *state;
+    CLEANUP(release) struct sasl *sasl = sasl_of(t);
+    make_anna(t, "{PLAIN}secret");
+    struct client client = {.gs2 = "n,,", .name = "anna", .password = "secret"};
+    struct sasl_result result = scram(t, sasl, SASL_SCRAM_SHA_1, "", &client, NULL);
+    assert_int_equal(result.status, SASL_OK);
+    assert_int_equal(result.data.n, strlen("v=") + 28);
+    client = (struct client){
+        .gs2 = "p=tls-unique,,", .name = "anna", .password = "secret", .binding = S("channel")};
+    assert_int_equal(scram(t, sasl, SASL_SCRAM_SHA_1_PLUS, "tls-unique", &client, NULL).status, SASL_OK);
+    assert_failed(scram(t, sasl, SASL_SCRAM_SHA_1_PLUS, "tls-exporter", &client, NULL), ERR_AUTH);
+    assert_failed(scram(t, sasl, SASL_SCRAM_SHA_1_PLUS, "", &client, NULL), ERR_AUTH);
+    struct account_changes changes = ACCOUNT_CHANGES_NONE;
+    changes.password = S("another");
+    change(t, changes);
+    client = (struct client){.gs2 = "n,,", .name = "anna", .password = "secret"};
+    assert_failed(scram(t, sasl, SASL_SCRAM_SHA_1, "", &client, NULL), ERR_AUTH);
+    client.password = "another";
+    assert_int_equal(scram(t, sasl, SASL_SCRAM_SHA_1, "", &client, NULL).status, SASL_OK);
 }
 
 static void test_keys_outlive_a_restart_and_are_lost_with_their_key(void **state)
@@ -460,7 +397,9 @@ static void test_names_of_mechanisms(void **state UNUSED)
     assert_true(sasl_mechanism_find(S("scram-sha-256-plus"), &mechanism));
     assert_int_equal(mechanism, SASL_SCRAM_SHA_256_PLUS);
     assert_string_equal(sasl_mechanism_name(mechanism), "SCRAM-SHA-256-PLUS");
-    assert_false(sasl_mechanism_find(S("SCRAM-SHA-1"), &mechanism));
+    assert_true(sasl_mechanism_find(S("SCRAM-SHA-1"), &mechanism));
+    assert_int_equal(mechanism, SASL_SCRAM_SHA_1);
+    assert_false(sasl_mechanism_find(S("SCRAM-SHA"), &mechanism));
     assert_false(sasl_mechanism_find(S(""), &mechanism));
 }
 
@@ -469,11 +408,11 @@ static void test_names_of_mechanisms(void **state UNUSED)
 static enum err use_ticket(struct fixture *t, struct sasl *sasl, const struct sasl_result *result,
                            enum door door, bool use_up)
 {
-    struct account_id account = {0};
+    struct sasl_holder holder = {0};
     enum err code =
-        sasl_ticket(sasl, slice_of(result->ticket, TICKET_SIZE), door, use_up, &account, &t->error);
+        sasl_ticket(sasl, slice_of(result->ticket, TICKET_SIZE), door, use_up, &holder, &t->error);
     if (code == ERR_OK)
-        assert_int_equal(account.v, result->account.v);
+        assert_int_equal(holder.account.v, result->account.v);
     return code;
 }
 
@@ -498,8 +437,8 @@ static void test_tickets(void **state)
     assert_int_equal(use_ticket(t, sasl, &result, DOOR_SUBMISSION, false), ERR_OK);
     clock_shift(TICKET_IDLE_HOURS * CLOCK_HOUR);
     assert_int_equal(use_ticket(t, sasl, &result, DOOR_SUBMISSION, false), ERR_AUTH);
-    struct account_id account;
-    assert_int_equal(sasl_ticket(sasl, S("short"), DOOR_IMAP, true, &account, &t->error), ERR_AUTH);
+    struct sasl_holder holder;
+    assert_int_equal(sasl_ticket(sasl, S("short"), DOOR_IMAP, true, &holder, &t->error), ERR_AUTH);
 }
 
 static void test_ticket_ends_with_the_account(void **state)
@@ -532,6 +471,8 @@ int main(void)
         TEST(test_scram),
         TEST(test_scram_with_channel_binding),
         TEST(test_scram_unknown_person_has_a_constant_salt),
+        TEST(test_scram_sha_1_keys_come_with_the_first_password),
+        TEST(test_scram_sha_1_works_at_once_with_a_password_set_singly),
         TEST(test_keys_outlive_a_restart_and_are_lost_with_their_key),
         TEST(test_message_and_password_limits),
         TEST(test_exchanges_are_limited_and_end_in_time),

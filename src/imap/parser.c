@@ -1,6 +1,7 @@
 #include "imap/parser.h"
 
 #include "base/clock.h"
+#include "base/utf8.h"
 #include "imap/mailbox_name.h"
 #include "imap/reader.h"
 #include "mime/date.h"
@@ -81,6 +82,8 @@ static bool parse_quoted(struct imap_parser *p, struct slice *ret)
             return imap_parse_fail(p, "a quoted string has no end");
     }
     struct slice text = slice_of(from, (size_t)(p->text.p - from) - 1);
+    if (!utf8_valid(text)) /* RFC 6855 3 */
+        return imap_parse_fail(p, "a quoted string is no UTF-8");
     if (escapes) {
         char *copy = arena_alloc(p->arena, text.n + 1);
         if (copy == NULL)
@@ -97,8 +100,9 @@ static bool parse_quoted(struct imap_parser *p, struct slice *ret)
     return true;
 }
 
-static bool parse_literal(struct imap_parser *p, uint64_t inline_max, struct slice *ret)
+bool imap_parse_message(struct imap_parser *p, struct slice *ret)
 {
+    uint64_t inline_max = p->spools ? IMAP_MESSAGE_INLINE_MAX : IMAP_LITERAL_INLINE_MAX;
     uint64_t size;
     if (!cursor_skip_char(&p->text, '{') || !cursor_u64(&p->text, &size))
         return imap_parse_fail(p, "a literal is missing");
@@ -112,18 +116,13 @@ static bool parse_literal(struct imap_parser *p, uint64_t inline_max, struct sli
     return true;
 }
 
-bool imap_parse_message(struct imap_parser *p, struct slice *ret)
-{
-    return parse_literal(p, IMAP_MESSAGE_INLINE_MAX, ret);
-}
-
 bool imap_parse_string(struct imap_parser *p, struct slice *ret)
 {
     if (cursor_skip_char(&p->text, '"'))
         return parse_quoted(p, ret);
     if (!imap_parse_at(p, '{'))
         return imap_parse_fail(p, "a string is missing");
-    if (!parse_literal(p, IMAP_LITERAL_INLINE_MAX, ret))
+    if (!imap_parse_message(p, ret))
         return false;
     return (ret->n == 0 || memchr(ret->p, 0, ret->n) == NULL) || imap_parse_fail(p, "a string holds a NUL");
 }
@@ -166,8 +165,9 @@ bool imap_parse_modseq(struct imap_parser *p, uint64_t *ret)
 static bool decode_name(struct imap_parser *p, struct slice wire, struct slice *ret)
 {
     CLEANUP(buf_release) struct buf name = BUF(2 * FOLDER_PATH_MAX);
-    if (!mailbox_name_decode(&name, wire))
-        return imap_parse_fail(p, "the mailbox name is no modified UTF-7 or too long");
+    if (!mailbox_name_read(&name, wire, p->utf8))
+        return imap_parse_fail(p, p->utf8 ? "the mailbox name is no UTF-8 or too long"
+                                          : "the mailbox name is no modified UTF-7 or too long");
     struct slice copy = arena_dup(p->arena, buf_slice(&name));
     if (copy.p == NULL)
         return imap_parse_fail(p, "memory");
