@@ -11,8 +11,8 @@
 #define POSTHORN_DIRECTORY_INSIDE_H
 
 #include <pthread.h>
-#include <stdatomic.h>
 #include <sodium.h>
+#include <stdatomic.h>
 
 #include "directory/address.h"
 #include "directory/cache.h"

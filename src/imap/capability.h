@@ -45,6 +45,15 @@
     X("QUOTA=RES-MESSAGE", false, true) \
     X("QUOTASET", false, true) \
     X("UTF8=ACCEPT", false, true) \
+    X("PARTIAL", false, true) \
+    X("CONTEXT=SEARCH", false, true) \
+    X("CONTEXT=SORT", false, true) \
+    X("UIDONLY", false, true) \
+    X("BINARY", false, true) \
+    X("CATENATE", false, true) \
+    X("REPLACE", false, true) \
+    X("UIDBATCHES", false, true) \
+    X("INPROGRESS", false, true) \
     /* the end */
 /* clang-format on */
 

@@ -6,7 +6,8 @@ static bool tell_mailbox(struct imap_session *s, struct imap_call *call, const s
     uint32_t unseen = 0;
     if (!imap_load_keywords(call))
         return false;
-    if (folder->unseen > 0 && view_first_unseen(s->view, &unseen, &call->error) != ERR_OK) {
+    /* RFC 9586: [UNSEEN] is a message number. */
+    if (folder->unseen > 0 && !s->uidonly && view_first_unseen(s->view, &unseen, &call->error) != ERR_OK) {
         imap_call_failed(call);
         return false;
     }

@@ -10,11 +10,14 @@
 
 #include "directory/share.h"
 #include "imap/command.h"
+#include "imap/progress.h"
 #include "imap/reader.h"
 #include "imap/response.h"
 #include "imap/session.h"
 #include "rt/conn.h"
 #include "store/view.h"
+
+struct imap_context; /* search_context.h */
 
 struct imap_session {
     struct conn *conn;
@@ -24,7 +27,9 @@ struct imap_session {
     struct account *account;     /* that the selected mailbox lies in: `own` if none is selected */
     struct view *view;           /* the selected mailbox; NULL: none */
     struct folder_id folder;
-    struct uid_set saved; /* "$": UIDs a search has saved (RFC 5182); some may be gone by now */
+    struct imap_context *contexts; /* searches kept up to date */
+    struct uid_set retest;         /* for them: whose flags the session itself has changed */
+    struct uid_set saved;          /* "$": UIDs a search has saved (RFC 5182); some may be gone by now */
     struct imap_reader reader;
     uint64_t message_size_max;
     size_t keywords_told; /* how many of the account's keywords the client has been told in FLAGS */
@@ -38,6 +43,7 @@ struct imap_session {
     } rights_as_of;
     bool condstore;       /* mod-sequences are told (RFC 7162 3.1) */
     bool qresync;         /* VANISHED in place of EXPUNGE (RFC 7162 3.2.3) */
+    bool uidonly;         /* no message numbers either way (RFC 9586) */
     bool utf8_accept;     /* RFC 6855 */
     uint64_t modseq_told; /* the highest MODSEQ of this command's FETCH responses */
     bool closing;
@@ -68,6 +74,7 @@ struct imap_call {
     struct slice *keywords;
     size_t keyword_count;
     bool keywords_loaded;
+    struct imap_progress progress;
     struct share_identity identity; /* of the person, once it was asked for */
     struct imap_visited *visited;   /* given back at the command's end */
     bool removed; /* messages of the selected mailbox: its new HIGHESTMODSEQ is told (RFC 7162 3.2.7) */
@@ -94,12 +101,16 @@ bool imap_tell_keywords(struct imap_call *call) MUST_CHECK;
 void imap_send_flag_names(struct imap_call *call);
 /* "* 3 FETCH (UID 7 FLAGS (\Seen) MODSEQ (12))" for every message of `uids` that the client knows; UID and
  * MODSEQ always when CONDSTORE is on. */
+/* "* 3 FETCH (", or "* 7 UIDFETCH (" which needs no UID in it (RFC 9586). */
+void imap_put_fetch(struct imap_session *s, struct uid uid, uint32_t seq);
 struct imap_tell {
     bool uid;
     bool flags;
     uint64_t since; /* only what has changed after this */
 };
 void imap_send_flags(struct imap_call *call, const struct uid_set *uids, struct imap_tell tell);
+/* The session has told its client of these flag changes by itself. */
+void imap_told_flags(struct imap_session *s, const struct uid_set *uids, struct change_no change);
 void imap_close_view(struct imap_session *s);
 /* Goodbye and the end. */
 void imap_bye(struct imap_session *s, const char *text);
@@ -179,6 +190,24 @@ void imap_note_rights(struct imap_session *s, unsigned rights);
  * the session ends (RFC 4314 5.1.1); s->closing says so. */
 void imap_refresh_rights(struct imap_session *s, struct imap_call *call);
 
+/* cmd_append.c: the messages that APPEND or REPLACE brings, ready for the store. */
+struct imap_batch {
+    struct append_item *items;
+    struct append_result *results; /* to be filled by the store */
+    struct buf *made;              /* those that aren't stored as they came */
+    size_t count;
+};
+void imap_batch_release(struct imap_batch *batch);
+/* Into a zeroed batch, which must be released in either case. False: the reply says why. */
+bool imap_batch_make(struct imap_call *call, const struct imap_append *append,
+                     const struct imap_mailbox *mailbox, struct imap_batch *batch) MUST_CHECK;
+/* "[APPENDUID 1 7:9]" (RFC 4315 3). */
+void imap_put_appenduid(struct buf *out, const struct imap_batch *batch);
+
+/* catenate.c: joins the pieces of a message, at most out->max bytes. False: the reply says why. */
+bool imap_catenate(struct imap_call *call, const struct imap_append_message *message,
+                   struct buf *out) MUST_CHECK;
+
 /* Batches: the messages of `uids` from after `*after`; none left: *ret_count is 0. */
 bool imap_next_batch(struct imap_call *call, const struct uid_set *uids, unsigned want, uint32_t *after,
                      struct arena *arena, struct message **ret_messages, size_t *ret_count) MUST_CHECK;
@@ -196,6 +225,10 @@ bool imap_send_metadata(struct imap_call *call, struct account *account, struct 
 /* cmd_idle.c */
 void imap_idle_input(struct imap_session *s, struct imap_call *call);
 
+/* fetch_output.c: the bytes of a section, before HEADER.FIELDS chooses. root: of the parsed content, needed
+ * when the section has part numbers. False: there is no such part. */
+bool imap_section_find(const struct content *content, const struct mime_part *root,
+                       const struct imap_section *section, struct slice *ret) MUST_CHECK;
 /* fetch_output.c: one message's response. False: its content could not be read, call->error says why. */
 bool imap_send_fetch(struct imap_call *call, const struct imap_fetch *fetch, const struct message *message,
                      uint32_t seq, bool flags_changed, struct arena *arena) MUST_CHECK;
