@@ -54,6 +54,8 @@
     X("REPLACE", false, true) \
     X("UIDBATCHES", false, true) \
     X("INPROGRESS", false, true) \
+    X("METADATA", false, true) \
+    X("LIST-METADATA", false, true) \
     /* the end */
 /* clang-format on */
 
