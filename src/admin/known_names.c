@@ -2,11 +2,18 @@
 
 #include "base/name_list.h"
 #include "base/spelling.h"
+#include "directory/sasl.h"
 #include "imap/capability.h"
 
 static const char *const capabilities[] = {
 #define X(name, before, after) name,
     IMAP_CAPABILITY_TABLE(X)
+#undef X
+};
+
+static const char *const mechanisms[] = {
+#define X(name, text, tls) text,
+    SASL_MECHANISM_TABLE(X)
 #undef X
 };
 
@@ -51,5 +58,8 @@ enum err known_settings(const struct settings *settings, struct error *error)
     struct error why;
     if (known_capabilities(slice_cstr(settings->imap_without), &why) != ERR_OK)
         return fail_plain(error, ERR_INVALID, "posthorn.conf: imap-without: %s", why.client);
+    if (check(slice_cstr(settings->sasl_without), mechanisms, ARRAY_LEN(mechanisms), "log-in mechanism",
+              &why) != ERR_OK)
+        return fail_plain(error, ERR_INVALID, "posthorn.conf: sasl-without: %s", why.client);
     return ERR_OK;
 }

@@ -28,9 +28,18 @@ int32_t utf8_next(struct cursor *c)
 bool utf8_valid(struct slice s)
 {
     struct cursor c = cursor_of(s);
-    while (!cursor_done(&c))
+    while (!cursor_done(&c)) {
+        uint64_t eight;
+        if (cursor_left(&c) >= sizeof(eight)) {
+            memcpy(&eight, c.p, sizeof(eight));
+            if ((eight & UINT64_C(0x8080808080808080)) == 0) {
+                c.p += sizeof(eight);
+                continue;
+            }
+        }
         if (utf8_next(&c) < 0)
             return false;
+    }
     return true;
 }
 

@@ -25,8 +25,9 @@ enum {
     PASSWORD_MAX = 1000,      /* bytes */
     GROUP_MEMBERS_MAX = 10000,
     GROUP_DEPTH_MAX = 10,
-    ALIASES_MAX = 1000,          /* per account */
-    CAPABILITIES_OFF_MAX = 1000, /* bytes of their list */
+    DOMAIN_ADMINISTRATORS_MAX = 1000, /* that are listed */
+    ALIASES_MAX = 1000,               /* per account */
+    CAPABILITIES_OFF_MAX = 1000,      /* bytes of their list */
 };
 
 /* Opens directory.db on the store's volume; makes it when missing, and keys/credential.key, 32 bytes that
@@ -73,6 +74,15 @@ enum err domain_list(struct directory *directory, struct arena *arena, struct do
 /* catch_all empty: none. */
 enum err domain_set_catch_all(struct directory *directory, struct slice name, struct slice catch_all,
                               struct error *error) MUST_CHECK;
+/* Who may set the quotas of a domain's accounts; an account of this or another domain. */
+enum err domain_set_administrator(struct directory *directory, struct slice domain, struct slice address,
+                                  bool on, struct error *error) MUST_CHECK;
+/* Their addresses, sorted. */
+enum err domain_administrators(struct directory *directory, struct slice domain, struct arena *arena,
+                               struct slice **ret_addresses, size_t *ret_count,
+                               struct error *error) MUST_CHECK;
+/* The account may administer the domain of this address. */
+bool directory_may_administer(struct directory *directory, struct account_id id, struct slice address);
 /* True when mail for this domain is ours. Cached. */
 bool domain_is_local(struct directory *directory, struct slice name);
 

@@ -35,6 +35,15 @@ static const char *const migrations[] = {
     "CREATE TABLE credential(account INTEGER PRIMARY KEY, hash TEXT NOT NULL, scram BLOB) STRICT;",
 
     "ALTER TABLE account ADD COLUMN capabilities_off TEXT NOT NULL DEFAULT ''",
+    /* who may administer which domain */
+    "CREATE TABLE administrator(domain INTEGER NOT NULL, account INTEGER NOT NULL,"
+    " PRIMARY KEY(domain, account)) STRICT, WITHOUT ROWID;"
+    "CREATE TRIGGER administrator_left AFTER DELETE ON account BEGIN"
+    " DELETE FROM administrator WHERE account = old.id; END;"
+    "CREATE TRIGGER administered_left AFTER DELETE ON domain BEGIN"
+    " DELETE FROM administrator WHERE domain = old.id; END;",
+
+    "ALTER TABLE credential ADD COLUMN scram_sha1 BLOB",
 };
 
 static enum err schema_version(struct database *database, int64_t *ret_version, struct error *error)

@@ -32,6 +32,12 @@ struct directory;
     X(DOMAIN_SET_CATCH_ALL, "UPDATE domain SET catch_all = ?2, catch_all_key = ?3 WHERE name = ?1")          \
     X(CATCH_ALL_USERS, "SELECT name FROM domain WHERE catch_all_key = ?1")                                   \
     X(CATCH_ALL_MOVE, "UPDATE domain SET catch_all = ?2, catch_all_key = ?3 WHERE catch_all_key = ?1")       \
+    X(ADMINISTRATOR_ADD, "INSERT OR IGNORE INTO administrator(domain, account) VALUES (?1, ?2)")             \
+    X(ADMINISTRATOR_REMOVE, "DELETE FROM administrator WHERE domain = ?1 AND account = ?2")                  \
+    X(ADMINISTRATOR_LIST, "SELECT a.shown FROM administrator JOIN account a ON a.id = account"               \
+                          " WHERE administrator.domain = ?1 ORDER BY a.address")                             \
+    X(ADMINISTRATOR_GET, "SELECT 1 FROM administrator a JOIN domain d ON d.id = a.domain"                    \
+                         " WHERE d.name = ?1 AND a.account = ?2")                                            \
     X(ADDRESS_GET, "SELECT kind, account, shown FROM address WHERE address = ?1")                            \
     X(ADDRESS_ADD, "INSERT INTO address(address, domain, kind, account, shown) VALUES (?1, ?2, ?3, ?4, ?5)") \
     X(ADDRESS_REMOVE, "DELETE FROM address WHERE address = ?1")                                              \
@@ -60,11 +66,13 @@ struct directory;
                     " generation = generation + 1 WHERE id = ?1")                                            \
     X(ACCOUNT_REMOVE, "DELETE FROM account WHERE id = ?1")                                                   \
     X(ACCOUNT_NEXT_GENERATION, "UPDATE account SET generation = generation + 1 WHERE id = ?1")               \
-    X(CREDENTIAL_GET, "SELECT hash, scram FROM credential WHERE account = ?1")                               \
-    X(CREDENTIAL_SET, "INSERT INTO credential(account, hash, scram) VALUES (?1, ?2, ?3)"                     \
-                      " ON CONFLICT(account) DO UPDATE SET hash = excluded.hash, scram = excluded.scram")    \
-    X(CREDENTIAL_UPGRADE, "UPDATE credential SET hash = ?2, scram = ?3 WHERE account = ?1 AND"               \
-                          " (SELECT generation FROM account WHERE id = ?1) = ?4")                            \
+    X(CREDENTIAL_GET, "SELECT hash, scram, scram_sha1 FROM credential WHERE account = ?1")                   \
+    X(CREDENTIAL_SET, "INSERT INTO credential(account, hash, scram, scram_sha1) VALUES (?1, ?2, ?3, ?4)"     \
+                      " ON CONFLICT(account) DO UPDATE SET hash = excluded.hash, scram = excluded.scram,"    \
+                      " scram_sha1 = excluded.scram_sha1")                                                   \
+    X(CREDENTIAL_UPGRADE,                                                                                    \
+      "UPDATE credential SET hash = ?2, scram = ?3, scram_sha1 = ?5 WHERE account = ?1 AND"                  \
+      " (SELECT generation FROM account WHERE id = ?1) = ?4")                                                \
     X(CREDENTIAL_REMOVE, "DELETE FROM credential WHERE account = ?1")                                        \
     X(CREDENTIAL_ANY, "SELECT 1 FROM credential WHERE scram IS NOT NULL LIMIT 1")
 

@@ -47,7 +47,8 @@ static bool acceptable(struct imap_call *call, struct slice message)
 {
     if (message.n == 0)
         imap_call_no(call, "CANNOT", "A message of no bytes can't be stored");
-    else if (!call->session->utf8_accept && has_high_bytes_in_header(message)) /* RFC 6855 4 */
+    else if (!call->session->utf8_accept && imap_has(call->session, S("UTF8=ACCEPT")) &&
+             has_high_bytes_in_header(message)) /* RFC 6855 4 */
         imap_call_no(call, "CANNOT", "Header fields beyond ASCII take ENABLE UTF8=ACCEPT first");
     else if (memchr(message.p, 0, message.n) != NULL)
         imap_call_no(call, "CANNOT", "A message may not hold NUL bytes");
@@ -108,6 +109,8 @@ static bool add_message(struct imap_call *call, const struct imap_append_message
 
 static void put_appenduid(struct imap_call *call, const struct batch *batch)
 {
+    if (!imap_has(call->session, S("UIDPLUS")))
+        return;
     CLEANUP(uid_set_release) struct uid_set uids = {0};
     for (size_t i = 0; i < batch->count; i++)
         uid_set_add(&uids, batch->results[i].uid.v, batch->results[i].uid.v);

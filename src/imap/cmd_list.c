@@ -180,21 +180,28 @@ static void mark_parents(struct listing *listing)
     }
 }
 
+static void put_attribute(struct buf *out, const char *attribute)
+{
+    if (attribute[0] != 0)
+        buf_printf(out, "%s%s", out->p[out->n - 1] == '(' ? "" : " ", attribute);
+}
+
 static void send_name(struct imap_session *s, const struct listing *listing, const struct name *name)
 {
     const struct imap_list *list = listing->list;
     const struct folder *folder = name->folder;
-    const char *role = folder != NULL ? folder_role_attribute(folder->role) : "";
     struct buf *out = conn_output(s->conn);
     buf_put(out, S("* LIST ("));
     if (folder == NULL)
-        buf_put(out, S("\\NonExistent "));
+        put_attribute(out, "\\NonExistent");
     else if (!folder->selectable)
-        buf_put(out, S("\\Noselect "));
-    buf_printf(out, "%s%s%s", folder != NULL && folder->has_children ? "\\HasChildren" : "\\HasNoChildren",
-               role[0] != 0 ? " " : "", role);
+        put_attribute(out, "\\Noselect");
+    if (imap_has(s, S("CHILDREN")) || (list->returns & IMAP_LIST_CHILDREN))
+        put_attribute(out, folder != NULL && folder->has_children ? "\\HasChildren" : "\\HasNoChildren");
+    if (folder != NULL && imap_has(s, S("SPECIAL-USE")))
+        put_attribute(out, folder_role_attribute(folder->role));
     if (name->subscribed && ((list->select | list->returns) & IMAP_LIST_SUBSCRIBED))
-        buf_put(out, S(" \\Subscribed"));
+        put_attribute(out, "\\Subscribed");
     buf_put(out, S(") \"/\" "));
     imap_put_mailbox(out, name->path, imap_speaks_utf8(s));
     if (name->child && (list->select & IMAP_LIST_RECURSIVEMATCH))
@@ -203,7 +210,7 @@ static void send_name(struct imap_session *s, const struct listing *listing, con
     conn_wrote(s->conn);
 }
 
-static void send_names(struct imap_session *s, const struct listing *listing)
+static void send_names(struct imap_session *s, struct imap_call *call, const struct listing *listing)
 {
     const struct imap_list *list = listing->list;
     bool recursive = list->select & IMAP_LIST_RECURSIVEMATCH;
@@ -216,6 +223,9 @@ static void send_names(struct imap_session *s, const struct listing *listing)
         /* RFC 5819 3: not for what is shown because of its children. */
         if (list->status != 0 && selected && name->folder != NULL && name->folder->selectable)
             imap_send_status(s, name->path, name->folder, list->status);
+        if (list->metadata.count > 0 && name->folder != NULL &&
+            !imap_send_metadata(call, s->own, name->path, name->folder->id, &list->metadata))
+            return; /* the reply says why */
     }
 }
 
@@ -239,5 +249,5 @@ void cmd_list(struct imap_session *s, struct imap_call *call)
     mark_parents(&listing);
     if (listing.count > 0)
         qsort(listing.names, listing.count, sizeof(*listing.names), by_order);
-    send_names(s, &listing);
+    send_names(s, call, &listing);
 }

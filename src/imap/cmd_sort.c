@@ -1,7 +1,7 @@
 #include <stdlib.h>
 
 #include "imap/search_find.h"
-#include "imap/search_match.h"
+#include "mime/fold.h"
 
 /* Bytes that sorting one mailbox may take: about a million messages with usual subjects. */
 enum { SORT_MEMORY_MAX = 512 * 1024 * 1024, SORT_TEXT_MAX = 64 * 1024 };
@@ -44,7 +44,7 @@ static struct value value_of_text(struct sorting *sorting, struct slice text)
 {
     struct value value = {0};
     buf_clear(&sorting->folded);
-    imap_sort_fold(&sorting->folded, text);
+    mime_fold_sort(&sorting->folded, text);
     value.text = arena_dup(&sorting->arena, buf_slice(&sorting->folded));
     sorting->failed |= buf_failed(&sorting->folded);
     for (size_t i = 0; i < 8; i++)

@@ -18,6 +18,10 @@ static uint64_t value_of(const struct imap_session *s, const struct folder *fold
         return folder->changed.v;
     case IMAP_STATUS_SIZE:
         return folder->bytes;
+    case IMAP_STATUS_DELETED:
+        return folder->deleted;
+    case IMAP_STATUS_DELETED_STORAGE:
+        return folder->deleted_bytes;
     case IMAP_STATUS_APPENDLIMIT:
         return s->message_size_max;
     case IMAP_STATUS_MAILBOXID:

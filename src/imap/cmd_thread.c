@@ -1,6 +1,6 @@
 #include "imap/search_find.h"
-#include "imap/search_match.h"
 #include "imap/threads.h"
+#include "mime/fold.h"
 
 enum { SUBJECT_MAX = 64 * 1024 };
 
@@ -16,7 +16,7 @@ static bool add(void *context, const struct message *message, uint32_t seq)
     struct imap_threads *threads = &threading->threads;
     buf_clear(&threading->folded);
     if (threads->algorithm != IMAP_THREAD_REFS)
-        imap_sort_fold(&threading->folded, message->base_subject);
+        mime_fold_sort(&threading->folded, message->base_subject);
     /* REFS goes by when messages came, the others by when they were sent. */
     imap_threads_add(threads, &(struct imap_threads_message){
                                   .number = threading->by_uid ? message->uid.v : seq,

@@ -51,7 +51,7 @@ static bool parse_status_item(struct imap_parser *p, unsigned *items)
     struct slice word;
     if (!imap_parse_atom(p, &word))
         return false;
-    for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+    for (size_t i = 0; i < ARRAY_LEN(names) && imap_parse_knows(p, IMAP_WORD_STATUS, word); i++) {
         if (slice_eq_nocase(word, names[i])) {
             *items |= 1U << i;
             return true;
@@ -107,8 +107,56 @@ static bool parse_append(struct imap_parser *p, struct imap_command *c)
         if (!parse_append_message(p, *last))
             return false;
         last = &(*last)->next;
-    } while (imap_parse_at(p, ' '));
+    } while (imap_parse_at(p, ' ') && imap_parse_knows(p, IMAP_WORD_APPEND, S("second message")));
     return true;
+}
+
+static bool parse_getmetadata(struct imap_parser *p, struct imap_command *c)
+{
+    return imap_parse_space(p) && imap_parse_getmetadata(p, &c->metadata);
+}
+
+static bool parse_setmetadata(struct imap_parser *p, struct imap_command *c)
+{
+    return imap_parse_space(p) && imap_parse_setmetadata(p, &c->metadata);
+}
+
+static bool parse_quota_root(struct imap_parser *p, struct imap_command *c)
+{
+    return imap_parse_space(p) && imap_parse_astring(p, &c->quota.root);
+}
+
+static bool parse_quota_limit(struct imap_parser *p, struct imap_quota *quota)
+{
+    struct slice resource;
+    uint64_t limit;
+    if (!imap_parse_atom(p, &resource) || !imap_parse_space(p))
+        return false;
+    if (!cursor_u64(&p->text, &limit) || limit > INT64_MAX) /* RFC 9208 5: number64 */
+        return imap_parse_fail(p, "a limit is a number");
+    if (slice_eq_nocase(resource, S("STORAGE"))) {
+        quota->limits_storage = true;
+        quota->storage = limit;
+    } else if (slice_eq_nocase(resource, S("MESSAGE"))) {
+        quota->limits_messages = true;
+        quota->messages = limit;
+    } else {
+        quota->other = true;
+    }
+    return true;
+}
+
+static bool parse_setquota(struct imap_parser *p, struct imap_command *c)
+{
+    if (!parse_quota_root(p, c) || !imap_parse_space(p) || !imap_parse_char(p, '('))
+        return false;
+    if (cursor_skip_char(&p->text, ')'))
+        return true;
+    do {
+        if (!parse_quota_limit(p, &c->quota))
+            return false;
+    } while (cursor_skip_char(&p->text, ' '));
+    return imap_parse_char(p, ')');
 }
 
 static bool parse_expunge(struct imap_parser *p, struct imap_command *c)
@@ -145,7 +193,8 @@ static bool parse_store_modifier(struct imap_parser *p, struct imap_command *c)
 {
     if (!cursor_skip_char(&p->text, '('))
         return true;
-    if (!cursor_skip_nocase(&p->text, S("UNCHANGEDSINCE ")))
+    if (!imap_parse_knows(p, IMAP_WORD_STORE_MODIFIER, S("UNCHANGEDSINCE")) ||
+        !cursor_skip_nocase(&p->text, S("UNCHANGEDSINCE ")))
         return imap_parse_fail(p, "there is no such STORE modifier");
     c->store.conditional = true;
     return imap_parse_modseq(p, &c->store.unchanged_since) && imap_parse_char(p, ')') && imap_parse_space(p);
@@ -266,7 +315,7 @@ static bool find_verb(struct imap_parser *p, enum imap_verb *ret)
     struct slice word;
     if (!imap_parse_atom(p, &word))
         return imap_parse_fail(p, "the command is missing");
-    for (size_t i = 0; i < ARRAY_LEN(verbs); i++) {
+    for (size_t i = 0; i < ARRAY_LEN(verbs) && imap_parse_knows(p, IMAP_WORD_VERB, word); i++) {
         if (slice_eq_nocase(word, slice_of(verbs[i].text, verbs[i].n))) {
             *ret = (enum imap_verb)i;
             return true;
@@ -286,7 +335,8 @@ bool imap_command_parse(struct imap_parser *p, struct imap_command *ret_command)
     c->by_uid = cursor_skip_nocase(&p->text, S("UID "));
     if (!find_verb(p, &c->verb))
         return false;
-    if (c->by_uid && !(verbs[c->verb].flags & VERB_UID))
+    if (c->by_uid && (!(verbs[c->verb].flags & VERB_UID) ||
+                      !imap_parse_knows(p, IMAP_WORD_UID_VERB, slice_cstr(verbs[c->verb].text))))
         return imap_parse_fail(p, "this command has no UID form");
     return verbs[c->verb].grammar(p, c) && imap_parse_end(p);
 }

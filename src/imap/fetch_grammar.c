@@ -138,7 +138,7 @@ static bool parse_item(struct imap_parser *p, struct imap_fetch *fetch)
         fetch->sets_seen = fetch->sets_seen || !peek;
         return parse_section(p, fetch);
     }
-    for (size_t i = 0; i < ARRAY_LEN(plain_items); i++) {
+    for (size_t i = 0; i < ARRAY_LEN(plain_items) && imap_parse_knows(p, IMAP_WORD_FETCH, word); i++) {
         if (slice_eq_nocase(word, plain_items[i].name)) {
             fetch->sets_seen = fetch->sets_seen || plain_items[i].sets_seen;
             fetch->modseq = fetch->modseq || plain_items[i].kind == IMAP_FETCH_MODSEQ;
@@ -186,6 +186,8 @@ static bool parse_modifier(struct imap_parser *p, struct imap_fetch *fetch)
     struct slice word;
     if (!imap_parse_atom(p, &word))
         return false;
+    if (!imap_parse_knows(p, IMAP_WORD_FETCH_MODIFIER, word))
+        return imap_parse_fail(p, "there is no such FETCH modifier");
     if (slice_eq_nocase(word, S("VANISHED"))) {
         fetch->vanished = true;
         return true;

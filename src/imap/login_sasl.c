@@ -1,9 +1,10 @@
 /* LOGIN and AUTHENTICATE (RFC 3501 6.2.2, 6.2.3, RFC 4959), and the hand-over after them. */
+#include "imap/capability.h"
 #include "imap/login_internal.h"
 
 bool imap_login_allowed(const struct imap_login *login)
 {
-    return login_may(login->conn, login->guest->settings->plaintext_login);
+    return login_offers(login->conn, SASL_PLAIN, login->guest->settings);
 }
 
 static void answer(struct imap_login *login, const char *text)
@@ -68,11 +69,14 @@ static bool begin_command(struct imap_login *login, const struct imap_command *c
         return false;
     memcpy(login->tag, command->tag.p, command->tag.n);
     login->tag[command->tag.n] = 0;
-    if (login_offers(login->conn, mechanism, login->guest->settings->plaintext_login))
+    if (login_offers(login->conn, mechanism, login->guest->settings))
         return true;
-    answer(login, mechanism == SASL_SCRAM_SHA_256_PLUS
-                      ? "NO [CANNOT] This mechanism needs TLS"
-                      : "NO [PRIVACYREQUIRED] Use STARTTLS first: a password is not sent in the clear");
+    if (login_is_off(mechanism, login->guest->settings))
+        answer(login, "NO [CANNOT] This way of logging in is switched off here");
+    else if (sasl_scram_of(mechanism) != NULL)
+        answer(login, "NO [CANNOT] This mechanism needs TLS");
+    else
+        answer(login, "NO [PRIVACYREQUIRED] Use STARTTLS first: a password is not sent in the clear");
     return false;
 }
 
@@ -92,6 +96,10 @@ void imap_login_authenticate(struct imap_login *login, const struct imap_command
     struct error error;
     if (!sasl_mechanism_find(command->authenticate.mechanism, &mechanism)) {
         imap_login_answer(login, command->tag, "NO [CANNOT] We don't know this mechanism");
+        return;
+    }
+    if (command->authenticate.has_initial && !imap_capable(imap_login_off(login), S("SASL-IR"))) {
+        imap_login_answer(login, command->tag, "BAD AUTHENTICATE takes the mechanism only");
         return;
     }
     if (!begin_command(login, command, mechanism))

@@ -1,9 +1,7 @@
 #include "imap/search_match.h"
 
 #include "mime/date.h"
-#include "mime/encoded_word.h"
 #include "mime/header.h"
-#include "mime/html_text.h"
 
 enum answer { ANSWER_NO, ANSWER_YES, ANSWER_UNKNOWN };
 enum level { LEVEL_ROW, LEVEL_HEADER, LEVEL_WHOLE };
@@ -32,21 +30,14 @@ static int64_t second_of_us(int64_t us)
     return us / CLOCK_SECOND - (us % CLOCK_SECOND < 0);
 }
 
-/* needle is folded already. */
-static bool contains(struct imap_matcher *m, struct slice haystack, struct slice needle)
+static bool holds(struct slice folded, struct slice needle)
 {
-    if (needle.n == 0)
-        return true;
-    buf_clear(&m->folded);
-    imap_search_fold(&m->folded, haystack);
-    return m->folded.n >= needle.n && memmem(m->folded.p, m->folded.n, needle.p, needle.n) != NULL;
+    return needle.n == 0 || (folded.n >= needle.n && memmem(folded.p, folded.n, needle.p, needle.n) != NULL);
 }
 
-static bool value_contains(struct imap_matcher *m, struct slice raw, struct slice needle)
+static bool lacks(void *needle, struct slice folded)
 {
-    buf_clear(&m->text);
-    mime_words_decode(&m->text, raw);
-    return contains(m, buf_slice(&m->text), needle);
+    return !holds(folded, *(const struct slice *)needle);
 }
 
 /* A field of that name that holds the text (empty: any such field, RFC 3501 6.4.4 HEADER). */
@@ -55,51 +46,8 @@ static bool header_has(struct test *t, struct slice name, struct slice needle)
     struct cursor c = cursor_of(t->header);
     struct mime_field field;
     while (mime_field_next(&c, &field))
-        if (slice_eq_nocase(field.name, name) && value_contains(t->m, field.value, needle))
+        if (slice_eq_nocase(field.name, name) && holds(mime_search_value(&t->m->search, field.value), needle))
             return true;
-    return false;
-}
-
-/* Any field, as "Name: value". */
-static bool fields_contain(struct imap_matcher *m, struct slice header, struct slice needle)
-{
-    struct cursor c = cursor_of(header);
-    struct mime_field field;
-    while (mime_field_next(&c, &field)) {
-        buf_clear(&m->text);
-        buf_put(&m->text, field.name);
-        buf_put(&m->text, S(": "));
-        mime_words_decode(&m->text, field.value);
-        if (contains(m, buf_slice(&m->text), needle))
-            return true;
-    }
-    return false;
-}
-
-static bool part_contains(struct imap_matcher *m, const struct mime_part *part, struct slice needle)
-{
-    if (part->kind != MIME_LEAF || !slice_eq_nocase(part->type, S("text")))
-        return false;
-    buf_clear(&m->text);
-    mime_part_decode(&m->text, part, true);
-    if (contains(m, buf_slice(&m->text), needle))
-        return true;
-    if (!slice_eq_nocase(part->subtype, S("html")))
-        return false;
-    buf_clear(&m->plain);
-    mime_html_to_text(&m->plain, buf_slice(&m->text), IMAP_SEARCH_TEXT_MAX);
-    return contains(m, buf_slice(&m->plain), needle);
-}
-
-/* The body: the texts of all parts, and the headers of what lies inside (attached messages, file names). */
-static bool body_contains(struct test *t, struct slice needle)
-{
-    for (const struct mime_part *part = t->root; part != NULL; part = mime_part_walk(t->root, part)) {
-        if (part != t->root && fields_contain(t->m, part->header, needle))
-            return true;
-        if (part_contains(t->m, part, needle))
-            return true;
-    }
     return false;
 }
 
@@ -109,11 +57,12 @@ static enum answer test_text(struct test *t, const struct imap_search_key *key)
         return ANSWER_UNKNOWN;
     if (key->kind == SEARCH_HEADER)
         return answer_of(header_has(t, key->name, key->text));
-    if (key->kind == SEARCH_TEXT && fields_contain(t->m, t->header, key->text))
+    struct slice needle = key->text;
+    if (key->kind == SEARCH_TEXT && !mime_search_fields(&t->m->search, t->header, lacks, &needle))
         return ANSWER_YES;
     if (t->level == LEVEL_HEADER)
         return ANSWER_UNKNOWN;
-    return answer_of(body_contains(t, key->text));
+    return answer_of(!mime_search_body(&t->m->search, t->root, lacks, &needle));
 }
 
 static bool compare_day(enum imap_search_kind kind, int32_t day, int32_t wanted)
@@ -267,18 +216,14 @@ void imap_matcher_init(struct imap_matcher *m, struct imap_call *call, const str
         .root = search->root,
         .asks_header = asks_header(search->root),
         .arena = ARENA(IMAP_COMMAND_ARENA_MAX),
-        .text = BUF(IMAP_SEARCH_TEXT_MAX),
-        .folded = BUF(IMAP_SEARCH_TEXT_MAX),
-        .plain = BUF(IMAP_SEARCH_TEXT_MAX),
+        .search = MIME_SEARCH(IMAP_SEARCH_TEXT_MAX),
     };
 }
 
 void imap_matcher_release(struct imap_matcher *m)
 {
     arena_release(&m->arena);
-    buf_release(&m->text);
-    buf_release(&m->folded);
-    buf_release(&m->plain);
+    mime_search_release(&m->search);
 }
 
 static enum err test_content(struct test *t, enum content_part part, enum answer *ret, struct error *error)
@@ -304,6 +249,7 @@ enum err imap_matcher_test(struct imap_matcher *m, const struct message *message
                            struct error *error)
 {
     struct test t = {.m = m, .message = message, .level = LEVEL_ROW};
+    mime_search_begin(&m->search);
     enum answer answer = test_key(&t, m->root);
     if (answer == ANSWER_UNKNOWN) {
         /* Else reading the header first would only be a second reading. */
@@ -313,7 +259,7 @@ enum err imap_matcher_test(struct imap_matcher *m, const struct message *message
         if (err != ERR_OK)
             return err;
     }
-    if (buf_failed(&m->text) || buf_failed(&m->folded) || buf_failed(&m->plain))
+    if (mime_search_failed(&m->search))
         return fail_plain(error, ERR_LIMIT, "a message is too large to be searched");
     *ret_matches = answer == ANSWER_YES;
     return ERR_OK;

@@ -12,6 +12,7 @@
 #define POSTHORN_IMAP_SEARCH_MATCH_H
 
 #include "imap/session_internal.h"
+#include "mime/search_text.h"
 
 enum { IMAP_SEARCH_TEXT_MAX = 512 * 1024 * 1024 };
 
@@ -20,9 +21,7 @@ struct imap_matcher {
     const struct imap_search_key *root;
     bool asks_header;   /* some key may be decided by the header alone */
     struct arena arena; /* of one message's structure */
-    struct buf text;    /* decoded */
-    struct buf folded;
-    struct buf plain; /* HTML's text */
+    struct mime_search search;
 };
 
 /* Fills in sets, keywords and folded texts. False: the reply says why. */
@@ -33,14 +32,5 @@ void imap_matcher_init(struct imap_matcher *m, struct imap_call *call, const str
 void imap_matcher_release(struct imap_matcher *m);
 enum err imap_matcher_test(struct imap_matcher *m, const struct message *message, bool *ret_matches,
                            struct error *error) MUST_CHECK;
-
-/*
- * For substrings: letters without their case, compatibility characters decomposed; bad bytes as U+FFFD. Texts
- * that i;unicode-casemap (RFC 5051, as RFC 5255 4.2 wants) takes for equal become equal; so do those that
- * only full case folding does ("ss" and sharp s).
- */
-void imap_search_fold(struct buf *out, struct slice utf8);
-/* For order: exactly i;unicode-casemap's key, titlecased and decomposed. */
-void imap_sort_fold(struct buf *out, struct slice utf8);
 
 #endif

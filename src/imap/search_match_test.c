@@ -1,7 +1,5 @@
 #include "imap/search_match.h"
 
-#include "base/utf8.h"
-
 #include <ftw.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -172,64 +170,6 @@ static void test_rows_are_enough_for_dates_and_sizes(void **state)
     assert_false(finds(f, "FLAGGED BODY x") || finds(f, "YOUNGER 1"));
 }
 
-static void assert_folds(const char *text, const char *search, const char *sort)
-{
-    CLEANUP(buf_release) struct buf out = BUF(4096);
-    imap_search_fold(&out, slice_cstr(text));
-    assert_string_equal(buf_cstr(&out), search);
-    buf_clear(&out);
-    imap_sort_fold(&out, slice_cstr(text));
-    assert_string_equal(buf_cstr(&out), sort);
-}
-
-static void test_folding_is_that_of_unicode_casemap(void **state)
-{
-    (void)state;
-    assert_folds("Hello_World 12", "hello_world 12", "HELLO_WORLD 12");
-    assert_folds("a\xc3\xa4z", "aa\xcc\x88z", "AA\xcc\x88Z");
-    assert_folds("\xef\xac\x81", "fi", "fi"); /* a ligature has no titlecase of its own */
-    assert_folds("\xc4\xb1x", "ix", "IX");    /* dotless i */
-    assert_folds("\xe2\x84\xaa", "k", "K");   /* the Kelvin sign */
-    assert_folds("\xff", "\xef\xbf\xbd", "\xef\xbf\xbd");
-    assert_folds("", "", "");
-}
-
-static void test_long_runs_fold_like_short_ones(void **state)
-{
-    (void)state;
-    CLEANUP(buf_release) struct buf text = BUF(1 << 20);
-    CLEANUP(buf_release) struct buf wanted = BUF(1 << 20);
-    CLEANUP(buf_release) struct buf out = BUF(1 << 20);
-    for (int i = 0; i < 1000; i++) {
-        buf_put(&text, S("\xd0\x96"));
-        buf_put(&wanted, S("\xd0\xb6"));
-    }
-    imap_search_fold(&out, buf_slice(&text));
-    assert_true(slice_eq(buf_slice(&out), buf_slice(&wanted)));
-}
-
-static void test_runs_fold_in_a_text_as_they_do_alone(void **state)
-{
-    (void)state;
-    CLEANUP(buf_release) struct buf text = BUF(1 << 20);
-    CLEANUP(buf_release) struct buf wanted = BUF(1 << 20);
-    CLEANUP(buf_release) struct buf out = BUF(1 << 20);
-    for (int again = 0; again < 2; again++) {
-        for (uint32_t point = 0x80; point < 0x2000; point++) {
-            CLEANUP(buf_release) struct buf run = BUF(16);
-            utf8_put(&run, point);
-            utf8_put(&run, 0x300 + point % 0x40);
-            imap_sort_fold(&wanted, buf_slice(&run));
-            buf_put(&run, S("X"));
-            buf_putc(&wanted, 'X');
-            buf_put(&text, buf_slice(&run));
-        }
-    }
-    assert_false(buf_failed(&text) || buf_failed(&wanted));
-    imap_sort_fold(&out, buf_slice(&text));
-    assert_true(slice_eq(buf_slice(&out), buf_slice(&wanted)));
-}
-
 int main(void)
 {
 #define MATCH_TEST(function) cmocka_unit_test_setup_teardown(function, set_up, tear_down)
@@ -240,9 +180,6 @@ int main(void)
         MATCH_TEST(test_broken_bytes_do_not_hide_the_rest),
         MATCH_TEST(test_keys_combine),
         MATCH_TEST(test_rows_are_enough_for_dates_and_sizes),
-        cmocka_unit_test(test_folding_is_that_of_unicode_casemap),
-        cmocka_unit_test(test_long_runs_fold_like_short_ones),
-        cmocka_unit_test(test_runs_fold_in_a_text_as_they_do_alone),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -8,6 +8,7 @@
 #ifndef POSTHORN_IMAP_SESSION_INTERNAL_H
 #define POSTHORN_IMAP_SESSION_INTERNAL_H
 
+#include "imap/capability.h"
 #include "imap/command.h"
 #include "imap/reader.h"
 #include "imap/response.h"
@@ -17,13 +18,16 @@
 
 struct imap_session {
     struct conn *conn;
-    struct account *own;     /* whose log-in it is */
-    struct account *account; /* that the selected mailbox lies in: `own` if none is selected */
-    struct view *view;       /* the selected mailbox; NULL: none */
+    struct store *store;
+    struct directory *directory; /* may be NULL in tests */
+    struct account *own;         /* whose log-in it is */
+    struct account *account;     /* that the selected mailbox lies in: `own` if none is selected */
+    struct view *view;           /* the selected mailbox; NULL: none */
     struct folder_id folder;
     struct uid_set saved; /* "$": UIDs a search has saved (RFC 5182); some may be gone by now */
     struct imap_reader reader;
     uint64_t message_size_max;
+    char *off;            /* capabilities that are switched off, a base/name_list.h */
     size_t keywords_told; /* how many of the account's keywords the client has been told in FLAGS */
     char *idle_tag;       /* of the IDLE that runs; NULL: none */
     unsigned idle_reminders;
@@ -43,6 +47,12 @@ struct imap_session {
 static inline bool imap_speaks_utf8(const struct imap_session *s)
 {
     return s->utf8_accept;
+}
+
+/* The capability is not switched off for this session. */
+static inline bool imap_has(const struct imap_session *s, struct slice capability)
+{
+    return imap_capable(slice_cstr(s->off), capability);
 }
 
 /* One command being run. */
@@ -143,6 +153,10 @@ bool imap_full_pattern(struct imap_call *call, struct slice pattern, struct slic
 
 /* cmd_status.c: "* STATUS ..." with the items, bits of enum imap_status_item. */
 void imap_send_status(struct imap_session *s, struct slice name, const struct folder *folder, unsigned items);
+
+/* cmd_metadata.c: "* METADATA name (...)" with the entries asked for. False: the reply says why. */
+bool imap_send_metadata(struct imap_call *call, struct account *account, struct slice name,
+                        struct folder_id folder, const struct imap_metadata *asked) MUST_CHECK;
 
 /* cmd_idle.c */
 void imap_idle_input(struct imap_session *s, struct imap_call *call);

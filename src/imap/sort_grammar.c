@@ -2,13 +2,13 @@
 #include "imap/search.h"
 
 /* The place of a word in a table. */
-static bool parse_choice(struct imap_parser *p, const struct slice *names, size_t count, const char *problem,
-                         unsigned *ret)
+static bool parse_choice(struct imap_parser *p, enum imap_place_of_word place, const struct slice *names,
+                         size_t count, const char *problem, unsigned *ret)
 {
     struct slice word;
     if (!imap_parse_atom(p, &word))
         return imap_parse_fail(p, problem);
-    for (size_t i = 0; i < count; i++) {
+    for (size_t i = 0; i < count && imap_parse_knows(p, place, word); i++) {
         if (slice_eq_nocase(word, names[i])) {
             *ret = (unsigned)i;
             return true;
@@ -18,14 +18,14 @@ static bool parse_choice(struct imap_parser *p, const struct slice *names, size_
 }
 
 /* "RETURN (MIN COUNT) ", if it stands here. None named means ALL (RFC 4731 3.1). */
-static bool parse_return(struct imap_parser *p, struct imap_search *search)
+static bool parse_return(struct imap_parser *p, enum imap_place_of_word place, struct imap_search *search)
 {
     static const struct slice names[] = {
 #define X(name) {#name, sizeof(#name) - 1},
         IMAP_RETURN_TABLE(X)
 #undef X
     };
-    if (!cursor_skip_nocase(&p->text, S("RETURN ")))
+    if (!imap_parse_knows(p, place, S("RETURN")) || !cursor_skip_nocase(&p->text, S("RETURN ")))
         return true;
     search->extended = true;
     if (!imap_parse_char(p, '('))
@@ -33,7 +33,7 @@ static bool parse_return(struct imap_parser *p, struct imap_search *search)
     if (!imap_parse_at(p, ')')) {
         do {
             unsigned at;
-            if (!parse_choice(p, names, ARRAY_LEN(names), "there is no such return option", &at))
+            if (!parse_choice(p, place, names, ARRAY_LEN(names), "there is no such return option", &at))
                 return false;
             search->returns |= 1U << at;
         } while (cursor_skip_char(&p->text, ' '));
@@ -46,7 +46,7 @@ static bool parse_return(struct imap_parser *p, struct imap_search *search)
 bool imap_parse_search(struct imap_parser *p, struct imap_search *ret)
 {
     struct imap_search search = {.charset = slice_none()};
-    if (!parse_return(p, &search))
+    if (!parse_return(p, IMAP_WORD_SEARCH_OPTION, &search))
         return false;
     if (cursor_skip_nocase(&p->text, S("CHARSET ")) &&
         (!imap_parse_astring(p, &search.charset) || !imap_parse_space(p)))
@@ -66,7 +66,7 @@ static bool parse_sort_key(struct imap_parser *p, struct imap_search *search)
     };
     struct imap_sort_key key = {.reverse = cursor_skip_nocase(&p->text, S("REVERSE "))};
     unsigned at;
-    if (!parse_choice(p, names, ARRAY_LEN(names), "there is no such sort criterion", &at))
+    if (!parse_choice(p, IMAP_WORD_SORT_KEY, names, ARRAY_LEN(names), "there is no such sort criterion", &at))
         return false;
     if (search->sort_count == IMAP_SORT_KEYS_MAX) {
         p->limit = true;
@@ -89,7 +89,7 @@ bool imap_parse_sort(struct imap_parser *p, struct imap_search *ret)
     struct imap_search search = {.sort = arena_array(p->arena, IMAP_SORT_KEYS_MAX, sizeof(*search.sort))};
     if (search.sort == NULL)
         return imap_parse_fail(p, "memory");
-    if (!parse_return(p, &search) || !imap_parse_char(p, '('))
+    if (!parse_return(p, IMAP_WORD_SORT_OPTION, &search) || !imap_parse_char(p, '('))
         return false;
     do {
         if (!parse_sort_key(p, &search))
@@ -110,7 +110,8 @@ bool imap_parse_thread(struct imap_parser *p, struct imap_search *ret)
     };
     struct imap_search search = {.charset = slice_none()};
     unsigned at;
-    if (!parse_choice(p, names, ARRAY_LEN(names), "there is no such threading algorithm", &at) ||
+    if (!parse_choice(p, IMAP_WORD_THREAD, names, ARRAY_LEN(names), "there is no such threading algorithm",
+                      &at) ||
         !imap_parse_space(p) || !parse_criteria(p, &search))
         return false;
     search.algorithm = (enum imap_thread_algorithm)at;

@@ -310,14 +310,39 @@ void mime_charset_release(struct mime_charset *charset)
     *charset = (struct mime_charset){0};
 }
 
-void mime_charset_to_utf8(struct buf *out, struct slice name, struct slice in)
+static bool is_ascii(struct slice s)
+{
+    size_t i = 0;
+    for (uint64_t eight; i + sizeof(eight) <= s.n; i += sizeof(eight)) {
+        memcpy(&eight, s.p + i, sizeof(eight));
+        if ((eight & UINT64_C(0x8080808080808080)) != 0)
+            return false;
+    }
+    while (i < s.n && (unsigned char)s.p[i] < 0x80)
+        i++;
+    return i >= s.n;
+}
+
+struct slice mime_charset_view(struct buf *out, struct slice name, struct slice in)
 {
     CLEANUP(mime_charset_release) struct mime_charset charset;
     mime_charset_open(&charset, name);
-    if (charset.way == MIME_CHARSET_GUESS && !utf8_valid(in))
+    bool utf8 = charset.way == MIME_CHARSET_UTF8 || charset.way == MIME_CHARSET_GUESS;
+    if (utf8 ? utf8_valid(in) : charset.way == MIME_CHARSET_WINDOWS && is_ascii(in))
+        return in;
+    if (charset.way == MIME_CHARSET_GUESS)
         charset.way = MIME_CHARSET_WINDOWS;
+    size_t before = out->n;
     mime_charset_feed(&charset, out, in);
     mime_charset_finish(&charset, out);
+    return slice_from(buf_slice(out), before);
+}
+
+void mime_charset_to_utf8(struct buf *out, struct slice name, struct slice in)
+{
+    struct slice text = mime_charset_view(out, name, in);
+    if (text.p == in.p)
+        buf_put(out, in);
 }
 
 bool mime_charset_known(struct slice name)

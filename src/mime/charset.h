@@ -37,7 +37,9 @@ void mime_charset_feed(struct mime_charset *charset, struct buf *out, struct sli
 void mime_charset_finish(struct mime_charset *charset, struct buf *out) NONNULL;
 void mime_charset_release(struct mime_charset *charset) NONNULL;
 
-/* All at once. */
+/* All at once: `in` itself where it is the same in UTF-8, else what was put into out, which may be empty. */
+struct slice mime_charset_view(struct buf *out, struct slice name, struct slice in) NONNULL;
+/* The same, always put. */
 void mime_charset_to_utf8(struct buf *out, struct slice name, struct slice in) NONNULL;
 /* True when it is a charset we can read (SEARCH CHARSET, Sieve, BADCHARSET). */
 bool mime_charset_known(struct slice name);

@@ -272,6 +272,7 @@ void settings_text(const struct settings *s, struct buf *out)
     buf_printf(out, "plaintext-login = %s\n", setting_truth_names[s->plaintext_login]);
     buf_printf(out, "full-mailbox = %s\n", setting_full_names[s->full_mailbox_refuse]);
     buf_printf(out, "imap-without = \"%s\"\n", s->imap_without);
+    buf_printf(out, "sasl-without = \"%s\"\n", s->sasl_without);
 }
 
 void settings_free(struct settings *settings)

@@ -52,7 +52,8 @@ enum listen_protocol {
     X(sessions_per_account, "sessions-per-account", "100", "sessions at once of one account")                \
     X(plaintext_login, "plaintext-login", "no", "yes: log-in without TLS from anywhere, not only loopback")  \
     X(full_mailbox, "full-mailbox", "defer", "mail for a full mailbox: defer (452) or refuse (552)")         \
-    X(imap_without, "imap-without", "none", "NAME, NAME ...: IMAP capabilities that nobody gets")
+    X(imap_without, "imap-without", "none", "NAME, NAME ...: IMAP capabilities that nobody gets")            \
+    X(sasl_without, "sasl-without", "none", "NAME, NAME ...: log-in mechanisms that are not offered")
 
 struct listen_setting {
     enum listen_protocol protocol;
@@ -96,6 +97,7 @@ struct settings {
     uint32_t sessions_per_account;    /* `sessions-per-account`, default 100 */
     bool plaintext_login; /* `plaintext-login = yes|no`, default no: log-in without TLS only from loopback */
     const char *imap_without; /* `imap-without`: capabilities switched off for all, as base/name_list.h */
+    const char *sasl_without; /* `sasl-without`: SASL mechanisms switched off, the same way */
     bool full_mailbox_refuse; /* `full-mailbox = defer|refuse`, default defer: 452 or 552 at RCPT */
 };
 

@@ -127,7 +127,7 @@ static void test_text_reads_back_the_same(void **state)
         "hostname = a.example\nrun = \"/r u#n\"\nlisten = imap [::1]:1143\nlisten = smtp 127.0.0.1:25\n"
         "listen = lmtp \"/a b\"\ncertificate = \"/a #b\" /c\nlog-level = error\nlog-format = json\n"
         "message-size-max = 65537\nplaintext-login = yes\nfull-mailbox = refuse\n"
-        "imap-without = idle, move\n",
+        "imap-without = idle, move\nsasl-without = login\n",
     };
     for (size_t i = 0; i < ARRAY_LEN(texts); i++) {
         CLEANUP(buf_release) struct buf first = BUF(SETTINGS_FILE_MAX);

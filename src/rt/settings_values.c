@@ -388,3 +388,8 @@ enum err setting_read_imap_without(struct reading *r, const struct words *words,
 {
     return read_names(r, words, &r->settings->imap_without, error);
 }
+
+enum err setting_read_sasl_without(struct reading *r, const struct words *words, struct error *error)
+{
+    return read_names(r, words, &r->settings->sasl_without, error);
+}

@@ -67,6 +67,10 @@ static const struct rule after_objects[] = {
      "SELECT printf('folder %d', id) FROM folder WHERE parent <> 0 AND parent NOT IN (SELECT id FROM folder)",
      "UPDATE folder SET name = name || ' ' || id, parent = 0 WHERE parent <> 0 AND "
      "parent NOT IN (SELECT id FROM folder)"},
+    {"annotation", "its folder is missing", false,
+     "SELECT printf('folder %d, %s', folder, entry) FROM annotation WHERE folder <> 0 AND "
+     "folder NOT IN (SELECT id FROM folder)",
+     "DELETE FROM annotation WHERE folder <> 0 AND folder NOT IN (SELECT id FROM folder)"},
     {"UIDNEXT", "a message has this UID or a higher one", false,
      "SELECT printf('folder %d', id) FROM folder WHERE uidnext <= " LAST_UID " OR uidnext > 4294967295",
      "UPDATE folder SET uidnext = " LAST_UID " + 1 WHERE uidnext <= " LAST_UID " OR uidnext > 4294967295"},

@@ -1,4 +1,5 @@
 #include "base/clock.h"
+#include "store/annotation_row.h"
 #include "store/folder_row.h"
 #include "store/member.h"
 
@@ -248,6 +249,8 @@ static enum err rename_inbox(struct rename *rename, struct folder_id parent, str
                           &made, error);
     if (err == ERR_OK)
         err = members_copy(rename->work, inbox, ALL_UIDS, made, true, &from, &to, error);
+    if (err == ERR_OK)
+        err = annotations_copy(rename->work, inbox->id, made->id, error);
     return err;
 }
 
@@ -313,6 +316,8 @@ static enum err delete_locked(struct work *work, struct folder_id id, struct err
         return fail_plain(error, ERR_INVALID, "This name has folders below it");
     if (err == ERR_OK)
         err = members_expunge(work, touched, ALL_UIDS, false, error);
+    if (err == ERR_OK)
+        err = annotations_remove(work, id, error);
     if (err != ERR_OK)
         return err;
     touched->removed = true;
