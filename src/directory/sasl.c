@@ -93,9 +93,8 @@ struct person {
     struct slice key;             /* the name as it is compared; as sent when it is no address */
 };
 
-/* "anna" is anna@ the only domain, if there is only one. */
-static enum err complete_name(struct directory *directory, struct slice name, struct arena *arena,
-                              struct slice *ret_name, struct error *error)
+enum err login_name_complete(struct directory *directory, struct slice name, struct arena *arena,
+                             struct slice *ret_name, struct error *error)
 {
     struct slice domain;
     *ret_name = name;
@@ -122,7 +121,7 @@ static enum err find_person(struct directory *directory, struct slice name, stru
     struct address_parts parts;
     *person = (struct person){.key = name};
     struct slice whole;
-    enum err code = complete_name(directory, name, arena, &whole, error);
+    enum err code = login_name_complete(directory, name, arena, &whole, error);
     if (code != ERR_OK)
         return code;
     code = address_parse(whole, arena, &parts, error);

@@ -44,6 +44,12 @@ static const char *const migrations[] = {
     " DELETE FROM administrator WHERE domain = old.id; END;",
 
     "ALTER TABLE credential ADD COLUMN scram_sha1 BLOB",
+    /* Who has shared something with whom: an index of the accounts' own lists (share.h). */
+    "CREATE TABLE share(grantee TEXT NOT NULL, owner INTEGER NOT NULL, PRIMARY KEY(grantee, owner))"
+    " STRICT, WITHOUT ROWID;"
+    "CREATE INDEX share_owner ON share(owner);"
+    "CREATE TRIGGER account_shares AFTER DELETE ON account BEGIN DELETE FROM share WHERE owner = old.id OR"
+    " grantee = printf('account:%016llx', old.id); END;",
 };
 
 static enum err schema_version(struct database *database, int64_t *ret_version, struct error *error)

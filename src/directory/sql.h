@@ -74,6 +74,11 @@ struct directory;
       "UPDATE credential SET hash = ?2, scram = ?3, scram_sha1 = ?5 WHERE account = ?1 AND"                  \
       " (SELECT generation FROM account WHERE id = ?1) = ?4")                                                \
     X(CREDENTIAL_REMOVE, "DELETE FROM credential WHERE account = ?1")                                        \
+    X(SHARE_NOTE, "INSERT OR IGNORE INTO share(grantee, owner) VALUES (?1, ?2)")                             \
+    X(SHARE_FORGET, "DELETE FROM share WHERE grantee = ?1 AND owner = ?2")                                   \
+    X(SHARE_OF_OWNER, "SELECT grantee FROM share WHERE owner = ?1")                                          \
+    X(SHARE_OWNERS, "SELECT owner FROM share WHERE grantee = ?1")                                            \
+    X(SHARE_HAS, "SELECT 1 FROM share WHERE grantee = ?1 AND owner = ?2")                                    \
     X(CREDENTIAL_ANY, "SELECT 1 FROM credential WHERE scram IS NOT NULL LIMIT 1")
 
 enum statement {

@@ -124,7 +124,7 @@ void cmd_append(struct imap_session *s, struct imap_call *call)
     (void)s;
     CLEANUP(batch_release) struct batch batch = {0};
     struct imap_mailbox mailbox;
-    if (!imap_resolve_mailbox(call, call->command.append.mailbox, "TRYCREATE", &mailbox) ||
+    if (!imap_resolve_mailbox(call, call->command.append.mailbox, RIGHT_INSERT, "TRYCREATE", &mailbox) ||
         !make_batch(call, &batch))
         return;
     for (const struct imap_append_message *message = call->command.append.messages; message != NULL;

@@ -7,11 +7,15 @@
 #include "imap/session_internal.h"
 #include "store/annotation.h"
 
+/* RFC 5464 3.3: beside "l", any of these. What all share is set by those who may write. */
+enum { RIGHTS_ANNOTATE = RIGHT_READ | RIGHT_SEEN | RIGHT_WRITE | RIGHT_INSERT | RIGHT_POST };
+
 /* Whose annotations a name means. */
 struct target {
     struct account *account;
     struct folder_id folder; /* 0: the account */
     struct slice name;
+    unsigned rights;
 };
 
 static bool find_target(struct imap_call *call, struct slice name, struct target *ret_target)
@@ -19,14 +23,17 @@ static bool find_target(struct imap_call *call, struct slice name, struct target
     struct imap_session *s = call->session;
     struct imap_place place;
     struct folder folder;
-    *ret_target = (struct target){.account = s->own, .name = S("")};
+    *ret_target = (struct target){.account = s->own, .name = S(""), .rights = RIGHTS_ALL};
     if (name.n == 0)
         return true;
-    if (!imap_resolve_name(call, name, &place))
+    if (!imap_resolve_name(call, name, RIGHT_LOOKUP, "NONEXISTENT", &place))
         return false;
+    if ((place.rights & RIGHTS_ANNOTATE) == 0)
+        return imap_may(call, 0, RIGHT_READ);
     enum err err = folder_find(place.account, place.path, &call->arena, &folder, &call->error);
     if (err == ERR_OK) {
-        *ret_target = (struct target){place.account, folder.id, folder.path};
+        *ret_target =
+            (struct target){place.account, folder.id, imap_name_of(call, &place, &folder), place.rights};
         return true;
     }
     if (err == ERR_NOT_FOUND)
@@ -116,7 +123,7 @@ void cmd_getmetadata(struct imap_session *s, struct imap_call *call)
 bool imap_send_metadata(struct imap_call *call, struct account *account, struct slice name,
                         struct folder_id folder, const struct imap_metadata *asked)
 {
-    const struct target target = {account, folder, name};
+    const struct target target = {.account = account, .folder = folder, .name = name};
     struct response response = {.call = call, .target = &target, .asked = asked};
     return send_metadata(&response);
 }
@@ -133,6 +140,8 @@ static bool may_set(struct imap_call *call, const struct target *target)
                          "What all people of this server share is not changed by mail programs");
             return false;
         }
+        if (!annotation_is_private(item->entry) && !imap_may(call, target->rights, RIGHT_WRITE))
+            return false;
         if (item->value.n > ANNOTATION_VALUE_MAX) {
             imap_call_no(call, "", "The value is too large");
             buf_printf(&call->reply.code, "[METADATA MAXSIZE %d]", ANNOTATION_VALUE_MAX);

@@ -123,7 +123,7 @@ void cmd_getquotaroot(struct imap_session *s, struct imap_call *call)
     struct imap_mailbox mailbox;
     struct root root;
     struct account_usage usage;
-    if (!imap_resolve_mailbox(call, call->command.mailbox, "NONEXISTENT", &mailbox) ||
+    if (!imap_resolve_mailbox(call, call->command.mailbox, RIGHT_READ, "NONEXISTENT", &mailbox) ||
         !root_of(call, mailbox.account, &root) || !read_usage(call, &root, &usage))
         return;
     struct buf *out = conn_output(s->conn);

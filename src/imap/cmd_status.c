@@ -60,7 +60,7 @@ void imap_send_status(struct imap_session *s, struct slice name, const struct fo
 void cmd_status(struct imap_session *s, struct imap_call *call)
 {
     struct imap_mailbox mailbox;
-    if (!imap_resolve_mailbox(call, call->command.status.mailbox, "NONEXISTENT", &mailbox))
+    if (!imap_resolve_mailbox(call, call->command.status.mailbox, RIGHT_READ, "NONEXISTENT", &mailbox))
         return;
     if (call->command.status.items & 1U << IMAP_STATUS_HIGHESTMODSEQ)
         imap_enable_condstore(s);

@@ -183,6 +183,8 @@ static bool parse_fetch(struct imap_parser *p, struct imap_command *c)
 {
     if (!imap_parse_space(p) || !imap_parse_fetch(p, &c->fetch))
         return false;
+    if (c->fetch.partial.first != 0 && !c->by_uid)
+        return imap_parse_fail(p, "PARTIAL goes with UID FETCH only");
     /* RFC 7162 3.2.6 */
     return !c->fetch.vanished || (c->by_uid && c->fetch.changed_since_given) ||
            imap_parse_fail(p, "VANISHED goes with UID FETCH and CHANGEDSINCE only");
@@ -263,6 +265,27 @@ static bool parse_enable(struct imap_parser *p, struct imap_command *c)
             return false;
     } while (imap_parse_at(p, ' '));
     return true;
+}
+
+static bool parse_cancelupdate(struct imap_parser *p, struct imap_command *c)
+{
+    c->cancel.tags = arena_array(p->arena, IMAP_CANCELS_MAX, sizeof(*c->cancel.tags));
+    if (c->cancel.tags == NULL)
+        return imap_parse_fail(p, "memory");
+    do {
+        if (c->cancel.count == IMAP_CANCELS_MAX) {
+            p->limit = true;
+            return imap_parse_fail(p, "too many tags");
+        }
+        if (!imap_parse_space(p) || !imap_parse_string(p, &c->cancel.tags[c->cancel.count++]))
+            return false;
+    } while (imap_parse_at(p, ' '));
+    return true;
+}
+
+static bool parse_compress(struct imap_parser *p, struct imap_command *c)
+{
+    return imap_parse_space(p) && imap_parse_atom(p, &c->algorithm);
 }
 
 static bool parse_login(struct imap_parser *p, struct imap_command *c)

@@ -23,7 +23,8 @@ enum {
     IMAP_ID_VALUE_MAX = 1024, /* bytes */
     IMAP_ENABLE_MAX = 30,     /* names in one ENABLE */
     IMAP_LIST_PATTERNS_MAX = 100,
-    IMAP_USES_MAX = 20, /* special uses in one CREATE */
+    IMAP_USES_MAX = 20,     /* special uses in one CREATE */
+    IMAP_CANCELS_MAX = 100, /* tags in one CANCELUPDATE */
 };
 
 /* In which states a verb is allowed. */
@@ -76,6 +77,8 @@ enum {
     X(SEARCH, search, "SEARCH", search, IMAP_IN_SELECTED, VERB_UID | VERB_KEEPS_NUMBERS)           \
     X(SORT, sort, "SORT", sort, IMAP_IN_SELECTED, VERB_UID | VERB_KEEPS_NUMBERS)                   \
     X(THREAD, thread, "THREAD", thread, IMAP_IN_SELECTED, VERB_UID | VERB_KEEPS_NUMBERS)           \
+    X(COMPRESS, compress, "COMPRESS", compress, IMAP_AFTER_LOGIN, 0)                               \
+    X(CANCELUPDATE, cancelupdate, "CANCELUPDATE", cancelupdate, IMAP_IN_SELECTED, 0)               \
     X(FETCH, fetch, "FETCH", fetch, IMAP_IN_SELECTED, VERB_UID | VERB_KEEPS_NUMBERS)               \
     X(STORE, store, "STORE", store, IMAP_IN_SELECTED, VERB_UID | VERB_KEEPS_NUMBERS | VERB_WRITES) \
     X(COPY, copy, "COPY", copy, IMAP_IN_SELECTED, VERB_UID)                                        \
@@ -152,8 +155,9 @@ struct imap_fetch {
     bool sets_seen; /* an item reads a body without PEEK */
     bool modseq;    /* MODSEQ is asked for, perhaps by CHANGEDSINCE */
     bool changed_since_given;
-    uint64_t changed_since; /* RFC 7162 3.1.4.1 */
-    bool vanished;          /* RFC 7162 3.2.6 */
+    uint64_t changed_since;      /* RFC 7162 3.1.4.1 */
+    bool vanished;               /* RFC 7162 3.2.6 */
+    struct imap_partial partial; /* RFC 9394 3.3 */
 };
 
 enum imap_store_how { IMAP_STORE_REPLACE, IMAP_STORE_ADD, IMAP_STORE_REMOVE };
@@ -267,6 +271,11 @@ struct imap_command {
             struct slice *names;
             size_t count;
         } enable;
+        struct {
+            struct slice *tags;
+            size_t count;
+        } cancel;
+        struct slice algorithm; /* COMPRESS */
         struct {
             struct slice user;
             struct slice password;

@@ -271,6 +271,8 @@ void settings_text(const struct settings *s, struct buf *out)
     buf_printf(out, "sessions-per-account = %u\n", s->sessions_per_account);
     buf_printf(out, "plaintext-login = %s\n", setting_truth_names[s->plaintext_login]);
     buf_printf(out, "full-mailbox = %s\n", setting_full_names[s->full_mailbox_refuse]);
+    buf_printf(out, "resolver = %s\n", s->resolver[0] != 0 ? s->resolver : "system");
+    buf_printf(out, "ca-file = \"%s\"\n", s->ca_file);
     buf_printf(out, "imap-without = \"%s\"\n", s->imap_without);
     buf_printf(out, "sasl-without = \"%s\"\n", s->sasl_without);
 }

@@ -52,6 +52,8 @@ enum listen_protocol {
     X(sessions_per_account, "sessions-per-account", "100", "sessions at once of one account")                \
     X(plaintext_login, "plaintext-login", "no", "yes: log-in without TLS from anywhere, not only loopback")  \
     X(full_mailbox, "full-mailbox", "defer", "mail for a full mailbox: defer (452) or refuse (552)")         \
+    X(resolver, "resolver", "system", "ADDRESS[:PORT] of the name server, or system: /etc/resolv.conf")      \
+    X(ca_file, "ca-file", "/etc/ssl/certs/ca-certificates.crt", "PEM of the authorities that are trusted")   \
     X(imap_without, "imap-without", "none", "NAME, NAME ...: IMAP capabilities that nobody gets")            \
     X(sasl_without, "sasl-without", "none", "NAME, NAME ...: log-in mechanisms that are not offered")
 
@@ -99,6 +101,8 @@ struct settings {
     const char *imap_without; /* `imap-without`: capabilities switched off for all, as base/name_list.h */
     const char *sasl_without; /* `sasl-without`: SASL mechanisms switched off, the same way */
     bool full_mailbox_refuse; /* `full-mailbox = defer|refuse`, default defer: 452 or 552 at RCPT */
+    const char *resolver;     /* `resolver`: an address, "[::1]:53"; empty: what /etc/resolv.conf says */
+    const char *ca_file;      /* `ca-file`: whom outgoing TLS trusts */
 };
 
 /* Errors' client text is the one line for the person: "posthorn.conf:12: unknown key \"hostnam\"; did you

@@ -50,6 +50,8 @@ static void test_defaults_serve_every_protocol(void **state)
     assert_int_equal(s->sessions_per_account, 100);
     assert_false(s->plaintext_login);
     assert_false(s->full_mailbox_refuse);
+    assert_string_equal(s->resolver, "");
+    assert_string_equal(s->ca_file, "/etc/ssl/certs/ca-certificates.crt");
     settings_free(s);
 }
 
@@ -127,7 +129,7 @@ static void test_text_reads_back_the_same(void **state)
         "hostname = a.example\nrun = \"/r u#n\"\nlisten = imap [::1]:1143\nlisten = smtp 127.0.0.1:25\n"
         "listen = lmtp \"/a b\"\ncertificate = \"/a #b\" /c\nlog-level = error\nlog-format = json\n"
         "message-size-max = 65537\nplaintext-login = yes\nfull-mailbox = refuse\n"
-        "imap-without = idle, move\nsasl-without = login\n",
+        "resolver = [::1]:5353\nca-file = \"/c a\"\nimap-without = idle, move\nsasl-without = login\n",
     };
     for (size_t i = 0; i < ARRAY_LEN(texts); i++) {
         CLEANUP(buf_release) struct buf first = BUF(SETTINGS_FILE_MAX);
@@ -186,6 +188,27 @@ static void test_refuses_bad_values(void **state)
     refused("connections-per-address = 0\n", "posthorn.conf:1: \"0\" is not a number from 1 to 1000000");
     refused("sessions-per-account = 1000001\n",
             "posthorn.conf:1: \"1000001\" is not a number from 1 to 1000000");
+}
+
+static void test_refuses_name_servers_that_are_no_addresses(void **state)
+{
+    (void)state;
+    static const char *const good[] = {"192.0.2.1", "192.0.2.1:5353", "[::1]", "[2001:db8::1]:53", "system"};
+    static const char *const bad[] = {
+        "dns.example",     "::1",         "[::1",       "[::1]x",        "192.0.2.1:0",
+        "192.0.2.1:65536", "[192.0.2.1]", "192.0.2.1:", "192.0.2.1:53x", "192.0.2"};
+    char line[100];
+    char why[200];
+    for (size_t i = 0; i < ARRAY_LEN(good); i++) {
+        snprintf(line, sizeof(line), "hostname = a.example\nresolver = %s\n", good[i]);
+        settings_free(parse_good(line));
+    }
+    for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
+        snprintf(line, sizeof(line), "resolver = %s\n", bad[i]);
+        snprintf(why, sizeof(why), "posthorn.conf:1: \"%s\" is not the address of a name server", bad[i]);
+        refused(line, why);
+    }
+    refused("ca-file = certs.pem\n", "posthorn.conf:1: \"certs.pem\" is not an absolute path");
 }
 
 static void test_refuses_bad_listeners(void **state)
@@ -356,6 +379,7 @@ int main(void)
         cmocka_unit_test(test_misspelt_key_gets_a_suggestion),
         cmocka_unit_test(test_refuses_bad_lines),
         cmocka_unit_test(test_refuses_bad_values),
+        cmocka_unit_test(test_refuses_name_servers_that_are_no_addresses),
         cmocka_unit_test(test_refuses_bad_listeners),
         cmocka_unit_test(test_sizes_at_their_limits),
         cmocka_unit_test(test_counts_at_their_limits),

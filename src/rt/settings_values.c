@@ -9,7 +9,6 @@
 
 enum {
     LABEL_MAX = 63, /* RFC 1035 2.3.4 */
-    PATH_BYTES_MAX = 1024,
     USER_MAX = 32,
     COUNT_MOST = 1000000,
 };
@@ -39,7 +38,7 @@ enum err setting_keep(struct reading *r, struct slice s, const char **ret, struc
     return ERR_OK;
 }
 
-static enum err one_word(const struct reading *r, const struct words *words, struct error *error)
+enum err setting_one_word(const struct reading *r, const struct words *words, struct error *error)
 {
     return words->count == 1 ? ERR_OK : setting_refuse(r, error, "one word is expected");
 }
@@ -69,7 +68,7 @@ static bool hostname_valid(struct slice name)
 
 enum err setting_read_hostname(struct reading *r, const struct words *words, struct error *error)
 {
-    enum err e = one_word(r, words, error);
+    enum err e = setting_one_word(r, words, error);
     if (e != ERR_OK)
         return e;
     struct slice name = words->at[0];
@@ -81,9 +80,8 @@ enum err setting_read_hostname(struct reading *r, const struct words *words, str
     return setting_keep(r, slice_of(lower, name.n), &r->settings->hostname, error);
 }
 
-/* An absolute path, without slashes at its end. */
-static enum err read_path(struct reading *r, struct slice path, size_t max, const char **ret,
-                          struct error *error)
+enum err setting_keep_path(struct reading *r, struct slice path, size_t max, const char **ret,
+                           struct error *error)
 {
     if (path.n == 0 || path.p[0] != '/')
         return setting_refuse(r, error, "\"%.*s\" is not an absolute path", SLICE_ARGS(path));
@@ -96,16 +94,18 @@ static enum err read_path(struct reading *r, struct slice path, size_t max, cons
 
 enum err setting_read_data(struct reading *r, const struct words *words, struct error *error)
 {
-    enum err e = one_word(r, words, error);
-    return e != ERR_OK ? e : read_path(r, words->at[0], PATH_BYTES_MAX, &r->settings->data_directory, error);
+    enum err e = setting_one_word(r, words, error);
+    return e != ERR_OK ? e
+                       : setting_keep_path(r, words->at[0], SETTING_PATH_BYTES_MAX,
+                                           &r->settings->data_directory, error);
 }
 
 enum err setting_read_run(struct reading *r, const struct words *words, struct error *error)
 {
-    enum err e = one_word(r, words, error);
+    enum err e = setting_one_word(r, words, error);
     if (e != ERR_OK)
         return e;
-    return read_path(r, words->at[0], SETTINGS_PATH_MAX, &r->settings->run_directory, error);
+    return setting_keep_path(r, words->at[0], SETTINGS_PATH_MAX, &r->settings->run_directory, error);
 }
 
 /* "ADDRESS", "ADDRESS:PORT", "[ADDRESS6]:PORT", ":PORT", "*". */
@@ -187,12 +187,12 @@ enum err setting_read_listen(struct reading *r, const struct words *words, struc
         if (words->count < 2)
             return setting_refuse(r, error, "lmtp needs the path of its socket");
         size_t max = sizeof(((struct sockaddr_un *)0)->sun_path) - 1;
-        e = read_path(r, words->at[1], max, &listen.address, error);
+        e = setting_keep_path(r, words->at[1], max, &listen.address, error);
     }
     return e != ERR_OK ? e : setting_add_listen(r, &listen, error);
 }
 
-static enum err check_file(const struct reading *r, const char *file, struct error *error)
+enum err setting_check_file(const struct reading *r, const char *file, struct error *error)
 {
     if (r->check_files && access(file, R_OK) != 0)
         return setting_refuse(r, error, "cannot read %s: %s", file, strerror(errno));
@@ -211,13 +211,14 @@ enum err setting_read_certificate(struct reading *r, const struct words *words, 
         return setting_refuse(r, error, "more than %d certificates", SETTINGS_CERTIFICATES_MAX);
     enum err e = two_words(r, words, error);
     if (e == ERR_OK)
-        e = read_path(r, words->at[0], PATH_BYTES_MAX, &certificate.chain_file, error);
+        e = setting_keep_path(r, words->at[0], SETTING_PATH_BYTES_MAX, &certificate.chain_file, error);
     if (e == ERR_OK)
-        e = read_path(r, words->at[words->count - 1], PATH_BYTES_MAX, &certificate.key_file, error);
+        e = setting_keep_path(r, words->at[words->count - 1], SETTING_PATH_BYTES_MAX, &certificate.key_file,
+                              error);
     if (e == ERR_OK)
-        e = check_file(r, certificate.chain_file, error);
+        e = setting_check_file(r, certificate.chain_file, error);
     if (e == ERR_OK)
-        e = check_file(r, certificate.key_file, error);
+        e = setting_check_file(r, certificate.key_file, error);
     if (e == ERR_OK)
         s->certificates[s->certificate_count++] = certificate;
     return e;
@@ -227,7 +228,7 @@ enum err setting_read_certificate(struct reading *r, const struct words *words, 
 static enum err read_choice(const struct reading *r, const struct words *words, const char *const *names,
                             size_t count, unsigned *ret, struct error *error)
 {
-    enum err e = one_word(r, words, error);
+    enum err e = setting_one_word(r, words, error);
     if (e != ERR_OK)
         return e;
     for (unsigned i = 0; i < count; i++) {
@@ -286,7 +287,7 @@ enum err setting_read_full_mailbox(struct reading *r, const struct words *words,
 
 static enum err read_user(struct reading *r, const struct words *words, const char **ret, struct error *error)
 {
-    enum err e = one_word(r, words, error);
+    enum err e = setting_one_word(r, words, error);
     if (e != ERR_OK)
         return e;
     struct slice name = words->at[0];
@@ -315,7 +316,7 @@ enum err setting_read_user_relay(struct reading *r, const struct words *words, s
 
 enum err setting_read_message_size_max(struct reading *r, const struct words *words, struct error *error)
 {
-    enum err e = one_word(r, words, error);
+    enum err e = setting_one_word(r, words, error);
     if (e != ERR_OK)
         return e;
     struct slice text = words->at[0];
@@ -347,7 +348,7 @@ static enum err read_count(const struct reading *r, const struct words *words, u
                            struct error *error)
 {
     uint32_t n;
-    enum err e = one_word(r, words, error);
+    enum err e = setting_one_word(r, words, error);
     if (e != ERR_OK)
         return e;
     if (!slice_to_u32(words->at[0], &n) || n < 1 || n > COUNT_MOST)

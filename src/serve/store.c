@@ -32,6 +32,7 @@ struct store_worker {
     struct loop *sessions;
     struct loop *service;
     struct limit *per_account;
+    struct ipc_client *relay; /* the way to ask the internet */
     struct link_service link; /* store, directory, sasl, queue */
     struct admin_context admin;
 };
@@ -213,6 +214,8 @@ static enum err store_start(struct worker *process, void **ret_context, struct e
     worker->per_account = limit_create(process->settings->sessions_per_account);
     if (err == ERR_OK && worker->per_account == NULL)
         err = fail_nomem(error);
+    if (err == ERR_OK)
+        err = ipc_client_create(&worker->relay, error);
     /* The first settings live on: what is opened with them keeps pointers into them. */
     if (err == ERR_OK)
         err = open_data(worker, current_get(&worker->current)->settings, error);
@@ -238,11 +241,19 @@ static void refuse(void *context, struct ipc_message *request, struct buf *reply
 static void store_peer(void *context, enum worker_role role, int fd)
 {
     struct store_worker *worker = context;
-    struct error error;
+    must(role == ROLE_RELAY);
     LOG(LOG_DEBUG, NO_SID, "store.peer", F_CSTR("role", worker_role_name(role)));
+    ipc_client_connect(worker->relay, fd);
+}
+
+static void store_client(void *context, enum worker_role role, int fd)
+{
+    struct store_worker *worker = context;
+    struct error error;
+    LOG(LOG_DEBUG, NO_SID, "store.client", F_CSTR("role", worker_role_name(role)));
     ipc_serve_fn *serve = role == ROLE_EDGE ? link_serve : refuse;
     if (ipc_serve(worker->service, fd, serve, &worker->link, &error) != ERR_OK)
-        LOG(LOG_ERROR, NO_SID, "store.peer_failed", F_CSTR("role", worker_role_name(role)), F_ERR(&error));
+        LOG(LOG_ERROR, NO_SID, "store.client_failed", F_CSTR("role", worker_role_name(role)), F_ERR(&error));
 }
 
 static void store_reload(void *context, struct settings *settings, struct tls_context *tls)
@@ -270,4 +281,10 @@ static void store_stop(void *context, int64_t deadline_us)
         LOG(LOG_ERROR, NO_SID, "store.sync", F_ERR(&error));
 }
 
-const struct worker_hooks store_hooks = {store_start, store_peer, store_reload, store_stop};
+const struct worker_hooks store_hooks = {
+    .start = store_start,
+    .peer = store_peer,
+    .client = store_client,
+    .reload = store_reload,
+    .stop = store_stop,
+};

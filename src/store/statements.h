@@ -136,7 +136,15 @@
     X(DELIVERY_OF_OBJECT, "DELETE FROM delivery WHERE object = ?1")                                        \
     X(THREAD_FIND, "SELECT thread FROM message_id WHERE hash = ?1")                                        \
     X(THREAD_INSERT, "INSERT OR IGNORE INTO message_id (hash, thread) VALUES (?1, ?2)")                    \
-    X(THREAD_DELETE, "DELETE FROM message_id WHERE hash = ?1 AND thread = ?2")
+    X(THREAD_DELETE, "DELETE FROM message_id WHERE hash = ?1 AND thread = ?2")                             \
+    X(SHARE_LIST, "SELECT folder, grantee, rights FROM share WHERE folder = ?1 ORDER BY grantee")          \
+    X(SHARE_ALL, "SELECT folder, grantee, rights FROM share ORDER BY folder, grantee")                     \
+    X(SHARE_GRANTEES, "SELECT DISTINCT grantee FROM share WHERE grantee NOT LIKE '-%' ORDER BY grantee")   \
+    X(SHARE_SET, "INSERT OR REPLACE INTO share (folder, grantee, rights) VALUES (?1, ?2, ?3)")             \
+    X(SHARE_REMOVE, "DELETE FROM share WHERE folder = ?1 AND grantee = ?2")                                \
+    X(SHARE_DROP, "DELETE FROM share WHERE folder = ?1")                                                   \
+    X(SHARE_INHERIT, "INSERT OR IGNORE INTO share (folder, grantee, rights) "                              \
+                     "SELECT ?1, grantee, rights FROM share WHERE folder = ?2")
 
 enum statement {
 #define X(name, sql) STATEMENT_##name,
