@@ -55,6 +55,11 @@
     X("CONTEXT=SORT", false, true) \
     X("UIDONLY", false, true) \
     X("COMPRESS=DEFLATE", false, true) \
+    X("BINARY", false, true) \
+    X("CATENATE", false, true) \
+    X("REPLACE", false, true) \
+    X("UIDBATCHES", false, true) \
+    X("INPROGRESS", false, true) \
     /* the end */
 /* clang-format on */
 
