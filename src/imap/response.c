@@ -2,32 +2,11 @@
 
 #include "base/clock.h"
 #include "base/utf8.h"
-#include "imap/capability.h"
 #include "imap/mailbox_name.h"
 #include "imap/parser.h"
 #include "mime/date.h"
 
 enum { QUOTED_MAX = 1000 /* longer strings go as literals */ };
-
-void imap_put_capabilities(struct buf *out, bool logged_in)
-{
-    static const struct {
-        const char *name;
-        bool before;
-        bool after;
-    } rows[] = {
-#define X(text, said_before, said_after) {text, said_before, said_after},
-        IMAP_CAPABILITY_TABLE(X)
-#undef X
-    };
-    const char *space = "";
-    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
-        if (logged_in ? rows[i].after : rows[i].before) {
-            buf_printf(out, "%s%s", space, rows[i].name);
-            space = " ";
-        }
-    }
-}
 
 static void put_quoted(struct buf *out, struct slice text)
 {

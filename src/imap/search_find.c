@@ -33,7 +33,8 @@ static bool find_one(struct finding *finding, const struct message *message)
     struct imap_session *s = call->session;
     uint32_t seq = 0;
     bool matches = false;
-    if (imap_progress_step(&call->progress, call->command.tag, conn_output(s->conn)))
+    if (imap_has(s, S("INPROGRESS")) &&
+        imap_progress_step(&call->progress, call->command.tag, conn_output(s->conn)))
         conn_flush(s->conn);
     if (view_seq(s->view, message->uid, &seq, &call->error) != ERR_OK || seq == 0)
         return true;

@@ -258,6 +258,8 @@ static bool parse_word(struct reading *reading, struct imap_search_key **ret)
     struct slice word;
     if (!imap_parse_atom(p, &word))
         return imap_parse_fail(p, "a search key is missing");
+    if (!imap_parse_knows(p, IMAP_WORD_SEARCH_KEY, word))
+        return imap_parse_fail(p, "there is no such search key");
     if (slice_eq_nocase(word, S("OR")))
         return parse_or(reading, ret);
     if (slice_eq_nocase(word, S("NOT")))

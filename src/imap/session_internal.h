@@ -9,6 +9,7 @@
 #define POSTHORN_IMAP_SESSION_INTERNAL_H
 
 #include "directory/share.h"
+#include "imap/capability.h"
 #include "imap/command.h"
 #include "imap/progress.h"
 #include "imap/reader.h"
@@ -32,6 +33,7 @@ struct imap_session {
     struct uid_set saved;          /* "$": UIDs a search has saved (RFC 5182); some may be gone by now */
     struct imap_reader reader;
     uint64_t message_size_max;
+    char *off;            /* capabilities that are switched off, a base/name_list.h */
     size_t keywords_told; /* how many of the account's keywords the client has been told in FLAGS */
     char *idle_tag;       /* of the IDLE that runs; NULL: none */
     unsigned idle_reminders;
@@ -56,6 +58,12 @@ struct imap_session {
 static inline bool imap_speaks_utf8(const struct imap_session *s)
 {
     return s->utf8_accept;
+}
+
+/* The capability is not switched off for this session. */
+static inline bool imap_has(const struct imap_session *s, struct slice capability)
+{
+    return imap_capable(slice_cstr(s->off), capability);
 }
 
 /* An account of somebody else that a command works on. */
