@@ -49,11 +49,12 @@
     X("CONTEXT=SEARCH", false, true) \
     X("CONTEXT=SORT", false, true) \
     X("UIDONLY", false, true) \
+    X("UIDBATCHES", false, true) \
+    X("INPROGRESS", false, true) \
+    X("MULTISEARCH", false, true) \
     X("BINARY", false, true) \
     X("CATENATE", false, true) \
     X("REPLACE", false, true) \
-    X("UIDBATCHES", false, true) \
-    X("INPROGRESS", false, true) \
     /* the end */
 /* clang-format on */
 

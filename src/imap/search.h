@@ -14,6 +14,7 @@ enum {
     IMAP_SEARCH_DEPTH_MAX = 200, /* of nested keys; OR OR OR ... is how clients ask for many */
     IMAP_SEARCH_KEYS_MAX = 5000,
     IMAP_SORT_KEYS_MAX = 20,
+    IMAP_SOURCE_NAMES_MAX = 1000, /* mailboxes named by one ESEARCH */
 };
 
 /* Return options (RFC 4731 3.1, RFC 5182 2.1, RFC 9394 3.1, RFC 5267 4). */
@@ -99,10 +100,42 @@ struct imap_search_key {
     struct uid_set uids; /* of SEQUENCE, after prepare */
 };
 
+/* Where ESEARCH looks (RFC 7377 2.2, RFC 5465 6): kind, wire name, mailboxes follow */
+#define IMAP_SOURCE_TABLE(X)            \
+    X(SELECTED, "selected", false)      \
+    X(INBOXES, "inboxes", false)        \
+    X(PERSONAL, "personal", false)      \
+    X(SUBSCRIBED, "subscribed", false)  \
+    X(SUBTREE, "subtree", true)         \
+    X(SUBTREE_ONE, "subtree-one", true) \
+    X(MAILBOXES, "mailboxes", true)
+enum imap_source_kind {
+#define X(name, text, names) IMAP_SOURCE_##name,
+    IMAP_SOURCE_TABLE(X)
+#undef X
+};
+struct imap_source_name {
+    struct imap_source_name *next;
+    struct slice path;
+};
+struct imap_source {
+    struct imap_source *next;
+    enum imap_source_kind kind;
+    struct imap_source_name *names;
+};
+
+/* Of which mailbox an ESEARCH response is; ESEARCH says so always (RFC 7377 2.1). */
+struct imap_correlator {
+    struct slice mailbox; /* p NULL: the selected one, not said */
+    uint32_t uidvalidity;
+};
+
 struct imap_search {
     bool extended;    /* RETURN was given: the answer is ESEARCH */
     unsigned returns; /* bits of enum imap_return; never none when extended */
     struct imap_partial partial;
+    struct imap_source *sources; /* of ESEARCH; NULL: the selected mailbox */
+    struct imap_correlator about;
     struct imap_sort_key *sort; /* of SORT */
     size_t sort_count;
     enum imap_thread_algorithm algorithm; /* of THREAD */
@@ -115,6 +148,7 @@ struct imap_search {
 /* Everything behind "SEARCH ", "SORT ", "THREAD ". */
 bool imap_parse_search(struct imap_parser *p, struct imap_search *ret) MUST_CHECK;
 bool imap_parse_sort(struct imap_parser *p, struct imap_search *ret) MUST_CHECK;
+bool imap_parse_esearch(struct imap_parser *p, struct imap_search *ret) MUST_CHECK;
 bool imap_parse_thread(struct imap_parser *p, struct imap_search *ret) MUST_CHECK;
 
 /* search_grammar.c: one or more keys. */

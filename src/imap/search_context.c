@@ -107,7 +107,7 @@ static bool freeze_key(void *state, struct imap_search_key *key)
     CLEANUP(uid_set_release) struct uid_set uids = {0};
     if (!is_frozen(key))
         return true;
-    return imap_resolve_set(freezing->call, &key->set, key->by_uid, &uids) &&
+    return imap_resolve_search_set(freezing->call, &key->set, key->by_uid, &uids) &&
            set_of(&freezing->context->arena, &uids, &freezing->context->frozen[freezing->at++]);
 }
 
@@ -149,6 +149,9 @@ static struct imap_context *context_new(struct imap_call *call, const struct ima
     context->arena = ARENA(IMAP_CONTEXT_ARENA_MAX);
     context->text = arena_dup(&context->arena, imap_reader_text(&call->session->reader));
     context->tag = arena_dup(&context->arena, call->command.tag);
+    context->about = search->about;
+    if (search->about.mailbox.p != NULL)
+        context->about.mailbox = arena_dup(&context->arena, search->about.mailbox);
     context->by_uid = call->command.by_uid;
     context->utf8 = imap_speaks_utf8(call->session);
     (void)each_key(search->root, count_frozen, context);

@@ -59,7 +59,8 @@ static bool find_all(struct finding *finding, const struct imap_search *search, 
     size_t count;
     if (!candidates(call, search, &uids))
         return false;
-    call->progress.goal += MIN(uid_set_size(&uids), view_exists(call->session->view));
+    if (call->progress.goal == 0)
+        call->progress.goal = MIN(uid_set_size(&uids), view_exists(call->session->view));
     do {
         if (!imap_next_batch(call, &uids, WANT_FLAGS | want, &after, &arena, &messages, &count))
             return false;

@@ -24,7 +24,7 @@ static bool prepare_key(struct imap_call *call, struct imap_search_key *key, str
     enum err err;
     switch (key->kind) {
     case SEARCH_SEQUENCE:
-        return imap_resolve_set(call, &key->set, key->by_uid, &key->uids);
+        return imap_resolve_search_set(call, &key->set, key->by_uid, &key->uids);
     case SEARCH_KEYWORD:
         err = keyword_bit(call->session->account, key->name, false, &key->bit, &call->error);
         key->known = err == ERR_OK;
