@@ -2,6 +2,7 @@
 
 #include "base/log.h"
 #include "imap/search_match.h"
+#include "imap/search_narrow.h"
 
 struct finding {
     struct imap_call *call;
@@ -49,7 +50,7 @@ static bool find_one(struct finding *finding, const struct message *message)
     return !matches || finding->each(finding->context, message, seq);
 }
 
-static bool find_all(struct finding *finding, const struct imap_search *search, unsigned want)
+static bool find_all(struct finding *finding, struct imap_search *search, unsigned want)
 {
     struct imap_call *call = finding->call;
     CLEANUP(uid_set_release) struct uid_set uids = {0};
@@ -59,6 +60,7 @@ static bool find_all(struct finding *finding, const struct imap_search *search, 
     size_t count;
     if (!candidates(call, search, &uids))
         return false;
+    imap_search_narrow(call, search, &uids);
     if (call->progress.goal == 0)
         call->progress.goal = MIN(uid_set_size(&uids), view_exists(call->session->view));
     do {
