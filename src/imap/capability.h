@@ -52,6 +52,7 @@
     X("UIDBATCHES", false, true) \
     X("INPROGRESS", false, true) \
     X("MULTISEARCH", false, true) \
+    X("SEARCH=FUZZY", false, true) \
     X("BINARY", false, true) \
     X("CATENATE", false, true) \
     X("REPLACE", false, true) \

@@ -283,9 +283,11 @@ static void search_one(struct imap_call *call, const struct target *target, stru
                             .reply = IMAP_REPLY,
                             .arena = ARENA(IMAP_COMMAND_ARENA_MAX),
                             .progress = call->progress};
+    if (found->call != NULL)
+        found->call = &one;
     bool whole = find_there(&one, target, found);
     call->progress = one.progress;
-    if (found->uids.failed || found->numbers.failed)
+    if (found->uids.failed || found->numbers.failed || buf_failed(&found->scores))
         imap_call_no(call, "LIMIT", "Too many messages were found");
     else if (!whole)
         imap_reply_copy(&call->reply, &one.reply);
@@ -296,7 +298,7 @@ static void search_one(struct imap_call *call, const struct target *target, stru
 static void search_target(struct imap_call *call, const struct target *target, bool selected_only)
 {
     struct imap_search *search = &call->command.search;
-    CLEANUP(imap_found_release) struct imap_found found = {0};
+    CLEANUP(imap_found_release) struct imap_found found = IMAP_FOUND(call, search);
     search_one(call, target, &found);
     const struct imap_order uids = imap_order_of_set(&found.uids);
     search->about = target->about;
@@ -306,9 +308,10 @@ static void search_target(struct imap_call *call, const struct target *target, b
     }
     if (uids.count == 0 || search->returns == IMAP_RETURN_SAVE)
         return;
-    imap_send_esearch(
-        call, search,
-        &(struct imap_answer){.told = uids, .modseq = imap_result_modseq(search, &found.modseqs)});
+    imap_send_esearch(call, search,
+                      &(struct imap_answer){.told = uids,
+                                            .modseq = imap_result_modseq(search, &found.modseqs),
+                                            .scores = buf_slice(&found.scores)});
 }
 
 /* Where the command is allowed and what goes together (RFC 7377 2.2). */

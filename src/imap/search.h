@@ -18,8 +18,9 @@ enum {
     IMAP_SOURCE_NAMES_MAX = 1000, /* mailboxes named by one ESEARCH */
 };
 
-/* Return options (RFC 4731 3.1, RFC 5182 2.1, RFC 9394 3.1, RFC 5267 4). */
-#define IMAP_RETURN_TABLE(X) X(MIN) X(MAX) X(ALL) X(COUNT) X(SAVE) X(PARTIAL) X(CONTEXT) X(UPDATE)
+/* Return options (RFC 4731 3.1, RFC 5182 2.1, RFC 9394 3.1, RFC 5267 4, RFC 6203 4). */
+#define IMAP_RETURN_TABLE(X) \
+    X(MIN) X(MAX) X(ALL) X(COUNT) X(SAVE) X(PARTIAL) X(CONTEXT) X(UPDATE) X(RELEVANCY)
 enum imap_return {
 #define X(name) IMAP_RETURN_AT_##name,
     IMAP_RETURN_TABLE(X)
@@ -31,9 +32,9 @@ enum { /* the same as bits */
 #undef X
 };
 
-/* Sort criteria (RFC 5256 3 SORT, RFC 5957 4). */
+/* Sort criteria (RFC 5256 3 SORT, RFC 5957 4, RFC 6203 6). */
 #define IMAP_SORT_TABLE(X) \
-    X(ARRIVAL) X(CC) X(DATE) X(FROM) X(SIZE) X(SUBJECT) X(TO) X(DISPLAYFROM) X(DISPLAYTO)
+    X(ARRIVAL) X(CC) X(DATE) X(FROM) X(SIZE) X(SUBJECT) X(TO) X(DISPLAYFROM) X(DISPLAYTO) X(RELEVANCY)
 enum imap_sort_criterion {
 #define X(name) IMAP_SORT_##name,
     IMAP_SORT_TABLE(X)
@@ -82,12 +83,17 @@ enum imap_search_kind {
     SEARCH_SAVEDSINCE,
     SEARCH_EMAILID, /* RFC 8474 */
     SEARCH_THREADID,
+    SEARCH_FUZZY, /* HEADER, BODY or TEXT (RFC 6203) */
 };
+
+struct imap_fuzzy; /* search_fuzzy.h */
 
 struct imap_search_key {
     struct imap_search_key *next;  /* its sibling in AND and OR */
     struct imap_search_key *child; /* of AND, OR, NOT */
     enum imap_search_kind kind;
+    enum imap_search_kind of; /* of FUZZY: what it is else */
+    struct imap_fuzzy *fuzzy; /* of FUZZY, after prepare */
     bool by_uid;
     bool known;   /* a KEYWORD that exists in the account */
     unsigned bit; /* of FLAG, and of a known KEYWORD */
@@ -144,6 +150,7 @@ struct imap_search {
     struct slice charset;                 /* p NULL: not given */
     struct imap_search_key *root;         /* an AND */
     bool modseq;                          /* it has a MODSEQ key: the answer tells the highest */
+    bool fuzzy;                           /* it has a FUZZY key: matches have a relevancy */
     bool numbers;                         /* it names messages by number */
 };
 

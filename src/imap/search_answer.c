@@ -92,6 +92,22 @@ static void put_partial(struct buf *out, struct imap_partial partial, const stru
     buf_putc(out, ')');
 }
 
+/* Of the messages told: a part's only, where a part is told. */
+static void put_scores(struct buf *out, const struct imap_search *search, struct slice scores)
+{
+    uint64_t from = 0;
+    uint64_t to = scores.n;
+    if (search->returns & IMAP_RETURN_PARTIAL)
+        imap_partial_places(search->partial, scores.n, &from, &to);
+    buf_put(out, S(" RELEVANCY ("));
+    for (uint64_t i = from; i < to; i++) {
+        if (i > from)
+            buf_putc(out, ' ');
+        buf_put_u64(out, (unsigned char)scores.p[i]);
+    }
+    buf_putc(out, ')');
+}
+
 void imap_put_esearch_head(const struct imap_session *s, struct buf *out, struct slice tag,
                            const struct imap_correlator *about)
 {
@@ -127,6 +143,8 @@ void imap_send_esearch(const struct imap_call *call, const struct imap_search *s
     }
     if (returns & IMAP_RETURN_PARTIAL)
         put_partial(out, search->partial, told);
+    if (returns & IMAP_RETURN_RELEVANCY)
+        put_scores(out, search, answer->scores);
     buf_put(out, S("\r\n"));
     conn_wrote(call->session->conn);
 }

@@ -42,6 +42,7 @@ void imap_put_esearch_head(const struct imap_session *s, struct buf *out, struct
 struct imap_answer {
     struct imap_order told; /* in the form the client asked for: numbers or UIDs */
     uint64_t modseq;        /* 0: none is told */
+    struct slice scores;    /* a byte for each, where RELEVANCY is to be told */
 };
 /* "* ESEARCH (TAG "a") UID MIN 2 MAX 9 COUNT 3 ALL 2,4,9" */
 void imap_send_esearch(const struct imap_call *call, const struct imap_search *search,

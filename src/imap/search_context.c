@@ -175,6 +175,15 @@ static bool too_many(const struct imap_session *s, const struct imap_order *uids
     return contexts >= IMAP_CONTEXTS_MAX || sorted > IMAP_CONTEXTS_SORTED_MAX;
 }
 
+/* What it was is not kept of the others. */
+static bool by_relevancy(const struct imap_search *search)
+{
+    for (size_t i = 0; i < search->sort_count; i++)
+        if (search->sort[i].criterion == IMAP_SORT_RELEVANCY)
+            return true;
+    return false;
+}
+
 static void refuse(struct imap_session *s, struct slice tag, const char *why)
 {
     struct buf *out = conn_output(s->conn);
@@ -190,6 +199,10 @@ void imap_context_begin(struct imap_call *call, const struct imap_search *search
     struct imap_session *s = call->session;
     if (!(search->returns & IMAP_RETURN_UPDATE) || call->reply.status != IMAP_STATUS_OK)
         return;
+    if (by_relevancy(search)) {
+        refuse(s, call->command.tag, "What is sorted by relevancy is not kept up to date");
+        return;
+    }
     if (too_many(s, uids)) {
         refuse(s, call->command.tag, "Too many searches are kept up to date");
         return;

@@ -1,4 +1,5 @@
 #include "base/clock.h"
+#include "imap/search_fuzzy.h"
 #include "imap/search_match.h"
 #include "mime/charset.h"
 #include "mime/fold.h"
@@ -16,6 +17,15 @@ static bool prepare_text(struct imap_call *call, struct imap_search_key *key, st
     if (!buf_failed(&utf8) && !buf_failed(&folded) && key->text.p != NULL)
         return true;
     imap_call_no(call, "LIMIT", "A search text is too long");
+    return false;
+}
+
+static bool prepare_fuzzy(struct imap_call *call, struct imap_search_key *key)
+{
+    key->fuzzy = imap_fuzzy_new(&call->arena, key->text);
+    if (key->fuzzy != NULL)
+        return true;
+    imap_call_no(call, "LIMIT", "A fuzzy search text has too many words");
     return false;
 }
 
@@ -40,6 +50,8 @@ static bool prepare_key(struct imap_call *call, struct imap_search_key *key, str
     case SEARCH_BODY:
     case SEARCH_TEXT:
         return prepare_text(call, key, charset);
+    case SEARCH_FUZZY:
+        return prepare_text(call, key, charset) && prepare_fuzzy(call, key);
     default:
         break;
     }

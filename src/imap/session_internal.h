@@ -75,6 +75,7 @@ struct imap_call {
     size_t keyword_count;
     bool keywords_loaded;
     struct imap_progress progress;
+    unsigned relevancy;             /* of the message just found: 1 to 100 (RFC 6203) */
     struct share_identity identity; /* of the person, once it was asked for */
     struct imap_visited *visited;   /* given back at the command's end */
     bool removed; /* messages of the selected mailbox: its new HIGHESTMODSEQ is told (RFC 7162 3.2.7) */
