@@ -62,6 +62,13 @@
     X("INPROGRESS", false, true) \
     X("METADATA", false, true) \
     X("LIST-METADATA", false, true) \
+    X("UIDBATCHES", false, true) \
+    X("INPROGRESS", false, true) \
+    X("MULTISEARCH", false, true) \
+    X("SEARCH=FUZZY", false, true) \
+    X("BINARY", false, true) \
+    X("CATENATE", false, true) \
+    X("REPLACE", false, true) \
     /* the end */
 /* clang-format on */
 

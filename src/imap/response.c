@@ -130,6 +130,12 @@ void imap_reply_set(struct imap_reply *reply, enum imap_status status, const cha
             *c = ' ';
 }
 
+void imap_reply_copy(struct imap_reply *reply, const struct imap_reply *other)
+{
+    imap_reply_set(reply, other->status, "", "%s", other->text);
+    buf_put(&reply->code, buf_slice(&other->code));
+}
+
 void imap_reply_error(struct imap_reply *reply, const struct error *error)
 {
     static const char *const codes[] = {
