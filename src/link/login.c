@@ -112,6 +112,8 @@ bool login_offers(const struct conn *conn, enum sasl_mechanism mechanism, const 
         return false;
     if (scram != NULL && mechanism == scram->plus)
         return conn_tls(conn) != NULL;
+    if (mechanism == SASL_EXTERNAL)
+        return conn_tls(conn) != NULL && tls_client_is_certified(conn_tls(conn));
     return !sends_password[mechanism] || login_may(conn, settings->plaintext_login);
 }
 
@@ -271,6 +273,7 @@ static enum login_status begin_with(struct login *login, struct slice initial, b
                                     struct error *error)
 {
     CLEANUP(buf_release) struct buf binding = BUF(1024);
+    CLEANUP(buf_release) struct buf certificate = BUF(CLIENT_CHAIN_MAX);
     login->start.initial = initial;
     login->start.has_initial = has_initial;
     login->awaits_first = false;
@@ -281,10 +284,14 @@ static enum login_status begin_with(struct login *login, struct slice initial, b
         return LOGIN_SLOW_DOWN;
     }
     find_binding(login, &binding);
+    if (login->start.mechanism == SASL_EXTERNAL)
+        tls_client_chain(conn_tls(login->conn), &certificate);
+    login->start.certificate = buf_slice(&certificate);
     enum err err = link_sasl_begin(login->link, &login->start, &login->arena, &login->result, error);
     enum login_status status = outcome(login, err, error);
     login->start.initial = slice_none();
     login->start.binding = slice_none();
+    login->start.certificate = slice_none();
     login->start.binding_type = slice_none();
     return status;
 }

@@ -89,7 +89,8 @@ void login_hand_over(struct login *login, struct slice tag, const struct login_r
 /* Passwords may be sent: by TLS, from this machine itself, or since the settings say so. */
 bool login_may(const struct conn *conn, bool plaintext_allowed);
 /* The mechanism can be used here: it is not switched off; one that sends the password only where login_may;
- * -PLUS only inside TLS that this process speaks. PLAIN stands for IMAP's LOGIN and POP3's USER and PASS too.
+ * -PLUS only inside TLS that this process speaks; EXTERNAL with a client's certificate. PLAIN stands for
+ * IMAP's LOGIN and POP3's USER and PASS too.
  */
 bool login_offers(const struct conn *conn, enum sasl_mechanism mechanism, const struct settings *settings);
 /* `sasl-without` names it: it is as if we did not know it. */
