@@ -3,10 +3,10 @@
  * bindings, and slowing of those who guess.
  *
  * A protocol embeds a `struct login`, feeds it the client's words, and says the outcome in its own form.
- * Someone who failed too often (by address and by address + name) is told to wait without being checked, so
- * guessing is slow while no thread sleeps. Ownership: texts in the result borrow from the login until its
- * next call. login_release ends an exchange half done. Threads: a login is its session's; the guard is
- * shared.
+ * Someone who failed too often (by address, by address and name, or as one of many at one name) is told to
+ * wait without being checked, so guessing is slow while no thread sleeps. Ownership: texts in the result
+ * borrow from the login until its next call. login_release ends an exchange half done. Threads: a login is
+ * its session's; the guard is shared.
  */
 #ifndef POSTHORN_LINK_LOGIN_H
 #define POSTHORN_LINK_LOGIN_H
