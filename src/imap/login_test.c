@@ -340,6 +340,18 @@ static void test_serves_no_mechanism_that_is_switched_off(void **state)
     stop(&t);
 }
 
+static void test_says_nothing_of_capabilities_that_are_switched_off(void **state)
+{
+    (void)state;
+    struct talk t = {.settings = {.imap_without = "IDLE CONDSTORE LITERAL+ ID"}};
+    start(&t, "127.0.0.1");
+    hear(&t, "* OK [CAPABILITY IMAP4rev1 SASL-IR ENABLE AUTH=");
+    say(&t, "a1 ID NIL\r\n");
+    hear(&t, "PLAIN AUTH=LOGIN AUTH=SCRAM-SHA-256 AUTH=SCRAM-SHA-1] mail.example Posthorn ready\r\n"
+             "a1 BAD ID is switched off here\r\n");
+    stop(&t);
+}
+
 static void test_logout(void **state)
 {
     (void)state;
@@ -365,6 +377,7 @@ int main(void)
         cmocka_unit_test(test_serves_few_commands_and_counts_errors),
         cmocka_unit_test(test_starttls_refuses_what_was_sent_behind_it),
         cmocka_unit_test(test_serves_no_mechanism_that_is_switched_off),
+        cmocka_unit_test(test_says_nothing_of_capabilities_that_are_switched_off),
         cmocka_unit_test(test_logout),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
