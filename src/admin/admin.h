@@ -101,6 +101,7 @@ struct admin_command {
     X(domain_list) \
     X(domain_remove) \
     X(domain_catch_all) \
+    X(domain_administrator) \
     X(account_add) \
     X(account_list) \
     X(account_show) \

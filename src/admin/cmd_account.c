@@ -1,4 +1,5 @@
 #include "admin/admin.h"
+#include "admin/known_names.h"
 
 /* Accounts in the directory; their data is cmd_account_data.c's. */
 
@@ -128,6 +129,7 @@ static const struct admin_argument set_arguments[] = {
     {"messages", ARGUMENT_NUMBER, false, false, "NUMBER", "most messages; 0: no limit"},
     {"language", ARGUMENT_TEXT, false, false, "de|en", "language of what we write to the person"},
     {"enabled", ARGUMENT_YES_NO, false, false, "yes|no", "no: nobody can log in, mail still comes"},
+    {"imap-without", ARGUMENT_TEXT, false, false, "NAMES", "IMAP capabilities not offered: A,B or none"},
     {0},
 };
 
@@ -143,6 +145,14 @@ static enum err tell_limits(struct admin_call *call, struct slice address, struc
     return ERR_OK;
 }
 
+static enum err read_capabilities(const struct admin_call *call, struct slice *ret_list, struct error *error)
+{
+    *ret_list = call_text(call, "imap-without");
+    if (slice_eq_nocase(*ret_list, S("none")))
+        *ret_list = S("");
+    return known_capabilities(*ret_list, error);
+}
+
 static enum err set(struct admin_call *call, struct error *error)
 {
     struct slice address = call_text(call, "address");
@@ -156,8 +166,11 @@ static enum err set(struct admin_call *call, struct error *error)
     if (json_object_size(call->request) <= 2)
         return fail_plain(
             error, ERR_INVALID,
-            "nothing to set: give --name, --plan, --quota, --messages, --language or --enabled");
-    enum err e = account_entry_set(call->context->directory, address, &changes, error);
+            "nothing to set: give --name, --plan, --quota, --messages, --language, --enabled or "
+            "--imap-without");
+    enum err e = read_capabilities(call, &changes.capabilities_off, error);
+    if (e == ERR_OK)
+        e = account_entry_set(call->context->directory, address, &changes, error);
     if (e == ERR_OK)
         e = tell_limits(call, address, error);
     if (e == ERR_OK)

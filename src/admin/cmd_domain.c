@@ -101,3 +101,46 @@ const struct admin_command admin_domain_catch_all = {
         "as at first.",
     .example = "posthorn domain catch-all example.org info@example.org",
 };
+
+static const struct admin_argument administrator_arguments[] = {
+    {"domain", ARGUMENT_TEXT, true, true, "DOMAIN", "a domain of ours"},
+    {"add", ARGUMENT_TEXT, false, false, "ADDRESS", "an account that may from now on"},
+    {"remove", ARGUMENT_TEXT, false, false, "ADDRESS", "an account that may no longer"},
+    {0},
+};
+
+static const struct admin_column administrator_columns[] = {
+    {"address", "ADDRESS", COLUMN_TEXT},
+    {0},
+};
+
+static enum err administrator(struct admin_call *call, struct error *error)
+{
+    struct directory *directory = call->context->directory;
+    struct slice domain = call_text(call, "domain");
+    struct slice added = call_text(call, "add");
+    struct slice removed = call_text(call, "remove");
+    struct slice *addresses;
+    size_t count = 0;
+    enum err e = ERR_OK;
+    if (added.n > 0)
+        e = domain_set_administrator(directory, domain, added, true, error);
+    if (e == ERR_OK && removed.n > 0)
+        e = domain_set_administrator(directory, domain, removed, false, error);
+    if (e == ERR_OK)
+        e = domain_administrators(directory, domain, &call->arena, &addresses, &count, error);
+    for (size_t i = 0; e == ERR_OK && i < count; i++)
+        e = call_row(call, json_pack("{s:o}", "address", json_text(addresses[i])), error);
+    return e;
+}
+
+const struct admin_command admin_domain_administrator = {
+    .name = "domain.administrator",
+    .run = administrator,
+    .arguments = administrator_arguments,
+    .columns = administrator_columns,
+    .summary = "say who may administer a domain",
+    .about = "Lists the people who may set the quotas of the domain's accounts from their mail program (IMAP "
+             "SETQUOTA), after adding or removing one.",
+    .example = "posthorn domain administrator example.org --add anna@example.org",
+};

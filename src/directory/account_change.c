@@ -1,5 +1,6 @@
 /* Changes to an account that exists: its fields, its address, its end. */
 #include "base/map.h"
+#include "base/name_list.h"
 #include "directory/account_check.h"
 #include "directory/credential.h"
 #include "directory/inside.h"
@@ -32,6 +33,8 @@ static enum err check_changes(const struct account_changes *changes, struct erro
     enum err code = account_check_name(changes->name, error);
     if (code == ERR_OK && changes->language.p != NULL)
         code = account_check_language(changes->language, error);
+    if (code == ERR_OK)
+        code = account_check_capabilities(changes->capabilities_off, error);
     if (code == ERR_OK && changes->quota_bytes != UINT64_MAX)
         code = account_check_quota(changes->quota_bytes, error);
     if (code == ERR_OK && changes->quota_messages != UINT64_MAX)
@@ -67,16 +70,21 @@ static enum err write_fields(struct directory *directory, const struct account_r
     uint64_t bytes = changes->quota_bytes != UINT64_MAX ? changes->quota_bytes : record->own_quota;
     uint64_t messages =
         changes->quota_messages != UINT64_MAX ? changes->quota_messages : entry->quota_messages;
+    CLEANUP(buf_release) struct buf off = BUF(CAPABILITIES_OFF_MAX);
+    if (!name_list_add(&off, changes->capabilities_off.p != NULL ? changes->capabilities_off
+                                                                 : entry->capabilities_off) ||
+        buf_failed(&off))
+        return fail_nomem(error);
     bool enabled = changes->enabled < 0 ? entry->enabled : changes->enabled != 0;
     enum err code = account_check_plan(directory, plan, error);
     if (code != ERR_OK)
         return code;
-    return sql_run(directory, STATEMENT_ACCOUNT_SET,
-                   PARAMETERS(NUMBER(entry->id.v),
-                              TEXT(changes->name.p != NULL ? changes->name : entry->name), TEXT(plan),
-                              TEXT(changes->language.p != NULL ? changes->language : entry->language),
-                              NUMBER(bytes), NUMBER(messages), NUMBER(enabled ? 1 : 0)),
-                   error);
+    return sql_run(
+        directory, STATEMENT_ACCOUNT_SET,
+        PARAMETERS(NUMBER(entry->id.v), TEXT(changes->name.p != NULL ? changes->name : entry->name),
+                   TEXT(plan), TEXT(changes->language.p != NULL ? changes->language : entry->language),
+                   NUMBER(bytes), NUMBER(messages), NUMBER(enabled ? 1 : 0), TEXT(buf_slice(&off))),
+        error);
 }
 
 static enum err write_changes(struct directory *directory, const struct address_parts *address,

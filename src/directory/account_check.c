@@ -1,5 +1,6 @@
 #include "directory/account_check.h"
 
+#include "base/name_list.h"
 #include "directory/inside.h"
 
 enum err account_check_language(struct slice language, struct error *error)
@@ -17,6 +18,16 @@ enum err account_check_name(struct slice name, struct error *error)
     for (size_t i = 0; i < name.n; i++)
         if ((unsigned char)name.p[i] < 0x20 || name.p[i] == 0x7f)
             return fail_plain(error, ERR_INVALID, "the display name holds a control character");
+    return ERR_OK;
+}
+
+enum err account_check_capabilities(struct slice capabilities, struct error *error)
+{
+    CLEANUP(buf_release) struct buf list = BUF(CAPABILITIES_OFF_MAX);
+    if (!name_list_add(&list, capabilities))
+        return fail_plain(error, ERR_INVALID, "a capability's name is letters, digits and signs");
+    if (buf_failed(&list))
+        return fail_plain(error, ERR_LIMIT, "more than %d bytes of capabilities", CAPABILITIES_OFF_MAX);
     return ERR_OK;
 }
 

@@ -11,6 +11,7 @@ enum { ACCOUNT_NAME_MAX = 255 }; /* bytes of a display name */
 
 enum err account_check_language(struct slice language, struct error *error) MUST_CHECK;
 enum err account_check_name(struct slice name, struct error *error) MUST_CHECK;
+enum err account_check_capabilities(struct slice capabilities, struct error *error) MUST_CHECK;
 enum err account_check_quota(uint64_t quota, struct error *error) MUST_CHECK;
 enum err account_check_plan(struct directory *directory, struct slice plan, struct error *error) MUST_CHECK;
 

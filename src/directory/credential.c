@@ -37,38 +37,55 @@ static void gate_leave(struct hash_gate *gate)
 
 /* --- sealing --- */
 
-static void seal(const struct directory *directory, struct account_id account, const struct scram_keys *keys,
-                 unsigned char ret[static CREDENTIAL_SEALED])
+static size_t plain_size(enum scram_hash hash)
 {
-    CLEANUP(buf_release) struct buf plain = BUF(CREDENTIAL_PLAIN);
-    unsigned char text[CREDENTIAL_PLAIN];
-    wire_put_u64(&plain, account.v);
-    wire_put_u32(&plain, keys->iterations);
-    must(!buf_failed(&plain) && plain.n == 12);
-    memcpy(text, plain.p, 12);
+    return 8 + 4 + SCRAM_SALT + 2 * scram_hash_size(hash);
+}
+
+static size_t sealed_size(enum scram_hash hash)
+{
+    return crypto_secretbox_NONCEBYTES + crypto_secretbox_MACBYTES + plain_size(hash);
+}
+
+static void seal(const struct directory *directory, struct account_id account, const struct scram_keys *keys,
+                 struct credential *credential)
+{
+    CLEANUP(buf_release) struct buf head = BUF(12);
+    unsigned char text[CREDENTIAL_PLAIN_MAX];
+    unsigned char *to = credential->sealed[keys->hash].bytes;
+    size_t size = scram_hash_size(keys->hash);
+    wire_put_u64(&head, account.v);
+    wire_put_u32(&head, keys->iterations);
+    must(!buf_failed(&head) && head.n == 12);
+    memcpy(text, head.p, 12);
     memcpy(text + 12, keys->salt, SCRAM_SALT);
-    memcpy(text + 12 + SCRAM_SALT, keys->stored, SCRAM_HASH);
-    memcpy(text + 12 + SCRAM_SALT + SCRAM_HASH, keys->server, SCRAM_HASH);
-    randombytes_buf(ret, crypto_secretbox_NONCEBYTES);
-    crypto_secretbox_easy(ret + crypto_secretbox_NONCEBYTES, text, sizeof(text), ret, directory->key);
+    memcpy(text + 12 + SCRAM_SALT, keys->stored, size);
+    memcpy(text + 12 + SCRAM_SALT + size, keys->server, size);
+    randombytes_buf(to, crypto_secretbox_NONCEBYTES);
+    crypto_secretbox_easy(to + crypto_secretbox_NONCEBYTES, text, plain_size(keys->hash), to, directory->key);
+    credential->sealed[keys->hash].n = sealed_size(keys->hash);
     sodium_memzero(text, sizeof(text));
 }
 
 static enum err unseal(const struct directory *directory, struct account_id account,
-                       const struct credential *credential, struct scram_keys *ret_keys, struct error *error)
+                       const struct credential *credential, enum scram_hash hash, struct scram_keys *ret_keys,
+                       struct error *error)
 {
-    unsigned char text[CREDENTIAL_PLAIN];
-    if (crypto_secretbox_open_easy(text, credential->sealed + crypto_secretbox_NONCEBYTES,
-                                   CREDENTIAL_SEALED - crypto_secretbox_NONCEBYTES, credential->sealed,
+    unsigned char text[CREDENTIAL_PLAIN_MAX];
+    const unsigned char *from = credential->sealed[hash].bytes;
+    size_t size = scram_hash_size(hash);
+    if (crypto_secretbox_open_easy(text, from + crypto_secretbox_NONCEBYTES,
+                                   sealed_size(hash) - crypto_secretbox_NONCEBYTES, from,
                                    directory->key) != 0)
         return fail(error, ERR_CORRUPT, NULL, "the SCRAM keys of %016lx do not open with keys/credential.key",
                     (unsigned long)account.v);
     struct wire_reader reader = wire_reader_of(slice_of(text, 12));
     uint64_t owner = wire_get_u64(&reader);
+    ret_keys->hash = hash;
     ret_keys->iterations = wire_get_u32(&reader);
     memcpy(ret_keys->salt, text + 12, SCRAM_SALT);
-    memcpy(ret_keys->stored, text + 12 + SCRAM_SALT, SCRAM_HASH);
-    memcpy(ret_keys->server, text + 12 + SCRAM_SALT + SCRAM_HASH, SCRAM_HASH);
+    memcpy(ret_keys->stored, text + 12 + SCRAM_SALT, size);
+    memcpy(ret_keys->server, text + 12 + SCRAM_SALT + size, size);
     sodium_memzero(text, sizeof(text));
     if (owner != account.v)
         return fail(error, ERR_CORRUPT, NULL, "the SCRAM keys of %016lx are of another account",
@@ -91,16 +108,26 @@ static enum err hash_argon2(struct directory *directory, struct slice password,
 }
 
 static enum err add_scram(struct directory *directory, struct account_id account, struct slice password,
-                          struct credential *credential, struct error *error)
+                          enum scram_hash hash, struct credential *credential, struct error *error)
 {
-    struct scram_keys keys = {.iterations = SCRAM_ITERATIONS};
+    struct scram_keys keys = {.hash = hash, .iterations = SCRAM_ITERATIONS};
     randombytes_buf(keys.salt, sizeof(keys.salt));
     if (!scram_keys_make(password, &keys))
         return fail_nomem(error);
-    seal(directory, account, &keys, credential->sealed);
-    credential->has_scram = true;
+    seal(directory, account, &keys, credential);
     sodium_memzero(&keys, sizeof(keys));
     return ERR_OK;
+}
+
+/* The keys that are not there. */
+static enum err add_missing_scram(struct directory *directory, struct account_id account,
+                                  struct slice password, struct credential *credential, struct error *error)
+{
+    enum err code = ERR_OK;
+    for (unsigned hash = 0; code == ERR_OK && hash < SCRAM_HASHES; hash++)
+        if (credential->sealed[hash].n == 0)
+            code = add_scram(directory, account, password, (enum scram_hash)hash, credential, error);
+    return code;
 }
 
 static enum err check_password(struct slice password, struct error *error)
@@ -120,12 +147,15 @@ enum err credential_make(struct directory *directory, struct account_id account,
 {
     struct credential made = {0};
     enum err code = check_password(password, error);
-    if (code == ERR_OK)
-        code = add_scram(directory, account, password, &made, error);
+    if (code == ERR_OK && quick)
+        code = add_scram(directory, account, password, SCRAM_SHA_256, &made, error);
+    else if (code == ERR_OK)
+        code = add_missing_scram(directory, account, password, &made, error);
     if (code == ERR_OK && !quick)
         code = hash_argon2(directory, password, made.hash, error);
     if (code == ERR_OK)
         *ret_credential = made;
+    sodium_memzero(&made, sizeof(made));
     return code;
 }
 
@@ -148,18 +178,30 @@ enum err credential_import(struct directory *directory, struct account_id accoun
 
 /* --- the database --- */
 
-static struct slice sealed_slice(const struct credential *credential)
+static struct slice sealed_slice(const struct credential *credential, enum scram_hash hash)
 {
-    return credential->has_scram ? slice_of(credential->sealed, CREDENTIAL_SEALED) : slice_none();
+    size_t n = credential->sealed[hash].n;
+    return n > 0 ? slice_of(credential->sealed[hash].bytes, n) : slice_none();
 }
 
 enum err credential_write(struct directory *directory, struct account_id account,
                           const struct credential *credential, struct error *error)
 {
-    return sql_run(
-        directory, STATEMENT_CREDENTIAL_SET,
-        PARAMETERS(NUMBER(account.v), TEXT(slice_cstr(credential->hash)), BLOB(sealed_slice(credential))),
-        error);
+    return sql_run(directory, STATEMENT_CREDENTIAL_SET,
+                   PARAMETERS(NUMBER(account.v), TEXT(slice_cstr(credential->hash)),
+                              BLOB(sealed_slice(credential, SCRAM_SHA_256)),
+                              BLOB(sealed_slice(credential, SCRAM_SHA_1))),
+                   error);
+}
+
+static enum err read_sealed(struct credential *credential, enum scram_hash hash, struct slice bytes)
+{
+    if (bytes.n != 0 && bytes.n != sealed_size(hash))
+        return ERR_CORRUPT;
+    if (bytes.n > 0)
+        memcpy(credential->sealed[hash].bytes, bytes.p, bytes.n);
+    credential->sealed[hash].n = bytes.n;
+    return ERR_OK;
 }
 
 static enum err read_row(struct directory *directory, struct account_id account,
@@ -173,15 +215,12 @@ static enum err read_row(struct directory *directory, struct account_id account,
     if (code != ERR_OK || !*ret_found)
         return code;
     struct slice hash = sql_bytes(row, 0);
-    struct slice sealed = sql_bytes(row, 1);
-    if (hash.n > CREDENTIAL_HASH_MAX || (sealed.n != 0 && sealed.n != CREDENTIAL_SEALED))
+    if (hash.n > CREDENTIAL_HASH_MAX || read_sealed(credential, SCRAM_SHA_256, sql_bytes(row, 1)) != ERR_OK ||
+        read_sealed(credential, SCRAM_SHA_1, sql_bytes(row, 2)) != ERR_OK)
         return fail(error, ERR_CORRUPT, NULL, "the credential of %016lx has a wrong size",
                     (unsigned long)account.v);
     if (hash.n > 0)
         memcpy(credential->hash, hash.p, hash.n);
-    credential->has_scram = sealed.n > 0;
-    if (sealed.n > 0)
-        memcpy(credential->sealed, sealed.p, sealed.n);
     return ERR_OK;
 }
 
@@ -225,9 +264,9 @@ static enum err matches(struct directory *directory, struct account_id account,
         return ERR_OK;
     }
     *ret_match = false;
-    if (credential->has_scram) {
+    if (credential->sealed[SCRAM_SHA_256].n > 0) {
         struct scram_keys keys;
-        enum err code = unseal(directory, account, credential, &keys, error);
+        enum err code = unseal(directory, account, credential, SCRAM_SHA_256, &keys, error);
         if (code != ERR_OK)
             return code;
         *ret_match = scram_keys_match(&keys, password);
@@ -238,29 +277,37 @@ static enum err matches(struct directory *directory, struct account_id account,
     return ERR_OK;
 }
 
-static bool is_current(const struct credential *credential)
+static bool hash_is_current(const struct credential *credential)
 {
-    return credential->has_scram && strncmp(credential->hash, "$argon2id$", 10) == 0 &&
+    return strncmp(credential->hash, "$argon2id$", 10) == 0 &&
            crypto_pwhash_str_needs_rehash(credential->hash, CREDENTIAL_OPERATIONS, CREDENTIAL_MEMORY) == 0;
 }
 
-/* Not when somebody changed the password meanwhile. The SCRAM keys stay when there are some. */
+static bool is_current(const struct credential *credential)
+{
+    bool all = hash_is_current(credential);
+    for (unsigned hash = 0; hash < SCRAM_HASHES; hash++)
+        all = all && credential->sealed[hash].n > 0;
+    return all;
+}
+
+/* Not when somebody changed the password meanwhile. What is there and good stays. */
 static enum err upgrade(struct directory *directory, struct account_id account, uint64_t generation,
                         struct slice password, struct credential *credential, struct error *error)
 {
-    enum err code = ERR_OK;
-    memset(credential->hash, 0, sizeof(credential->hash));
-    if (!credential->has_scram)
-        code = add_scram(directory, account, password, credential, error);
-    if (code == ERR_OK)
+    enum err code = add_missing_scram(directory, account, password, credential, error);
+    if (code == ERR_OK && !hash_is_current(credential)) {
+        memset(credential->hash, 0, sizeof(credential->hash));
         code = hash_argon2(directory, password, credential->hash, error);
+    }
     if (code == ERR_OK)
         code = change_begin(directory, error);
     if (code != ERR_OK)
         return code;
     code = sql_run(directory, STATEMENT_CREDENTIAL_UPGRADE,
                    PARAMETERS(NUMBER(account.v), TEXT(slice_cstr(credential->hash)),
-                              BLOB(sealed_slice(credential)), NUMBER(generation)),
+                              BLOB(sealed_slice(credential, SCRAM_SHA_256)), NUMBER(generation),
+                              BLOB(sealed_slice(credential, SCRAM_SHA_1))),
                    error);
     return change_end(directory, code, error);
 }
@@ -292,27 +339,33 @@ enum err credential_verify(struct directory *directory, struct account_id accoun
 
 /* --- SCRAM --- */
 
-static void make_up(const struct directory *directory, struct slice name, struct scram_keys *ret_keys)
+/* A salt of its own for each hash, as a real account has. */
+static void make_up(const struct directory *directory, struct slice name, enum scram_hash hash,
+                    struct scram_keys *ret_keys)
 {
-    crypto_generichash(ret_keys->salt, sizeof(ret_keys->salt),
-                       (const unsigned char *)(name.n > 0 ? name.p : ""), name.n, directory->key,
-                       sizeof(directory->key));
+    static const struct slice more[SCRAM_HASHES] = {[SCRAM_SHA_1] = {"\0SHA-1", 6}};
+    crypto_generichash_state state;
+    crypto_generichash_init(&state, directory->key, sizeof(directory->key), sizeof(ret_keys->salt));
+    crypto_generichash_update(&state, (const unsigned char *)name.p, name.n);
+    crypto_generichash_update(&state, (const unsigned char *)more[hash].p, more[hash].n);
+    crypto_generichash_final(&state, ret_keys->salt, sizeof(ret_keys->salt));
     randombytes_buf(ret_keys->stored, sizeof(ret_keys->stored));
     randombytes_buf(ret_keys->server, sizeof(ret_keys->server));
+    ret_keys->hash = hash;
     ret_keys->iterations = SCRAM_ITERATIONS;
 }
 
 enum err credential_scram(struct directory *directory, struct account_id account, struct slice name,
-                          struct scram_keys *ret_keys, struct error *error)
+                          enum scram_hash hash, struct scram_keys *ret_keys, struct error *error)
 {
     struct credential credential = {0};
     bool found = false;
     /* Nobody is looked for as well, so that both take the same way. */
     enum err code = credential_read(directory, account, &credential, &found, error);
-    if (code == ERR_OK && found && credential.has_scram)
-        code = unseal(directory, account, &credential, ret_keys, error);
+    if (code == ERR_OK && found && credential.sealed[hash].n > 0)
+        code = unseal(directory, account, &credential, hash, ret_keys, error);
     else if (code == ERR_OK)
-        make_up(directory, name, ret_keys);
+        make_up(directory, name, hash, ret_keys);
     sodium_memzero(&credential, sizeof(credential));
     return code;
 }

@@ -1,10 +1,11 @@
 /*
  * How a password is kept and checked.
  *
- * Kept are an argon2id hash (libsodium's text, CREDENTIAL_OPERATIONS and CREDENTIAL_MEMORY) and SCRAM keys,
- * sealed with the directory's key together with the account's id, so that a row copied to another account
- * does not open. A bulk import may leave the hash empty (quick), an imported hash leaves the SCRAM keys away;
- * the first good log-in with the password itself adds what is missing (credential_verify does it). Errors:
+ * Kept are an argon2id hash (libsodium's text, CREDENTIAL_OPERATIONS and CREDENTIAL_MEMORY) and SCRAM keys
+ * for each hash, sealed with the directory's key together with the account's id, so that a row copied to
+ * another account does not open. A bulk import may make the keys for SHA-256 alone (quick), an imported hash
+ * leaves all keys away; the first good log-in with the password itself adds what is missing
+ * (credential_verify does it). Errors:
  * ERR_AUTH wrong password, ERR_UNAVAILABLE too many hashings at once, ERR_INVALID, ERR_LIMIT. Threads: any;
  * at most HASHES_AT_ONCE hash at a time.
  */
@@ -23,17 +24,19 @@ enum {
     CREDENTIAL_OPERATIONS = 2,
     CREDENTIAL_MEMORY = 19 * 1024 * 1024,
     CREDENTIAL_HASH_MAX = 256, /* bytes of an imported hash */
-    CREDENTIAL_PLAIN = 8 + 4 + SCRAM_SALT + 2 * SCRAM_HASH,
-    CREDENTIAL_SEALED = crypto_secretbox_NONCEBYTES + crypto_secretbox_MACBYTES + CREDENTIAL_PLAIN,
+    CREDENTIAL_PLAIN_MAX = 8 + 4 + SCRAM_SALT + 2 * SCRAM_HASH_MAX,
+    CREDENTIAL_SEALED_MAX = crypto_secretbox_NONCEBYTES + crypto_secretbox_MACBYTES + CREDENTIAL_PLAIN_MAX,
 };
 
 struct credential {
     char hash[CREDENTIAL_HASH_MAX + 1]; /* may be empty */
-    unsigned char sealed[CREDENTIAL_SEALED];
-    bool has_scram;
+    struct {
+        unsigned char bytes[CREDENTIAL_SEALED_MAX];
+        size_t n; /* 0: no such keys */
+    } sealed[SCRAM_HASHES];
 };
 
-/* Of a password; quick: SCRAM keys only. ERR_INVALID, ERR_LIMIT. */
+/* Of a password; quick: SCRAM keys for SHA-256 only. ERR_INVALID, ERR_LIMIT. */
 enum err credential_make(struct directory *directory, struct account_id account, struct slice password,
                          bool quick, struct credential *ret_credential, struct error *error) MUST_CHECK;
 /* Of an imported hash; {PLAIN} is a password and hashed at once. */
@@ -52,6 +55,6 @@ enum err credential_verify(struct directory *directory, struct account_id accoun
 /* The account's SCRAM keys; for nobody, or where there are none, made-up ones with a salt that is always the
  * same for this name, which no proof fits. */
 enum err credential_scram(struct directory *directory, struct account_id account, struct slice name,
-                          struct scram_keys *ret_keys, struct error *error) MUST_CHECK;
+                          enum scram_hash hash, struct scram_keys *ret_keys, struct error *error) MUST_CHECK;
 
 #endif

@@ -62,6 +62,7 @@ static void locks_make(struct directory *directory)
     pthread_condattr_init(&monotonic);
     pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
     pthread_mutex_init(&directory->lock, NULL);
+    pthread_mutex_init(&directory->sharing, NULL);
     pthread_mutex_init(&directory->gate.lock, NULL);
     pthread_cond_init(&directory->gate.left, &monotonic);
     pthread_condattr_destroy(&monotonic);
@@ -101,6 +102,7 @@ void directory_close(struct directory *directory)
     volume_database_close(&directory->database);
     cache_free(directory->cache);
     pthread_mutex_destroy(&directory->lock);
+    pthread_mutex_destroy(&directory->sharing);
     pthread_mutex_destroy(&directory->gate.lock);
     pthread_cond_destroy(&directory->gate.left);
     sodium_memzero(directory, sizeof(*directory));
@@ -126,6 +128,8 @@ enum err change_end(struct directory *directory, enum err code, struct error *er
     if (code != ERR_OK && sqlite3_get_autocommit(directory->database.sqlite) == 0) {
         struct error ignored;
         must(sql_run(directory, STATEMENT_ROLLBACK, NULL, 0, &ignored) == ERR_OK);
+    } else if (code == ERR_OK) {
+        atomic_fetch_add(&directory->generation, 1);
     }
     pthread_mutex_unlock(&directory->lock);
     return code == ERR_OK ? volume_database_sync(&directory->database, error) : code;

@@ -25,7 +25,9 @@ enum {
     PASSWORD_MAX = 1000,      /* bytes */
     GROUP_MEMBERS_MAX = 10000,
     GROUP_DEPTH_MAX = 10,
-    ALIASES_MAX = 1000, /* per account */
+    DOMAIN_ADMINISTRATORS_MAX = 1000, /* that are listed */
+    ALIASES_MAX = 1000,               /* per account */
+    CAPABILITIES_OFF_MAX = 1000,      /* bytes of their list */
 };
 
 /* Opens directory.db on the store's volume; makes it when missing, and keys/credential.key, 32 bytes that
@@ -72,6 +74,15 @@ enum err domain_list(struct directory *directory, struct arena *arena, struct do
 /* catch_all empty: none. */
 enum err domain_set_catch_all(struct directory *directory, struct slice name, struct slice catch_all,
                               struct error *error) MUST_CHECK;
+/* Who may set the quotas of a domain's accounts; an account of this or another domain. */
+enum err domain_set_administrator(struct directory *directory, struct slice domain, struct slice address,
+                                  bool on, struct error *error) MUST_CHECK;
+/* Their addresses, sorted. */
+enum err domain_administrators(struct directory *directory, struct slice domain, struct arena *arena,
+                               struct slice **ret_addresses, size_t *ret_count,
+                               struct error *error) MUST_CHECK;
+/* The account may administer the domain of this address. */
+bool directory_may_administer(struct directory *directory, struct account_id id, struct slice address);
 /* True when mail for this domain is ours. Cached. */
 bool domain_is_local(struct directory *directory, struct slice name);
 
@@ -87,6 +98,7 @@ struct account_entry {
     uint64_t quota_bytes;
     uint64_t quota_messages;
     bool enabled;
+    struct slice capabilities_off; /* IMAP capabilities that this account is not offered: base/name_list.h */
 };
 struct account_new {
     struct slice address;
@@ -116,7 +128,7 @@ enum err account_entry_list(struct directory *directory, struct slice domain, st
 /* Fields with a value set in `changes` (slice with p != NULL, number != UINT64_MAX, enabled 0/1 or -1) are
  * changed. */
 struct account_changes {
-    struct slice name, plan, language, password, hash;
+    struct slice name, plan, language, password, hash, capabilities_off;
     uint64_t quota_bytes, quota_messages;
     int enabled;
 };

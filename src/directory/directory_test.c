@@ -98,6 +98,7 @@ static void test_fields_are_kept_and_changed(void **state)
     changes.plan = S("exchange");
     changes.quota_messages = 5;
     changes.enabled = 0;
+    changes.capabilities_off = S("move, Idle,MOVE");
     ASSERT_OK(t, account_entry_set(t->directory, S("anna@demo.example"), &changes, &t->error));
     fixture_reopen(t);
     ASSERT_OK(t, account_entry_get(t->directory, id, &t->arena, &entry, &t->error));
@@ -107,6 +108,23 @@ static void test_fields_are_kept_and_changed(void **state)
     assert_int_equal(entry.quota_bytes, 10000000000);
     assert_int_equal(entry.quota_messages, 5);
     assert_false(entry.enabled);
+    ASSERT_SLICE(entry.capabilities_off, "MOVE IDLE");
+    changes = ACCOUNT_CHANGES_NONE;
+    changes.name = S("Anna C");
+    ASSERT_OK(t, account_entry_set(t->directory, S("anna@demo.example"), &changes, &t->error));
+    ASSERT_SLICE(find(t, "anna@demo.example").capabilities_off, "MOVE IDLE");
+    changes.capabilities_off = S("");
+    ASSERT_OK(t, account_entry_set(t->directory, S("anna@demo.example"), &changes, &t->error));
+    ASSERT_SLICE(find(t, "anna@demo.example").capabilities_off, "");
+    changes.capabilities_off = S("\xff");
+    assert_int_equal(account_entry_set(t->directory, S("anna@demo.example"), &changes, &t->error),
+                     ERR_INVALID);
+    char long_name[CAPABILITIES_OFF_MAX + 1];
+    memset(long_name, 'A', sizeof(long_name));
+    changes.capabilities_off = slice_of(long_name, CAPABILITIES_OFF_MAX + 1);
+    assert_int_equal(account_entry_set(t->directory, S("anna@demo.example"), &changes, &t->error), ERR_LIMIT);
+    changes.capabilities_off.n--;
+    ASSERT_OK(t, account_entry_set(t->directory, S("anna@demo.example"), &changes, &t->error));
     changes = ACCOUNT_CHANGES_NONE;
     changes.plan = S("gold");
     assert_int_equal(account_entry_set(t->directory, S("anna@demo.example"), &changes, &t->error),

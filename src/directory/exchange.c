@@ -27,8 +27,10 @@ struct exchange *exchange_new(const struct sasl_start *start)
     exchange->user = BUF(SASL_MESSAGE_MAX);
     buf_put(&exchange->binding_type, start->binding_type);
     buf_put(&exchange->binding, start->binding);
-    scram_init(&exchange->scram, start->mechanism == SASL_SCRAM_SHA_256_PLUS,
-               buf_slice(&exchange->binding_type), buf_slice(&exchange->binding));
+    const struct sasl_scram *scram = sasl_scram_of(start->mechanism);
+    scram_init(&exchange->scram, scram != NULL ? scram->hash : SCRAM_SHA_256,
+               scram != NULL && start->mechanism == scram->plus, buf_slice(&exchange->binding_type),
+               buf_slice(&exchange->binding));
     if (buf_failed(&exchange->binding_type) || buf_failed(&exchange->binding))
         exchange_free(&exchange);
     return exchange;

@@ -12,6 +12,7 @@
 
 #include <pthread.h>
 #include <sodium.h>
+#include <stdatomic.h>
 
 #include "directory/address.h"
 #include "directory/cache.h"
@@ -39,6 +40,8 @@ struct directory {
     pthread_mutex_t lock;
     sqlite3_stmt *statements[STATEMENTS];
     struct cache *cache;
+    _Atomic uint64_t generation; /* another one after each change */
+    pthread_mutex_t sharing;     /* see share.h */
     struct hash_gate gate;
     unsigned char key[crypto_secretbox_KEYBYTES]; /* seals SCRAM keys; makes up salts */
 };
@@ -69,6 +72,10 @@ enum err lookup_domain(struct directory *directory, struct slice name, struct ar
 /* The domain's name when there is exactly one, else empty. */
 enum err lookup_only_domain(struct directory *directory, struct arena *arena, struct slice *ret_name,
                             struct error *error) MUST_CHECK;
+
+/* sasl.c: "anna" is anna@ the only domain, if there is only one. */
+enum err login_name_complete(struct directory *directory, struct slice name, struct arena *arena,
+                             struct slice *ret_name, struct error *error) MUST_CHECK;
 
 enum address_kind { ADDRESS_NONE, ADDRESS_ACCOUNT, ADDRESS_ALIAS, ADDRESS_GROUP };
 struct address_record {

@@ -185,6 +185,7 @@ static void record_put(struct buf *out, const struct account_record *record)
     wire_put_u64(out, entry->quota_messages);
     wire_put_u8(out, entry->enabled ? 1 : 0);
     wire_put_u64(out, record->generation);
+    wire_put_slice(out, entry->capabilities_off);
 }
 
 static void record_get(struct slice value, struct account_record *record)
@@ -203,6 +204,7 @@ static void record_get(struct slice value, struct account_record *record)
     entry->quota_messages = wire_get_u64(&reader);
     entry->enabled = wire_get_u8(&reader) != 0;
     record->generation = wire_get_u64(&reader);
+    entry->capabilities_off = wire_get_slice(&reader);
     must(wire_end(&reader));
 }
 
@@ -218,7 +220,8 @@ static struct account_record record_of_row(sqlite3_stmt *row)
                   .doors = (unsigned)sql_number(row, 6),
                   .quota_bytes = sql_number(row, 7) != 0 ? sql_number(row, 7) : sql_number(row, 8),
                   .quota_messages = sql_number(row, 9),
-                  .enabled = sql_number(row, 10) != 0},
+                  .enabled = sql_number(row, 10) != 0,
+                  .capabilities_off = sql_bytes(row, 12)},
         .key = sql_bytes(row, 1),
         .own_quota = sql_number(row, 7),
         .generation = sql_number(row, 11),
@@ -230,8 +233,8 @@ enum err account_record_read(sqlite3_stmt *row, struct arena *arena, struct acco
                              struct error *error)
 {
     struct account_record record = record_of_row(row);
-    struct slice *texts[] = {&record.key, &record.entry.address, &record.entry.name, &record.entry.plan,
-                             &record.entry.language};
+    struct slice *texts[] = {&record.key,        &record.entry.address,  &record.entry.name,
+                             &record.entry.plan, &record.entry.language, &record.entry.capabilities_off};
     for (size_t i = 0; i < ARRAY_LEN(texts); i++) {
         *texts[i] = arena_dup(arena, *texts[i]);
         if (texts[i]->p == NULL)

@@ -46,6 +46,18 @@ const char *sasl_mechanism_name(enum sasl_mechanism mechanism)
     return mechanism_names[mechanism];
 }
 
+const struct sasl_scram *sasl_scram_of(enum sasl_mechanism mechanism)
+{
+    static const struct sasl_scram pairs[] = {
+        {SASL_SCRAM_SHA_256, SASL_SCRAM_SHA_256_PLUS, SCRAM_SHA_256},
+        {SASL_SCRAM_SHA_1, SASL_SCRAM_SHA_1_PLUS, SCRAM_SHA_1},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(pairs); i++)
+        if (mechanism == pairs[i].plain || mechanism == pairs[i].plus)
+            return &pairs[i];
+    return NULL;
+}
+
 enum err sasl_create(struct directory *directory, struct sasl **ret_sasl, struct error *error)
 {
     struct sasl *sasl = calloc(1, sizeof(*sasl));
@@ -81,9 +93,8 @@ struct person {
     struct slice key;             /* the name as it is compared; as sent when it is no address */
 };
 
-/* "anna" is anna@ the only domain, if there is only one. */
-static enum err complete_name(struct directory *directory, struct slice name, struct arena *arena,
-                              struct slice *ret_name, struct error *error)
+enum err login_name_complete(struct directory *directory, struct slice name, struct arena *arena,
+                             struct slice *ret_name, struct error *error)
 {
     struct slice domain;
     *ret_name = name;
@@ -110,7 +121,7 @@ static enum err find_person(struct directory *directory, struct slice name, stru
     struct address_parts parts;
     *person = (struct person){.key = name};
     struct slice whole;
-    enum err code = complete_name(directory, name, arena, &whole, error);
+    enum err code = login_name_complete(directory, name, arena, &whole, error);
     if (code != ERR_OK)
         return code;
     code = address_parse(whole, arena, &parts, error);
@@ -270,7 +281,7 @@ static enum err step_scram_first(struct sasl *sasl, struct exchange **exchange, 
     if (code == ERR_OK)
         code =
             credential_scram(sasl->directory, person.known ? person.record.entry.id : (struct account_id){0},
-                             person.key, &scram->keys, error);
+                             person.key, scram->hash, &scram->keys, error);
     if (code != ERR_OK)
         return code;
     randombytes_buf(random, sizeof(random));
@@ -334,12 +345,15 @@ enum err sasl_begin(struct sasl *sasl, const struct sasl_start *start, struct ar
         [SASL_LOGIN] = EXCHANGE_LOGIN_USER,
         [SASL_SCRAM_SHA_256] = EXCHANGE_SCRAM_FIRST,
         [SASL_SCRAM_SHA_256_PLUS] = EXCHANGE_SCRAM_FIRST,
+        [SASL_SCRAM_SHA_1] = EXCHANGE_SCRAM_FIRST,
+        [SASL_SCRAM_SHA_1_PLUS] = EXCHANGE_SCRAM_FIRST,
     };
     /* What the edge says is as foreign as what the client says. */
     if ((unsigned)start->mechanism >= SASL_MECHANISMS)
         return fail_plain(error, ERR_INVALID, "no such log-in mechanism");
-    bool plus_without_binding =
-        start->mechanism == SASL_SCRAM_SHA_256_PLUS && (start->binding_type.n == 0 || start->binding.n == 0);
+    const struct sasl_scram *scram = sasl_scram_of(start->mechanism);
+    bool plus_without_binding = scram != NULL && start->mechanism == scram->plus &&
+                                (start->binding_type.n == 0 || start->binding.n == 0);
     if (plus_without_binding || start->binding_type.n > SASL_MESSAGE_MAX ||
         start->binding.n > SASL_MESSAGE_MAX)
         return finish_failed(ERR_AUTH, ret_result);

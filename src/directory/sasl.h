@@ -1,9 +1,9 @@
 /*
  * Log-in: SASL exchanges, run in the store process, since only it may see hashes. The edge carries the steps.
  *
- * Mechanisms: PLAIN (RFC 4616), LOGIN, SCRAM-SHA-256 and SCRAM-SHA-256-PLUS (RFC 5802, 7677). POP3's
- * USER/PASS and IMAP's LOGIN come as PLAIN. An unknown user costs the same time as a wrong password and gets
- * the same answer; SCRAM gives an unknown user a made-up but constant salt.
+ * Mechanisms: PLAIN (RFC 4616), LOGIN, SCRAM with SHA-256 and SHA-1, each with -PLUS too (RFC 5802, 7677).
+ * POP3's USER/PASS and IMAP's LOGIN come as PLAIN. An unknown user costs the same time as a wrong password
+ * and gets the same answer; SCRAM gives an unknown user a made-up but constant salt.
  *
  * States: a started exchange lives SASL_EXCHANGE_SECONDS; it ends by success, failure, or cancel. Success
  * gives a ticket: 128 random bits, known to store, bound to the account and the service; what
@@ -17,6 +17,7 @@
 #define POSTHORN_DIRECTORY_SASL_H
 
 #include "directory/directory.h"
+#include "directory/scram.h"
 
 enum {
     SASL_EXCHANGE_SECONDS = 120,
@@ -34,7 +35,9 @@ enum {
     X(PLAIN, "PLAIN", true) /* name, needs TLS (sends the password) */ \
     X(LOGIN, "LOGIN", true)                                            \
     X(SCRAM_SHA_256, "SCRAM-SHA-256", false)                           \
-    X(SCRAM_SHA_256_PLUS, "SCRAM-SHA-256-PLUS", false)
+    X(SCRAM_SHA_256_PLUS, "SCRAM-SHA-256-PLUS", false)                 \
+    X(SCRAM_SHA_1, "SCRAM-SHA-1", false)                               \
+    X(SCRAM_SHA_1_PLUS, "SCRAM-SHA-1-PLUS", false)
 enum sasl_mechanism {
 #define X(name, text, tls) SASL_##name,
     SASL_MECHANISM_TABLE(X)
@@ -44,6 +47,15 @@ enum sasl_mechanism {
 /* By name, without regard to case; false: unknown. */
 bool sasl_mechanism_find(struct slice name, enum sasl_mechanism *ret) MUST_CHECK;
 const char *sasl_mechanism_name(enum sasl_mechanism mechanism);
+
+/* A pair of the SCRAM family: without and with channel binding. */
+struct sasl_scram {
+    enum sasl_mechanism plain;
+    enum sasl_mechanism plus;
+    enum scram_hash hash;
+};
+/* The pair that the mechanism is of; NULL: it is not SCRAM. */
+const struct sasl_scram *sasl_scram_of(enum sasl_mechanism mechanism);
 
 struct sasl; /* the exchanges and tickets of one store process */
 enum err sasl_create(struct directory *directory, struct sasl **ret_sasl, struct error *error) MUST_CHECK;

@@ -8,14 +8,16 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-static void fuzz_scram(struct slice input, bool plus, bool offered)
+static void fuzz_scram(struct slice input, enum scram_hash hash, bool plus, bool offered)
 {
     struct scram_server scram;
     struct slice first;
     struct slice final;
     CLEANUP(buf_release) struct buf answer = BUF(SCRAM_ANSWER_MAX);
     slice_cut(input, '\n', &first, &final);
-    scram_init(&scram, plus, offered ? S("tls-exporter") : slice_none(), offered ? S("x") : slice_none());
+    scram_init(&scram, hash, plus, offered ? S("tls-exporter") : slice_none(),
+               offered ? S("x") : slice_none());
+    scram.keys.hash = hash;
     scram.keys.iterations = 4096;
     if (scram_first(&scram, first, &answer)) {
         must(scram.user.n > 0 && scram.client_nonce_n > 0);
@@ -43,6 +45,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if ((data[0] & 4) != 0)
         fuzz_prep(input);
     else
-        fuzz_scram(input, (data[0] & 1) != 0, (data[0] & 2) != 0);
+        fuzz_scram(input, (data[0] & 8) != 0 ? SCRAM_SHA_1 : SCRAM_SHA_256, (data[0] & 1) != 0,
+                   (data[0] & 2) != 0);
     return 0;
 }

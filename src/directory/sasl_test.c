@@ -1,6 +1,7 @@
 #include "directory/sasl.h"
 
-#include <sodium.h>
+#include <openssl/evp.h>
+#include <openssl/hmac.h>
 
 #include "base/base64.h"
 #include "base/clock.h"
@@ -212,10 +213,10 @@ static void test_every_imported_hash_logs_in_and_is_upgraded(void **state)
         assert_failed(plain(t, sasl, DOOR_IMAP, S("\0anna@demo.example\0Secret")), ERR_AUTH);
         assert_int_equal(plain(t, sasl, DOOR_IMAP, ANNA_PLAIN).status, SASL_OK);
         sqlite3_stmt *row = NULL;
-        must(sqlite3_prepare_v2(
-                 t->directory->database.sqlite,
-                 "SELECT hash LIKE '$argon2id$v=19$m=19456,t=2,p=1$%', scram IS NOT NULL FROM credential", -1,
-                 &row, NULL) == SQLITE_OK);
+        must(sqlite3_prepare_v2(t->directory->database.sqlite,
+                                "SELECT hash LIKE '$argon2id$v=19$m=19456,t=2,p=1$%', scram IS NOT NULL AND "
+                                "scram_sha1 IS NOT NULL FROM credential",
+                                -1, &row, NULL) == SQLITE_OK);
         assert_int_equal(sqlite3_step(row), SQLITE_ROW);
         assert_int_equal(sqlite3_column_int(row, 0), 1);
         assert_int_equal(sqlite3_column_int(row, 1), 1);
@@ -269,32 +270,27 @@ static struct slice attribute(struct slice message, char letter)
     return slice_none();
 }
 
-/* The client's final message for a challenge (RFC 5802 3), by libsodium alone. */
-static void client_final(const struct client *client, struct slice challenge, struct buf *out)
+/* The client's final message for a challenge (RFC 5802 3), by OpenSSL alone. */
+static void client_final(const struct client *client, enum scram_hash hash, struct slice challenge,
+                         struct buf *out)
 {
     CLEANUP(buf_release) struct buf salt = BUF(64);
     CLEANUP(buf_release) struct buf cbind = BUF(1024);
     CLEANUP(buf_release) struct buf auth = BUF(4096);
+    const EVP_MD *function = hash == SCRAM_SHA_1 ? EVP_sha1() : EVP_sha256();
+    int size = EVP_MD_get_size(function);
     uint32_t iterations = 0;
     assert_true(base64_decode(&salt, attribute(challenge, 's')));
     assert_true(slice_to_u32(attribute(challenge, 'i'), &iterations));
-    unsigned char u[32];
-    unsigned char salted[32];
-    unsigned char stored[32];
-    unsigned char proof[32];
-    unsigned char signature[32];
-    crypto_auth_hmacsha256_state h;
-    const unsigned char *password = (const unsigned char *)client->password;
-    buf_put(&salt, S("\0\0\0\1"));
-    for (uint32_t i = 0; i < iterations; i++) {
-        crypto_auth_hmacsha256_init(&h, password, strlen(client->password));
-        crypto_auth_hmacsha256_update(&h, i == 0 ? (const unsigned char *)salt.p : u, i == 0 ? salt.n : 32);
-        crypto_auth_hmacsha256_final(&h, u);
-        for (size_t k = 0; k < 32; k++)
-            salted[k] = i == 0 ? u[k] : salted[k] ^ u[k];
-    }
-    crypto_auth_hmacsha256(proof, (const unsigned char *)"Client Key", 10, salted);
-    crypto_hash_sha256(stored, proof, 32);
+    unsigned char salted[EVP_MAX_MD_SIZE];
+    unsigned char stored[EVP_MAX_MD_SIZE];
+    unsigned char proof[EVP_MAX_MD_SIZE];
+    unsigned char signature[EVP_MAX_MD_SIZE];
+    assert_int_equal(PKCS5_PBKDF2_HMAC(client->password, -1, (const unsigned char *)salt.p, (int)salt.n,
+                                       (int)iterations, function, size, salted),
+                     1);
+    HMAC(function, salted, size, (const unsigned char *)"Client Key", 10, proof, NULL);
+    EVP_Digest(proof, (size_t)size, stored, NULL, function, NULL);
     buf_put(&cbind, slice_cstr(client->gs2));
     buf_put(&cbind, client->binding);
     buf_put(out, S("c="));
@@ -303,11 +299,11 @@ static void client_final(const struct client *client, struct slice challenge, st
     buf_put(out, attribute(challenge, 'r'));
     buf_printf(&auth, "n=%s,r=clientnonce,%.*s,%.*s", client->name, SLICE_ARGS(challenge),
                SLICE_ARGS(buf_slice(out)));
-    crypto_auth_hmacsha256(signature, (const unsigned char *)auth.p, auth.n, stored);
-    for (size_t k = 0; k < 32; k++)
+    HMAC(function, stored, size, (const unsigned char *)auth.p, auth.n, signature, NULL);
+    for (int k = 0; k < size; k++)
         proof[k] ^= signature[k];
     buf_put(out, S(",p="));
-    base64_encode(out, slice_of(proof, 32));
+    base64_encode(out, slice_of(proof, (size_t)size));
 }
 
 static struct sasl_result scram(struct fixture *t, struct sasl *sasl, enum sasl_mechanism mechanism,
@@ -327,7 +323,7 @@ static struct sasl_result scram(struct fixture *t, struct sasl *sasl, enum sasl_
         return result;
     if (ret_salt != NULL)
         *ret_salt = attribute(result.data, 's');
-    client_final(client, result.data, &final);
+    client_final(client, sasl_scram_of(mechanism)->hash, result.data, &final);
     return step(t, sasl, result.exchange, buf_slice(&final));
 }
 
@@ -372,23 +368,78 @@ static void test_scram_with_channel_binding(void **state)
     assert_failed(scram(t, sasl, SASL_SCRAM_SHA_256_PLUS, "", &client, NULL), ERR_AUTH);
 }
 
-static void test_scram_unknown_person_has_a_constant_salt(void **state)
+static void assert_constant_salt(struct fixture *t, enum sasl_mechanism mechanism, struct slice *ret_salt)
 {
-    struct fixture *t = *state;
     struct slice salts[3];
-    make_domain(t, "demo.example");
     for (size_t i = 0; i < 3; i++) {
         CLEANUP(release) struct sasl *sasl = sasl_of(t);
         struct client client = {.gs2 = "n,,",
                                 .name = i < 2 ? "nobody@demo.example" : "no-one@demo.example",
                                 .password = "secret"};
-        struct sasl_result result = scram(t, sasl, SASL_SCRAM_SHA_256, "", &client, &salts[i]);
+        struct sasl_result result = scram(t, sasl, mechanism, "", &client, &salts[i]);
         assert_failed(result, ERR_AUTH);
         ASSERT_SLICE(result.data, "e=invalid-proof");
     }
     assert_true(slice_eq(salts[0], salts[1]));
     assert_false(slice_eq(salts[0], salts[2]));
     assert_int_equal(salts[0].n, 24);
+    *ret_salt = salts[0];
+}
+
+static void test_scram_unknown_person_has_a_constant_salt(void **state)
+{
+    struct fixture *t = *state;
+    struct slice sha256, sha1;
+    make_domain(t, "demo.example");
+    assert_constant_salt(t, SASL_SCRAM_SHA_256, &sha256);
+    assert_constant_salt(t, SASL_SCRAM_SHA_1, &sha1);
+    assert_false(slice_eq(sha256, sha1));
+}
+
+/* Keys for SHA-1 are made when the password is set, but not for many accounts at once: those get them when
+ * they log in with the password itself. Until then it is as if there were no such name. */
+static void test_scram_sha_1_keys_come_with_the_first_password(void **state)
+{
+    struct fixture *t = *state;
+    CLEANUP(release) struct sasl *sasl = sasl_of(t);
+    struct slice before, again, after;
+    make_domain(t, "demo.example");
+    make_account(t, "anna@demo.example", "secret");
+    struct client client = {.gs2 = "n,,", .name = "anna", .password = "secret"};
+    struct sasl_result result = scram(t, sasl, SASL_SCRAM_SHA_1, "", &client, &before);
+    assert_failed(result, ERR_AUTH);
+    ASSERT_SLICE(result.data, "e=invalid-proof");
+    assert_failed(scram(t, sasl, SASL_SCRAM_SHA_1, "", &client, &again), ERR_AUTH);
+    assert_true(slice_eq(before, again));
+    assert_int_equal(plain(t, sasl, DOOR_IMAP, ANNA_PLAIN).status, SASL_OK);
+    assert_int_equal(scram(t, sasl, SASL_SCRAM_SHA_1, "", &client, &after).status, SASL_OK);
+    assert_false(slice_eq(before, after));
+    assert_int_equal(scram(t, sasl, SASL_SCRAM_SHA_256, "", &client, NULL).status, SASL_OK);
+    client.password = "Secret";
+    assert_failed(scram(t, sasl, SASL_SCRAM_SHA_1, "", &client, NULL), ERR_AUTH);
+}
+
+static void test_scram_sha_1_works_at_once_with_a_password_set_singly(void **state)
+{
+    struct fixture *t = *state;
+    CLEANUP(release) struct sasl *sasl = sasl_of(t);
+    make_anna(t, "{PLAIN}secret");
+    struct client client = {.gs2 = "n,,", .name = "anna", .password = "secret"};
+    struct sasl_result result = scram(t, sasl, SASL_SCRAM_SHA_1, "", &client, NULL);
+    assert_int_equal(result.status, SASL_OK);
+    assert_int_equal(result.data.n, strlen("v=") + 28);
+    client = (struct client){
+        .gs2 = "p=tls-unique,,", .name = "anna", .password = "secret", .binding = S("channel")};
+    assert_int_equal(scram(t, sasl, SASL_SCRAM_SHA_1_PLUS, "tls-unique", &client, NULL).status, SASL_OK);
+    assert_failed(scram(t, sasl, SASL_SCRAM_SHA_1_PLUS, "tls-exporter", &client, NULL), ERR_AUTH);
+    assert_failed(scram(t, sasl, SASL_SCRAM_SHA_1_PLUS, "", &client, NULL), ERR_AUTH);
+    struct account_changes changes = ACCOUNT_CHANGES_NONE;
+    changes.password = S("another");
+    change(t, changes);
+    client = (struct client){.gs2 = "n,,", .name = "anna", .password = "secret"};
+    assert_failed(scram(t, sasl, SASL_SCRAM_SHA_1, "", &client, NULL), ERR_AUTH);
+    client.password = "another";
+    assert_int_equal(scram(t, sasl, SASL_SCRAM_SHA_1, "", &client, NULL).status, SASL_OK);
 }
 
 static void test_keys_outlive_a_restart_and_are_lost_with_their_key(void **state)
@@ -460,7 +511,9 @@ static void test_names_of_mechanisms(void **state UNUSED)
     assert_true(sasl_mechanism_find(S("scram-sha-256-plus"), &mechanism));
     assert_int_equal(mechanism, SASL_SCRAM_SHA_256_PLUS);
     assert_string_equal(sasl_mechanism_name(mechanism), "SCRAM-SHA-256-PLUS");
-    assert_false(sasl_mechanism_find(S("SCRAM-SHA-1"), &mechanism));
+    assert_true(sasl_mechanism_find(S("SCRAM-SHA-1"), &mechanism));
+    assert_int_equal(mechanism, SASL_SCRAM_SHA_1);
+    assert_false(sasl_mechanism_find(S("SCRAM-SHA"), &mechanism));
     assert_false(sasl_mechanism_find(S(""), &mechanism));
 }
 
@@ -532,6 +585,8 @@ int main(void)
         TEST(test_scram),
         TEST(test_scram_with_channel_binding),
         TEST(test_scram_unknown_person_has_a_constant_salt),
+        TEST(test_scram_sha_1_keys_come_with_the_first_password),
+        TEST(test_scram_sha_1_works_at_once_with_a_password_set_singly),
         TEST(test_keys_outlive_a_restart_and_are_lost_with_their_key),
         TEST(test_message_and_password_limits),
         TEST(test_exchanges_are_limited_and_end_in_time),

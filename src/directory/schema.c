@@ -5,7 +5,8 @@
 /*
  * address.kind: 1 account, 2 alias, 3 group. `shown` is as a person wrote it, `address` and `key` as they are
  * compared. doors are DOOR_TABLE's bits: POP3 1, IMAP 2, submission 4, ManageSieve 8, JMAP 16, DAV 32,
- * EAS 64, EWS 128, web 256. account.quota_bytes 0: the plan's. generation counts the changes of the password.
+ * EAS 64, EWS 128, web 256. account.quota_bytes 0: the plan's. generation counts the changes of the password;
+ * capabilities_off is a list of names (base/name_list.h).
  */
 static const char *const migrations[] = {
     "CREATE TABLE plan(name TEXT PRIMARY KEY, doors INTEGER NOT NULL, quota_bytes INTEGER NOT NULL)"
@@ -32,6 +33,23 @@ static const char *const migrations[] = {
     " enabled INTEGER NOT NULL DEFAULT 1, generation INTEGER NOT NULL DEFAULT 1) STRICT;"
     "CREATE INDEX account_domain ON account(domain, address);"
     "CREATE TABLE credential(account INTEGER PRIMARY KEY, hash TEXT NOT NULL, scram BLOB) STRICT;",
+
+    "ALTER TABLE account ADD COLUMN capabilities_off TEXT NOT NULL DEFAULT ''",
+    /* who may administer which domain */
+    "CREATE TABLE administrator(domain INTEGER NOT NULL, account INTEGER NOT NULL,"
+    " PRIMARY KEY(domain, account)) STRICT, WITHOUT ROWID;"
+    "CREATE TRIGGER administrator_left AFTER DELETE ON account BEGIN"
+    " DELETE FROM administrator WHERE account = old.id; END;"
+    "CREATE TRIGGER administered_left AFTER DELETE ON domain BEGIN"
+    " DELETE FROM administrator WHERE domain = old.id; END;",
+
+    "ALTER TABLE credential ADD COLUMN scram_sha1 BLOB",
+    /* Who has shared something with whom: an index of the accounts' own lists (share.h). */
+    "CREATE TABLE share(grantee TEXT NOT NULL, owner INTEGER NOT NULL, PRIMARY KEY(grantee, owner))"
+    " STRICT, WITHOUT ROWID;"
+    "CREATE INDEX share_owner ON share(owner);"
+    "CREATE TRIGGER account_shares AFTER DELETE ON account BEGIN DELETE FROM share WHERE owner = old.id OR"
+    " grantee = printf('account:%016llx', old.id); END;",
 };
 
 static enum err schema_version(struct database *database, int64_t *ret_version, struct error *error)

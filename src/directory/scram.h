@@ -1,6 +1,6 @@
 /*
- * SCRAM-SHA-256 (RFC 5802, 7677): keys made of a password, and the server's side of one exchange, without
- * knowing where keys are kept or who may log in.
+ * SCRAM-SHA-256 and SCRAM-SHA-1 (RFC 5802, 7677): keys made of a password, and the server's side of one
+ * exchange, without knowing where keys are kept or who may log in.
  *
  * Ownership: a scram_server owns copies of what it must remember; scram_release wipes them. Messages in,
  * messages out are the caller's. Errors: a peer's mistake is an error attribute ("e=...", RFC 5802 7) in the
@@ -11,8 +11,20 @@
 
 #include "base/buf.h"
 
+/* name, bytes */
+#define SCRAM_HASH_TABLE(X) \
+    X(SHA_256, 32)          \
+    X(SHA_1, 20)
+enum scram_hash {
+#define X(name, size) SCRAM_##name,
+    SCRAM_HASH_TABLE(X)
+#undef X
+        SCRAM_HASHES
+};
+size_t scram_hash_size(enum scram_hash hash);
+
 enum {
-    SCRAM_HASH = 32, /* bytes of SHA-256 */
+    SCRAM_HASH_MAX = 32, /* bytes */
     SCRAM_SALT = 16,
     SCRAM_NONCE_MAX = 64,   /* bytes of the server's part, text */
     SCRAM_FIRST_MAX = 2048, /* bytes of client-first-message: what a stranger can make us keep */
@@ -20,18 +32,20 @@ enum {
 };
 
 struct scram_keys {
+    enum scram_hash hash;
     uint32_t iterations;
     unsigned char salt[SCRAM_SALT];
-    unsigned char stored[SCRAM_HASH];
-    unsigned char server[SCRAM_HASH];
+    unsigned char stored[SCRAM_HASH_MAX]; /* the first scram_hash_size count */
+    unsigned char server[SCRAM_HASH_MAX];
 };
-/* Salt and iterations are given, the keys made. The password goes through saslprep; one that SASLprep refuses
- * is used byte for byte. False: out of memory. */
+/* Hash, salt and iterations are given, the keys made. The password goes through saslprep; one that SASLprep
+ * refuses is used byte for byte. False: out of memory. */
 bool scram_keys_make(struct slice password, struct scram_keys *keys) NONNULL MUST_CHECK;
 /* The keys are of this password. */
 bool scram_keys_match(const struct scram_keys *keys, struct slice password) NONNULL MUST_CHECK;
 
 struct scram_server {
+    enum scram_hash hash;      /* which keys it needs */
     bool plus;                 /* the client chose -PLUS */
     struct slice binding_type; /* what the channel offers; empty: -PLUS was not offered. Borrowed. */
     struct slice binding;      /* its data. Borrowed. */
@@ -44,7 +58,7 @@ struct scram_server {
     size_t client_nonce_at;    /* in first */
     size_t client_nonce_n;
 };
-void scram_init(struct scram_server *scram, bool plus, struct slice binding_type,
+void scram_init(struct scram_server *scram, enum scram_hash hash, bool plus, struct slice binding_type,
                 struct slice binding) NONNULL;
 void scram_release(struct scram_server *scram) NONNULL;
 

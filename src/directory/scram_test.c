@@ -8,9 +8,9 @@ static const char server_nonce[] = "%hvYDpWUa2RaTCAfuxFIlj)hNlF$k0";
 static const char client_final[] = "c=biws,r=rOprNGfwEbeRWgbNEkqO%hvYDpWUa2RaTCAfuxFIlj)hNlF$k0,p="
                                    "dHzbZapWIk4jUhN+Ute9ytag9zjfMHgsqmmiz7AndVQ=";
 
-static struct scram_keys rfc_keys(void)
+static struct scram_keys keys_for(enum scram_hash hash)
 {
-    struct scram_keys keys = {.iterations = 4096};
+    struct scram_keys keys = {.hash = hash, .iterations = 4096};
     CLEANUP(buf_release) struct buf salt = BUF(64);
     assert_true(base64_decode(&salt, S("W22ZaJ0SNY7soEsUEjb6gQ==")));
     assert_int_equal(salt.n, SCRAM_SALT);
@@ -19,12 +19,17 @@ static struct scram_keys rfc_keys(void)
     return keys;
 }
 
+static struct scram_keys rfc_keys(void)
+{
+    return keys_for(SCRAM_SHA_256);
+}
+
 /* RFC 7677 3. */
 static void test_example_of_rfc_7677(void **state UNUSED)
 {
     struct scram_server scram;
     CLEANUP(buf_release) struct buf answer = BUF(SCRAM_ANSWER_MAX);
-    scram_init(&scram, false, slice_none(), slice_none());
+    scram_init(&scram, SCRAM_SHA_256, false, slice_none(), slice_none());
     assert_true(scram_first(&scram, slice_cstr(client_first), &answer));
     assert_true(slice_eq(buf_slice(&scram.user), S("user")));
     scram.keys = rfc_keys();
@@ -38,11 +43,33 @@ static void test_example_of_rfc_7677(void **state UNUSED)
     scram_release(&scram);
 }
 
+/* The example of RFC 5802 5 has a salt of 12 bytes; ours are of 16. So this is RFC 7677's with SHA-1,
+ * reckoned by Python's hashlib. */
+static void test_example_with_sha_1(void **state UNUSED)
+{
+    struct scram_server scram;
+    CLEANUP(buf_release) struct buf answer = BUF(SCRAM_ANSWER_MAX);
+    scram_init(&scram, SCRAM_SHA_1, false, slice_none(), slice_none());
+    assert_true(scram_first(&scram, slice_cstr(client_first), &answer));
+    scram.keys = keys_for(SCRAM_SHA_1);
+    scram_challenge(&scram, slice_cstr(server_nonce), &answer);
+    buf_clear(&answer);
+    assert_false(scram_final(&scram, slice_cstr(client_final), &answer)); /* SHA-256's proof */
+    assert_string_equal(buf_cstr(&answer), "e=invalid-proof");
+    buf_clear(&answer);
+    assert_true(scram_final(&scram,
+                            S("c=biws,r=rOprNGfwEbeRWgbNEkqO%hvYDpWUa2RaTCAfuxFIlj)hNlF$k0,p="
+                              "NxII6noLm3UpyIjcNk1DjtdZIIQ="),
+                            &answer));
+    assert_string_equal(buf_cstr(&answer), "v=Tq1dKKdFondzApGMADAzcCNmCr4=");
+    scram_release(&scram);
+}
+
 static void assert_final(const char *message, const char *expected)
 {
     struct scram_server scram;
     CLEANUP(buf_release) struct buf answer = BUF(SCRAM_ANSWER_MAX);
-    scram_init(&scram, false, slice_none(), slice_none());
+    scram_init(&scram, SCRAM_SHA_256, false, slice_none(), slice_none());
     assert_true(scram_first(&scram, slice_cstr(client_first), &answer));
     scram.keys = rfc_keys();
     scram_challenge(&scram, slice_cstr(server_nonce), &answer);
@@ -74,7 +101,7 @@ static void assert_first(const char *message, bool plus, const char *offered, co
 {
     struct scram_server scram;
     CLEANUP(buf_release) struct buf answer = BUF(SCRAM_ANSWER_MAX);
-    scram_init(&scram, plus, slice_cstr(offered), S("data"));
+    scram_init(&scram, SCRAM_SHA_256, plus, slice_cstr(offered), S("data"));
     bool good = scram_first(&scram, slice_cstr(message), &answer);
     assert_string_equal(good ? "" : buf_cstr(&answer), expected);
     scram_release(&scram);
@@ -145,6 +172,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_example_of_rfc_7677),
+        cmocka_unit_test(test_example_with_sha_1),
         cmocka_unit_test(test_refuses_wrong_finals),
         cmocka_unit_test(test_reads_first_messages),
         cmocka_unit_test(test_first_message_limit),

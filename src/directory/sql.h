@@ -14,9 +14,10 @@
 
 struct directory;
 
-#define ACCOUNT_COLUMNS_                                                                                  \
-    "SELECT a.id, a.address, a.shown, a.name, a.plan, a.language, p.doors, a.quota_bytes, p.quota_bytes," \
-    " a.quota_messages, a.enabled, a.generation FROM account a JOIN plan p ON p.name = a.plan "
+#define ACCOUNT_COLUMNS_                                                                                     \
+    "SELECT a.id, a.address, a.shown, a.name, a.plan, a.language, p.doors, a.quota_bytes, p.quota_bytes,"    \
+    " a.quota_messages, a.enabled, a.generation, a.capabilities_off FROM account a JOIN plan p ON p.name = " \
+    "a.plan "
 
 #define STATEMENT_TABLE(X)                                                                                   \
     X(BEGIN, "BEGIN IMMEDIATE")                                                                              \
@@ -31,6 +32,12 @@ struct directory;
     X(DOMAIN_SET_CATCH_ALL, "UPDATE domain SET catch_all = ?2, catch_all_key = ?3 WHERE name = ?1")          \
     X(CATCH_ALL_USERS, "SELECT name FROM domain WHERE catch_all_key = ?1")                                   \
     X(CATCH_ALL_MOVE, "UPDATE domain SET catch_all = ?2, catch_all_key = ?3 WHERE catch_all_key = ?1")       \
+    X(ADMINISTRATOR_ADD, "INSERT OR IGNORE INTO administrator(domain, account) VALUES (?1, ?2)")             \
+    X(ADMINISTRATOR_REMOVE, "DELETE FROM administrator WHERE domain = ?1 AND account = ?2")                  \
+    X(ADMINISTRATOR_LIST, "SELECT a.shown FROM administrator JOIN account a ON a.id = account"               \
+                          " WHERE administrator.domain = ?1 ORDER BY a.address")                             \
+    X(ADMINISTRATOR_GET, "SELECT 1 FROM administrator a JOIN domain d ON d.id = a.domain"                    \
+                         " WHERE d.name = ?1 AND a.account = ?2")                                            \
     X(ADDRESS_GET, "SELECT kind, account, shown FROM address WHERE address = ?1")                            \
     X(ADDRESS_ADD, "INSERT INTO address(address, domain, kind, account, shown) VALUES (?1, ?2, ?3, ?4, ?5)") \
     X(ADDRESS_REMOVE, "DELETE FROM address WHERE address = ?1")                                              \
@@ -54,17 +61,24 @@ struct directory;
     X(ACCOUNT_LIST, ACCOUNT_COLUMNS_ "WHERE a.domain = ?1 AND a.address > ?2 ORDER BY a.address LIMIT ?3")   \
     X(ACCOUNT_LIST_ALL, ACCOUNT_COLUMNS_ "WHERE a.address > ?1 ORDER BY a.address LIMIT ?2")                 \
     X(ACCOUNT_SET, "UPDATE account SET name = ?2, plan = ?3, language = ?4, quota_bytes = ?5,"               \
-                   " quota_messages = ?6, enabled = ?7 WHERE id = ?1")                                       \
+                   " quota_messages = ?6, enabled = ?7, capabilities_off = ?8 WHERE id = ?1")                \
     X(ACCOUNT_MOVE, "UPDATE account SET address = ?2, domain = ?3, shown = ?4,"                              \
                     " generation = generation + 1 WHERE id = ?1")                                            \
     X(ACCOUNT_REMOVE, "DELETE FROM account WHERE id = ?1")                                                   \
     X(ACCOUNT_NEXT_GENERATION, "UPDATE account SET generation = generation + 1 WHERE id = ?1")               \
-    X(CREDENTIAL_GET, "SELECT hash, scram FROM credential WHERE account = ?1")                               \
-    X(CREDENTIAL_SET, "INSERT INTO credential(account, hash, scram) VALUES (?1, ?2, ?3)"                     \
-                      " ON CONFLICT(account) DO UPDATE SET hash = excluded.hash, scram = excluded.scram")    \
-    X(CREDENTIAL_UPGRADE, "UPDATE credential SET hash = ?2, scram = ?3 WHERE account = ?1 AND"               \
-                          " (SELECT generation FROM account WHERE id = ?1) = ?4")                            \
+    X(CREDENTIAL_GET, "SELECT hash, scram, scram_sha1 FROM credential WHERE account = ?1")                   \
+    X(CREDENTIAL_SET, "INSERT INTO credential(account, hash, scram, scram_sha1) VALUES (?1, ?2, ?3, ?4)"     \
+                      " ON CONFLICT(account) DO UPDATE SET hash = excluded.hash, scram = excluded.scram,"    \
+                      " scram_sha1 = excluded.scram_sha1")                                                   \
+    X(CREDENTIAL_UPGRADE,                                                                                    \
+      "UPDATE credential SET hash = ?2, scram = ?3, scram_sha1 = ?5 WHERE account = ?1 AND"                  \
+      " (SELECT generation FROM account WHERE id = ?1) = ?4")                                                \
     X(CREDENTIAL_REMOVE, "DELETE FROM credential WHERE account = ?1")                                        \
+    X(SHARE_NOTE, "INSERT OR IGNORE INTO share(grantee, owner) VALUES (?1, ?2)")                             \
+    X(SHARE_FORGET, "DELETE FROM share WHERE grantee = ?1 AND owner = ?2")                                   \
+    X(SHARE_OF_OWNER, "SELECT grantee FROM share WHERE owner = ?1")                                          \
+    X(SHARE_OWNERS, "SELECT owner FROM share WHERE grantee = ?1")                                            \
+    X(SHARE_HAS, "SELECT 1 FROM share WHERE grantee = ?1 AND owner = ?2")                                    \
     X(CREDENTIAL_ANY, "SELECT 1 FROM credential WHERE scram IS NOT NULL LIMIT 1")
 
 enum statement {

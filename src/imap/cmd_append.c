@@ -1,5 +1,6 @@
 /*
- * APPEND (RFC 3501 6.3.11, APPENDUID: RFC 4315 3) of one or more messages, all or none (RFC 3502).
+ * APPEND (RFC 3501 6.3.11, APPENDUID: RFC 4315 3, UTF8: RFC 6855 4) of one or more messages, all or none (RFC
+ * 3502).
  *
  * Line ends: a message is stored as it came, byte for byte, as clients compare what they uploaded. Only where
  * a bare LF stands, CRLF is stored, since nothing else may go over the wire in FETCH (RFC 3501 2.2).
@@ -26,10 +27,28 @@ static void put_with_crlf(struct buf *out, struct slice message)
     }
 }
 
+/* A byte above 0x7f in the fields before the first empty line. */
+static bool has_high_bytes_in_header(struct slice message)
+{
+    struct cursor c = cursor_of(message);
+    while (!cursor_done(&c)) {
+        struct slice line = cursor_take_until(&c, S("\n"));
+        if (line.n == 0 || slice_eq(line, S("\r")))
+            return false;
+        for (size_t i = 0; i < line.n; i++)
+            if ((unsigned char)line.p[i] >= 0x80)
+                return true;
+        cursor_skip_char(&c, '\n');
+    }
+    return false;
+}
+
 static bool acceptable(struct imap_call *call, struct slice message)
 {
     if (message.n == 0)
         imap_call_no(call, "CANNOT", "A message of no bytes can't be stored");
+    else if (!call->session->utf8_accept && has_high_bytes_in_header(message)) /* RFC 6855 4 */
+        imap_call_no(call, "CANNOT", "Header fields beyond ASCII take ENABLE UTF8=ACCEPT first");
     else if (memchr(message.p, 0, message.n) != NULL)
         imap_call_no(call, "CANNOT", "A message may not hold NUL bytes");
     else
@@ -102,7 +121,7 @@ void cmd_append(struct imap_session *s, struct imap_call *call)
     (void)s;
     CLEANUP(batch_release) struct batch batch = {0};
     struct imap_mailbox mailbox;
-    if (!imap_resolve_mailbox(call, call->command.append.mailbox, "TRYCREATE", &mailbox) ||
+    if (!imap_resolve_mailbox(call, call->command.append.mailbox, RIGHT_INSERT, "TRYCREATE", &mailbox) ||
         !make_batch(call, &batch))
         return;
     for (const struct imap_append_message *message = call->command.append.messages; message != NULL;

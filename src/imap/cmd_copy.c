@@ -14,7 +14,7 @@ static bool copy(struct imap_session *s, struct imap_call *call, bool move, stru
     CLEANUP(uid_set_release) struct uid_set uids = {0};
     struct imap_mailbox mailbox;
     if (!imap_resolve_set(call, &call->command.copy.set, call->command.by_uid, &uids) ||
-        !imap_resolve_mailbox(call, call->command.copy.mailbox, "TRYCREATE", &mailbox))
+        !imap_resolve_mailbox(call, call->command.copy.mailbox, RIGHT_INSERT, "TRYCREATE", &mailbox))
         return false;
     if (message_copy(s->account, s->folder, &uids, mailbox.folder.id, move, ret_result, &call->error) !=
         ERR_OK) {

@@ -34,8 +34,7 @@ void cmd_create(struct imap_session *s, struct imap_call *call)
     struct folder_id id;
     enum folder_role role;
     struct imap_place place;
-    if (!imap_resolve_name(call, call->command.create.mailbox, &place) ||
-        !role_of(call, place.account, &role))
+    if (!imap_resolve_new(call, call->command.create.mailbox, &place) || !role_of(call, place.account, &role))
         return;
     if (folder_create(place.account, place.path, FOLDER_MAIL, role, &id, &call->error) != ERR_OK)
         imap_call_failed(call);

@@ -4,7 +4,7 @@
 void cmd_delete(struct imap_session *s, struct imap_call *call)
 {
     struct imap_mailbox mailbox;
-    if (!imap_resolve_mailbox(call, call->command.mailbox, "NONEXISTENT", &mailbox))
+    if (!imap_resolve_mailbox(call, call->command.mailbox, RIGHT_DELETE, "NONEXISTENT", &mailbox))
         return;
     if (folder_delete(mailbox.account, mailbox.folder.path, &call->error) != ERR_OK)
         imap_call_failed(call);

@@ -1,4 +1,4 @@
-#include "imap/session_internal.h"
+#include "imap/search_context.h"
 
 static bool named(const struct imap_command *command, struct slice name)
 {
@@ -8,12 +8,19 @@ static bool named(const struct imap_command *command, struct slice name)
     return false;
 }
 
-/* RFC 5161: names we don't know, or that have no effect, are passed over. */
+/* RFC 5161, RFC 6855 3, RFC 9586 3: names we don't know, or that have no effect, are passed over. */
 void cmd_enable(struct imap_session *s, struct imap_call *call)
 {
     bool condstore = named(&call->command, S("CONDSTORE"));
     bool qresync = named(&call->command, S("QRESYNC"));
-    conn_printf(s->conn, "* ENABLED%s%s\r\n", condstore ? " CONDSTORE" : "", qresync ? " QRESYNC" : "");
+    bool utf8 = named(&call->command, S("UTF8=ACCEPT"));
+    bool uidonly = named(&call->command, S("UIDONLY"));
+    conn_printf(s->conn, "* ENABLED%s%s%s%s\r\n", condstore ? " CONDSTORE" : "", qresync ? " QRESYNC" : "",
+                utf8 ? " UTF8=ACCEPT" : "", uidonly ? " UIDONLY" : "");
+    s->uidonly = s->uidonly || uidonly;
+    if (s->uidonly)
+        imap_contexts_end_numbers(s);
+    s->utf8_accept = s->utf8_accept || utf8;
     s->qresync = s->qresync || qresync;
     if (condstore || qresync)
         imap_enable_condstore(s);

@@ -41,7 +41,7 @@ static bool set_seen(struct imap_call *call, struct message *messages, size_t co
             flag_set(&messages[i].flags, FLAG_SEEN);
             messages[i].changed = result.change;
         }
-    view_told_flags(s->view, &result.changed, result.change);
+    imap_told_flags(s, &result.changed, result.change);
     uid_set_union(changed, &result.changed);
     return true;
 }
@@ -120,13 +120,62 @@ static bool narrow(struct imap_call *call, struct uid_set *uids)
     return true;
 }
 
+static bool keep_changed_set(struct imap_call *call, struct uid_set *uids, uint64_t since)
+{
+    CLEANUP(arena_release) struct arena arena = ARENA(IMAP_COMMAND_ARENA_MAX);
+    CLEANUP(uid_set_release) struct uid_set changed = {0};
+    uint32_t after = 0;
+    struct message *messages;
+    size_t count;
+    do {
+        if (!imap_next_batch(call, uids, WANT_FLAGS, &after, &arena, &messages, &count))
+            return false;
+        for (size_t i = 0; i < count; i++)
+            if (messages[i].changed.v > since)
+                uid_set_add(&changed, messages[i].uid.v, messages[i].uid.v);
+    } while (count > 0);
+    uids->failed |= changed.failed;
+    uid_set_intersect(uids, &changed);
+    return true;
+}
+
+/* RFC 9394 3.3: of the messages that would be told, those in the part. */
+static bool take_part(struct imap_call *call, struct uid_set *uids)
+{
+    struct imap_session *s = call->session;
+    const struct imap_fetch *fetch = &call->command.fetch;
+    CLEANUP(uid_set_release) struct uid_set numbers = {0};
+    CLEANUP(uid_set_release) struct uid_set part = {0};
+    if (view_exists(s->view) == 0)
+        return true;
+    uid_set_add(&numbers, 1, view_exists(s->view));
+    if (view_uids(s->view, &numbers, &part, &call->error) != ERR_OK) {
+        imap_call_failed(call);
+        return false;
+    }
+    uid_set_intersect(uids, &part);
+    if (fetch->changed_since_given && !keep_changed_set(call, uids, fetch->changed_since))
+        return false;
+    uid_set_release(&part);
+    part = (struct uid_set){0};
+    uint64_t from;
+    uint64_t to;
+    imap_partial_places(fetch->partial, uid_set_size(uids), &from, &to);
+    imap_set_places(uids, from, to, &part);
+    uid_set_intersect(uids, &part);
+    if (!uids->failed && !part.failed)
+        return true;
+    imap_call_no(call, "LIMIT", "The message set is too large");
+    return false;
+}
+
 /* RFC 3501 6.4.5 */
 void cmd_fetch(struct imap_session *s, struct imap_call *call)
 {
     const struct imap_command *command = &call->command;
     CLEANUP(uid_set_release) struct uid_set uids = {0};
     if (!imap_resolve_set(call, &command->fetch.set, command->by_uid, &uids) || !narrow(call, &uids) ||
-        !imap_tell_keywords(call))
+        (command->fetch.partial.first != 0 && !take_part(call, &uids)) || !imap_tell_keywords(call))
         return;
     CLEANUP(arena_release) struct arena arena = ARENA(IMAP_COMMAND_ARENA_MAX);
     uint64_t served = 0;

@@ -24,7 +24,8 @@ void imap_idle_input(struct imap_session *s, struct imap_call *call)
     if (s->view != NULL)
         view_unwatch(s->view);
     bool done = slice_eq_nocase(slice_trim(imap_reader_text(&s->reader)), S("DONE"));
-    if (done)
+    imap_refresh_rights(s, call);
+    if (done && !s->closing)
         imap_send_updates(s, call, true);
     imap_limit_modseq(s);
     conn_printf(s->conn, "%s %s\r\n", tag, done ? "OK IDLE completed" : "BAD DONE was expected");

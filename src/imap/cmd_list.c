@@ -196,14 +196,14 @@ static void send_name(struct imap_session *s, const struct listing *listing, con
     if (name->subscribed && ((list->select | list->returns) & IMAP_LIST_SUBSCRIBED))
         buf_put(out, S(" \\Subscribed"));
     buf_put(out, S(") \"/\" "));
-    imap_put_mailbox(out, name->path);
+    imap_put_mailbox(out, name->path, imap_speaks_utf8(s));
     if (name->child && (list->select & IMAP_LIST_RECURSIVEMATCH))
         buf_put(out, S(" (\"CHILDINFO\" (\"SUBSCRIBED\"))"));
     buf_put(out, S("\r\n"));
     conn_wrote(s->conn);
 }
 
-static void send_names(struct imap_session *s, const struct listing *listing)
+static void send_names(struct imap_session *s, struct imap_call *call, const struct listing *listing)
 {
     const struct imap_list *list = listing->list;
     bool recursive = list->select & IMAP_LIST_RECURSIVEMATCH;
@@ -216,6 +216,9 @@ static void send_names(struct imap_session *s, const struct listing *listing)
         /* RFC 5819 3: not for what is shown because of its children. */
         if (list->status != 0 && selected && name->folder != NULL && name->folder->selectable)
             imap_send_status(s, name->path, name->folder, list->status);
+        if (list->metadata.count > 0 && name->folder != NULL &&
+            !imap_send_metadata(call, s->own, name->path, name->folder->id, &list->metadata))
+            return; /* the reply says why */
     }
 }
 
@@ -239,5 +242,5 @@ void cmd_list(struct imap_session *s, struct imap_call *call)
     mark_parents(&listing);
     if (listing.count > 0)
         qsort(listing.names, listing.count, sizeof(*listing.names), by_order);
-    send_names(s, &listing);
+    send_names(s, call, &listing);
 }

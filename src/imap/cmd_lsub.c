@@ -5,7 +5,7 @@ static void send_row(struct imap_session *s, const char *attributes, struct slic
 {
     struct buf *out = conn_output(s->conn);
     buf_printf(out, "* LSUB (%s) \"/\" ", attributes);
-    imap_put_mailbox(out, path);
+    imap_put_mailbox(out, path, imap_speaks_utf8(s));
     buf_put(out, S("\r\n"));
     conn_wrote(s->conn);
 }

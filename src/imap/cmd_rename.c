@@ -6,8 +6,8 @@ void cmd_rename(struct imap_session *s, struct imap_call *call)
     struct imap_place from;
     struct imap_place to;
     (void)s;
-    if (!imap_resolve_name(call, call->command.rename.from, &from) ||
-        !imap_resolve_name(call, call->command.rename.to, &to))
+    if (!imap_resolve_name(call, call->command.rename.from, RIGHT_DELETE, "NONEXISTENT", &from) ||
+        !imap_resolve_new(call, call->command.rename.to, &to))
         return;
     if (from.account != to.account)
         imap_call_no(call, "CANNOT", "A mailbox can't move to another account");

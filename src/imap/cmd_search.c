@@ -1,3 +1,4 @@
+#include "imap/search_context.h"
 #include "imap/search_find.h"
 
 static void put_each(struct imap_session *s, const struct uid_set *set, uint64_t modseq)
@@ -18,42 +19,29 @@ static void put_each(struct imap_session *s, const struct uid_set *set, uint64_t
     conn_wrote(s->conn);
 }
 
-static void put_extended(struct imap_session *s, const struct imap_call *call,
-                         const struct imap_search *search, const struct uid_set *set, uint64_t modseq)
-{
-    struct imap_esearch result = {.count = uid_set_size(set), .modseq = modseq};
-    if (set->count > 0) {
-        result.min = set->ranges[0].first;
-        result.max = set->ranges[set->count - 1].last;
-    }
-    struct buf *out = conn_output(s->conn);
-    if (imap_put_esearch(out, call, search, &result)) {
-        uid_set_print(set, out);
-        buf_put(out, S("\r\n"));
-    }
-    conn_wrote(s->conn);
-}
-
 /* RFC 3501 6.4.4, RFC 4731 3.1 */
 void cmd_search(struct imap_session *s, struct imap_call *call)
 {
     struct imap_search *search = &call->command.search;
     CLEANUP(imap_found_release) struct imap_found found = {0};
+    if (!imap_context_allowed(call, search))
+        return;
     bool whole = imap_search_find(call, search, WANT_FLAGS, imap_found_add, &found);
     if (found.uids.failed || found.numbers.failed) {
         imap_call_no(call, "LIMIT", "Too many messages were found");
         whole = false;
     }
-    const struct uid_set *uids = &found.uids;
-    imap_search_save(call, search, uids, uids->count > 0 ? uids->ranges[0].first : 0,
-                     uids->count > 0 ? uids->ranges[uids->count - 1].last : 0);
+    const struct imap_order uids = imap_order_of_set(&found.uids);
+    imap_context_begin(call, search, &uids);
+    imap_search_save(call, search, &uids);
     const struct uid_set *set = call->command.by_uid ? &found.uids : &found.numbers;
     /* When a message could not be read, the others are still told. */
     if (!whole && set->count == 0)
         return;
-    uint64_t modseq = imap_result_modseq(search, &found.modseqs);
+    struct imap_answer answer = {.told = imap_order_of_set(set),
+                                 .modseq = imap_result_modseq(search, &found.modseqs)};
     if (!search->extended)
-        put_each(s, set, modseq);
+        put_each(s, set, answer.modseq);
     else if (search->returns != IMAP_RETURN_SAVE)
-        put_extended(s, call, search, set, modseq);
+        imap_send_esearch(call, search, &answer);
 }

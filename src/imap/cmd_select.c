@@ -6,7 +6,8 @@ static bool tell_mailbox(struct imap_session *s, struct imap_call *call, const s
     uint32_t unseen = 0;
     if (!imap_load_keywords(call))
         return false;
-    if (folder->unseen > 0 && view_first_unseen(s->view, &unseen, &call->error) != ERR_OK) {
+    /* RFC 9586: [UNSEEN] is a message number. */
+    if (folder->unseen > 0 && !s->uidonly && view_first_unseen(s->view, &unseen, &call->error) != ERR_OK) {
         imap_call_failed(call);
         return false;
     }
@@ -19,9 +20,9 @@ static bool tell_mailbox(struct imap_session *s, struct imap_call *call, const s
                 folder->uidvalidity, folder->uidnext);
     conn_printf(s->conn, "* OK [MAILBOXID (" IMAP_MAILBOXID_FORMAT ")] It stays\r\n",
                 (unsigned long long)folder->id.v);
-    if (s->condstore)
-        conn_printf(s->conn, "* OK [HIGHESTMODSEQ %llu] What was told so far\r\n",
-                    (unsigned long long)view_change(s->view).v);
+    /* RFC 7162 3.1.2.1: with every SELECT, asked for or not. */
+    conn_printf(s->conn, "* OK [HIGHESTMODSEQ %llu] What was told so far\r\n",
+                (unsigned long long)view_change(s->view).v);
     return !call->command.select.qresync || imap_resync(call, folder);
 }
 
@@ -38,7 +39,7 @@ static void open_mailbox(struct imap_session *s, struct imap_call *call, bool re
     imap_close_view(s);
     s->condstore = s->condstore || select->condstore;
     struct imap_mailbox mailbox;
-    if (!imap_resolve_mailbox(call, select->mailbox, "NONEXISTENT", &mailbox))
+    if (!imap_resolve_mailbox(call, select->mailbox, RIGHT_READ, "NONEXISTENT", &mailbox))
         return;
     if (view_open(mailbox.account, mailbox.folder.id, read_only, &s->view, &call->error) != ERR_OK) {
         imap_call_failed(call);
@@ -47,6 +48,7 @@ static void open_mailbox(struct imap_session *s, struct imap_call *call, bool re
     s->account = mailbox.account;
     s->folder = mailbox.folder.id;
     s->read_only = read_only;
+    imap_note_rights(s, mailbox.rights);
     if (!tell_mailbox(s, call, &mailbox.folder)) {
         imap_close_view(s);
         return;

@@ -18,6 +18,10 @@ static uint64_t value_of(const struct imap_session *s, const struct folder *fold
         return folder->changed.v;
     case IMAP_STATUS_SIZE:
         return folder->bytes;
+    case IMAP_STATUS_DELETED:
+        return folder->deleted;
+    case IMAP_STATUS_DELETED_STORAGE:
+        return folder->deleted_bytes;
     case IMAP_STATUS_APPENDLIMIT:
         return s->message_size_max;
     case IMAP_STATUS_MAILBOXID:
@@ -36,7 +40,7 @@ void imap_send_status(struct imap_session *s, struct slice name, const struct fo
     };
     struct buf *out = conn_output(s->conn);
     buf_put(out, S("* STATUS "));
-    imap_put_mailbox(out, name);
+    imap_put_mailbox(out, name, imap_speaks_utf8(s));
     const char *before = " (";
     for (unsigned i = 0; i < IMAP_STATUS_ITEMS; i++) {
         if (!(items & 1U << i))
@@ -56,7 +60,7 @@ void imap_send_status(struct imap_session *s, struct slice name, const struct fo
 void cmd_status(struct imap_session *s, struct imap_call *call)
 {
     struct imap_mailbox mailbox;
-    if (!imap_resolve_mailbox(call, call->command.status.mailbox, "NONEXISTENT", &mailbox))
+    if (!imap_resolve_mailbox(call, call->command.status.mailbox, RIGHT_READ, "NONEXISTENT", &mailbox))
         return;
     if (call->command.status.items & 1U << IMAP_STATUS_HIGHESTMODSEQ)
         imap_enable_condstore(s);

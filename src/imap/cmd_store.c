@@ -79,7 +79,7 @@ void cmd_store(struct imap_session *s, struct imap_call *call)
     else if (s->condstore)
         imap_send_flags(call, &result.changed, tell);
     if (result.change.v != 0)
-        view_told_flags(s->view, &result.changed, result.change);
+        imap_told_flags(s, &result.changed, result.change);
     if (result.modified.count > 0)
         put_modified(call, &result.modified);
 }

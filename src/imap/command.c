@@ -111,6 +111,54 @@ static bool parse_append(struct imap_parser *p, struct imap_command *c)
     return true;
 }
 
+static bool parse_getmetadata(struct imap_parser *p, struct imap_command *c)
+{
+    return imap_parse_space(p) && imap_parse_getmetadata(p, &c->metadata);
+}
+
+static bool parse_setmetadata(struct imap_parser *p, struct imap_command *c)
+{
+    return imap_parse_space(p) && imap_parse_setmetadata(p, &c->metadata);
+}
+
+static bool parse_quota_root(struct imap_parser *p, struct imap_command *c)
+{
+    return imap_parse_space(p) && imap_parse_astring(p, &c->quota.root);
+}
+
+static bool parse_quota_limit(struct imap_parser *p, struct imap_quota *quota)
+{
+    struct slice resource;
+    uint64_t limit;
+    if (!imap_parse_atom(p, &resource) || !imap_parse_space(p))
+        return false;
+    if (!cursor_u64(&p->text, &limit) || limit > INT64_MAX) /* RFC 9208 5: number64 */
+        return imap_parse_fail(p, "a limit is a number");
+    if (slice_eq_nocase(resource, S("STORAGE"))) {
+        quota->limits_storage = true;
+        quota->storage = limit;
+    } else if (slice_eq_nocase(resource, S("MESSAGE"))) {
+        quota->limits_messages = true;
+        quota->messages = limit;
+    } else {
+        quota->other = true;
+    }
+    return true;
+}
+
+static bool parse_setquota(struct imap_parser *p, struct imap_command *c)
+{
+    if (!parse_quota_root(p, c) || !imap_parse_space(p) || !imap_parse_char(p, '('))
+        return false;
+    if (cursor_skip_char(&p->text, ')'))
+        return true;
+    do {
+        if (!parse_quota_limit(p, &c->quota))
+            return false;
+    } while (cursor_skip_char(&p->text, ' '));
+    return imap_parse_char(p, ')');
+}
+
 static bool parse_expunge(struct imap_parser *p, struct imap_command *c)
 {
     return !c->by_uid || (imap_parse_space(p) && imap_parse_sequence_set(p, &c->uids));
@@ -135,6 +183,8 @@ static bool parse_fetch(struct imap_parser *p, struct imap_command *c)
 {
     if (!imap_parse_space(p) || !imap_parse_fetch(p, &c->fetch))
         return false;
+    if (c->fetch.partial.first != 0 && !c->by_uid)
+        return imap_parse_fail(p, "PARTIAL goes with UID FETCH only");
     /* RFC 7162 3.2.6 */
     return !c->fetch.vanished || (c->by_uid && c->fetch.changed_since_given) ||
            imap_parse_fail(p, "VANISHED goes with UID FETCH and CHANGEDSINCE only");
@@ -211,6 +261,22 @@ static bool parse_enable(struct imap_parser *p, struct imap_command *c)
         if (c->enable.count == IMAP_ENABLE_MAX)
             return imap_parse_fail(p, "too many capabilities");
         if (!imap_parse_space(p) || !imap_parse_atom(p, &c->enable.names[c->enable.count++]))
+            return false;
+    } while (imap_parse_at(p, ' '));
+    return true;
+}
+
+static bool parse_cancelupdate(struct imap_parser *p, struct imap_command *c)
+{
+    c->cancel.tags = arena_array(p->arena, IMAP_CANCELS_MAX, sizeof(*c->cancel.tags));
+    if (c->cancel.tags == NULL)
+        return imap_parse_fail(p, "memory");
+    do {
+        if (c->cancel.count == IMAP_CANCELS_MAX) {
+            p->limit = true;
+            return imap_parse_fail(p, "too many tags");
+        }
+        if (!imap_parse_space(p) || !imap_parse_string(p, &c->cancel.tags[c->cancel.count++]))
             return false;
     } while (imap_parse_at(p, ' '));
     return true;

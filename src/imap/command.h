@@ -9,6 +9,7 @@
 #ifndef POSTHORN_IMAP_COMMAND_H
 #define POSTHORN_IMAP_COMMAND_H
 
+#include "imap/metadata.h"
 #include "imap/parser.h"
 #include "imap/search.h"
 #include "mime/structure.h"
@@ -22,7 +23,8 @@ enum {
     IMAP_ID_VALUE_MAX = 1024, /* bytes */
     IMAP_ENABLE_MAX = 30,     /* names in one ENABLE */
     IMAP_LIST_PATTERNS_MAX = 100,
-    IMAP_USES_MAX = 20, /* special uses in one CREATE */
+    IMAP_USES_MAX = 20,     /* special uses in one CREATE */
+    IMAP_CANCELS_MAX = 100, /* tags in one CANCELUPDATE */
 };
 
 /* In which states a verb is allowed. */
@@ -62,6 +64,11 @@ enum {
     X(LSUB, lsub, "LSUB", lsub, IMAP_AFTER_LOGIN, 0)                                               \
     X(STATUS, status, "STATUS", status, IMAP_AFTER_LOGIN, 0)                                       \
     X(APPEND, append, "APPEND", append, IMAP_AFTER_LOGIN, 0)                                       \
+    X(GETMETADATA, getmetadata, "GETMETADATA", getmetadata, IMAP_AFTER_LOGIN, 0)                   \
+    X(SETMETADATA, setmetadata, "SETMETADATA", setmetadata, IMAP_AFTER_LOGIN, 0)                   \
+    X(GETQUOTA, getquota, "GETQUOTA", quota_root, IMAP_AFTER_LOGIN, 0)                             \
+    X(GETQUOTAROOT, getquotaroot, "GETQUOTAROOT", mailbox, IMAP_AFTER_LOGIN, 0)                    \
+    X(SETQUOTA, setquota, "SETQUOTA", setquota, IMAP_AFTER_LOGIN, 0)                               \
     X(IDLE, idle, "IDLE", nothing, IMAP_AFTER_LOGIN, 0)                                            \
     X(CHECK, check, "CHECK", nothing, IMAP_IN_SELECTED, 0)                                         \
     X(CLOSE, close, "CLOSE", nothing, IMAP_IN_SELECTED, 0)                                         \
@@ -70,6 +77,7 @@ enum {
     X(SEARCH, search, "SEARCH", search, IMAP_IN_SELECTED, VERB_UID | VERB_KEEPS_NUMBERS)           \
     X(SORT, sort, "SORT", sort, IMAP_IN_SELECTED, VERB_UID | VERB_KEEPS_NUMBERS)                   \
     X(THREAD, thread, "THREAD", thread, IMAP_IN_SELECTED, VERB_UID | VERB_KEEPS_NUMBERS)           \
+    X(CANCELUPDATE, cancelupdate, "CANCELUPDATE", cancelupdate, IMAP_IN_SELECTED, 0)               \
     X(FETCH, fetch, "FETCH", fetch, IMAP_IN_SELECTED, VERB_UID | VERB_KEEPS_NUMBERS)               \
     X(STORE, store, "STORE", store, IMAP_IN_SELECTED, VERB_UID | VERB_KEEPS_NUMBERS | VERB_WRITES) \
     X(COPY, copy, "COPY", copy, IMAP_IN_SELECTED, VERB_UID)                                        \
@@ -86,15 +94,17 @@ unsigned imap_verb_states(enum imap_verb verb);
 unsigned imap_verb_flags(enum imap_verb verb);
 
 /* STATUS items; the bit is 1 << value. */
-#define IMAP_STATUS_TABLE(X)          \
-    X(MESSAGES, "MESSAGES")           \
-    X(RECENT, "RECENT")               \
-    X(UIDNEXT, "UIDNEXT")             \
-    X(UIDVALIDITY, "UIDVALIDITY")     \
-    X(UNSEEN, "UNSEEN")               \
-    X(HIGHESTMODSEQ, "HIGHESTMODSEQ") \
-    X(SIZE, "SIZE")                   \
-    X(MAILBOXID, "MAILBOXID")         \
+#define IMAP_STATUS_TABLE(X)              \
+    X(MESSAGES, "MESSAGES")               \
+    X(RECENT, "RECENT")                   \
+    X(UIDNEXT, "UIDNEXT")                 \
+    X(UIDVALIDITY, "UIDVALIDITY")         \
+    X(UNSEEN, "UNSEEN")                   \
+    X(HIGHESTMODSEQ, "HIGHESTMODSEQ")     \
+    X(SIZE, "SIZE")                       \
+    X(DELETED, "DELETED")                 \
+    X(DELETED_STORAGE, "DELETED-STORAGE") \
+    X(MAILBOXID, "MAILBOXID")             \
     X(APPENDLIMIT, "APPENDLIMIT")
 enum imap_status_item {
 #define X(name, text) IMAP_STATUS_##name,
@@ -144,8 +154,9 @@ struct imap_fetch {
     bool sets_seen; /* an item reads a body without PEEK */
     bool modseq;    /* MODSEQ is asked for, perhaps by CHANGEDSINCE */
     bool changed_since_given;
-    uint64_t changed_since; /* RFC 7162 3.1.4.1 */
-    bool vanished;          /* RFC 7162 3.2.6 */
+    uint64_t changed_since;      /* RFC 7162 3.1.4.1 */
+    bool vanished;               /* RFC 7162 3.2.6 */
+    struct imap_partial partial; /* RFC 9394 3.3 */
 };
 
 enum imap_store_how { IMAP_STORE_REPLACE, IMAP_STORE_ADD, IMAP_STORE_REMOVE };
@@ -176,7 +187,8 @@ struct imap_list {
     bool extended; /* anything that plain LIST does not have */
     unsigned select;
     unsigned returns;
-    unsigned status; /* bits of enum imap_status_item */
+    unsigned status;               /* bits of enum imap_status_item */
+    struct imap_metadata metadata; /* entries told of each (RFC 9590); count 0: none */
     struct slice reference;
     struct slice *patterns;
     size_t count;
@@ -195,6 +207,15 @@ struct imap_create {
     struct slice mailbox;
     struct slice *uses; /* "Sent", without the backslash */
     size_t count;
+};
+
+/* A quota root and, in SETQUOTA, its new limits (RFC 9208 4.1). */
+struct imap_quota {
+    struct slice root;
+    bool other; /* a resource that there is not */
+    bool limits_storage, limits_messages;
+    uint64_t storage; /* units of 1024 bytes */
+    uint64_t messages;
 };
 
 struct imap_id_pair {
@@ -224,6 +245,8 @@ struct imap_command {
             struct imap_append_message *messages; /* at least one */
             size_t count;
         } append;
+        struct imap_metadata metadata;
+        struct imap_quota quota;       /* GETQUOTA and SETQUOTA */
         struct imap_sequence_set uids; /* UID EXPUNGE */
         struct imap_search search;     /* SEARCH, SORT, THREAD */
         struct imap_fetch fetch;
@@ -247,6 +270,10 @@ struct imap_command {
             struct slice *names;
             size_t count;
         } enable;
+        struct {
+            struct slice *tags;
+            size_t count;
+        } cancel;
         struct {
             struct slice user;
             struct slice password;

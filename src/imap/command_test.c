@@ -294,9 +294,31 @@ static void test_sets_have_a_limit(void **state)
     assert_false(imap_sequence_set_parse(&c, &arena, &set));
 }
 
+/* A SETMETADATA of so many entries whose names have so many bytes. */
+static bool sets_metadata(size_t count, size_t bytes)
+{
+    CLEANUP(buf_release) struct buf text = BUF(1024 * 1024);
+    struct imap_command command;
+    buf_put(&text, S("a SETMETADATA INBOX ("));
+    for (size_t i = 0; i < count; i++)
+        buf_printf(&text, "%s/private/%0*d \"x\"", i > 0 ? " " : "", (int)(bytes - strlen("/private/")), 1);
+    buf_putc(&text, ')');
+    return parse(buf_slice(&text), &command);
+}
+
+static void test_annotations_in_one_command_are_bounded(void **state)
+{
+    (void)state;
+    assert_true(sets_metadata(IMAP_METADATA_ENTRIES_MAX, 20));
+    assert_false(sets_metadata(IMAP_METADATA_ENTRIES_MAX + 1, 20));
+    assert_true(sets_metadata(1, ANNOTATION_ENTRY_MAX));
+    assert_false(sets_metadata(1, ANNOTATION_ENTRY_MAX + 1));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_annotations_in_one_command_are_bounded),
         cmocka_unit_test(test_refuses_what_is_no_command),
         cmocka_unit_test(test_reads_words_without_case),
         cmocka_unit_test(test_reads_strings_of_all_kinds),

@@ -190,6 +190,8 @@ static bool parse_modifier(struct imap_parser *p, struct imap_fetch *fetch)
         fetch->vanished = true;
         return true;
     }
+    if (slice_eq_nocase(word, S("PARTIAL")) && fetch->partial.first == 0)
+        return imap_parse_space(p) && imap_parse_partial(p, &fetch->partial);
     if (!slice_eq_nocase(word, S("CHANGEDSINCE")) || fetch->changed_since_given)
         return imap_parse_fail(p, "there is no such FETCH modifier, or it is given twice");
     fetch->changed_since_given = true;
@@ -202,7 +204,7 @@ static bool parse_modifier(struct imap_parser *p, struct imap_fetch *fetch)
     return add_item(p, fetch, (struct imap_fetch_item){.kind = IMAP_FETCH_MODSEQ});
 }
 
-/* " (CHANGEDSINCE 7 VANISHED)" (RFC 4466 2.4), if there is one. */
+/* " (CHANGEDSINCE 7 VANISHED)", " (PARTIAL -1:-100)" (RFC 4466 2.4), if there is one. */
 static bool parse_modifiers(struct imap_parser *p, struct imap_fetch *fetch)
 {
     if (!cursor_skip_char(&p->text, ' '))

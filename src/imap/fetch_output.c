@@ -102,10 +102,8 @@ static void put_number(struct output *o, uint64_t number)
 
 static void put_literal(struct output *o, const struct imap_fetch_item *item, struct slice text)
 {
-    if (item->partial) {
-        conn_printf(o->conn, "<%u>", item->offset);
+    if (item->partial)
         text = slice_sub(text, item->offset, item->length);
-    }
     conn_printf(o->conn, " {%zu}\r\n", text.n);
     put(o, text);
 }
@@ -160,6 +158,8 @@ static void put_section(struct output *o, const struct imap_fetch_item *item)
     const struct imap_section *section = &item->section;
     struct slice bytes;
     put_section_name(o, section);
+    if (item->partial)
+        conn_printf(o->conn, "<%u>", item->offset);
     if (!section_bytes(o, section, &bytes)) {
         put(o, S(" NIL"));
         return;
@@ -310,10 +310,8 @@ bool imap_send_fetch(struct imap_call *call, const struct imap_fetch *fetch, con
     }
     /* RFC 7162 3.2.4: an answer that tells of \Seen is an unsolicited one too. */
     bool tells_modseq = flags_changed && call->session->condstore;
-    put(&o, S("* "));
-    put_number(&o, seq);
-    put(&o, S(" FETCH ("));
-    if ((call->command.by_uid || tells_modseq) && !has_uid)
+    imap_put_fetch(call->session, message->uid, seq);
+    if ((call->command.by_uid || tells_modseq) && !has_uid && !call->session->uidonly)
         put_item(&o, &(struct imap_fetch_item){.kind = IMAP_FETCH_UID});
     for (size_t i = 0; i < fetch->count; i++)
         put_item(&o, &fetch->items[i]);

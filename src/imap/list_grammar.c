@@ -21,6 +21,8 @@ static bool parse_option(struct imap_parser *p, bool selects, struct imap_list *
         return false;
     if (!selects && slice_eq_nocase(word, S("STATUS")))
         return imap_parse_space(p) && imap_parse_status_items(p, &list->status);
+    if (!selects && slice_eq_nocase(word, S("METADATA")))
+        return imap_parse_space(p) && imap_parse_metadata_entries(p, &list->metadata);
     for (size_t i = 0; i < ARRAY_LEN(options); i++) {
         const struct option *option = &options[i];
         if (!slice_eq_nocase(word, option->name) || !(selects ? option->selects : option->returns))

@@ -18,8 +18,7 @@ static void put_capabilities(const struct imap_login *login, struct buf *out)
     if (!imap_login_allowed(login))
         buf_put(out, S(" LOGINDISABLED"));
     for (int mechanism = 0; mechanism < SASL_MECHANISMS; mechanism++)
-        if (login_offers(login->conn, (enum sasl_mechanism)mechanism,
-                         login->guest->settings->plaintext_login))
+        if (login_offers(login->conn, (enum sasl_mechanism)mechanism, login->guest->settings))
             buf_printf(out, " AUTH=%s", sasl_mechanism_name((enum sasl_mechanism)mechanism));
 }
 
@@ -228,7 +227,7 @@ void imap_login_start(struct guest *guest)
         LOG(LOG_WARN, NO_SID, "imap.open", F_ERR(&error));
         return;
     }
-    login_init(&login->login, guest->link, guest->guard, login->conn, DOOR_IMAP);
+    login_init(&login->login, guest->link, guest->guard, guest->settings, login->conn, DOOR_IMAP);
     if (!guest->tls_first)
         greet(login);
     expect_next(login);

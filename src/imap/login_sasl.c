@@ -3,7 +3,7 @@
 
 bool imap_login_allowed(const struct imap_login *login)
 {
-    return login_may(login->conn, login->guest->settings->plaintext_login);
+    return login_offers(login->conn, SASL_PLAIN, login->guest->settings);
 }
 
 static void answer(struct imap_login *login, const char *text)
@@ -68,11 +68,14 @@ static bool begin_command(struct imap_login *login, const struct imap_command *c
         return false;
     memcpy(login->tag, command->tag.p, command->tag.n);
     login->tag[command->tag.n] = 0;
-    if (login_offers(login->conn, mechanism, login->guest->settings->plaintext_login))
+    if (login_offers(login->conn, mechanism, login->guest->settings))
         return true;
-    answer(login, mechanism == SASL_SCRAM_SHA_256_PLUS
-                      ? "NO [CANNOT] This mechanism needs TLS"
-                      : "NO [PRIVACYREQUIRED] Use STARTTLS first: a password is not sent in the clear");
+    if (login_is_off(mechanism, login->guest->settings))
+        answer(login, "NO [CANNOT] This way of logging in is switched off here");
+    else if (sasl_scram_of(mechanism) != NULL)
+        answer(login, "NO [CANNOT] This mechanism needs TLS");
+    else
+        answer(login, "NO [PRIVACYREQUIRED] Use STARTTLS first: a password is not sent in the clear");
     return false;
 }
 

@@ -18,27 +18,6 @@ static atomic_int cancelled;
 static atomic_int taken; /* connections that store took */
 static atomic_bool store_is_full;
 
-bool sasl_mechanism_find(struct slice name, enum sasl_mechanism *ret)
-{
-    for (int i = 0; i < SASL_MECHANISMS; i++) {
-        if (slice_eq_nocase(name, slice_cstr(sasl_mechanism_name((enum sasl_mechanism)i)))) {
-            *ret = (enum sasl_mechanism)i;
-            return true;
-        }
-    }
-    return false;
-}
-
-const char *sasl_mechanism_name(enum sasl_mechanism mechanism)
-{
-    static const char *const names[] = {
-#define X(name, text, tls) text,
-        SASL_MECHANISM_TABLE(X)
-#undef X
-    };
-    return names[mechanism];
-}
-
 /* PLAIN knows anna with "secret"; SCRAM is three steps of our own making. */
 enum err link_sasl_begin(struct link *link, const struct sasl_start *start, struct arena *arena,
                          struct sasl_result *ret_result, struct error *error)
@@ -176,9 +155,10 @@ static void hear(struct talk *t, const char *wanted)
 #define SAID_BEFORE "IMAP4rev1 LITERAL+ SASL-IR ID ENABLE IDLE"
 #define GREETING_LOOPBACK           \
     "* OK [CAPABILITY " SAID_BEFORE \
-    " AUTH=PLAIN AUTH=LOGIN AUTH=SCRAM-SHA-256] mail.example Posthorn ready\r\n"
-#define GREETING_FAR \
-    "* OK [CAPABILITY " SAID_BEFORE " LOGINDISABLED AUTH=SCRAM-SHA-256] mail.example Posthorn ready\r\n"
+    " AUTH=PLAIN AUTH=LOGIN AUTH=SCRAM-SHA-256 AUTH=SCRAM-SHA-1] mail.example Posthorn ready\r\n"
+#define GREETING_FAR                \
+    "* OK [CAPABILITY " SAID_BEFORE \
+    " LOGINDISABLED AUTH=SCRAM-SHA-256 AUTH=SCRAM-SHA-1] mail.example Posthorn ready\r\n"
 
 static void test_login_hands_over_tag_and_pending(void **state)
 {
@@ -311,7 +291,8 @@ static void test_serves_few_commands_and_counts_errors(void **state)
     start(&t, "192.0.2.1");
     hear(&t, GREETING_FAR);
     say(&t, "a1 CAPABILITY\r\na2 ID NIL\r\na3 STARTTLS\r\n");
-    hear(&t, "* CAPABILITY " SAID_BEFORE " LOGINDISABLED AUTH=SCRAM-SHA-256\r\na1 OK Completed\r\n"
+    hear(&t, "* CAPABILITY " SAID_BEFORE
+             " LOGINDISABLED AUTH=SCRAM-SHA-256 AUTH=SCRAM-SHA-1\r\na1 OK Completed\r\n"
              "* ID (\"name\" \"Posthorn\")\r\na2 OK Completed\r\n"
              "a3 BAD TLS is not to be had here, or is there already\r\n");
     for (int i = 0; i < IMAP_LOGIN_ERRORS_MAX; i++) {
@@ -334,15 +315,29 @@ static void test_starttls_refuses_what_was_sent_behind_it(void **state)
     struct tls_pem pem = {.chain = buf_slice(&chain), .key = buf_slice(&key)};
     assert_int_equal(tls_context_create(&pem, 1, &t.guest.tls, &error), ERR_OK);
     start(&t, "192.0.2.1");
-    hear(&t,
-         "* OK [CAPABILITY " SAID_BEFORE " STARTTLS LOGINDISABLED AUTH=SCRAM-SHA-256] mail.example Posthorn "
-         "ready\r\n");
+    hear(&t, "* OK [CAPABILITY " SAID_BEFORE
+             " STARTTLS LOGINDISABLED AUTH=SCRAM-SHA-256 AUTH=SCRAM-SHA-1] mail.example Posthorn "
+             "ready\r\n");
     say(&t, "a1 STARTTLS\r\na2 NOOP\r\n");
     hear(&t, "a1 BAD Nothing may follow STARTTLS before our answer\r\n* BYE Commands were sent behind "
              "STARTTLS\r\n");
     hear(&t, "");
     stop(&t);
     tls_context_unref(t.guest.tls);
+}
+
+static void test_serves_no_mechanism_that_is_switched_off(void **state)
+{
+    (void)state;
+    struct talk t = {.settings = {.sasl_without = "PLAIN SCRAM-SHA-1"}};
+    start(&t, "127.0.0.1");
+    hear(&t, "* OK [CAPABILITY " SAID_BEFORE
+             " LOGINDISABLED AUTH=LOGIN AUTH=SCRAM-SHA-256] mail.example Posthorn ready\r\n");
+    say(&t, "a1 LOGIN anna secret\r\na2 AUTHENTICATE PLAIN =\r\na3 AUTHENTICATE SCRAM-SHA-1\r\n");
+    hear(&t, "a1 NO [CANNOT] This way of logging in is switched off here\r\n"
+             "a2 NO [CANNOT] This way of logging in is switched off here\r\n"
+             "a3 NO [CANNOT] This way of logging in is switched off here\r\n");
+    stop(&t);
 }
 
 static void test_logout(void **state)
@@ -369,6 +364,7 @@ int main(void)
         cmocka_unit_test(test_says_what_is_only_temporary),
         cmocka_unit_test(test_serves_few_commands_and_counts_errors),
         cmocka_unit_test(test_starttls_refuses_what_was_sent_behind_it),
+        cmocka_unit_test(test_serves_no_mechanism_that_is_switched_off),
         cmocka_unit_test(test_logout),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

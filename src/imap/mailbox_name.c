@@ -1,5 +1,7 @@
 #include "imap/mailbox_name.h"
 
+#include <utf8proc.h>
+
 #include "base/base64.h"
 #include "base/utf8.h"
 
@@ -108,6 +110,41 @@ void mailbox_name_encode(struct buf *out, struct slice utf8)
         }
     }
     put_shifted(out, &units);
+}
+
+static void free_composed(utf8proc_uint8_t **p)
+{
+    free(*p);
+}
+
+/* RFC 5198 3: so that names which look the same are the same. */
+static bool put_composed(struct buf *out, struct slice utf8)
+{
+    CLEANUP(free_composed) utf8proc_uint8_t *composed = NULL;
+    if (utf8.n == 0)
+        return true;
+    utf8proc_ssize_t n = utf8proc_map((const utf8proc_uint8_t *)utf8.p, (utf8proc_ssize_t)utf8.n, &composed,
+                                      UTF8PROC_STABLE | UTF8PROC_COMPOSE);
+    if (n < 0)
+        return false;
+    buf_put(out, slice_of(composed, (size_t)n));
+    return !buf_failed(out);
+}
+
+static bool has_high_byte(struct slice text)
+{
+    for (size_t i = 0; i < text.n; i++)
+        if ((unsigned char)text.p[i] >= 0x80)
+            return true;
+    return false;
+}
+
+bool mailbox_name_read(struct buf *out, struct slice wire, bool utf8)
+{
+    if (utf8 || has_high_byte(wire))
+        return utf8_valid(wire) && put_composed(out, wire);
+    CLEANUP(buf_release) struct buf decoded = BUF(out->max);
+    return mailbox_name_decode(&decoded, wire) && put_composed(out, buf_slice(&decoded));
 }
 
 static bool same_char(char name, char pattern, bool nocase)

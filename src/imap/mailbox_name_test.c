@@ -51,6 +51,36 @@ static void test_refuses_what_is_no_modified_utf7(void **state)
     }
 }
 
+static void assert_reads(const char *wire, bool utf8, const char *expected)
+{
+    CLEANUP(buf_release) struct buf out = BUF(1000);
+    if (!mailbox_name_read(&out, slice_cstr(wire), utf8))
+        fail_msg("refused: %s", wire);
+    assert_string_equal(buf_cstr(&out), expected);
+}
+
+static void test_reads_names_as_nfc(void **state)
+{
+    (void)state;
+    assert_reads("Entw&APw-rfe", false, "Entw\xc3\xbcrfe");
+    assert_reads("Entwu&Awg-rfe", false, "Entw\xc3\xbcrfe");
+    assert_reads("Entwu\xcc\x88rfe", false, "Entw\xc3\xbcrfe");
+    assert_reads("Entwu\xcc\x88rfe &- %", true, "Entw\xc3\xbcrfe &- %");
+    assert_reads("&APw-", true, "&APw-");
+    assert_reads("", true, "");
+    assert_reads("", false, "");
+    CLEANUP(buf_release) struct buf out = BUF(1000);
+    assert_false(mailbox_name_read(&out, S("\xfc"), true));
+    assert_false(mailbox_name_read(&out, S("\xfc"), false));
+    assert_false(mailbox_name_read(&out, S("&"), false));
+    CLEANUP(buf_release) struct buf small = BUF(2);
+    assert_true(mailbox_name_read(&small, S("ab"), false));
+    buf_clear(&small);
+    assert_false(mailbox_name_read(&small, S("abc"), false));
+    buf_clear(&small);
+    assert_false(mailbox_name_read(&small, S("abc"), true));
+}
+
 static void test_matches_wildcards(void **state)
 {
     (void)state;
@@ -105,6 +135,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_reads_and_writes_modified_utf7),
         cmocka_unit_test(test_refuses_what_is_no_modified_utf7),
+        cmocka_unit_test(test_reads_names_as_nfc),
         cmocka_unit_test(test_matches_wildcards),
         cmocka_unit_test(test_inbox_has_no_case),
         cmocka_unit_test(test_many_wildcards_cost_no_more_than_name_times_pattern),

@@ -1,6 +1,7 @@
 #include "imap/parser.h"
 
 #include "base/clock.h"
+#include "base/utf8.h"
 #include "imap/mailbox_name.h"
 #include "imap/reader.h"
 #include "mime/date.h"
@@ -81,6 +82,8 @@ static bool parse_quoted(struct imap_parser *p, struct slice *ret)
             return imap_parse_fail(p, "a quoted string has no end");
     }
     struct slice text = slice_of(from, (size_t)(p->text.p - from) - 1);
+    if (!utf8_valid(text)) /* RFC 6855 3 */
+        return imap_parse_fail(p, "a quoted string is no UTF-8");
     if (escapes) {
         char *copy = arena_alloc(p->arena, text.n + 1);
         if (copy == NULL)
@@ -114,7 +117,10 @@ static bool parse_literal(struct imap_parser *p, uint64_t inline_max, struct sli
 
 bool imap_parse_message(struct imap_parser *p, struct slice *ret)
 {
-    return parse_literal(p, IMAP_MESSAGE_INLINE_MAX, ret);
+    if (!cursor_skip_nocase(&p->text, S("UTF8 (")))
+        return parse_literal(p, IMAP_MESSAGE_INLINE_MAX, ret);
+    return imap_parse_char(p, '~') && parse_literal(p, IMAP_MESSAGE_INLINE_MAX, ret) &&
+           imap_parse_char(p, ')');
 }
 
 bool imap_parse_string(struct imap_parser *p, struct slice *ret)
@@ -166,8 +172,9 @@ bool imap_parse_modseq(struct imap_parser *p, uint64_t *ret)
 static bool decode_name(struct imap_parser *p, struct slice wire, struct slice *ret)
 {
     CLEANUP(buf_release) struct buf name = BUF(2 * FOLDER_PATH_MAX);
-    if (!mailbox_name_decode(&name, wire))
-        return imap_parse_fail(p, "the mailbox name is no modified UTF-7 or too long");
+    if (!mailbox_name_read(&name, wire, p->utf8))
+        return imap_parse_fail(p, p->utf8 ? "the mailbox name is no UTF-8 or too long"
+                                          : "the mailbox name is no modified UTF-7 or too long");
     struct slice copy = arena_dup(p->arena, buf_slice(&name));
     if (copy.p == NULL)
         return imap_parse_fail(p, "memory");

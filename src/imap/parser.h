@@ -20,6 +20,7 @@ struct imap_parser {
     struct arena *arena;
     const char *problem;
     bool limit; /* it was too much, not wrong: NO [LIMIT] */
+    bool utf8;  /* mailbox names come in UTF-8 (RFC 6855 3, RFC 9051 5.1) */
 };
 
 /* Flags of STORE and APPEND. Bit k of system is the store's FLAG_*. */
@@ -44,14 +45,15 @@ bool imap_parse_string(struct imap_parser *p, struct slice *ret) MUST_CHECK;
 bool imap_parse_astring(struct imap_parser *p, struct slice *ret) MUST_CHECK;
 /* p NULL: NIL. */
 bool imap_parse_nstring(struct imap_parser *p, struct slice *ret) MUST_CHECK;
-/* APPEND's message: a literal, in the spool when it is larger than IMAP_MESSAGE_INLINE_MAX (reader.h). */
+/* APPEND's message: a literal, or "UTF8 (~{5}...)" (RFC 6855 4), in the spool when it is larger than
+ * IMAP_MESSAGE_INLINE_MAX (reader.h). */
 bool imap_parse_message(struct imap_parser *p, struct slice *ret) MUST_CHECK;
 bool imap_parse_number(struct imap_parser *p, uint32_t *ret) MUST_CHECK;
 /* A mod-sequence, 63 bits (RFC 7162 3.1). Zero is one too: clients ask for changes since the beginning. */
 bool imap_parse_modseq(struct imap_parser *p, uint64_t *ret) MUST_CHECK;
-/* A mailbox name in UTF-8. */
+/* A mailbox name, as UTF-8 in NFC. */
 bool imap_parse_mailbox(struct imap_parser *p, struct slice *ret) MUST_CHECK;
-/* A mailbox name with wildcards, in UTF-8 (RFC 3501 9, list-mailbox). */
+/* The same with wildcards (RFC 3501 9, list-mailbox). */
 bool imap_parse_list_mailbox(struct imap_parser *p, struct slice *ret) MUST_CHECK;
 bool imap_parse_sequence_set(struct imap_parser *p, struct imap_sequence_set *ret) MUST_CHECK;
 /* "(\Seen $Forwarded)"; with `bare`, one or more flags without parentheses too (STORE). */

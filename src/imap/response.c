@@ -1,6 +1,7 @@
 #include "imap/response.h"
 
 #include "base/clock.h"
+#include "base/utf8.h"
 #include "imap/capability.h"
 #include "imap/mailbox_name.h"
 #include "imap/parser.h"
@@ -28,16 +29,8 @@ void imap_put_capabilities(struct buf *out, bool logged_in)
     }
 }
 
-void imap_put_string(struct buf *out, struct slice text)
+static void put_quoted(struct buf *out, struct slice text)
 {
-    bool quoted = text.n <= QUOTED_MAX;
-    for (size_t i = 0; i < text.n && quoted; i++)
-        quoted = text.p[i] >= 0x20 && text.p[i] < 0x7f;
-    if (!quoted) {
-        buf_printf(out, "{%zu}\r\n", text.n);
-        buf_put(out, text);
-        return;
-    }
     buf_putc(out, '"');
     for (size_t i = 0; i < text.n; i++) {
         if (text.p[i] == '"' || text.p[i] == '\\')
@@ -45,6 +38,23 @@ void imap_put_string(struct buf *out, struct slice text)
         buf_putc(out, text.p[i]);
     }
     buf_putc(out, '"');
+}
+
+static void put_literal(struct buf *out, struct slice text)
+{
+    buf_printf(out, "{%zu}\r\n", text.n);
+    buf_put(out, text);
+}
+
+void imap_put_string(struct buf *out, struct slice text)
+{
+    bool quoted = text.n <= QUOTED_MAX;
+    for (size_t i = 0; i < text.n && quoted; i++)
+        quoted = text.p[i] >= 0x20 && text.p[i] < 0x7f;
+    if (quoted)
+        put_quoted(out, text);
+    else
+        put_literal(out, text);
 }
 
 void imap_put_astring(struct buf *out, struct slice text)
@@ -58,8 +68,12 @@ void imap_put_astring(struct buf *out, struct slice text)
         imap_put_string(out, text);
 }
 
-void imap_put_mailbox(struct buf *out, struct slice path)
+void imap_put_mailbox(struct buf *out, struct slice path, bool utf8)
 {
+    if (utf8 && utf8_valid(path)) { /* without controls: store/folder_path.h */
+        put_quoted(out, path);
+        return;
+    }
     CLEANUP(buf_release) struct buf name = BUF(16 * FOLDER_PATH_MAX);
     mailbox_name_encode(&name, path);
     imap_put_string(out, buf_slice(&name));

@@ -13,8 +13,8 @@
 void imap_put_string(struct buf *out, struct slice text) NONNULL;
 /* An atom where it can be one, else as imap_put_string. */
 void imap_put_astring(struct buf *out, struct slice text) NONNULL;
-/* A path (UTF-8) as a quoted mailbox name. */
-void imap_put_mailbox(struct buf *out, struct slice path) NONNULL;
+/* A path as a quoted mailbox name. utf8: in UTF-8, which the client has enabled; else in modified UTF-7. */
+void imap_put_mailbox(struct buf *out, struct slice path, bool utf8) NONNULL;
 /* "(\Seen $Forwarded \Recent)". names: the account's keywords. */
 void imap_put_flags(struct buf *out, const struct flagset *flags, const struct slice *names, size_t count,
                     bool recent) NONNULL;

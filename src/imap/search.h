@@ -8,7 +8,7 @@
 #ifndef POSTHORN_IMAP_SEARCH_H
 #define POSTHORN_IMAP_SEARCH_H
 
-#include "imap/parser.h"
+#include "imap/partial.h"
 #include "store/search_index.h"
 
 enum {
@@ -17,8 +17,8 @@ enum {
     IMAP_SORT_KEYS_MAX = 20,
 };
 
-/* Return options (RFC 4731 3.1, RFC 5182 2.1). */
-#define IMAP_RETURN_TABLE(X) X(MIN) X(MAX) X(ALL) X(COUNT) X(SAVE)
+/* Return options (RFC 4731 3.1, RFC 5182 2.1, RFC 9394 3.1, RFC 5267 4). */
+#define IMAP_RETURN_TABLE(X) X(MIN) X(MAX) X(ALL) X(COUNT) X(SAVE) X(PARTIAL) X(CONTEXT) X(UPDATE)
 enum imap_return {
 #define X(name) IMAP_RETURN_AT_##name,
     IMAP_RETURN_TABLE(X)
@@ -102,8 +102,9 @@ struct imap_search_key {
 };
 
 struct imap_search {
-    bool extended;              /* RETURN was given: the answer is ESEARCH */
-    unsigned returns;           /* bits of enum imap_return; never none when extended */
+    bool extended;    /* RETURN was given: the answer is ESEARCH */
+    unsigned returns; /* bits of enum imap_return; never none when extended */
+    struct imap_partial partial;
     struct imap_sort_key *sort; /* of SORT */
     size_t sort_count;
     enum imap_thread_algorithm algorithm; /* of THREAD */

@@ -85,31 +85,6 @@ bool imap_search_find(struct imap_call *call, struct imap_search *search, unsign
     return whole;
 }
 
-void imap_found_modseq(struct imap_found_modseqs *modseqs, uint64_t modseq)
-{
-    if (modseqs->highest == 0)
-        modseqs->first = modseq;
-    modseqs->last = modseq;
-    modseqs->highest = MAX(modseqs->highest, modseq);
-}
-
-uint64_t imap_result_modseq(const struct imap_search *search, const struct imap_found_modseqs *modseqs)
-{
-    if (!search->modseq)
-        return 0;
-    if (!search->extended || (search->returns & (IMAP_RETURN_ALL | IMAP_RETURN_COUNT)) ||
-        !(search->returns & (IMAP_RETURN_MIN | IMAP_RETURN_MAX)))
-        return modseqs->highest;
-    return MAX(search->returns & IMAP_RETURN_MIN ? modseqs->first : 0,
-               search->returns & IMAP_RETURN_MAX ? modseqs->last : 0);
-}
-
-void imap_put_result_modseq(struct buf *out, uint64_t modseq)
-{
-    if (modseq > 0)
-        buf_printf(out, " (MODSEQ %llu)", (unsigned long long)modseq);
-}
-
 void imap_found_release(struct imap_found *found)
 {
     uid_set_release(&found->uids);
@@ -122,54 +97,5 @@ bool imap_found_add(void *context, const struct message *message, uint32_t seq)
     uid_set_add(&found->uids, message->uid.v, message->uid.v);
     uid_set_add(&found->numbers, seq, seq);
     imap_found_modseq(&found->modseqs, message->changed.v);
-    return true;
-}
-
-void imap_search_save(struct imap_call *call, const struct imap_search *search, const struct uid_set *uids,
-                      uint32_t first, uint32_t last)
-{
-    struct imap_session *s = call->session;
-    if (!(search->returns & IMAP_RETURN_SAVE) || call->reply.status == IMAP_STATUS_BAD)
-        return;
-    uid_set_release(&s->saved);
-    s->saved = (struct uid_set){0};
-    if (call->reply.status != IMAP_STATUS_OK || uids->count == 0)
-        return;
-    bool ends = (search->returns & (IMAP_RETURN_MIN | IMAP_RETURN_MAX)) != 0;
-    if (!ends || (search->returns & (IMAP_RETURN_ALL | IMAP_RETURN_COUNT)) != 0) {
-        uid_set_union(&s->saved, uids);
-    } else {
-        if (search->returns & IMAP_RETURN_MIN)
-            uid_set_add(&s->saved, first, first);
-        if (search->returns & IMAP_RETURN_MAX)
-            uid_set_add(&s->saved, last, last);
-    }
-    if (!s->saved.failed)
-        return;
-    uid_set_release(&s->saved);
-    s->saved = (struct uid_set){0};
-    imap_call_no(call, "NOTSAVED", "The result is too large to be saved");
-}
-
-bool imap_put_esearch(struct buf *out, const struct imap_call *call, const struct imap_search *search,
-                      const struct imap_esearch *result)
-{
-    unsigned returns = search->returns;
-    buf_put(out, S("* ESEARCH (TAG "));
-    imap_put_string(out, call->command.tag);
-    buf_put(out, call->command.by_uid ? S(") UID") : S(")"));
-    if (result->count > 0 && (returns & IMAP_RETURN_MIN))
-        buf_printf(out, " MIN %u", result->min);
-    if (result->count > 0 && (returns & IMAP_RETURN_MAX))
-        buf_printf(out, " MAX %u", result->max);
-    if (returns & IMAP_RETURN_COUNT)
-        buf_printf(out, " COUNT %llu", (unsigned long long)result->count);
-    if (result->modseq > 0)
-        buf_printf(out, " MODSEQ %llu", (unsigned long long)result->modseq);
-    if (result->count == 0 || !(returns & IMAP_RETURN_ALL)) {
-        buf_put(out, S("\r\n"));
-        return false;
-    }
-    buf_put(out, S(" ALL "));
     return true;
 }

@@ -154,9 +154,11 @@ static bool parse_set(struct reading *reading, bool by_uid, struct imap_search_k
     if (key == NULL)
         return false;
     key->by_uid = by_uid;
-    reading->numbers = reading->numbers || !by_uid;
     *ret = key;
-    return imap_parse_sequence_set(reading->p, &key->set);
+    if (!imap_parse_sequence_set(reading->p, &key->set))
+        return false;
+    reading->numbers = reading->numbers || (!by_uid && !key->set.saved);
+    return true;
 }
 
 /* "a SP b SP c" as an AND. */

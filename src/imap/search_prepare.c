@@ -51,6 +51,12 @@ static bool prepare_key(struct imap_call *call, struct imap_search_key *key, str
 
 bool imap_search_prepare(struct imap_call *call, struct imap_search *search)
 {
+    bool plain = call->command.verb != IMAP_VERB_SORT && call->command.verb != IMAP_VERB_THREAD;
+    if (search->charset.p != NULL && plain && call->session->utf8_accept) { /* RFC 6855 3 */
+        imap_reply_set(&call->reply, IMAP_STATUS_BAD, "",
+                       "After ENABLE UTF8=ACCEPT a search names no charset");
+        return false;
+    }
     if (search->charset.p != NULL && !mime_charset_known(search->charset)) {
         imap_call_no(call, "BADCHARSET (US-ASCII UTF-8)", "We don't know this charset");
         return false;

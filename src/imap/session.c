@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "base/must.h"
 #include "imap/capability.h"
+#include "imap/search_context.h"
 
 static imap_handler_fn *handler_of(enum imap_verb verb)
 {
@@ -22,11 +23,13 @@ void imap_close_view(struct imap_session *s)
 {
     if (s->view != NULL)
         view_close(take(s->view));
+    imap_contexts_release(s);
     uid_set_release(&s->saved);
     s->saved = (struct uid_set){0};
     s->folder = (struct folder_id){0};
     s->account = s->own;
     s->read_only = false;
+    s->rights = 0;
 }
 
 void imap_bye(struct imap_session *s, const char *text)
@@ -82,6 +85,24 @@ static void count_error(struct imap_session *s, const struct imap_reply *reply)
         imap_bye(s, "Too many errors");
 }
 
+static bool searches(const struct imap_command *command)
+{
+    return command->verb == IMAP_VERB_SEARCH || command->verb == IMAP_VERB_SORT ||
+           command->verb == IMAP_VERB_THREAD;
+}
+
+/* It takes or tells message numbers, which ENABLE UIDONLY has ruled out (RFC 9586 3). */
+static bool uses_numbers(const struct imap_command *command)
+{
+    if (command->verb == IMAP_VERB_EXPUNGE)
+        return false;
+    if ((imap_verb_flags(command->verb) & VERB_UID) && !command->by_uid)
+        return true;
+    if (command->verb == IMAP_VERB_SELECT || command->verb == IMAP_VERB_EXAMINE)
+        return command->select.match_given;
+    return searches(command) && command->search.numbers;
+}
+
 /* What the verb's row asks for. False: the reply says what is wrong. */
 static bool allowed(struct imap_session *s, struct imap_call *call)
 {
@@ -97,23 +118,27 @@ static bool allowed(struct imap_session *s, struct imap_call *call)
         imap_call_no(call, "READ-ONLY", "The mailbox was opened with EXAMINE");
         return false;
     }
+    if (s->uidonly && uses_numbers(&call->command)) {
+        imap_reply_set(&call->reply, IMAP_STATUS_BAD, "UIDREQUIRED",
+                       "Message numbers are not used after ENABLE UIDONLY");
+        return false;
+    }
     return true;
 }
 
 /* RFC 3501 7.4.1; RFC 7162 3.2.10.2: a UID SEARCH that names numbers too. */
 static bool keeps_numbers(const struct imap_command *command)
 {
-    bool searches = command->verb == IMAP_VERB_SEARCH || command->verb == IMAP_VERB_SORT ||
-                    command->verb == IMAP_VERB_THREAD;
     return (imap_verb_flags(command->verb) & VERB_KEEPS_NUMBERS) &&
-           (!command->by_uid || (searches && command->search.numbers));
+           (!command->by_uid || (searches(command) && command->search.numbers));
 }
 
 static void run(struct imap_session *s, struct imap_call *call)
 {
     struct imap_parser parser = {.text = cursor_of(imap_reader_text(&s->reader)),
                                  .spool = cursor_of(imap_reader_spool(&s->reader)),
-                                 .arena = &call->arena};
+                                 .arena = &call->arena,
+                                 .utf8 = imap_speaks_utf8(s)};
     struct imap_command *command = &call->command;
     s->commands++;
     if (!imap_command_parse(&parser, command)) {
@@ -122,6 +147,9 @@ static void run(struct imap_session *s, struct imap_call *call)
         return;
     }
     if (!allowed(s, call))
+        return;
+    imap_refresh_rights(s, call);
+    if (s->closing)
         return;
     imap_reply_set(&call->reply, IMAP_STATUS_OK, "", "%s completed", imap_verb_name(command->verb));
     handler_of(command->verb)(s, call);
@@ -141,6 +169,7 @@ static struct imap_call call_of(struct imap_session *s)
 
 static void call_release(struct imap_call *call)
 {
+    imap_visited_release(call);
     arena_release(&call->arena);
     buf_release(&call->reply.code);
 }
@@ -187,6 +216,9 @@ static void notice(struct conn *conn, void *session)
     if (s->idle_tag == NULL)
         return;
     CLEANUP(call_release) struct imap_call call = call_of(s);
+    imap_refresh_rights(s, &call);
+    if (s->closing)
+        return;
     imap_send_updates(s, &call, true);
     imap_limit_modseq(s);
 }
@@ -264,7 +296,11 @@ enum err imap_session_start(struct loop *loop, const struct visit *visit, struct
     struct imap_session *s = calloc(1, sizeof(*s));
     if (s == NULL)
         return no_session(visit, error);
+    s->store = visit->store;
+    s->directory = visit->directory;
     s->own = visit->account;
+    s->store = visit->store;
+    s->directory = visit->directory;
     s->account = s->own;
     s->message_size_max = visit->settings->message_size_max;
     s->ended = visit->ended;

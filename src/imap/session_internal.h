@@ -8,6 +8,7 @@
 #ifndef POSTHORN_IMAP_SESSION_INTERNAL_H
 #define POSTHORN_IMAP_SESSION_INTERNAL_H
 
+#include "directory/share.h"
 #include "imap/command.h"
 #include "imap/reader.h"
 #include "imap/response.h"
@@ -15,13 +16,19 @@
 #include "rt/conn.h"
 #include "store/view.h"
 
+struct imap_context; /* search_context.h */
+
 struct imap_session {
     struct conn *conn;
-    struct account *own;     /* whose log-in it is */
-    struct account *account; /* that the selected mailbox lies in: `own` if none is selected */
-    struct view *view;       /* the selected mailbox; NULL: none */
+    struct store *store;
+    struct directory *directory; /* NULL: nobody else is known */
+    struct account *own;         /* whose log-in it is */
+    struct account *account;     /* that the selected mailbox lies in: `own` if none is selected */
+    struct view *view;           /* the selected mailbox; NULL: none */
     struct folder_id folder;
-    struct uid_set saved; /* "$": UIDs a search has saved (RFC 5182); some may be gone by now */
+    struct imap_context *contexts; /* searches kept up to date */
+    struct uid_set retest;         /* for them: whose flags the session itself has changed */
+    struct uid_set saved;          /* "$": UIDs a search has saved (RFC 5182); some may be gone by now */
     struct imap_reader reader;
     uint64_t message_size_max;
     size_t keywords_told; /* how many of the account's keywords the client has been told in FLAGS */
@@ -29,13 +36,31 @@ struct imap_session {
     unsigned idle_reminders;
     unsigned errors_in_a_row;
     bool read_only;
+    unsigned rights; /* the person's, in the selected mailbox */
+    struct {
+        uint64_t share, directory; /* generations */
+    } rights_as_of;
     bool condstore;       /* mod-sequences are told (RFC 7162 3.1) */
     bool qresync;         /* VANISHED in place of EXPUNGE (RFC 7162 3.2.3) */
+    bool uidonly;         /* no message numbers either way (RFC 9586) */
+    bool utf8_accept;     /* RFC 6855 */
     uint64_t modseq_told; /* the highest MODSEQ of this command's FETCH responses */
     bool closing;
     uint64_t commands; /* for the log */
     void (*ended)(void *context);
     void *context;
+};
+
+/* Mailbox names go over the wire in UTF-8. */
+static inline bool imap_speaks_utf8(const struct imap_session *s)
+{
+    return s->utf8_accept;
+}
+
+/* An account of somebody else that a command works on. */
+struct imap_visited {
+    struct imap_visited *next;
+    struct account *account;
 };
 
 /* One command being run. */
@@ -48,6 +73,8 @@ struct imap_call {
     struct slice *keywords;
     size_t keyword_count;
     bool keywords_loaded;
+    struct share_identity identity; /* of the person, once it was asked for */
+    struct imap_visited *visited;   /* given back at the command's end */
     bool removed; /* messages of the selected mailbox: its new HIGHESTMODSEQ is told (RFC 7162 3.2.7) */
 };
 
@@ -72,12 +99,16 @@ bool imap_tell_keywords(struct imap_call *call) MUST_CHECK;
 void imap_send_flag_names(struct imap_call *call);
 /* "* 3 FETCH (UID 7 FLAGS (\Seen) MODSEQ (12))" for every message of `uids` that the client knows; UID and
  * MODSEQ always when CONDSTORE is on. */
+/* "* 3 FETCH (", or "* 7 UIDFETCH (" which needs no UID in it (RFC 9586). */
+void imap_put_fetch(struct imap_session *s, struct uid uid, uint32_t seq);
 struct imap_tell {
     bool uid;
     bool flags;
     uint64_t since; /* only what has changed after this */
 };
 void imap_send_flags(struct imap_call *call, const struct uid_set *uids, struct imap_tell tell);
+/* The session has told its client of these flag changes by itself. */
+void imap_told_flags(struct imap_session *s, const struct uid_set *uids, struct change_no change);
 void imap_close_view(struct imap_session *s);
 /* Goodbye and the end. */
 void imap_bye(struct imap_session *s, const char *text);
@@ -111,21 +142,51 @@ bool imap_resolve_flags(struct imap_call *call, struct account *account, const s
                         bool create, struct flagset *ret_flags) MUST_CHECK;
 
 /* session_names.c */
+#define IMAP_OTHER_USERS "Other Users" /* the namespace of others' mailboxes (RFC 2342) */
 /* What a mailbox name means: in whose account it lies, borrowed for the command, and its path there. */
 struct imap_place {
     struct account *account;
+    struct slice prefix; /* "Other Users/bob@example.org/" of what lies in another's account, else empty */
     struct slice path;
+    unsigned rights; /* enum right: the person's */
 };
-bool imap_resolve_name(struct imap_call *call, struct slice name, struct imap_place *ret_place) MUST_CHECK;
-/* A mailbox that exists and is selectable; else the reply says why, with `missing` ("TRYCREATE",
- * "NONEXISTENT"). */
+/* A name in which something is, whatever it is. In another's account the person has all rights in `needed`
+ * there; else the reply says so, or `missing` as for a name of nothing, when he can't see it. */
+bool imap_resolve_name(struct imap_call *call, struct slice name, unsigned needed, const char *missing,
+                       struct imap_place *ret_place) MUST_CHECK;
+/* A folder's name as the client knows it. */
+struct slice imap_name_of(struct imap_call *call, const struct imap_place *place,
+                          const struct folder *folder);
+/* A name for a mailbox to be made. */
+bool imap_resolve_new(struct imap_call *call, struct slice name, struct imap_place *ret_place) MUST_CHECK;
+/* A mailbox that exists and is selectable, where the person has all rights in `needed` (enum right); else the
+ * reply says why, with `missing` ("TRYCREATE", "NONEXISTENT"). Every command that names a mailbox goes
+ * through here; what it needs, RFC 4314 4 says. */
 struct imap_mailbox {
     struct account *account;
     struct slice name; /* as clients are told it */
     struct folder folder;
+    unsigned rights; /* all that the person has */
 };
-bool imap_resolve_mailbox(struct imap_call *call, struct slice name, const char *missing,
+bool imap_resolve_mailbox(struct imap_call *call, struct slice name, unsigned needed, const char *missing,
                           struct imap_mailbox *ret_mailbox) MUST_CHECK;
+/* All of `needed` is among `rights` (of a mailbox, or s->rights of the selected one); else NO [NOPERM]. */
+bool imap_may(struct imap_call *call, unsigned rights, unsigned needed) MUST_CHECK;
+bool imap_is_other(struct slice name);
+/* "Other Users/bob@example.org/"; p NULL: no memory. */
+struct slice imap_other_prefix(struct imap_call *call, struct slice address);
+/* Whom the person is; ERR_NOT_FOUND where nobody is known. */
+enum err imap_identity(struct imap_call *call, const struct share_identity **ret_identity,
+                       struct error *error) MUST_CHECK;
+/* Another's account, borrowed for the command. */
+enum err imap_visit(struct imap_call *call, struct account_id id, struct account **ret_account,
+                    struct error *error) MUST_CHECK;
+void imap_visited_release(struct imap_call *call);
+/* The person's rights in the mailbox just selected. */
+void imap_note_rights(struct imap_session *s, unsigned rights);
+/* Before a command, or before something is told: rights that others have changed. Without the right to read
+ * the session ends (RFC 4314 5.1.1); s->closing says so. */
+void imap_refresh_rights(struct imap_session *s, struct imap_call *call);
 
 /* Batches: the messages of `uids` from after `*after`; none left: *ret_count is 0. */
 bool imap_next_batch(struct imap_call *call, const struct uid_set *uids, unsigned want, uint32_t *after,
@@ -136,6 +197,10 @@ bool imap_full_pattern(struct imap_call *call, struct slice pattern, struct slic
 
 /* cmd_status.c: "* STATUS ..." with the items, bits of enum imap_status_item. */
 void imap_send_status(struct imap_session *s, struct slice name, const struct folder *folder, unsigned items);
+
+/* cmd_metadata.c: "* METADATA name (...)" with the entries asked for. False: the reply says why. */
+bool imap_send_metadata(struct imap_call *call, struct account *account, struct slice name,
+                        struct folder_id folder, const struct imap_metadata *asked) MUST_CHECK;
 
 /* cmd_idle.c */
 void imap_idle_input(struct imap_session *s, struct imap_call *call);

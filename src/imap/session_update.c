@@ -1,5 +1,5 @@
 /* What changed in the selected mailbox, told to the client (RFC 3501 5.2, 7.3, 7.4). */
-#include "imap/session_internal.h"
+#include "imap/search_context.h"
 
 bool imap_load_keywords(struct imap_call *call)
 {
@@ -39,6 +39,15 @@ bool imap_tell_keywords(struct imap_call *call)
     return true;
 }
 
+void imap_put_fetch(struct imap_session *s, struct uid uid, uint32_t seq)
+{
+    /* No printf in what a FETCH of a whole folder repeats for each message: it was a fifth of its time. */
+    struct buf *out = conn_output(s->conn);
+    buf_put(out, S("* "));
+    buf_put_u64(out, s->uidonly ? uid.v : seq);
+    buf_put(out, s->uidonly ? S(" UIDFETCH (") : S(" FETCH ("));
+}
+
 static void send_flags_of(struct imap_call *call, const struct message *message, struct imap_tell tell)
 {
     struct imap_session *s = call->session;
@@ -48,8 +57,8 @@ static void send_flags_of(struct imap_call *call, const struct message *message,
         return;
     struct buf *out = conn_output(s->conn);
     const char *space = "";
-    buf_printf(out, "* %u FETCH (", seq);
-    if (tell.uid || s->condstore) {
+    imap_put_fetch(s, message->uid, seq);
+    if ((tell.uid || s->condstore) && !s->uidonly) {
         buf_printf(out, "UID %u", message->uid.v);
         space = " ";
     }
@@ -81,9 +90,16 @@ void imap_send_flags(struct imap_call *call, const struct uid_set *uids, struct 
             send_flags_of(call, &messages[i], tell);
 }
 
+void imap_told_flags(struct imap_session *s, const struct uid_set *uids, struct change_no change)
+{
+    view_told_flags(s->view, uids, change);
+    if (s->contexts != NULL)
+        uid_set_union(&s->retest, uids);
+}
+
 static void send_removals(struct imap_session *s, const struct view_changes *changes)
 {
-    if (!s->qresync) {
+    if (!s->qresync && !s->uidonly) {
         for (size_t i = 0; i < changes->expunged_count; i++)
             conn_printf(s->conn, "* %u EXPUNGE\r\n", changes->expunged[i]);
         return;
@@ -97,10 +113,28 @@ static void send_removals(struct imap_session *s, const struct view_changes *cha
     conn_wrote(s->conn);
 }
 
+/* Messages that have numbers only now, and those whose flags changed. */
+static void update_contexts(struct imap_session *s, struct imap_call *call,
+                            const struct view_changes *changes, uint32_t known)
+{
+    CLEANUP(uid_set_release) struct uid_set arrived = {0};
+    CLEANUP(uid_set_release) struct uid_set concerned = {0};
+    if (changes->exists > known)
+        uid_set_add(&arrived, known + 1, changes->exists);
+    if (view_uids(s->view, &arrived, &concerned, &call->error) != ERR_OK)
+        return;
+    uid_set_union(&concerned, &changes->flags);
+    uid_set_union(&concerned, &s->retest);
+    uid_set_release(&s->retest);
+    s->retest = (struct uid_set){0};
+    imap_contexts_changed(call, &concerned, changes->exists > known || changes->vanished.count > 0);
+}
+
 void imap_send_updates(struct imap_session *s, struct imap_call *call, bool expunges)
 {
     if (s->view == NULL || !view_pending(s->view))
         return;
+    uint32_t known = view_exists(s->view);
     CLEANUP(view_changes_release) struct view_changes changes = {0};
     if (view_sync(s->view, expunges, &changes, &call->error) != ERR_OK)
         return;
@@ -109,8 +143,12 @@ void imap_send_updates(struct imap_session *s, struct imap_call *call, bool expu
         imap_bye(s, "The mailbox was deleted");
         return;
     }
+    if (changes.vanished.count > 0)
+        imap_contexts_removed(call, &changes);
     send_removals(s, &changes);
     if (changes.exists_changed)
         conn_printf(s->conn, "* %u EXISTS\r\n* %u RECENT\r\n", changes.exists, changes.recent);
     imap_send_flags(call, &changes.flags, (struct imap_tell){.uid = true, .flags = true});
+    if (s->contexts != NULL)
+        update_contexts(s, call, &changes, known - (uint32_t)changes.expunged_count);
 }

@@ -17,14 +17,27 @@ static bool parse_choice(struct imap_parser *p, const struct slice *names, size_
     return imap_parse_fail(p, problem);
 }
 
-/* "RETURN (MIN COUNT) ", if it stands here. None named means ALL (RFC 4731 3.1). */
-static bool parse_return(struct imap_parser *p, struct imap_search *search)
+static bool parse_return_option(struct imap_parser *p, struct imap_search *search)
 {
     static const struct slice names[] = {
 #define X(name) {#name, sizeof(#name) - 1},
         IMAP_RETURN_TABLE(X)
 #undef X
     };
+    const unsigned results = IMAP_RETURN_ALL | IMAP_RETURN_PARTIAL;
+    unsigned at;
+    if (!parse_choice(p, names, ARRAY_LEN(names), "there is no such return option", &at))
+        return false;
+    /* RFC 9394 3.1 */
+    if (((1U << at) & results) != 0 && (search->returns & results) != 0)
+        return imap_parse_fail(p, "only one of PARTIAL and ALL can be returned");
+    search->returns |= 1U << at;
+    return at != IMAP_RETURN_AT_PARTIAL || (imap_parse_space(p) && imap_parse_partial(p, &search->partial));
+}
+
+/* "RETURN (MIN COUNT) ", if it stands here. None named means ALL (RFC 4731 3.1). */
+static bool parse_return(struct imap_parser *p, struct imap_search *search)
+{
     if (!cursor_skip_nocase(&p->text, S("RETURN ")))
         return true;
     search->extended = true;
@@ -32,10 +45,8 @@ static bool parse_return(struct imap_parser *p, struct imap_search *search)
         return false;
     if (!imap_parse_at(p, ')')) {
         do {
-            unsigned at;
-            if (!parse_choice(p, names, ARRAY_LEN(names), "there is no such return option", &at))
+            if (!parse_return_option(p, search))
                 return false;
-            search->returns |= 1U << at;
         } while (cursor_skip_char(&p->text, ' '));
     }
     if (search->returns == 0)

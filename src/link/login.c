@@ -8,6 +8,7 @@
 #include "base/base64.h"
 #include "base/fdio.h"
 #include "base/log.h"
+#include "base/name_list.h"
 
 /* After six failures a name from that address waits; from then on it has one guess in half a minute. The
  * bounds lie between two doublings, since a penalty fades from its first moment on. */
@@ -47,12 +48,13 @@ void login_guard_destroy(struct login_guard *guard)
     free(guard);
 }
 
-void login_init(struct login *login, struct link *link, struct login_guard *guard, struct conn *conn,
-                enum door door)
+void login_init(struct login *login, struct link *link, struct login_guard *guard,
+                const struct settings *settings, struct conn *conn, enum door door)
 {
     *login = (struct login){
         .link = link,
         .guard = guard,
+        .settings = settings,
         .conn = conn,
         .door = door,
         .arena = ARENA(LOGIN_ARENA_MAX),
@@ -93,16 +95,24 @@ bool login_may(const struct conn *conn, bool plaintext_allowed)
            slice_eq(peer, S("::1"));
 }
 
-bool login_offers(const struct conn *conn, enum sasl_mechanism mechanism, bool plaintext_allowed)
+bool login_is_off(enum sasl_mechanism mechanism, const struct settings *settings)
+{
+    return name_list_has(slice_cstr(settings->sasl_without), slice_cstr(sasl_mechanism_name(mechanism)));
+}
+
+bool login_offers(const struct conn *conn, enum sasl_mechanism mechanism, const struct settings *settings)
 {
     static const bool sends_password[] = {
 #define X(name, text, tls) [SASL_##name] = (tls),
         SASL_MECHANISM_TABLE(X)
 #undef X
     };
-    if (mechanism == SASL_SCRAM_SHA_256_PLUS)
+    const struct sasl_scram *scram = sasl_scram_of(mechanism);
+    if (login_is_off(mechanism, settings))
+        return false;
+    if (scram != NULL && mechanism == scram->plus)
         return conn_tls(conn) != NULL;
-    return !sends_password[mechanism] || login_may(conn, plaintext_allowed);
+    return !sends_password[mechanism] || login_may(conn, settings->plaintext_login);
 }
 
 /* The name in a PLAIN message (authzid NUL authcid NUL password), for the guard's sake only. */
@@ -139,16 +149,9 @@ static struct slice scram_name(struct slice message)
 
 static struct slice name_in(enum sasl_mechanism mechanism, struct slice initial)
 {
-    switch (mechanism) {
-    case SASL_PLAIN:
-        return plain_name(initial);
-    case SASL_SCRAM_SHA_256:
-    case SASL_SCRAM_SHA_256_PLUS:
+    if (sasl_scram_of(mechanism) != NULL)
         return scram_name(initial);
-    case SASL_LOGIN:
-    default:
-        return initial;
-    }
+    return mechanism == SASL_PLAIN ? plain_name(initial) : initial;
 }
 
 /* The name as it is compared, so that spelling it otherwise makes no new one. */
@@ -241,10 +244,13 @@ static struct slice wanted_binding(const struct login *login)
 {
     struct slice type, rest;
     struct slice first = login->start.initial;
-    if (login->start.mechanism == SASL_SCRAM_SHA_256)
+    const struct sasl_scram *scram = sasl_scram_of(login->start.mechanism);
+    if (scram == NULL || login_is_off(scram->plus, login->settings))
+        return slice_none();
+    if (login->start.mechanism == scram->plain)
         return strcmp(tls_version(conn_tls(login->conn)), "TLSv1.3") == 0 ? S("tls-exporter")
                                                                           : S("tls-unique");
-    if (login->start.mechanism != SASL_SCRAM_SHA_256_PLUS || !slice_starts(first, S("p=")))
+    if (!slice_starts(first, S("p=")))
         return slice_none();
     slice_cut(slice_from(first, 2), ',', &type, &rest);
     return type;

@@ -15,6 +15,7 @@
 #include "link/link.h"
 #include "rt/conn.h"
 #include "rt/limit.h"
+#include "rt/settings.h"
 
 enum {
     LOGIN_FAILURES_MAX = 5, /* on one connection, refusals to check counted; the protocol closes it then */
@@ -30,6 +31,7 @@ void login_guard_destroy(struct login_guard *guard);
 struct login {
     struct link *link;
     struct login_guard *guard;
+    const struct settings *settings;
     struct conn *conn;
     enum door door;
     struct sasl_start start;
@@ -55,8 +57,8 @@ enum login_status {
     LOGIN_UNAVAILABLE, /* store can't be asked now */
 };
 
-void login_init(struct login *login, struct link *link, struct login_guard *guard, struct conn *conn,
-                enum door door);
+void login_init(struct login *login, struct link *link, struct login_guard *guard,
+                const struct settings *settings, struct conn *conn, enum door door);
 void login_release(struct login *login);
 
 /* AUTH with a mechanism; initial: the base64 initial response ("=" for an empty one), p NULL: none was sent.
@@ -86,8 +88,11 @@ void login_hand_over(struct login *login, struct slice tag, const struct login_r
 
 /* Passwords may be sent: by TLS, from this machine itself, or since the settings say so. */
 bool login_may(const struct conn *conn, bool plaintext_allowed);
-/* The mechanism can be used here: one that sends the password only where login_may; -PLUS only inside TLS
- * that this process speaks. */
-bool login_offers(const struct conn *conn, enum sasl_mechanism mechanism, bool plaintext_allowed);
+/* The mechanism can be used here: it is not switched off; one that sends the password only where login_may;
+ * -PLUS only inside TLS that this process speaks. PLAIN stands for IMAP's LOGIN and POP3's USER and PASS too.
+ */
+bool login_offers(const struct conn *conn, enum sasl_mechanism mechanism, const struct settings *settings);
+/* `sasl-without` names it: it is as if we did not know it. */
+bool login_is_off(enum sasl_mechanism mechanism, const struct settings *settings);
 
 #endif

@@ -8,6 +8,7 @@ struct talk {
     struct loop *loop;
     struct link link;
     struct login_guard *guard;
+    struct settings settings;
     struct conn *conn;
     struct login login;
     int fd;
@@ -34,7 +35,7 @@ static void start(struct talk *t, const char *peer, struct login_guard *guard)
     wire_pair(pair);
     assert_int_equal(conn_open(t->loop, pair[1], &handler, t, &options, &t->conn, &error), ERR_OK);
     t->fd = pair[0];
-    login_init(&t->login, &t->link, t->guard, t->conn, DOOR_IMAP);
+    login_init(&t->login, &t->link, t->guard, &t->settings, t->conn, DOOR_IMAP);
 }
 
 static void stop(struct talk *t)

@@ -25,6 +25,7 @@ struct visit {
     const char *peer;
     uint16_t peer_port;
     bool tls;
+    struct slice capabilities_off; /* of IMAP, by the settings or for this account: base/name_list.h */
     const struct settings *settings;
     void (*ended)(void *context);
     void *context;

@@ -37,14 +37,14 @@ static void refuse(struct pop3_login *session, const char *text)
     }
 }
 
-static bool may_log_in(struct pop3_login *session)
+static bool is_off(struct pop3_login *session, enum sasl_mechanism mechanism)
 {
-    return login_may(session->conn, session->guest->settings->plaintext_login);
+    return login_is_off(mechanism, session->guest->settings);
 }
 
 static bool offers(struct pop3_login *session, enum sasl_mechanism mechanism)
 {
-    return login_offers(session->conn, mechanism, session->guest->settings->plaintext_login);
+    return login_offers(session->conn, mechanism, session->guest->settings);
 }
 
 static void failed(struct pop3_login *session, const char *text)
@@ -91,8 +91,9 @@ static void answer(struct pop3_login *session, enum login_status status, const s
 
 static void do_user(struct pop3_login *session, struct slice argument)
 {
-    if (!may_log_in(session)) {
-        refuse(session, "please start TLS first (STLS)");
+    if (!offers(session, SASL_PLAIN)) {
+        refuse(session,
+               is_off(session, SASL_PLAIN) ? "USER is switched off here" : "please start TLS first (STLS)");
         return;
     }
     if (argument.n == 0 || argument.n > POP3_USER_MAX) {
@@ -138,7 +139,7 @@ static void do_auth(struct pop3_login *session, struct slice argument)
         return;
     }
     bool has_initial = slice_cut(argument, ' ', &name, &initial);
-    if (!sasl_mechanism_find(name, &mechanism)) {
+    if (!sasl_mechanism_find(name, &mechanism) || is_off(session, mechanism)) {
         refuse(session, "mechanism not known here");
         return;
     }
@@ -189,7 +190,7 @@ static void do_capa(struct pop3_login *session, struct slice argument)
     (void)argument;
     buf_put(out, S("+OK\r\n"));
     pop3_put_capabilities(out);
-    if (may_log_in(session))
+    if (offers(session, SASL_PLAIN))
         buf_put(out, S("USER\r\n"));
     buf_put(out, S("SASL"));
     for (unsigned m = 0; m < SASL_MECHANISMS; m++)
@@ -298,7 +299,7 @@ void pop3_login_start(struct guest *guest)
         LOG(LOG_WARN, NO_SID, "pop3.open", F_ERR(&error));
         return;
     }
-    login_init(&session->login, guest->link, guest->guard, session->conn, DOOR_POP3);
+    login_init(&session->login, guest->link, guest->guard, guest->settings, session->conn, DOOR_POP3);
     conn_printf(session->conn, "+OK %s POP3\r\n", guest->settings->hostname);
     wait_for_line(session);
     conn_start(session->conn, slice_none());

@@ -100,7 +100,7 @@ static void test_auth(void **state)
     start(&t, "127.0.0.1", NULL, false);
     wire_expect(&t.wire, GREETING);
     wire_send(&t.wire, "AUTH\r\n");
-    wire_expect(&t.wire, "+OK\r\nPLAIN\r\nLOGIN\r\nSCRAM-SHA-256\r\n.\r\n");
+    wire_expect(&t.wire, "+OK\r\nPLAIN\r\nLOGIN\r\nSCRAM-SHA-256\r\nSCRAM-SHA-1\r\n.\r\n");
     wire_send(&t.wire, "AUTH NONSENSE\r\n");
     wire_expect(&t.wire, "-ERR mechanism not known here\r\n");
     wire_send(&t.wire, "AUTH PLAIN !!!\r\n");
@@ -122,6 +122,22 @@ static void test_auth(void **state)
     wire_expect(&t.wire, "+ dj0x\r\n");
     wire_send(&t.wire, "\r\n");
     wire_expect(&t.wire, "+OK from store <>\r\n");
+    stop(&t);
+}
+
+static void test_serves_no_mechanism_that_is_switched_off(void **state)
+{
+    struct talk t;
+    (void)state;
+    start(&t, "127.0.0.1", NULL, false);
+    wire_expect(&t.wire, GREETING);
+    t.settings.sasl_without = "PLAIN SCRAM-SHA-1";
+    wire_send(&t.wire, "AUTH\r\n");
+    wire_expect(&t.wire, "+OK\r\nLOGIN\r\nSCRAM-SHA-256\r\n.\r\n");
+    wire_send(&t.wire, "USER anna\r\n");
+    wire_expect(&t.wire, "-ERR USER is switched off here\r\n");
+    wire_send(&t.wire, "AUTH SCRAM-SHA-1\r\n");
+    wire_expect(&t.wire, "-ERR mechanism not known here\r\n");
     stop(&t);
 }
 
@@ -154,7 +170,7 @@ static void test_capa_and_no_passwords_in_the_clear(void **state)
     wire_expect(&t.wire, GREETING);
     wire_send(&t.wire, "CAPA\r\n");
     wire_expect(&t.wire, "+OK\r\nTOP\r\nUIDL\r\nRESP-CODES\r\nAUTH-RESP-CODE\r\nPIPELINING\r\n"
-                         "SASL SCRAM-SHA-256\r\n.\r\n");
+                         "SASL SCRAM-SHA-256 SCRAM-SHA-1\r\n.\r\n");
     wire_send(&t.wire, "USER anna\r\nAUTH PLAIN AGFubmEAc2VjcmV0\r\nSTLS\r\nSTAT\r\nQUIT\r\n");
     wire_expect(&t.wire, "-ERR please start TLS first (STLS)\r\n-ERR please start TLS first (STLS)\r\n"
                          "-ERR TLS is on already, or not set up\r\n-ERR not known, or only after log-in\r\n"
@@ -200,8 +216,9 @@ static void test_implicit_tls(void **state)
     wire_start_tls(&t.wire, "mail.example", 0);
     wire_expect(&t.wire, GREETING);
     wire_send(&t.wire, "CAPA\r\n");
-    wire_expect(&t.wire, "+OK\r\nTOP\r\nUIDL\r\nRESP-CODES\r\nAUTH-RESP-CODE\r\nPIPELINING\r\nUSER\r\n"
-                         "SASL PLAIN LOGIN SCRAM-SHA-256 SCRAM-SHA-256-PLUS\r\n.\r\n");
+    wire_expect(&t.wire,
+                "+OK\r\nTOP\r\nUIDL\r\nRESP-CODES\r\nAUTH-RESP-CODE\r\nPIPELINING\r\nUSER\r\n"
+                "SASL PLAIN LOGIN SCRAM-SHA-256 SCRAM-SHA-256-PLUS SCRAM-SHA-1 SCRAM-SHA-1-PLUS\r\n.\r\n");
     wire_send(&t.wire, "USER anna\r\nPASS secret\r\n");
     wire_expect(&t.wire, "+OK and the password?\r\n+OK from store <>\r\n");
     stop(&t);
@@ -263,6 +280,7 @@ int main(void)
         cmocka_unit_test(test_user_and_pass_hand_over_what_is_pending),
         cmocka_unit_test(test_name_has_a_limit),
         cmocka_unit_test(test_auth),
+        cmocka_unit_test(test_serves_no_mechanism_that_is_switched_off),
         cmocka_unit_test(test_says_why_not),
         cmocka_unit_test(test_capa_and_no_passwords_in_the_clear),
         cmocka_unit_test(test_stls_forgets_the_name),

@@ -17,7 +17,8 @@
  * name, sender, descriptors at least, at most, number at most.
  *   BOOT       settings and, for edge, certificates; number: how many listeners follow
  *   LISTENERS  up to IPC_FDS_MAX of them, in order
- *   PEER       a main channel; number: the other side's role
+ *   PEER       the way to a service; number: its role
+ *   CLIENT     a main channel to serve; number: the client's role
  *   SETTINGS   as BOOT, on reload
  *   STOP       number: the grace in seconds
  *   READY      start has succeeded
@@ -27,6 +28,7 @@
     X(BOOT, SUPERVISOR, 1, 2, WORKER_LISTENERS_MAX) \
     X(LISTENERS, SUPERVISOR, 1, IPC_FDS_MAX, 0)     \
     X(PEER, SUPERVISOR, 1, 1, ROLE_STORE)           \
+    X(CLIENT, SUPERVISOR, 1, 1, ROLE_STORE)         \
     X(SETTINGS, SUPERVISOR, 1, 2, 0)                \
     X(STOP, SUPERVISOR, 0, 0, CONTROL_GRACE_MAX)    \
     X(READY, WORKER, 0, 0, 0)                       \

@@ -78,6 +78,9 @@ static void test_refuses_what_the_table_does_not_allow(void **state)
     refused(CONTROL_PEER, ROLE_STORE + 1, 1, false, FROM_SUPERVISOR);
     refused(CONTROL_PEER, ROLE_STORE, 0, false, FROM_SUPERVISOR);
     refused(CONTROL_PEER, ROLE_STORE, 2, false, FROM_SUPERVISOR);
+    refused(CONTROL_CLIENT, ROLE_STORE + 1, 1, false, FROM_SUPERVISOR);
+    refused(CONTROL_CLIENT, ROLE_RELAY, 0, false, FROM_SUPERVISOR);
+    refused(CONTROL_CLIENT, ROLE_RELAY, 1, false, FROM_WORKER);
     refused(CONTROL_BOOT, WORKER_LISTENERS_MAX + 1, 1, false, FROM_SUPERVISOR);
     refused(CONTROL_STOP, CONTROL_GRACE_MAX + 1, 0, false, FROM_SUPERVISOR);
 }

@@ -160,13 +160,23 @@ static int bind_port(void)
     return bind(inherited, (const struct sockaddr *)&at, sizeof(at)) == 0 ? 0 : errno;
 }
 
-static void test_only_relay_connects_and_nobody_binds(void **state)
+static int listen_there(void)
+{
+    return listen(inherited, 1) == 0 ? 0 : errno;
+}
+
+static void test_only_relay_connects_and_nobody_listens(void **state)
 {
     (void)state;
     inherited = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     assert_true(inherited >= 0);
     all_roles(connect_out, EPERM, ECONNREFUSED, EPERM);
-    all_roles(bind_port, EPERM, EPERM, EPERM);
+    all_roles(listen_there, EPERM, EPERM, EPERM);
+    assert_int_equal(try(ROLE_EDGE, bind_port), EPERM);
+    assert_int_equal(try(ROLE_STORE, bind_port), EPERM);
+    fd_close(&inherited);
+    inherited = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    all_roles(bind_port, EPERM, 0, EPERM);
     fd_close(&inherited);
 }
 
@@ -534,7 +544,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_files_only_in_the_stores_directories),
         cmocka_unit_test(test_sockets_of_the_roles_families_only),
-        cmocka_unit_test(test_only_relay_connects_and_nobody_binds),
+        cmocka_unit_test(test_only_relay_connects_and_nobody_listens),
         cmocka_unit_test(test_no_program_no_child_no_tracing_no_signal),
         cmocka_unit_test(test_no_executable_memory),
         cmocka_unit_test(test_status_shows_no_rights),

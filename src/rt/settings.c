@@ -87,7 +87,7 @@ static enum err split_words(const struct reading *r, struct slice value, struct 
         if (cursor_done(&c) || cursor_peek(&c) == '#')
             break;
         if (words.count == SETTING_WORDS_MAX)
-            return setting_refuse(r, error, "too many words; \"quotes\" keep one with blanks together");
+            return setting_refuse(r, error, "more than %d words", SETTING_WORDS_MAX);
         struct slice word;
         if (cursor_skip_char(&c, '"')) {
             word = cursor_take_until(&c, S("\""));
@@ -271,6 +271,10 @@ void settings_text(const struct settings *s, struct buf *out)
     buf_printf(out, "sessions-per-account = %u\n", s->sessions_per_account);
     buf_printf(out, "plaintext-login = %s\n", setting_truth_names[s->plaintext_login]);
     buf_printf(out, "full-mailbox = %s\n", setting_full_names[s->full_mailbox_refuse]);
+    buf_printf(out, "resolver = %s\n", s->resolver[0] != 0 ? s->resolver : "system");
+    buf_printf(out, "ca-file = \"%s\"\n", s->ca_file);
+    buf_printf(out, "imap-without = \"%s\"\n", s->imap_without);
+    buf_printf(out, "sasl-without = \"%s\"\n", s->sasl_without);
 }
 
 void settings_free(struct settings *settings)

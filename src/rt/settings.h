@@ -1,9 +1,9 @@
 /*
  * posthorn.conf: what must be known before the databases open. Immutable once read; a reload reads a new one.
  *
- * Lines of `key = value`; `#` starts a comment. A value is one or two words; "a word in quotes" may hold
- * blanks and `#`. Unknown keys, bad values and missing files are errors that name file and line. Everything
- * else lives in the directory and is changed by commands.
+ * Lines of `key = value`; `#` starts a comment. A value is one or two words, or a list of names; "a word in
+ * quotes" may hold blanks and `#`. Unknown keys, bad values and missing files are errors that name file and
+ * line. Everything else lives in the directory and is changed by commands.
  *
  * Ownership: a struct settings owns all its strings. Threads: any may read it. Limits: SETTINGS_*.
  */
@@ -51,7 +51,11 @@ enum listen_protocol {
     X(connections_per_address, "connections-per-address", "100", "connections at once from one address")     \
     X(sessions_per_account, "sessions-per-account", "100", "sessions at once of one account")                \
     X(plaintext_login, "plaintext-login", "no", "yes: log-in without TLS from anywhere, not only loopback")  \
-    X(full_mailbox, "full-mailbox", "defer", "mail for a full mailbox: defer (452) or refuse (552)")
+    X(full_mailbox, "full-mailbox", "defer", "mail for a full mailbox: defer (452) or refuse (552)")         \
+    X(resolver, "resolver", "system", "ADDRESS[:PORT] of the name server, or system: /etc/resolv.conf")      \
+    X(ca_file, "ca-file", "/etc/ssl/certs/ca-certificates.crt", "PEM of the authorities that are trusted")   \
+    X(imap_without, "imap-without", "none", "NAME, NAME ...: IMAP capabilities that nobody gets")            \
+    X(sasl_without, "sasl-without", "none", "NAME, NAME ...: log-in mechanisms that are not offered")
 
 struct listen_setting {
     enum listen_protocol protocol;
@@ -69,7 +73,8 @@ enum {
     SETTINGS_LISTEN_MAX = 64,
     SETTINGS_CERTIFICATES_MAX = 1000,
     SETTINGS_FILE_MAX = 1024 * 1024,
-    SETTINGS_PATH_MAX = 90, /* bytes of the run directory: a socket's path in it must fit sun_path */
+    SETTINGS_NAMES_MAX = 1000, /* bytes of a list of names */
+    SETTINGS_PATH_MAX = 90,    /* bytes of the run directory: a socket's path in it must fit sun_path */
 };
 /* Every server takes 64K octets (RFC 5321 4.5.3.1.7); the top keeps sizes within IMAP4rev1's 32 bits. */
 #define SETTINGS_MESSAGE_SIZE_LEAST UINT64_C(65536)
@@ -93,7 +98,11 @@ struct settings {
     uint32_t connections_per_address; /* `connections-per-address`, default 100 */
     uint32_t sessions_per_account;    /* `sessions-per-account`, default 100 */
     bool plaintext_login; /* `plaintext-login = yes|no`, default no: log-in without TLS only from loopback */
+    const char *imap_without; /* `imap-without`: capabilities switched off for all, as base/name_list.h */
+    const char *sasl_without; /* `sasl-without`: SASL mechanisms switched off, the same way */
     bool full_mailbox_refuse; /* `full-mailbox = defer|refuse`, default defer: 452 or 552 at RCPT */
+    const char *resolver;     /* `resolver`: an address, "[::1]:53"; empty: what /etc/resolv.conf says */
+    const char *ca_file;      /* `ca-file`: whom outgoing TLS trusts */
 };
 
 /* Errors' client text is the one line for the person: "posthorn.conf:12: unknown key \"hostnam\"; did you

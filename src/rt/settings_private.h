@@ -1,13 +1,13 @@
 /*
- * Shared by the halves of settings: settings.c (lines, keys, defaults) and settings_values.c (one value
- * each).
+ * Shared by the halves of settings: settings.c (lines, keys, defaults), settings_values.c and
+ * settings_outward.c (one value each).
  */
 #ifndef POSTHORN_RT_SETTINGS_PRIVATE_H
 #define POSTHORN_RT_SETTINGS_PRIVATE_H
 
 #include "rt/settings.h"
 
-enum { SETTING_WORDS_MAX = 2, SETTING_HOSTNAME_MAX = 253 /* RFC 1035 3.1, as text without the last dot */ };
+enum { SETTING_WORDS_MAX = 64, SETTING_HOSTNAME_MAX = 253 /* RFC 1035 3.1, as text without the last dot */ };
 
 /* A file while it is read. */
 struct reading {
@@ -33,9 +33,17 @@ extern const char *const setting_format_names[];
 extern const char *const setting_truth_names[];
 extern const char *const setting_full_names[];
 
+enum { SETTING_PATH_BYTES_MAX = 1024 };
+
 /* "file:line: what is wrong"; ERR_INVALID. */
 enum err setting_refuse(const struct reading *r, struct error *error, const char *format, ...) FORMAT(3, 4);
 enum err setting_keep(struct reading *r, struct slice s, const char **ret, struct error *error) MUST_CHECK;
+enum err setting_one_word(const struct reading *r, const struct words *words, struct error *error) MUST_CHECK;
+/* An absolute path, without slashes at its end. */
+enum err setting_keep_path(struct reading *r, struct slice path, size_t max, const char **ret,
+                           struct error *error) MUST_CHECK;
+/* It can be read by the supervisor, who alone may look. */
+enum err setting_check_file(const struct reading *r, const char *file, struct error *error) MUST_CHECK;
 enum err setting_add_listen(struct reading *r, const struct listen_setting *listen,
                             struct error *error) MUST_CHECK;
 uint16_t listen_protocol_port(enum listen_protocol protocol);

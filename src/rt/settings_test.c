@@ -50,6 +50,8 @@ static void test_defaults_serve_every_protocol(void **state)
     assert_int_equal(s->sessions_per_account, 100);
     assert_false(s->plaintext_login);
     assert_false(s->full_mailbox_refuse);
+    assert_string_equal(s->resolver, "");
+    assert_string_equal(s->ca_file, "/etc/ssl/certs/ca-certificates.crt");
     settings_free(s);
 }
 
@@ -126,7 +128,8 @@ static void test_text_reads_back_the_same(void **state)
         "hostname = a.example\nlisten = none\n",
         "hostname = a.example\nrun = \"/r u#n\"\nlisten = imap [::1]:1143\nlisten = smtp 127.0.0.1:25\n"
         "listen = lmtp \"/a b\"\ncertificate = \"/a #b\" /c\nlog-level = error\nlog-format = json\n"
-        "message-size-max = 65537\nplaintext-login = yes\nfull-mailbox = refuse\n",
+        "message-size-max = 65537\nplaintext-login = yes\nfull-mailbox = refuse\n"
+        "resolver = [::1]:5353\nca-file = \"/c a\"\nimap-without = idle, move\nsasl-without = login\n",
     };
     for (size_t i = 0; i < ARRAY_LEN(texts); i++) {
         CLEANUP(buf_release) struct buf first = BUF(SETTINGS_FILE_MAX);
@@ -162,7 +165,10 @@ static void test_refuses_bad_lines(void **state)
     refused("hostname =\n", "posthorn.conf:1: the value is missing");
     refused("hostname = # none\n", "posthorn.conf:1: the value is missing");
     refused("hostname = a b\n", "posthorn.conf:1: one word is expected");
-    refused("hostname = a b c\n",
+    refused("hostname = a b c\n", "posthorn.conf:1: one word is expected");
+    refused("listen = imap *:143 more\n",
+            "posthorn.conf:1: too many words; \"quotes\" keep one with blanks together");
+    refused("certificate = /a /b /c\n",
             "posthorn.conf:1: too many words; \"quotes\" keep one with blanks together");
     refused("data = \"/x\n", "posthorn.conf:1: the closing quote is missing");
     refused("data = /x\ndata = /y\n", "posthorn.conf:2: \"data\" is given twice");
@@ -182,6 +188,27 @@ static void test_refuses_bad_values(void **state)
     refused("connections-per-address = 0\n", "posthorn.conf:1: \"0\" is not a number from 1 to 1000000");
     refused("sessions-per-account = 1000001\n",
             "posthorn.conf:1: \"1000001\" is not a number from 1 to 1000000");
+}
+
+static void test_refuses_name_servers_that_are_no_addresses(void **state)
+{
+    (void)state;
+    static const char *const good[] = {"192.0.2.1", "192.0.2.1:5353", "[::1]", "[2001:db8::1]:53", "system"};
+    static const char *const bad[] = {
+        "dns.example",     "::1",         "[::1",       "[::1]x",        "192.0.2.1:0",
+        "192.0.2.1:65536", "[192.0.2.1]", "192.0.2.1:", "192.0.2.1:53x", "192.0.2"};
+    char line[100];
+    char why[200];
+    for (size_t i = 0; i < ARRAY_LEN(good); i++) {
+        snprintf(line, sizeof(line), "hostname = a.example\nresolver = %s\n", good[i]);
+        settings_free(parse_good(line));
+    }
+    for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
+        snprintf(line, sizeof(line), "resolver = %s\n", bad[i]);
+        snprintf(why, sizeof(why), "posthorn.conf:1: \"%s\" is not the address of a name server", bad[i]);
+        refused(line, why);
+    }
+    refused("ca-file = certs.pem\n", "posthorn.conf:1: \"certs.pem\" is not an absolute path");
 }
 
 static void test_refuses_bad_listeners(void **state)
@@ -303,6 +330,45 @@ static void test_reading_a_file_checks_the_files_it_names(void **state)
     rmdir(directory);
 }
 
+static void assert_imap_without(const char *value, const char *expected)
+{
+    char text[SETTINGS_NAMES_MAX + 100];
+    snprintf(text, sizeof(text), "hostname = a\nimap-without = %s\n", value);
+    struct settings *s = parse_good(text);
+    assert_string_equal(s->imap_without, expected);
+    settings_free(s);
+}
+
+static void test_a_list_of_names_is_upper_case_each_once(void **state)
+{
+    (void)state;
+    assert_imap_without("none", "");
+    assert_imap_without("\"\"", "");
+    assert_imap_without("CONDSTORE, qresync condstore # both", "CONDSTORE QRESYNC");
+    assert_imap_without("\"idle sort=display\"", "IDLE SORT=DISPLAY");
+    refused("imap-without = none, IDLE\n", "posthorn.conf:1: \"none\" stands beside names");
+    refused("imap-without = gr\303\274n\n", "posthorn.conf:1: a name is letters, digits and signs");
+}
+
+static void test_a_list_of_names_at_its_limits(void **state)
+{
+    (void)state;
+    char name[SETTINGS_NAMES_MAX + 2];
+    char line[SETTINGS_NAMES_MAX + 100];
+    memset(name, 'A', sizeof(name));
+    name[SETTINGS_NAMES_MAX] = 0;
+    assert_imap_without(name, name);
+    snprintf(line, sizeof(line), "imap-without = %sA\n", name);
+    refused(line, "posthorn.conf:1: more than 1000 bytes of names");
+    struct buf words = BUF(1000);
+    for (int i = 0; i < 64; i++)
+        buf_put(&words, S("A "));
+    assert_imap_without(buf_cstr(&words), "A");
+    snprintf(line, sizeof(line), "imap-without = %sA\n", buf_cstr(&words));
+    refused(line, "posthorn.conf:1: more than 64 words");
+    buf_release(&words);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -313,11 +379,14 @@ int main(void)
         cmocka_unit_test(test_misspelt_key_gets_a_suggestion),
         cmocka_unit_test(test_refuses_bad_lines),
         cmocka_unit_test(test_refuses_bad_values),
+        cmocka_unit_test(test_refuses_name_servers_that_are_no_addresses),
         cmocka_unit_test(test_refuses_bad_listeners),
         cmocka_unit_test(test_sizes_at_their_limits),
         cmocka_unit_test(test_counts_at_their_limits),
         cmocka_unit_test(test_file_and_path_at_their_limits),
         cmocka_unit_test(test_reading_a_file_checks_the_files_it_names),
+        cmocka_unit_test(test_a_list_of_names_is_upper_case_each_once),
+        cmocka_unit_test(test_a_list_of_names_at_its_limits),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -4,11 +4,11 @@
 #include <unistd.h>
 
 #include "base/must.h"
+#include "base/name_list.h"
 #include "rt/settings_private.h"
 
 enum {
     LABEL_MAX = 63, /* RFC 1035 2.3.4 */
-    PATH_BYTES_MAX = 1024,
     USER_MAX = 32,
     COUNT_MOST = 1000000,
 };
@@ -38,9 +38,16 @@ enum err setting_keep(struct reading *r, struct slice s, const char **ret, struc
     return ERR_OK;
 }
 
-static enum err one_word(const struct reading *r, const struct words *words, struct error *error)
+enum err setting_one_word(const struct reading *r, const struct words *words, struct error *error)
 {
     return words->count == 1 ? ERR_OK : setting_refuse(r, error, "one word is expected");
+}
+
+static enum err two_words(const struct reading *r, const struct words *words, struct error *error)
+{
+    return words->count <= 2
+               ? ERR_OK
+               : setting_refuse(r, error, "too many words; \"quotes\" keep one with blanks together");
 }
 
 static bool hostname_valid(struct slice name)
@@ -61,7 +68,7 @@ static bool hostname_valid(struct slice name)
 
 enum err setting_read_hostname(struct reading *r, const struct words *words, struct error *error)
 {
-    enum err e = one_word(r, words, error);
+    enum err e = setting_one_word(r, words, error);
     if (e != ERR_OK)
         return e;
     struct slice name = words->at[0];
@@ -73,9 +80,8 @@ enum err setting_read_hostname(struct reading *r, const struct words *words, str
     return setting_keep(r, slice_of(lower, name.n), &r->settings->hostname, error);
 }
 
-/* An absolute path, without slashes at its end. */
-static enum err read_path(struct reading *r, struct slice path, size_t max, const char **ret,
-                          struct error *error)
+enum err setting_keep_path(struct reading *r, struct slice path, size_t max, const char **ret,
+                           struct error *error)
 {
     if (path.n == 0 || path.p[0] != '/')
         return setting_refuse(r, error, "\"%.*s\" is not an absolute path", SLICE_ARGS(path));
@@ -88,16 +94,18 @@ static enum err read_path(struct reading *r, struct slice path, size_t max, cons
 
 enum err setting_read_data(struct reading *r, const struct words *words, struct error *error)
 {
-    enum err e = one_word(r, words, error);
-    return e != ERR_OK ? e : read_path(r, words->at[0], PATH_BYTES_MAX, &r->settings->data_directory, error);
+    enum err e = setting_one_word(r, words, error);
+    return e != ERR_OK ? e
+                       : setting_keep_path(r, words->at[0], SETTING_PATH_BYTES_MAX,
+                                           &r->settings->data_directory, error);
 }
 
 enum err setting_read_run(struct reading *r, const struct words *words, struct error *error)
 {
-    enum err e = one_word(r, words, error);
+    enum err e = setting_one_word(r, words, error);
     if (e != ERR_OK)
         return e;
-    return read_path(r, words->at[0], SETTINGS_PATH_MAX, &r->settings->run_directory, error);
+    return setting_keep_path(r, words->at[0], SETTINGS_PATH_MAX, &r->settings->run_directory, error);
 }
 
 /* "ADDRESS", "ADDRESS:PORT", "[ADDRESS6]:PORT", ":PORT", "*". */
@@ -163,6 +171,9 @@ enum err setting_add_listen(struct reading *r, const struct listen_setting *list
 enum err setting_read_listen(struct reading *r, const struct words *words, struct error *error)
 {
     struct listen_setting listen;
+    enum err e = two_words(r, words, error);
+    if (e != ERR_OK)
+        return e;
     if (words->count == 1 && slice_eq(words->at[0], S("none"))) {
         r->listen_none = true;
         return ERR_OK;
@@ -170,19 +181,18 @@ enum err setting_read_listen(struct reading *r, const struct words *words, struc
     if (!find_protocol(words->at[0], &listen.protocol))
         return setting_refuse(r, error, "\"%.*s\" is not a protocol", SLICE_ARGS(words->at[0]));
     listen.port = listen_protocol_port(listen.protocol);
-    enum err e;
     if (listen.protocol != LISTEN_LMTP) {
         e = read_address(r, words->count > 1 ? words->at[1] : slice_none(), &listen, error);
     } else {
         if (words->count < 2)
             return setting_refuse(r, error, "lmtp needs the path of its socket");
         size_t max = sizeof(((struct sockaddr_un *)0)->sun_path) - 1;
-        e = read_path(r, words->at[1], max, &listen.address, error);
+        e = setting_keep_path(r, words->at[1], max, &listen.address, error);
     }
     return e != ERR_OK ? e : setting_add_listen(r, &listen, error);
 }
 
-static enum err check_file(const struct reading *r, const char *file, struct error *error)
+enum err setting_check_file(const struct reading *r, const char *file, struct error *error)
 {
     if (r->check_files && access(file, R_OK) != 0)
         return setting_refuse(r, error, "cannot read %s: %s", file, strerror(errno));
@@ -199,13 +209,16 @@ enum err setting_read_certificate(struct reading *r, const struct words *words, 
         return fail_nomem(error);
     if (s->certificate_count == SETTINGS_CERTIFICATES_MAX)
         return setting_refuse(r, error, "more than %d certificates", SETTINGS_CERTIFICATES_MAX);
-    enum err e = read_path(r, words->at[0], PATH_BYTES_MAX, &certificate.chain_file, error);
+    enum err e = two_words(r, words, error);
     if (e == ERR_OK)
-        e = read_path(r, words->at[words->count - 1], PATH_BYTES_MAX, &certificate.key_file, error);
+        e = setting_keep_path(r, words->at[0], SETTING_PATH_BYTES_MAX, &certificate.chain_file, error);
     if (e == ERR_OK)
-        e = check_file(r, certificate.chain_file, error);
+        e = setting_keep_path(r, words->at[words->count - 1], SETTING_PATH_BYTES_MAX, &certificate.key_file,
+                              error);
     if (e == ERR_OK)
-        e = check_file(r, certificate.key_file, error);
+        e = setting_check_file(r, certificate.chain_file, error);
+    if (e == ERR_OK)
+        e = setting_check_file(r, certificate.key_file, error);
     if (e == ERR_OK)
         s->certificates[s->certificate_count++] = certificate;
     return e;
@@ -215,7 +228,7 @@ enum err setting_read_certificate(struct reading *r, const struct words *words, 
 static enum err read_choice(const struct reading *r, const struct words *words, const char *const *names,
                             size_t count, unsigned *ret, struct error *error)
 {
-    enum err e = one_word(r, words, error);
+    enum err e = setting_one_word(r, words, error);
     if (e != ERR_OK)
         return e;
     for (unsigned i = 0; i < count; i++) {
@@ -274,7 +287,7 @@ enum err setting_read_full_mailbox(struct reading *r, const struct words *words,
 
 static enum err read_user(struct reading *r, const struct words *words, const char **ret, struct error *error)
 {
-    enum err e = one_word(r, words, error);
+    enum err e = setting_one_word(r, words, error);
     if (e != ERR_OK)
         return e;
     struct slice name = words->at[0];
@@ -303,7 +316,7 @@ enum err setting_read_user_relay(struct reading *r, const struct words *words, s
 
 enum err setting_read_message_size_max(struct reading *r, const struct words *words, struct error *error)
 {
-    enum err e = one_word(r, words, error);
+    enum err e = setting_one_word(r, words, error);
     if (e != ERR_OK)
         return e;
     struct slice text = words->at[0];
@@ -335,7 +348,7 @@ static enum err read_count(const struct reading *r, const struct words *words, u
                            struct error *error)
 {
     uint32_t n;
-    enum err e = one_word(r, words, error);
+    enum err e = setting_one_word(r, words, error);
     if (e != ERR_OK)
         return e;
     if (!slice_to_u32(words->at[0], &n) || n < 1 || n > COUNT_MOST)
@@ -354,4 +367,30 @@ enum err setting_read_connections_per_address(struct reading *r, const struct wo
 enum err setting_read_sessions_per_account(struct reading *r, const struct words *words, struct error *error)
 {
     return read_count(r, words, &r->settings->sessions_per_account, error);
+}
+
+/* Names, or "none" alone. Which there are, only those know who use them. */
+static enum err read_names(struct reading *r, const struct words *words, const char **ret,
+                           struct error *error)
+{
+    CLEANUP(buf_release) struct buf list = BUF(SETTINGS_NAMES_MAX);
+    bool none = words->count == 1 && slice_eq_nocase(words->at[0], S("none"));
+    for (size_t i = 0; !none && i < words->count; i++)
+        if (!name_list_add(&list, words->at[i]))
+            return setting_refuse(r, error, "a name is letters, digits and signs");
+    if (!none && name_list_has(buf_slice(&list), S("NONE")))
+        return setting_refuse(r, error, "\"none\" stands beside names");
+    if (buf_failed(&list))
+        return setting_refuse(r, error, "more than %d bytes of names", SETTINGS_NAMES_MAX);
+    return setting_keep(r, buf_slice(&list), ret, error);
+}
+
+enum err setting_read_imap_without(struct reading *r, const struct words *words, struct error *error)
+{
+    return read_names(r, words, &r->settings->imap_without, error);
+}
+
+enum err setting_read_sasl_without(struct reading *r, const struct words *words, struct error *error)
+{
+    return read_names(r, words, &r->settings->sasl_without, error);
 }

@@ -19,8 +19,8 @@
 
 /*
  * Invariants (supervisor_check): 1. a process that is DOWN has no pid and no channel, any other has both.
- * 2. Between store and each client that both live there is one main channel: made when the later of the two
- * was spawned. 3. Once stopping, nothing is spawned.
+ * 2. From each client to its service (service_of) that both live there is one main channel: made when the
+ * later of the two was spawned. 3. Once stopping, nothing is spawned.
  *
  * A worker that ends before all have been READY for the first time ends the house: something is wrong that a
  * restart will not mend, and the person who started it should hear so.
@@ -30,6 +30,7 @@ enum { PROCESSES = ROLE_STORE + 1, SETTINGS_TEXT_MAX = 4 * SETTINGS_FILE_MAX, KI
 struct supervisor {
     const char *file;
     struct settings *settings;
+    settings_check_fn *check;
     struct listen_sockets sockets;
     int settings_fd;     /* memfd: settings as text */
     int certificates_fd; /* memfd */
@@ -89,27 +90,34 @@ static enum err send_boot(const struct supervisor *s, const struct process *p, s
     return e;
 }
 
-static enum err send_peer(const struct process *to, enum worker_role other, int fd, struct error *error)
+static enum err send_channel(const struct process *to, enum control_type type, enum worker_role other, int fd,
+                             struct error *error)
 {
-    const struct control m = {.type = CONTROL_PEER, .number = other, .fds = {fd}, .fd_count = 1};
+    const struct control m = {.type = type, .number = other, .fds = {fd}, .fd_count = 1};
     return control_send(to->control, &m, error);
 }
 
-/* A new main channel between a client and store. */
-static void join_peers(struct supervisor *s, struct process *client)
+/* Who asks whom. Store asks relay, since only relay may talk to the internet. */
+static enum worker_role service_of(enum worker_role client)
+{
+    return client == ROLE_STORE ? ROLE_RELAY : ROLE_STORE;
+}
+
+/* A new main channel from a client to its service. */
+static void join(struct supervisor *s, struct process *client)
 {
     struct error error;
-    struct process *store = &s->processes[ROLE_STORE];
+    struct process *service = &s->processes[service_of(client->role)];
     int fds[2];
-    if (!alive(client) || !alive(store))
+    if (!alive(client) || !alive(service))
         return;
     if (ipc_pair(fds, &error) != ERR_OK) {
         abandon(client, &error);
         return;
     }
-    if (send_peer(store, client->role, fds[0], &error) != ERR_OK)
-        abandon(store, &error);
-    else if (send_peer(client, ROLE_STORE, fds[1], &error) != ERR_OK)
+    if (send_channel(service, CONTROL_CLIENT, client->role, fds[0], &error) != ERR_OK)
+        abandon(service, &error);
+    else if (send_channel(client, CONTROL_PEER, service->role, fds[1], &error) != ERR_OK)
         abandon(client, &error);
     close(fds[0]);
     close(fds[1]);
@@ -129,12 +137,9 @@ static void spawn(struct supervisor *s, struct process *p)
         abandon(p, &error);
         return;
     }
-    if (p->role == ROLE_STORE) {
-        join_peers(s, &s->processes[ROLE_EDGE]);
-        join_peers(s, &s->processes[ROLE_RELAY]);
-    } else {
-        join_peers(s, p);
-    }
+    for (size_t i = 0; i < PROCESSES; i++)
+        if (&s->processes[i] == p || service_of((enum worker_role)i) == p->role)
+            join(s, &s->processes[i]);
 }
 
 static void spawn_due(struct supervisor *s)
@@ -258,6 +263,8 @@ static enum err read_again(struct supervisor *s, struct buf *ret_fixed, struct e
     CLEANUP(fd_close) int certificates_fd = -1;
     struct settings *settings = NULL;
     enum err e = settings_read(s->file, &settings, error);
+    if (e == ERR_OK)
+        e = s->check(settings, error);
     if (e == ERR_OK)
         e = setup_keep_fixed(settings, s->settings, ret_fixed, error);
     if (e == ERR_OK)
@@ -405,11 +412,12 @@ static enum err prepare(struct supervisor *s, struct error *error)
     return setup_drop_root(error);
 }
 
-int supervisor_run(const char *settings_file, struct settings *settings)
+int supervisor_run(const char *settings_file, struct settings *settings, settings_check_fn *check)
 {
     struct error error;
     struct supervisor s = {.file = settings_file,
                            .settings = settings,
+                           .check = check,
                            .sockets = {.admin = -1},
                            .settings_fd = -1,
                            .certificates_fd = -1,

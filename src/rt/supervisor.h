@@ -6,7 +6,10 @@
  * control channel as descriptor 3. It reads certificates (workers can't) and holds nothing of users.
  *
  *   control messages, supervisor to worker:  BOOT (settings text, certificates by memfd, listeners), PEER
- * (the way to store, or from a client to store), SETTINGS (reload), STOP worker to supervisor: READY, STOPPED
+ * (the way to a service), CLIENT (a client's way to us), SETTINGS (reload), STOP; worker to supervisor:
+ * READY, STOPPED
+ *
+ * Edge and relay ask store; store asks relay, which alone may talk to the internet.
  *
  * A worker that died is restarted at once, then after 1, 2, 4 ... up to 30 seconds while it keeps dying; its
  * peers get a new PEER. SIGTERM and SIGINT stop gracefully (second one: at once), SIGHUP reloads. sd_notify
@@ -20,8 +23,10 @@
 #include "rt/settings.h"
 #include "rt/tls.h"
 
+/* What settings hold that this room does not know: ERR_INVALID. Asked at each reload. */
+typedef enum err settings_check_fn(const struct settings *settings, struct error *error);
 /* Runs until stopped; the exit status of the process. Takes settings. */
-int supervisor_run(const char *settings_file, struct settings *settings);
+int supervisor_run(const char *settings_file, struct settings *settings, settings_check_fn *check);
 
 enum { WORKER_LISTENERS_MAX = SETTINGS_LISTEN_MAX + 1, WORKER_STOP_GRACE_SECONDS = 10 };
 
@@ -34,13 +39,19 @@ struct worker { /* settings and tls are start's to take, on success */
     struct tls_context *tls;                /* edge: the certificates */
     int listener_fds[WORKER_LISTENERS_MAX]; /* edge: as settings->listens; store: [0] is the admin socket */
     size_t listener_count;
+    void *prepared; /* what the prepare hook made */
 };
 
 /* A worker's behaviour, supplied by serve/. Called from the control thread. */
 struct worker_hooks {
+    /* Before the sandbox, with the user that the supervisor has: reads what may not be opened later. No
+     * threads yet: the sandbox would not hold them. May be NULL. */
+    enum err (*prepare)(struct worker *worker, struct error *error);
     enum err (*start)(struct worker *worker, void **ret_context, struct error *error);
-    /* edge, relay: the way to store. store: a client's main channel, whose role is given. Takes fd. */
+    /* The way to the service of that role. Takes fd. */
     void (*peer)(void *context, enum worker_role role, int fd);
+    /* A main channel, to be served to the client of that role. Takes fd. NULL where nobody asks. */
+    void (*client)(void *context, enum worker_role role, int fd);
     /* New settings and certificates (NULL but for edge); both are the callee's now. */
     void (*reload)(void *context, struct settings *settings, struct tls_context *tls);
     /* Say goodbye to sessions; returns when all are gone or the grace is over. Store goes on answering its

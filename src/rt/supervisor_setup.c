@@ -155,9 +155,13 @@ enum err setup_keep_fixed(struct settings *s, const struct settings *old, struct
         const char *old;
         const char *key;
     } fixed[] = {
-        {&s->data_directory, old->data_directory, "data"}, {&s->run_directory, old->run_directory, "run"},
-        {&s->user_store, old->user_store, "user-store"},   {&s->user_edge, old->user_edge, "user-edge"},
+        {&s->data_directory, old->data_directory, "data"},
+        {&s->run_directory, old->run_directory, "run"},
+        {&s->user_store, old->user_store, "user-store"},
+        {&s->user_edge, old->user_edge, "user-edge"},
         {&s->user_relay, old->user_relay, "user-relay"},
+        {&s->resolver, old->resolver, "resolver"},
+        {&s->ca_file, old->ca_file, "ca-file"},
     };
     enum err e = ERR_OK;
     for (size_t i = 0; e == ERR_OK && i < ARRAY_LEN(fixed); i++)

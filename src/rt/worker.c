@@ -12,8 +12,8 @@
 /*
  * A worker's life:
  *
- *   BOOT, LISTENERS... -> sandbox -> certificates -> start -> READY -> (PEER, SETTINGS)* -> STOP -> STOPPED
- * -> EOF
+ *   BOOT, LISTENERS... -> prepare -> sandbox -> certificates -> start -> READY -> (PEER, CLIENT, SETTINGS)*
+ * -> STOP -> STOPPED -> EOF
  *
  * The control channel's end without a STOP means that the supervisor died: then the worker goes at once, as
  * it does by the kernel's signal (PR_SET_PDEATHSIG) when it is not waiting here.
@@ -174,6 +174,8 @@ static int serve_control(const struct worker *worker, const struct worker_hooks 
             e = stop(hooks, context, m.number, &error);
         } else if (e == ERR_OK && m.type == CONTROL_PEER) {
             hooks->peer(context, (enum worker_role)m.number, fd_take(&m.fds[0]));
+        } else if (e == ERR_OK && m.type == CONTROL_CLIENT && hooks->client != NULL) {
+            hooks->client(context, (enum worker_role)m.number, fd_take(&m.fds[0]));
         } else if (e == ERR_OK && m.type == CONTROL_SETTINGS) {
             reload(worker, hooks, context, &m);
         } else if (e == ERR_OK) {
@@ -194,7 +196,10 @@ static enum err start(struct worker *worker, const struct worker_hooks *hooks, s
         return e;
     worker->settings = take(package->settings);
     log_open(worker_role_name(worker->role), worker->settings->log_level, worker->settings->log_json);
-    e = enter_sandbox(worker, error);
+    if (hooks->prepare != NULL)
+        e = hooks->prepare(worker, error);
+    if (e == ERR_OK)
+        e = enter_sandbox(worker, error);
     if (e == ERR_OK && package->certificates_fd >= 0)
         e = make_tls(package->certificates_fd, &worker->tls, error);
     fd_close(&package->certificates_fd);

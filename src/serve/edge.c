@@ -189,4 +189,5 @@ static void edge_stop(void *context, int64_t deadline_us)
         LOG(LOG_WARN, NO_SID, "edge.sessions_cut", F_INT("sessions", loop_figures(edge->loop).places));
 }
 
-const struct worker_hooks edge_hooks = {edge_start, edge_peer, edge_reload, edge_stop};
+const struct worker_hooks edge_hooks = {
+    .start = edge_start, .peer = edge_peer, .reload = edge_reload, .stop = edge_stop};

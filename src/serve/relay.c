@@ -1,12 +1,13 @@
 #include "base/must.h"
+#include "fetch/fetcher.h"
 #include "rt/ipc.h"
 #include "rt/loop.h"
 #include "serve/current.h"
 #include "serve/serve.h"
 
 /*
- * The worker that talks to other mail servers. It asks store for work by the channel that the supervisor
- * brings.
+ * The worker that talks to the internet. It fetches what store asks for, and asks store for work, by the
+ * channels that the supervisor brings.
  */
 enum { THREADS_MIN = 2, THREADS_MAX = 64 };
 
@@ -14,18 +15,37 @@ struct relay {
     struct current current;
     struct loop *loop;
     struct ipc_client *store;
+    struct fetcher *fetcher;
+    struct fetch_service fetch;
 };
+
+static enum err relay_prepare(struct worker *worker, struct error *error)
+{
+    struct fetcher *fetcher = NULL;
+    const char *ca_file = worker->settings->ca_file;
+    enum err e = fetcher_create(ca_file, worker->settings->resolver, &fetcher, error);
+    if (e != ERR_OK)
+        return e;
+    if (fetcher_authorities(fetcher) == 0)
+        LOG(LOG_WARN, NO_SID, "relay.no_authorities", F_CSTR("file", ca_file));
+    worker->prepared = fetcher;
+    return ERR_OK;
+}
 
 static enum err relay_start(struct worker *worker, void **ret_context, struct error *error)
 {
     struct relay *relay = calloc(1, sizeof(*relay));
     if (relay == NULL)
         return fail_nomem(error);
+    relay->fetcher = worker->prepared;
+    relay->fetch = (struct fetch_service){fetcher_fetch, relay->fetcher};
     const struct loop_options options = {
         .name = "relay", .threads_min = THREADS_MIN, .threads_max = THREADS_MAX};
     enum err e = current_init(&relay->current, worker->settings, NULL, error);
     if (e == ERR_OK)
         e = ipc_client_create(&relay->store, error);
+    if (e == ERR_OK)
+        e = fetcher_start(relay->fetcher, error);
     if (e == ERR_OK)
         e = loop_create(&options, &relay->loop, error);
     if (e == ERR_OK)
@@ -41,6 +61,16 @@ static void relay_peer(void *context, enum worker_role role, int fd)
     must(role == ROLE_STORE);
     LOG(LOG_DEBUG, NO_SID, "relay.peer", F_CSTR("role", worker_role_name(role)));
     ipc_client_connect(relay->store, fd);
+}
+
+static void relay_client(void *context, enum worker_role role, int fd)
+{
+    struct relay *relay = context;
+    struct error error;
+    must(role == ROLE_STORE);
+    LOG(LOG_DEBUG, NO_SID, "relay.client", F_CSTR("role", worker_role_name(role)));
+    if (ipc_serve(relay->loop, fd, fetch_serve, &relay->fetch, &error) != ERR_OK)
+        LOG(LOG_ERROR, NO_SID, "relay.client_failed", F_ERR(&error));
 }
 
 static void relay_reload(void *context, struct settings *settings, struct tls_context *tls)
@@ -62,4 +92,11 @@ static void relay_stop(void *context, int64_t deadline_us)
         LOG(LOG_WARN, NO_SID, "relay.sessions_cut", F_INT("sessions", loop_figures(relay->loop).places));
 }
 
-const struct worker_hooks relay_hooks = {relay_start, relay_peer, relay_reload, relay_stop};
+const struct worker_hooks relay_hooks = {
+    .prepare = relay_prepare,
+    .start = relay_start,
+    .peer = relay_peer,
+    .client = relay_client,
+    .reload = relay_reload,
+    .stop = relay_stop,
+};

@@ -1,14 +1,22 @@
 #include "serve/serve.h"
 
+#include "admin/known_names.h"
+
 int serve_run(const char *settings_file)
 {
     struct settings *settings;
     struct error error;
-    if (settings_read(settings_file, &settings, &error) != ERR_OK) {
+    enum err e = settings_read(settings_file, &settings, &error);
+    if (e == ERR_OK) {
+        e = known_settings(settings, &error);
+        if (e != ERR_OK)
+            settings_free(settings);
+    }
+    if (e != ERR_OK) {
         fprintf(stderr, "posthorn: %s\n", error.client);
         return 1;
     }
-    return supervisor_run(settings_file, settings);
+    return supervisor_run(settings_file, settings, known_settings);
 }
 
 int serve_worker(const char *role)

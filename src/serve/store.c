@@ -4,6 +4,7 @@
 #include "base/fdio.h"
 #include "base/map.h"
 #include "base/must.h"
+#include "base/name_list.h"
 #include "base/wire.h"
 #include "imap/session.h"
 #include "link/visit.h"
@@ -31,6 +32,7 @@ struct store_worker {
     struct loop *sessions;
     struct loop *service;
     struct limit *per_account;
+    struct ipc_client *relay; /* the way to ask the internet */
     struct link_service link; /* store, directory, sasl, queue */
     struct admin_context admin;
 };
@@ -68,6 +70,22 @@ static enum err start_behind_door(struct store_worker *worker, enum door door, c
     return pop3_session_start(worker->sessions, visit, error);
 }
 
+/* What is switched off for all, and for this account. */
+static enum err read_capabilities_off(struct store_worker *worker, struct account_id id, struct buf *off,
+                                      struct error *error)
+{
+    CLEANUP(arena_release) struct arena arena = ARENA(64 * 1024);
+    struct account_entry entry;
+    enum err err = account_entry_get(worker->link.directory, id, &arena, &entry, error);
+    if (err != ERR_OK)
+        return err;
+    struct version *version = current_get(&worker->current);
+    bool names = name_list_add(off, slice_cstr(version->settings->imap_without)) &&
+                 name_list_add(off, entry.capabilities_off);
+    current_put(version);
+    return names && !buf_failed(off) ? ERR_OK : fail_nomem(error);
+}
+
 static enum err start_session(void *context, struct account_id id, const struct link_hand_over *hand_over,
                               struct error *error)
 {
@@ -80,9 +98,13 @@ static enum err start_session(void *context, struct account_id id, const struct 
     buf_put(&peer, hand_over->peer);
     if (buf_cstr(&peer) == NULL)
         return fail(error, ERR_INVALID, NULL, "client address too long");
+    CLEANUP(buf_release) struct buf off = BUF(SETTINGS_NAMES_MAX + 1 + CAPABILITIES_OFF_MAX);
+    enum err err = read_capabilities_off(worker, id, &off, error);
+    if (err != ERR_OK)
+        return err;
     if (!limit_enter(worker->per_account, map_key_u64(&id.v)))
         return fail(error, ERR_LIMIT, "too many sessions of this account", "account has too many sessions");
-    enum err err = store_account_ensure(worker->link.store, id, &account, error);
+    err = store_account_ensure(worker->link.store, id, &account, error);
     struct stay *stay = err == ERR_OK ? begin_stay(worker, id) : NULL;
     if (stay == NULL) {
         limit_leave(worker->per_account, map_key_u64(&id.v));
@@ -103,6 +125,7 @@ static enum err start_session(void *context, struct account_id id, const struct 
         .peer = buf_cstr(&peer),
         .peer_port = hand_over->peer_port,
         .tls = hand_over->tls,
+        .capabilities_off = buf_slice(&off),
         .settings = stay->version->settings,
         .ended = end_stay,
         .context = stay,
@@ -191,6 +214,8 @@ static enum err store_start(struct worker *process, void **ret_context, struct e
     worker->per_account = limit_create(process->settings->sessions_per_account);
     if (err == ERR_OK && worker->per_account == NULL)
         err = fail_nomem(error);
+    if (err == ERR_OK)
+        err = ipc_client_create(&worker->relay, error);
     /* The first settings live on: what is opened with them keeps pointers into them. */
     if (err == ERR_OK)
         err = open_data(worker, current_get(&worker->current)->settings, error);
@@ -216,11 +241,19 @@ static void refuse(void *context, struct ipc_message *request, struct buf *reply
 static void store_peer(void *context, enum worker_role role, int fd)
 {
     struct store_worker *worker = context;
-    struct error error;
+    must(role == ROLE_RELAY);
     LOG(LOG_DEBUG, NO_SID, "store.peer", F_CSTR("role", worker_role_name(role)));
+    ipc_client_connect(worker->relay, fd);
+}
+
+static void store_client(void *context, enum worker_role role, int fd)
+{
+    struct store_worker *worker = context;
+    struct error error;
+    LOG(LOG_DEBUG, NO_SID, "store.client", F_CSTR("role", worker_role_name(role)));
     ipc_serve_fn *serve = role == ROLE_EDGE ? link_serve : refuse;
     if (ipc_serve(worker->service, fd, serve, &worker->link, &error) != ERR_OK)
-        LOG(LOG_ERROR, NO_SID, "store.peer_failed", F_CSTR("role", worker_role_name(role)), F_ERR(&error));
+        LOG(LOG_ERROR, NO_SID, "store.client_failed", F_CSTR("role", worker_role_name(role)), F_ERR(&error));
 }
 
 static void store_reload(void *context, struct settings *settings, struct tls_context *tls)
@@ -248,4 +281,10 @@ static void store_stop(void *context, int64_t deadline_us)
         LOG(LOG_ERROR, NO_SID, "store.sync", F_ERR(&error));
 }
 
-const struct worker_hooks store_hooks = {store_start, store_peer, store_reload, store_stop};
+const struct worker_hooks store_hooks = {
+    .start = store_start,
+    .peer = store_peer,
+    .client = store_client,
+    .reload = store_reload,
+    .stop = store_stop,
+};

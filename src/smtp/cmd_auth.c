@@ -63,11 +63,11 @@ void smtp_auth(struct smtp_session *session, struct slice argument)
         return;
     }
     bool has_initial = slice_cut(argument, ' ', &name, &initial);
-    if (!sasl_mechanism_find(name, &mechanism)) {
+    if (!sasl_mechanism_find(name, &mechanism) || login_is_off(mechanism, session->settings)) {
         smtp_refuse(session, "504 5.5.4 mechanism not known here");
         return;
     }
-    if (!login_offers(session->conn, mechanism, session->settings->plaintext_login)) {
+    if (!login_offers(session->conn, mechanism, session->settings)) {
         smtp_refuse(session, "538 5.7.11 please start TLS first");
         return;
     }

@@ -26,7 +26,7 @@ static void put_mechanisms(struct smtp_session *session, struct buf *out)
 {
     buf_put(out, S("250-AUTH"));
     for (unsigned m = 0; m < SASL_MECHANISMS; m++)
-        if (login_offers(session->conn, (enum sasl_mechanism)m, session->settings->plaintext_login))
+        if (login_offers(session->conn, (enum sasl_mechanism)m, session->settings))
             buf_printf(out, " %s", sasl_mechanism_name((enum sasl_mechanism)m));
     buf_put(out, S("\r\n"));
 }

@@ -4,6 +4,7 @@
  *
  *   STORE: down                 what goes wrong from now on: down, no-spool, spool-is-full; up: all is well
  *   SETTINGS: refuse            full mailboxes are refused for good
+ *   WITHOUT: PLAIN LOGIN        these mechanisms are switched off
  *   ACCEPTED: from <a> to <b>   the last message was taken with this envelope; the "|" lines are its body
  *   COUNT: 2                    so many were taken in all
  */
@@ -17,6 +18,7 @@ struct house {
     enum smtp_service service;
     char peer[CONN_PEER_TEXT_MAX];
     struct settings settings;
+    char without[100];
     struct login_guard *guard;
     struct link link;
 };
@@ -76,6 +78,14 @@ static void set_settings(struct player *player, struct slice argument, struct sl
     house->settings.full_mailbox_refuse = slice_eq(argument, S("refuse"));
 }
 
+static void set_without(struct player *player, struct slice argument, struct slice block)
+{
+    struct house *house = player->context;
+    (void)block;
+    snprintf(house->without, sizeof(house->without), "%.*s", SLICE_ARGS(argument));
+    house->settings.sasl_without = house->without;
+}
+
 static void expect_accepted(struct player *player, struct slice argument, struct slice block)
 {
     pthread_mutex_lock(&played.lock);
@@ -127,6 +137,7 @@ int main(int argc, char **argv)
                   {{"PEER", 4}, set_peer},
                   {{"STORE", 5}, set_store},
                   {{"SETTINGS", 8}, set_settings},
+                  {{"WITHOUT", 7}, set_without},
                   {{"ACCEPTED", 8}, expect_accepted},
                   {{"COUNT", 5}, expect_count}},
     };

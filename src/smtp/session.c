@@ -247,7 +247,7 @@ void smtp_start(struct guest *guest, enum smtp_service service)
         LOG(LOG_WARN, NO_SID, "smtp.open", F_ERR(&error));
         return;
     }
-    login_init(&session->login, guest->link, guest->guard, session->conn, DOOR_SUBMISSION);
+    login_init(&session->login, guest->link, guest->guard, guest->settings, session->conn, DOOR_SUBMISSION);
     smtp_reply(session, "220 %s %s Posthorn", guest->settings->hostname,
                service == SMTP_LMTP ? "LMTP" : "ESMTP");
     smtp_expect(session, INPUT_COMMAND);

@@ -11,6 +11,7 @@
 #define POSTHORN_STORE_ACCOUNT_H
 
 #include <pthread.h>
+#include <stdatomic.h>
 
 #include "store/message.h"
 #include "store/pack.h"
@@ -51,9 +52,10 @@ struct account {
     char **keywords;
     size_t keyword_count;
     struct open_folder *open_folders;
-    uint64_t commits;        /* transactions committed since opening */
-    uint64_t synced_commits; /* how many of them are durable */
-    bool broken;             /* a sync failed: what is on disk is unknown until it is opened anew */
+    uint64_t commits;                  /* transactions committed since opening */
+    uint64_t synced_commits;           /* how many of them are durable */
+    bool broken;                       /* a sync failed: what is on disk is unknown until it is opened anew */
+    _Atomic uint64_t share_generation; /* see share.h */
 
     pthread_mutex_t sync_mutex; /* one sync at a time; taken before mutex */
 

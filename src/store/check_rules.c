@@ -33,6 +33,7 @@ struct rule {
 #define LAST_CHANGE                                                                                        \
     "max(coalesce((SELECT max(changed) FROM member), 0), coalesce((SELECT max(changed) FROM folder), 0), " \
     "coalesce((SELECT max(change) FROM tombstone), 0), coalesce((SELECT max(no) FROM change_log), 0))"
+#define BAD_RIGHTS "rights = '' OR rights GLOB '*[^lrswipkxtea]*'"
 #define NEXT_FOLDER "(SELECT coalesce(max(id), 0) + 1 FROM folder)"
 #define NEXT_OBJECT \
     "max((SELECT coalesce(max(id), 0) FROM object), (SELECT coalesce(max(object), 0) FROM temp.whole)) + 1"
@@ -67,6 +68,17 @@ static const struct rule after_objects[] = {
      "SELECT printf('folder %d', id) FROM folder WHERE parent <> 0 AND parent NOT IN (SELECT id FROM folder)",
      "UPDATE folder SET name = name || ' ' || id, parent = 0 WHERE parent <> 0 AND "
      "parent NOT IN (SELECT id FROM folder)"},
+    {"annotation", "its folder is missing", false,
+     "SELECT printf('folder %d, %s', folder, entry) FROM annotation WHERE folder <> 0 AND "
+     "folder NOT IN (SELECT id FROM folder)",
+     "DELETE FROM annotation WHERE folder <> 0 AND folder NOT IN (SELECT id FROM folder)"},
+    {"share", "its folder is missing", false,
+     "SELECT printf('folder %d grantee %s', folder, grantee) FROM share WHERE folder NOT IN "
+     "(SELECT id FROM folder)",
+     "DELETE FROM share WHERE folder NOT IN (SELECT id FROM folder)"},
+    {"share", "it gives no right that there is", false,
+     "SELECT printf('folder %d grantee %s', folder, grantee) FROM share WHERE " BAD_RIGHTS,
+     "DELETE FROM share WHERE " BAD_RIGHTS},
     {"UIDNEXT", "a message has this UID or a higher one", false,
      "SELECT printf('folder %d', id) FROM folder WHERE uidnext <= " LAST_UID " OR uidnext > 4294967295",
      "UPDATE folder SET uidnext = " LAST_UID " + 1 WHERE uidnext <= " LAST_UID " OR uidnext > 4294967295"},

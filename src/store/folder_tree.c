@@ -1,6 +1,8 @@
 #include "base/clock.h"
+#include "store/annotation_row.h"
 #include "store/folder_row.h"
 #include "store/member.h"
+#include "store/share_row.h"
 
 /* Never written to: a set owns its ranges, so the member can't be const. */
 #define ALL_UIDS (&(struct uid_set){.ranges = &(struct uid_range){1, UINT32_MAX}, .count = 1})
@@ -56,6 +58,8 @@ enum err folder_make(struct work *work, struct folder_id parent, struct slice na
         err = check_role(account, role, error);
     if (err == ERR_OK)
         err = set_name(account, STATEMENT_FOLDER_INSERT, id, name, error);
+    if (err == ERR_OK)
+        err = share_inherit(work, id, parent, error);
     if (err == ERR_OK)
         err = work_folder(work, id, ret_touched, error);
     if (err != ERR_OK)
@@ -138,6 +142,8 @@ static enum err revive(struct work *work, struct folder_id id, enum folder_class
         return exists(path, error);
     if (err == ERR_OK)
         err = check_role(work->account, role, error);
+    if (err == ERR_OK)
+        err = share_inherit(work, id, (struct folder_id){(uint64_t)touched->row.parent}, error);
     if (err != ERR_OK)
         return err;
     touched->row.selectable = 1;
@@ -248,6 +254,8 @@ static enum err rename_inbox(struct rename *rename, struct folder_id parent, str
                           &made, error);
     if (err == ERR_OK)
         err = members_copy(rename->work, inbox, ALL_UIDS, made, true, &from, &to, error);
+    if (err == ERR_OK)
+        err = annotations_copy(rename->work, inbox->id, made->id, error);
     return err;
 }
 
@@ -313,6 +321,10 @@ static enum err delete_locked(struct work *work, struct folder_id id, struct err
         return fail_plain(error, ERR_INVALID, "This name has folders below it");
     if (err == ERR_OK)
         err = members_expunge(work, touched, ALL_UIDS, false, error);
+    if (err == ERR_OK)
+        err = annotations_remove(work, id, error);
+    if (err == ERR_OK)
+        err = share_drop(work, id, error);
     if (err != ERR_OK)
         return err;
     touched->removed = true;

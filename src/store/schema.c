@@ -151,6 +151,15 @@ static const char *const migrations[] = {
     "ALTER TABLE object_text ADD COLUMN display_from BLOB;"
     "ALTER TABLE object_text ADD COLUMN display_to BLOB;"
     "ALTER TABLE object_text ADD COLUMN thread_keys BLOB;",
+
+    /* METADATA: folder 0 is the account, person 0 everybody. */
+    "CREATE TABLE annotation ("
+    " folder INTEGER NOT NULL,"
+    " person INTEGER NOT NULL,"
+    " entry TEXT NOT NULL,"
+    " value BLOB NOT NULL,"
+    " PRIMARY KEY (folder, person, entry)"
+    ") STRICT, WITHOUT ROWID;",
 };
 
 int schema_version(void)

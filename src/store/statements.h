@@ -68,6 +68,16 @@
     X(UNSUBSCRIBE, "DELETE FROM subscription WHERE path = ?1")                                             \
     X(SUBSCRIBED, "SELECT 1 FROM subscription WHERE path = ?1")                                            \
     X(SUBSCRIPTIONS, "SELECT path FROM subscription ORDER BY path")                                        \
+    X(ANNOTATION_WRITE, "INSERT OR REPLACE INTO annotation (folder, person, entry, value) "                \
+                        "VALUES (?1, ?2, ?3, ?4)")                                                         \
+    X(ANNOTATION_DELETE, "DELETE FROM annotation WHERE folder = ?1 AND person = ?2 AND entry = ?3")        \
+    X(ANNOTATION_READ, "SELECT entry, value FROM annotation WHERE folder = ?1 AND person = ?2 AND "        \
+                       "(entry = ?3 OR (?4 AND entry > ?3 || '/' AND entry < ?3 || '0')) ORDER BY entry")  \
+    X(ANNOTATION_COUNT, "SELECT count(*) FROM annotation WHERE folder = ?1")                               \
+    X(ANNOTATION_BYTES, "SELECT coalesce(sum(length(value)), 0) FROM annotation")                          \
+    X(ANNOTATIONS_REMOVE, "DELETE FROM annotation WHERE folder = ?1")                                      \
+    X(ANNOTATIONS_COPY, "INSERT INTO annotation (folder, person, entry, value) "                           \
+                        "SELECT ?2, person, entry, value FROM annotation WHERE folder = ?1")               \
     X(KEYWORDS, "SELECT number, name FROM keyword ORDER BY number")                                        \
     X(KEYWORD_INSERT, "INSERT INTO keyword (number, name) VALUES (?1, ?2)")                                \
     X(OBJECT_INSERT, "INSERT INTO object (id, type, thread, pack, offset, length, size, header_size, "     \
@@ -130,7 +140,15 @@
     X(DELIVERY_OF_OBJECT, "DELETE FROM delivery WHERE object = ?1")                                        \
     X(THREAD_FIND, "SELECT thread FROM message_id WHERE hash = ?1")                                        \
     X(THREAD_INSERT, "INSERT OR IGNORE INTO message_id (hash, thread) VALUES (?1, ?2)")                    \
-    X(THREAD_DELETE, "DELETE FROM message_id WHERE hash = ?1 AND thread = ?2")
+    X(THREAD_DELETE, "DELETE FROM message_id WHERE hash = ?1 AND thread = ?2")                             \
+    X(SHARE_LIST, "SELECT folder, grantee, rights FROM share WHERE folder = ?1 ORDER BY grantee")          \
+    X(SHARE_ALL, "SELECT folder, grantee, rights FROM share ORDER BY folder, grantee")                     \
+    X(SHARE_GRANTEES, "SELECT DISTINCT grantee FROM share WHERE grantee NOT LIKE '-%' ORDER BY grantee")   \
+    X(SHARE_SET, "INSERT OR REPLACE INTO share (folder, grantee, rights) VALUES (?1, ?2, ?3)")             \
+    X(SHARE_REMOVE, "DELETE FROM share WHERE folder = ?1 AND grantee = ?2")                                \
+    X(SHARE_DROP, "DELETE FROM share WHERE folder = ?1")                                                   \
+    X(SHARE_INHERIT, "INSERT OR IGNORE INTO share (folder, grantee, rights) "                              \
+                     "SELECT ?1, grantee, rights FROM share WHERE folder = ?2")
 
 enum statement {
 #define X(name, sql) STATEMENT_##name,

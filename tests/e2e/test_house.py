@@ -174,7 +174,9 @@ def test_killed_worker_comes_back_and_meets_its_peers(house, role):
     house.wait_ready()
     house.wait_log("edge.peer role=store")
     house.wait_log("relay.peer role=store")
-    house.wait_log("store.peer role=(edge|relay)", 2)
+    house.wait_log("store.client role=(edge|relay)", 2)
+    house.wait_log("store.peer role=relay")
+    house.wait_log("relay.client role=store")
     before = house.worker(role)
     others = {name: house.worker(name) for name in USERS if name != role}
     os.kill(before, signal.SIGKILL)
@@ -184,10 +186,12 @@ def test_killed_worker_comes_back_and_meets_its_peers(house, role):
     if role == "store":
         house.wait_log("edge.peer role=store", 2)
         house.wait_log("relay.peer role=store", 2)
-        house.wait_log("store.peer role=(edge|relay)", 4)
+        house.wait_log("store.client role=(edge|relay)", 4)
+        house.wait_log("store.peer role=relay", 2)
+        house.wait_log("relay.client role=store", 2)
     else:
         house.wait_log(f"{role}.peer role=store", 2)
-        house.wait_log(f"store.peer role={role}", 2)
+        house.wait_log(f"store.client role={role}", 2)
     assert house.stop() == 0
 
 

@@ -48,6 +48,22 @@ def test_flags_searches_copies_and_deletes(server, anna):
     assert server.count(anna) == 3
 
 
+def test_utf8_on_the_wire(server, anna):
+    with server.imap(anna) as client:
+        assert client.create(b'"' + UTF7_FOLDER + b'"')[0] == "OK"
+        assert client.enable("UTF8=ACCEPT")[0] == "OK"
+        assert client.utf8_enabled
+        _, lines = client.list()
+        assert any(UTF8_FOLDER.encode() in line for line in lines)
+        raw = "Subject: größer\r\n\r\nx\r\n".encode()
+        client.utf8_enabled = False  # imaplib would put "UTF8 (" inside the literal
+        assert client.append(f'"{UTF8_FOLDER}"', r"(\Seen)", None, raw)[0] == "OK"
+        assert client.select(f'"{UTF8_FOLDER}"') == ("OK", [b"1"])
+        assert client.search(None, "SUBJECT", '"GRÖßER"') == ("OK", [b"1"])
+        _, parts = client.fetch("1", "(BODY[])")
+        assert parts[0][1] == raw
+
+
 def test_folder_names_in_any_script(server, anna):
     with server.imap(anna) as client:
         name = b'"' + UTF7_FOLDER + b'"'

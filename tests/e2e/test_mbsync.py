@@ -1,5 +1,7 @@
 """mbsync keeps a maildir and the account the same, both ways, with a thousand messages."""
 
+import pytest
+
 from clients import maildir
 from server import HOST_NAME, make_raw
 
@@ -7,11 +9,11 @@ MESSAGES = 1000
 NEAR_FOLDER = "near &- &ANw-bungen"  # this mbsync takes names on both sides as they are
 
 
-def configure(server, home, account) -> None:
+def configure(server, home, account, mechanism="PLAIN") -> None:
     home.write(
         "mbsyncrc",
         f"IMAPAccount posthorn\nHost {HOST_NAME}\nPort {server.ports['imaps']}\nSSLType IMAPS\nCertificateFile {server.certificate}\n"
-        f'User {account}\nPass "{account.password}"\nAuthMechs PLAIN\nTimeout 60\n\n'
+        f'User {account}\nPass "{account.password}"\nAuthMechs {mechanism}\nTimeout 60\n\n'
         "IMAPStore far\nAccount posthorn\n\n"
         "MaildirStore near\nPath mail/\nInbox mail/INBOX\nSubFolders Verbatim\n\n"
         "Channel all\nFar :far:\nNear :near:\nPatterns *\nCreate Both\nExpunge Both\nRemove Both\nSyncState *\n",
@@ -88,3 +90,13 @@ def test_deleted_folder_goes_on_the_other_side(server, home, anna):
         client.delete("gone")
     sync(home)
     assert not (home.directory / "mail" / "gone").is_dir()
+
+
+@pytest.mark.parametrize("mechanism", ["SCRAM-SHA-1", "SCRAM-SHA-256"])
+def test_logs_in_by_cyrus_sasl(server, home, anna, mechanism):
+    with server.imap(anna) as client:
+        client.append("INBOX", None, None, make_raw(body="one\r\n"))
+    configure(server, home, anna, mechanism)
+    sync(home)
+    assert bodies(maildir(home.directory / "mail" / "INBOX").values()) == {b"one\n"}
+    assert server.events("login.ok")[-1]["mechanism"] == mechanism

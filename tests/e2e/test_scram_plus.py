@@ -1,4 +1,4 @@
-"""SCRAM-SHA-256-PLUS: a log-in that is bound to its TLS connection, so that nobody in between can pass it on.
+"""SCRAM-...-PLUS: a log-in that is bound to its TLS connection, so that nobody in between can pass it on.
 
 Python knows the binding tls-unique, which TLS 1.2 has. The mechanism is written out here (RFC 5802, 7677).
 """
@@ -7,6 +7,7 @@ import base64
 import hashlib
 import hmac
 import imaplib
+import poplib
 import secrets
 import ssl
 
@@ -14,17 +15,14 @@ import pytest
 
 from server import HOST, PATIENCE_SECONDS
 
-PLUS = "SCRAM-SHA-256-PLUS"
-
-
-def mac(key: bytes, text: bytes) -> bytes:
-    return hmac.new(key, text, "sha256").digest()
+HASHES = {"SCRAM-SHA-256-PLUS": "sha256", "SCRAM-SHA-1-PLUS": "sha1"}
 
 
 class Scram:
     """The client's side; called by imaplib for each message of the server."""
 
-    def __init__(self, account, header: str, binding: bytes):
+    def __init__(self, account, mechanism: str, header: str, binding: bytes):
+        self.hash = HASHES[mechanism.removesuffix("-PLUS") + "-PLUS"]
         self.password = account.password
         self.header = header
         self.binding = binding
@@ -35,48 +33,74 @@ class Scram:
     def __call__(self, challenge: bytes) -> bytes:
         return self.messages.send(challenge) if challenge else next(self.messages)
 
+    def mac(self, key: bytes, text: bytes) -> bytes:
+        return hmac.new(key, text, self.hash).digest()
+
     def talk(self):
         server_first = (yield (self.header + self.first).encode()).decode()
         values = dict(part.split("=", 1) for part in server_first.split(","))
         salted = hashlib.pbkdf2_hmac(
-            "sha256", self.password.encode(), base64.b64decode(values["s"]), int(values["i"])
+            self.hash, self.password.encode(), base64.b64decode(values["s"]), int(values["i"])
         )
         bound = base64.b64encode(self.header.encode() + self.binding).decode()
         final = f"c={bound},r={values['r']}"
         said = f"{self.first},{server_first},{final}".encode()
-        key = mac(salted, b"Client Key")
-        proof = bytes(a ^ b for a, b in zip(key, mac(hashlib.sha256(key).digest(), said)))
+        key = self.mac(salted, b"Client Key")
+        proof = bytes(a ^ b for a, b in zip(key, self.mac(hashlib.new(self.hash, key).digest(), said)))
         answer = yield f"{final},p={base64.b64encode(proof).decode()}".encode()
-        self.verified = answer == b"v=" + base64.b64encode(mac(mac(salted, b"Server Key"), said))
+        self.verified = answer == b"v=" + base64.b64encode(self.mac(self.mac(salted, b"Server Key"), said))
         yield b""
 
 
 @pytest.fixture
-def client(server):
+def context():
     context = ssl.create_default_context()
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE
     context.maximum_version = ssl.TLSVersion.TLSv1_2
+    return context
+
+
+@pytest.fixture
+def client(server, context):
     client = imaplib.IMAP4_SSL(HOST, server.ports["imaps"], ssl_context=context, timeout=PATIENCE_SECONDS)
     yield client
     client.shutdown()
 
 
-def test_binds_the_log_in_to_its_connection(client, anna):
-    assert f"AUTH={PLUS}" in client.capabilities
-    scram = Scram(anna, "p=tls-unique,,", client.sock.get_channel_binding("tls-unique"))
-    assert client.authenticate(PLUS, scram)[0] == "OK"
+@pytest.mark.parametrize("plus", HASHES)
+def test_binds_the_log_in_to_its_connection(client, anna, plus):
+    assert f"AUTH={plus}" in client.capabilities
+    scram = Scram(anna, plus, "p=tls-unique,,", client.sock.get_channel_binding("tls-unique"))
+    assert client.authenticate(plus, scram)[0] == "OK"
     assert scram.verified
     assert client.select("INBOX")[0] == "OK"
 
 
-def test_refuses_a_proof_made_for_another_connection(client, anna):
-    scram = Scram(anna, "p=tls-unique,,", secrets.token_bytes(12))
+@pytest.mark.parametrize("plus", HASHES)
+def test_binds_the_log_in_of_pop3(server, context, anna, plus):
+    client = poplib.POP3_SSL(HOST, server.ports["pop3s"], context=context, timeout=PATIENCE_SECONDS)
+    assert plus in client.capa()["SASL"]
+    scram = Scram(anna, plus, "p=tls-unique,,", client.sock.get_channel_binding("tls-unique"))
+    answer = client._shortcmd(f"AUTH {plus}")
+    while answer.startswith(b"+ "):
+        word = scram(base64.b64decode(answer[2:]))
+        answer = client._shortcmd(base64.b64encode(word).decode())
+    assert scram.verified
+    assert client.stat() == (0, 0)
+    client.quit()
+
+
+@pytest.mark.parametrize("plus", HASHES)
+def test_refuses_a_proof_made_for_another_connection(client, anna, plus):
+    scram = Scram(anna, plus, "p=tls-unique,,", secrets.token_bytes(12))
     with pytest.raises(imaplib.IMAP4.error):
-        client.authenticate(PLUS, scram)
+        client.authenticate(plus, scram)
 
 
-def test_notices_that_somebody_hid_the_plus(client, anna):
+@pytest.mark.parametrize("plus", HASHES)
+def test_notices_that_somebody_hid_the_plus(client, anna, plus):
     """The client says "I would have bound it, but was told that you can't": RFC 5802 6."""
+    mechanism = plus.removesuffix("-PLUS")
     with pytest.raises(imaplib.IMAP4.error):
-        client.authenticate("SCRAM-SHA-256", Scram(anna, "y,,", b""))
+        client.authenticate(mechanism, Scram(anna, mechanism, "y,,", b""))

@@ -68,7 +68,7 @@ def test_curl_uploads_to_a_folder(server, home, anna):
     assert server.messages(anna, 1, "Drafts") == [raw]
 
 
-@pytest.mark.parametrize("mechanism", ["plain", "login", "scram-sha-256"])
+@pytest.mark.parametrize("mechanism", ["plain", "login", "scram-sha-256", "scram-sha-1"])
 def test_msmtp_sends(server, home, anna, bert, mechanism):
     home.write(
         "msmtprc",

@@ -1,0 +1,45 @@
+/*
+ * Names to addresses, without opening a file or asking glibc: libunbound in this process.
+ *
+ * What it needs of the machine (name servers, /etc/hosts) is read by resolver_create, before the sandbox;
+ * resolver_start makes its threads, after it. Answers are cached as long as they may be.
+ *
+ * Errors: ERR_UNAVAILABLE no such name, or nobody answers; ERR_TIMEOUT. Threads: resolver_addresses any; a
+ * call blocks until the deadline at most. Limits: names of RESOLVER_NAME_MAX bytes.
+ */
+#ifndef POSTHORN_FETCH_RESOLVER_H
+#define POSTHORN_FETCH_RESOLVER_H
+
+#include <netinet/in.h>
+
+#include "base/error.h"
+#include "base/slice.h"
+
+enum { RESOLVER_NAME_MAX = 253 };
+
+struct resolver;
+
+struct resolver_address {
+    int family; /* AF_INET, AF_INET6 */
+    union {
+        struct in_addr v4;
+        struct in6_addr v6;
+    };
+};
+
+/* server: "192.0.2.1", "[2001:db8::1]:53"; empty: what /etc/resolv.conf names, and if that is nobody, the
+ * world's name servers themselves. */
+enum err resolver_create(const char *server, struct resolver **ret_resolver, struct error *error) MUST_CHECK;
+enum err resolver_start(struct resolver *resolver, struct error *error) MUST_CHECK;
+void resolver_destroy(struct resolver *resolver);
+
+/* At least one, at most max. The name may be an address already. deadline: monotonic us. */
+enum err resolver_addresses(struct resolver *resolver, struct slice name, int64_t deadline_us,
+                            struct resolver_address *ret_addresses, size_t max, size_t *ret_count,
+                            struct error *error) MUST_CHECK;
+/* It is this machine's own. */
+bool resolver_is_loopback(const struct resolver_address *address);
+/* As text; in IPv6 without brackets. */
+void resolver_address_text(const struct resolver_address *address, char ret_text[static INET6_ADDRSTRLEN]);
+
+#endif
