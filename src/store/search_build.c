@@ -102,7 +102,8 @@ static enum err write_locked(struct batch *batch, struct error *error)
     enum err err = SEARCH_RUN_PLAIN(search, BEGIN, error);
     if (err == ERR_OK && batch->objects > 0) {
         err = SEARCH_RUN(search, SEGMENT_INSERT, error, search->next_segment, SEARCH_SEGMENT_LIVE,
-                         (int64_t)batch->first, (int64_t)batch->last, batch->objects, grams->any_count > 0);
+                         (int64_t)batch->first, (int64_t)batch->last, batch->objects, (int64_t)grams->text,
+                         grams->any_count > 0);
         batch->writer = (struct search_writer){.put = put_block, .context = batch};
         if (err == ERR_OK)
             err = search_grams_write(grams, &batch->writer, error);

@@ -259,3 +259,29 @@ bool search_hits_uids(struct account *account, struct folder_id folder, const st
     uid_set_union(uids, &found);
     return true;
 }
+
+/* --- figures --- */
+
+enum err search_index_figures(struct account *account, struct search_figures *ret_figures,
+                              struct error *error)
+{
+    struct search_figures figures = {0};
+    int64_t pages = 0;
+    struct search *search = account->search;
+    enum err err = search_begin(search, false, error);
+    if (err != ERR_OK)
+        return err;
+    for (size_t i = 0; i < search->segment_count; i++) {
+        figures.objects += (uint64_t)search->segments[i].objects;
+        figures.text += (uint64_t)search->segments[i].text;
+    }
+    err = search_number(search,
+                        "SELECT (page_count - freelist_count) * page_size FROM pragma_page_count, "
+                        "pragma_freelist_count, pragma_page_size",
+                        &pages, error);
+    search_end(search);
+    figures.bytes = (uint64_t)pages;
+    if (err == ERR_OK)
+        *ret_figures = figures;
+    return err;
+}
