@@ -110,6 +110,7 @@ struct admin_command {
     X(account_remove) \
     X(account_password) \
     X(account_check) \
+    X(account_reindex) \
     X(account_import) \
     X(alias_add) \
     X(alias_list) \

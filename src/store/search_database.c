@@ -212,6 +212,27 @@ enum err search_block_at(struct search *search, const struct search_segment *seg
     return search_block_open(db_column(*ret_statement, 1), first, ret_block, error);
 }
 
+void search_walk_end(struct search_walk *walk)
+{
+    db_reset(&walk->statement);
+}
+
+enum err search_walk_find(struct search_walk *walk, uint32_t gram, struct search_entry *ret_entry,
+                          bool *ret_found, struct error *error)
+{
+    *ret_found = false;
+    if (gram >= walk->block.next || gram < walk->block.first) {
+        db_reset(&walk->statement);
+        enum err err =
+            search_block_at(walk->search, walk->segment, gram, true, &walk->statement, &walk->block, error);
+        if (err != ERR_OK)
+            return err;
+        if (gram >= walk->block.next)
+            return fail(error, ERR_CORRUPT, NULL, "search index: the block of gram %u is missing", gram);
+    }
+    return search_block_find(&walk->block, gram, ret_entry, ret_found, error);
+}
+
 /* --- opening --- */
 
 static void database_name(const struct search *search, const char *suffix,

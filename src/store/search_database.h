@@ -131,4 +131,16 @@ enum err search_block_at(struct search *search, const struct search_segment *seg
                          bool below, sqlite3_stmt **ret_statement, struct search_block *ret_block,
                          struct error *error) MUST_CHECK;
 
+/* Looking up grams of one segment, ascending from call to call. */
+struct search_walk {
+    struct search *search;
+    const struct search_segment *segment;
+    sqlite3_stmt *statement;
+    struct search_block block; /* next == 0: none is open */
+};
+void search_walk_end(struct search_walk *walk); /* for CLEANUP */
+/* The entry lives until the next call. */
+enum err search_walk_find(struct search_walk *walk, uint32_t gram, struct search_entry *ret_entry,
+                          bool *ret_found, struct error *error) MUST_CHECK;
+
 #endif
