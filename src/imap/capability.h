@@ -49,6 +49,13 @@
     X("CONTEXT=SEARCH", false, true) \
     X("CONTEXT=SORT", false, true) \
     X("UIDONLY", false, true) \
+    X("BINARY", false, true) \
+    X("CATENATE", false, true) \
+    X("REPLACE", false, true) \
+    X("UIDBATCHES", false, true) \
+    X("INPROGRESS", false, true) \
+    X("METADATA", false, true) \
+    X("LIST-METADATA", false, true) \
     /* the end */
 /* clang-format on */
 

@@ -79,36 +79,14 @@ static bool parse_status(struct imap_parser *p, struct imap_command *c)
            imap_parse_status_items(p, &c->status.items);
 }
 
-static bool parse_append_message(struct imap_parser *p, struct imap_append_message *message)
-{
-    if (!imap_parse_space(p))
-        return false;
-    if (imap_parse_at(p, '(') && (!imap_parse_flags(p, false, &message->flags) || !imap_parse_space(p)))
-        return false;
-    if (imap_parse_at(p, '"') && (!imap_parse_date_time(p, &message->date_us) || !imap_parse_space(p)))
-        return false;
-    return imap_parse_message(p, &message->text);
-}
-
-/* RFC 3502: one message after the other. */
 static bool parse_append(struct imap_parser *p, struct imap_command *c)
 {
-    if (!imap_parse_space(p) || !imap_parse_mailbox(p, &c->append.mailbox))
-        return false;
-    struct imap_append_message **last = &c->append.messages;
-    do {
-        if (c->append.count++ == APPEND_ITEMS_MAX) {
-            p->limit = true;
-            return imap_parse_fail(p, "too many messages in one APPEND");
-        }
-        *last = ARENA_NEW(p->arena, struct imap_append_message);
-        if (*last == NULL)
-            return imap_parse_fail(p, "memory");
-        if (!parse_append_message(p, *last))
-            return false;
-        last = &(*last)->next;
-    } while (imap_parse_at(p, ' '));
-    return true;
+    return imap_parse_space(p) && imap_parse_append(p, &c->append);
+}
+
+static bool parse_replace(struct imap_parser *p, struct imap_command *c)
+{
+    return imap_parse_space(p) && imap_parse_replace(p, &c->replace);
 }
 
 static bool parse_getmetadata(struct imap_parser *p, struct imap_command *c)
@@ -282,6 +260,23 @@ static bool parse_cancelupdate(struct imap_parser *p, struct imap_command *c)
     return true;
 }
 
+static bool parse_nonzero(struct imap_parser *p, uint32_t *ret)
+{
+    return imap_parse_number(p, ret) && (*ret > 0 || imap_parse_fail(p, "a number is not 0"));
+}
+
+/* "2000", "2000 10:20" */
+static bool parse_uidbatches(struct imap_parser *p, struct imap_command *c)
+{
+    c->batches.first = 1;
+    c->batches.last = UINT32_MAX;
+    if (!imap_parse_space(p) || !parse_nonzero(p, &c->batches.size))
+        return false;
+    return !cursor_skip_char(&p->text, ' ') ||
+           (parse_nonzero(p, &c->batches.first) && imap_parse_char(p, ':') &&
+            parse_nonzero(p, &c->batches.last));
+}
+
 static bool parse_login(struct imap_parser *p, struct imap_command *c)
 {
     return imap_parse_space(p) && imap_parse_astring(p, &c->login.user) && imap_parse_space(p) &&
@@ -354,5 +349,6 @@ bool imap_command_parse(struct imap_parser *p, struct imap_command *ret_command)
         return false;
     if (c->by_uid && !(verbs[c->verb].flags & VERB_UID))
         return imap_parse_fail(p, "this command has no UID form");
+    p->spools = (verbs[c->verb].flags & VERB_MESSAGE) != 0;
     return verbs[c->verb].grammar(p, c) && imap_parse_end(p);
 }

@@ -23,8 +23,10 @@ enum {
     IMAP_ID_VALUE_MAX = 1024, /* bytes */
     IMAP_ENABLE_MAX = 30,     /* names in one ENABLE */
     IMAP_LIST_PATTERNS_MAX = 100,
-    IMAP_USES_MAX = 20,     /* special uses in one CREATE */
-    IMAP_CANCELS_MAX = 100, /* tags in one CANCELUPDATE */
+    IMAP_USES_MAX = 20,             /* special uses in one CREATE */
+    IMAP_CATENATE_PARTS_MAX = 1000, /* texts and URLs in all messages of one APPEND */
+    IMAP_CANCELS_MAX = 100,         /* tags in one CANCELUPDATE */
+    IMAP_UID_BATCH_MIN = 500,       /* messages; RFC 10022: fewer would only make numbers of UIDs */
 };
 
 /* In which states a verb is allowed. */
@@ -40,6 +42,7 @@ enum {
     VERB_UID = 1,           /* may follow UID */
     VERB_KEEPS_NUMBERS = 2, /* without UID no EXPUNGE may be sent while it runs (RFC 3501 7.4.1) */
     VERB_WRITES = 4,        /* not in a mailbox opened by EXAMINE */
+    VERB_MESSAGE = 8, /* brings messages as literals: the reader spools them (reader.c knows these verbs) */
 };
 
 /* name, handler and wire name in lower case, wire name, grammar of the arguments, states, flags */
@@ -63,7 +66,7 @@ enum {
     X(LIST, list, "LIST", list, IMAP_AFTER_LOGIN, 0)                                               \
     X(LSUB, lsub, "LSUB", lsub, IMAP_AFTER_LOGIN, 0)                                               \
     X(STATUS, status, "STATUS", status, IMAP_AFTER_LOGIN, 0)                                       \
-    X(APPEND, append, "APPEND", append, IMAP_AFTER_LOGIN, 0)                                       \
+    X(APPEND, append, "APPEND", append, IMAP_AFTER_LOGIN, VERB_MESSAGE)                            \
     X(GETMETADATA, getmetadata, "GETMETADATA", getmetadata, IMAP_AFTER_LOGIN, 0)                   \
     X(SETMETADATA, setmetadata, "SETMETADATA", setmetadata, IMAP_AFTER_LOGIN, 0)                   \
     X(GETQUOTA, getquota, "GETQUOTA", quota_root, IMAP_AFTER_LOGIN, 0)                             \
@@ -78,10 +81,12 @@ enum {
     X(SORT, sort, "SORT", sort, IMAP_IN_SELECTED, VERB_UID | VERB_KEEPS_NUMBERS)                   \
     X(THREAD, thread, "THREAD", thread, IMAP_IN_SELECTED, VERB_UID | VERB_KEEPS_NUMBERS)           \
     X(CANCELUPDATE, cancelupdate, "CANCELUPDATE", cancelupdate, IMAP_IN_SELECTED, 0)               \
+    X(UIDBATCHES, uidbatches, "UIDBATCHES", uidbatches, IMAP_IN_SELECTED, 0)                       \
     X(FETCH, fetch, "FETCH", fetch, IMAP_IN_SELECTED, VERB_UID | VERB_KEEPS_NUMBERS)               \
     X(STORE, store, "STORE", store, IMAP_IN_SELECTED, VERB_UID | VERB_KEEPS_NUMBERS | VERB_WRITES) \
     X(COPY, copy, "COPY", copy, IMAP_IN_SELECTED, VERB_UID)                                        \
-    X(MOVE, move, "MOVE", copy, IMAP_IN_SELECTED, VERB_UID | VERB_WRITES)
+    X(MOVE, move, "MOVE", copy, IMAP_IN_SELECTED, VERB_UID | VERB_WRITES)                          \
+    X(REPLACE, replace, "REPLACE", replace, IMAP_IN_SELECTED, VERB_UID | VERB_WRITES | VERB_MESSAGE)
 
 enum imap_verb {
 #define X(name, handler, text, grammar, states, flags) IMAP_VERB_##name,
@@ -130,6 +135,8 @@ enum imap_fetch_kind {
     IMAP_FETCH_THREADID,
     IMAP_FETCH_SAVEDATE,
     IMAP_FETCH_PREVIEW,
+    IMAP_FETCH_BINARY,      /* RFC 3516 4.2: a part without its transfer encoding */
+    IMAP_FETCH_BINARY_SIZE, /* and how many bytes that is */
 };
 struct imap_section {
     uint32_t *numbers;
@@ -194,12 +201,30 @@ struct imap_list {
     size_t count;
 };
 
-/* One message of APPEND (RFC 3502). */
+/* A piece of a message: bytes, or where they are (RFC 4469 3). */
+struct imap_append_part {
+    struct imap_append_part *next;
+    bool is_url;
+    struct slice text;
+};
+/* One message of APPEND (RFC 3502) or REPLACE. */
 struct imap_append_message {
     struct imap_append_message *next;
     struct imap_flags flags;
-    int64_t date_us; /* 0: none given */
-    struct slice text;
+    int64_t date_us;                /* 0: none given */
+    struct imap_append_part *parts; /* one text, or with CATENATE one or more */
+    bool catenate;
+    bool binary; /* a literal8: NULs may be in it (RFC 3516 4.4) */
+};
+struct imap_append {
+    struct slice mailbox;
+    struct imap_append_message *messages; /* at least one */
+    size_t count;
+};
+/* RFC 8508 */
+struct imap_replace {
+    struct imap_sequence_set set; /* one number */
+    struct imap_append append;    /* one message */
 };
 
 /* CREATE's mailbox and its special uses (RFC 6154). */
@@ -240,11 +265,8 @@ struct imap_command {
             struct slice mailbox;
             unsigned items; /* bits of enum imap_status_item */
         } status;
-        struct {
-            struct slice mailbox;
-            struct imap_append_message *messages; /* at least one */
-            size_t count;
-        } append;
+        struct imap_append append;
+        struct imap_replace replace;
         struct imap_metadata metadata;
         struct imap_quota quota;       /* GETQUOTA and SETQUOTA */
         struct imap_sequence_set uids; /* UID EXPUNGE */
@@ -275,6 +297,11 @@ struct imap_command {
             size_t count;
         } cancel;
         struct {
+            uint32_t size;  /* messages of one batch */
+            uint32_t first; /* batches, counted from 1 */
+            uint32_t last;
+        } batches;
+        struct {
             struct slice user;
             struct slice password;
         } login;
@@ -296,9 +323,14 @@ bool imap_parse_lsub(struct imap_parser *p, struct imap_list *ret) MUST_CHECK;
 bool imap_parse_create(struct imap_parser *p, struct imap_create *ret) MUST_CHECK;
 /* command.c: "(MESSAGES UNSEEN)". */
 bool imap_parse_status_items(struct imap_parser *p, unsigned *ret_items) MUST_CHECK;
+/* append_grammar.c */
+bool imap_parse_append(struct imap_parser *p, struct imap_append *ret) MUST_CHECK;
+bool imap_parse_replace(struct imap_parser *p, struct imap_replace *ret) MUST_CHECK;
 /* select_grammar.c: mailbox and parameters. */
 bool imap_parse_select(struct imap_parser *p, struct imap_select *ret) MUST_CHECK;
 /* fetch_grammar.c: set, items and modifiers. */
 bool imap_parse_fetch(struct imap_parser *p, struct imap_fetch *ret) MUST_CHECK;
+/* fetch_grammar.c: "1.2.MIME", "HEADER.FIELDS (TO)"; not empty. */
+bool imap_parse_section(struct imap_parser *p, struct imap_section *ret) MUST_CHECK;
 
 #endif

@@ -19,8 +19,9 @@ struct imap_parser {
     struct cursor spool; /* large literals, in order */
     struct arena *arena;
     const char *problem;
-    bool limit; /* it was too much, not wrong: NO [LIMIT] */
-    bool utf8;  /* mailbox names come in UTF-8 (RFC 6855 3, RFC 9051 5.1) */
+    bool limit;  /* it was too much, not wrong: NO [LIMIT] */
+    bool spools; /* the verb is one of those whose literals the reader may have spooled */
+    bool utf8;   /* mailbox names come in UTF-8 (RFC 6855 3, RFC 9051 5.1) */
 };
 
 /* Flags of STORE and APPEND. Bit k of system is the store's FLAG_*. */
@@ -45,8 +46,7 @@ bool imap_parse_string(struct imap_parser *p, struct slice *ret) MUST_CHECK;
 bool imap_parse_astring(struct imap_parser *p, struct slice *ret) MUST_CHECK;
 /* p NULL: NIL. */
 bool imap_parse_nstring(struct imap_parser *p, struct slice *ret) MUST_CHECK;
-/* APPEND's message: a literal, or "UTF8 (~{5}...)" (RFC 6855 4), in the spool when it is larger than
- * IMAP_MESSAGE_INLINE_MAX (reader.h). */
+/* A message: a literal, which may hold any byte. */
 bool imap_parse_message(struct imap_parser *p, struct slice *ret) MUST_CHECK;
 bool imap_parse_number(struct imap_parser *p, uint32_t *ret) MUST_CHECK;
 /* A mod-sequence, 63 bits (RFC 7162 3.1). Zero is one too: clients ask for changes since the beginning. */

@@ -2,8 +2,8 @@
  * Gathers one IMAP command: its lines and its literals (RFC 3501 4.3, RFC 7888).
  *
  * The command is given as one text without its last line end; a literal stands in it as it came,
- * "{5}\r\nhello". A literal of more than IMAP_LITERAL_INLINE_MAX bytes is a message (APPEND), and in APPEND
- * one of more than IMAP_MESSAGE_INLINE_MAX (no mailbox name is that long): its bytes go to a spool
+ * "{5}\r\nhello", "~{5}\r\nhello" (RFC 3516 7). Only the verbs that bring messages (APPEND, REPLACE) may have
+ * one of more than IMAP_LITERAL_INLINE_MAX bytes; theirs of more than IMAP_MESSAGE_INLINE_MAX go to a spool
  * outside the process's heap, in order, and only "{n}\r\n" stands in the text.
  *
  *   LINE --{n}--> LITERAL --n bytes--> LINE --line end--> complete

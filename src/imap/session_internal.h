@@ -10,6 +10,7 @@
 
 #include "directory/share.h"
 #include "imap/command.h"
+#include "imap/progress.h"
 #include "imap/reader.h"
 #include "imap/response.h"
 #include "imap/session.h"
@@ -73,6 +74,7 @@ struct imap_call {
     struct slice *keywords;
     size_t keyword_count;
     bool keywords_loaded;
+    struct imap_progress progress;
     struct share_identity identity; /* of the person, once it was asked for */
     struct imap_visited *visited;   /* given back at the command's end */
     bool removed; /* messages of the selected mailbox: its new HIGHESTMODSEQ is told (RFC 7162 3.2.7) */
@@ -188,6 +190,24 @@ void imap_note_rights(struct imap_session *s, unsigned rights);
  * the session ends (RFC 4314 5.1.1); s->closing says so. */
 void imap_refresh_rights(struct imap_session *s, struct imap_call *call);
 
+/* cmd_append.c: the messages that APPEND or REPLACE brings, ready for the store. */
+struct imap_batch {
+    struct append_item *items;
+    struct append_result *results; /* to be filled by the store */
+    struct buf *made;              /* those that aren't stored as they came */
+    size_t count;
+};
+void imap_batch_release(struct imap_batch *batch);
+/* Into a zeroed batch, which must be released in either case. False: the reply says why. */
+bool imap_batch_make(struct imap_call *call, const struct imap_append *append,
+                     const struct imap_mailbox *mailbox, struct imap_batch *batch) MUST_CHECK;
+/* "[APPENDUID 1 7:9]" (RFC 4315 3). */
+void imap_put_appenduid(struct buf *out, const struct imap_batch *batch);
+
+/* catenate.c: joins the pieces of a message, at most out->max bytes. False: the reply says why. */
+bool imap_catenate(struct imap_call *call, const struct imap_append_message *message,
+                   struct buf *out) MUST_CHECK;
+
 /* Batches: the messages of `uids` from after `*after`; none left: *ret_count is 0. */
 bool imap_next_batch(struct imap_call *call, const struct uid_set *uids, unsigned want, uint32_t *after,
                      struct arena *arena, struct message **ret_messages, size_t *ret_count) MUST_CHECK;
@@ -205,6 +225,10 @@ bool imap_send_metadata(struct imap_call *call, struct account *account, struct 
 /* cmd_idle.c */
 void imap_idle_input(struct imap_session *s, struct imap_call *call);
 
+/* fetch_output.c: the bytes of a section, before HEADER.FIELDS chooses. root: of the parsed content, needed
+ * when the section has part numbers. False: there is no such part. */
+bool imap_section_find(const struct content *content, const struct mime_part *root,
+                       const struct imap_section *section, struct slice *ret) MUST_CHECK;
 /* fetch_output.c: one message's response. False: its content could not be read, call->error says why. */
 bool imap_send_fetch(struct imap_call *call, const struct imap_fetch *fetch, const struct message *message,
                      uint32_t seq, bool flags_changed, struct arena *arena) MUST_CHECK;

@@ -52,6 +52,8 @@ struct account {
     char **keywords;
     size_t keyword_count;
     struct open_folder *open_folders;
+    struct watch *watches;
+    _Atomic uint64_t told_change;      /* the last change number that watches were told of */
     uint64_t commits;                  /* transactions committed since opening */
     uint64_t synced_commits;           /* how many of them are durable */
     bool broken;                       /* a sync failed: what is on disk is unknown until it is opened anew */
