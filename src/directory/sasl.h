@@ -1,10 +1,11 @@
 /*
  * Log-in: SASL exchanges, run in the store process, since only it may see hashes. The edge carries the steps.
  *
- * Mechanisms: PLAIN (RFC 4616), LOGIN, SCRAM with SHA-256 and SHA-1, each with -PLUS too (RFC 5802, 7677).
- * POP3's USER/PASS and IMAP's LOGIN come as PLAIN. An unknown user costs the same time as a wrong password
- * and gets the same answer; SCRAM gives an unknown user a made-up but constant salt. OAUTHBEARER (RFC 7628)
- * and XOAUTH2 ask the identity provider (oauth.h) for whom the token is.
+ * Mechanisms: PLAIN (RFC 4616), LOGIN, SCRAM with SHA-256 and SHA-1, each with -PLUS too (RFC 5802, 7677),
+ * EXTERNAL by a client's certificate (RFC 4422 A), OAUTHBEARER (RFC 7628) and XOAUTH2, which ask the identity
+ * provider for whom a token is (oauth.h). POP3's USER/PASS and IMAP's LOGIN come as PLAIN. An unknown user
+ * costs the same time as a wrong password and gets the same answer; SCRAM gives an unknown user a made-up but
+ * constant salt.
  *
  * States: a started exchange lives SASL_EXCHANGE_SECONDS; it ends by success, failure, or cancel. Success
  * gives a ticket: 128 random bits, known to store, bound to the account and the service; what
@@ -19,6 +20,7 @@
 
 #include "directory/directory.h"
 #include "directory/scram.h"
+#include "rt/client_ca.h"
 
 enum {
     SASL_EXCHANGE_SECONDS = 120,
@@ -39,6 +41,7 @@ enum {
     X(SCRAM_SHA_256_PLUS, "SCRAM-SHA-256-PLUS", false)                 \
     X(SCRAM_SHA_1, "SCRAM-SHA-1", false)                               \
     X(SCRAM_SHA_1_PLUS, "SCRAM-SHA-1-PLUS", false)                     \
+    X(EXTERNAL, "EXTERNAL", false)                                     \
     X(OAUTHBEARER, "OAUTHBEARER", true)                                \
     X(XOAUTH2, "XOAUTH2", true)
 enum sasl_mechanism {
@@ -71,6 +74,8 @@ enum err sasl_create(struct directory *directory, struct sasl **ret_sasl, struct
 struct oauth;
 void sasl_use_oauth(struct sasl *sasl, struct oauth *oauth);
 void sasl_destroy(struct sasl *sasl);
+/* Who vouches for EXTERNAL from now on; NULL: nobody, and it fails. Keeps a reference of its own. */
+void sasl_set_client_ca(struct sasl *sasl, struct client_ca *ca);
 
 struct sasl_start {
     enum sasl_mechanism mechanism;
@@ -81,6 +86,7 @@ struct sasl_start {
     struct slice binding_type; /* "tls-exporter" or "tls-unique"; set whenever -PLUS was offered, whatever the
                                 * mechanism, so that a -PLUS taken off the list is noticed (RFC 5802 6) */
     struct slice binding;      /* its data */
+    struct slice certificate;  /* EXTERNAL: the client's chain, as rt/client_ca.h has it */
     struct session_id sid;
     struct slice peer; /* the client's address */
 };

@@ -133,7 +133,8 @@ static void test_text_reads_back_the_same(void **state)
         "message-size-max = 65537\nplaintext-login = yes\nfull-mailbox = refuse\n"
         "oauth-introspection = https://id.example/i?a=b\noauth-client = \"post horn\" /s\noauth-audience = "
         "\"a b\"\n"
-        "resolver = [::1]:5353\nca-file = \"/c a\"\nimap-without = idle, move\nsasl-without = login\n",
+        "resolver = [::1]:5353\nca-file = \"/c a\"\nimap-without = idle, move\nsasl-without = "
+        "login\nclient-ca = /c\n",
     };
     for (size_t i = 0; i < ARRAY_LEN(texts); i++) {
         CLEANUP(buf_release) struct buf first = BUF(SETTINGS_FILE_MAX);
