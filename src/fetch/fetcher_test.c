@@ -141,7 +141,7 @@ static int setup(void **state)
     pthread_mutex_init(&w->lock, NULL);
     w->arena = ARENA(4 * 1024 * 1024);
     w->listener = open_socket(SOCK_STREAM, &w->port);
-    assert_int_equal(listen(w->listener, 10), 0);
+    assert_int_equal(listen(w->listener, 2 * FETCHES_AT_ONCE), 0);
     w->names = open_socket(SOCK_DGRAM, &name_port);
     snprintf(w->resolver, sizeof(w->resolver), "127.0.0.1:%u", name_port);
     assert_int_equal(pipe2(w->stop, O_CLOEXEC), 0);
@@ -333,35 +333,80 @@ static void test_unreachable_is_told(void **state)
 }
 
 /* In the order of relay's life. The exit status says how far it came. */
-static int fetch_in_sandbox(struct world *w)
+static int fetch_in_sandbox(struct world *w, const char *resolver)
 {
     CLEANUP(buf_release) struct buf missing = BUF(1000);
     const struct sandbox_options options = {.role = ROLE_RELAY};
     struct fetch_answer answer;
-    if (fetcher_create("/etc/ssl/certs/ca-certificates.crt", w->resolver, &w->fetcher, &w->error) != ERR_OK)
+    if (fetcher_create("/etc/ssl/certs/ca-certificates.crt", resolver, &w->fetcher, &w->error) != ERR_OK)
         return 1;
     if (sandbox_enter(&options, &missing, &w->error) != ERR_OK)
         return 2;
     if (fetcher_start(w->fetcher, &w->error) != ERR_OK)
         return 3;
-    if (fetch(w, "here.example", &answer) != ERR_OK || fetch(w, "localhost", &answer) != ERR_OK)
+    if (fetch(w, "localhost", &answer) != ERR_OK || fetch(w, "127.0.0.1", &answer) != ERR_OK)
         return 4;
-    if (fetch(w, "nobody.example", &answer) != ERR_UNAVAILABLE)
+    if (resolver[0] != 0 && fetch(w, "here.example", &answer) != ERR_OK)
         return 5;
-    return answer.status == 200 ? 0 : 6;
+    if (resolver[0] != 0 && fetch(w, "nobody.example", &answer) != ERR_UNAVAILABLE)
+        return 6;
+    return answer.status == 200 ? 0 : 7;
 }
 
-/* Any file opened late would end it by a signal. */
+/* Any file opened late would end it by a signal. Name servers: ours, and those of the machine, which are not
+ * asked for what it knows itself. */
 static void test_works_within_relays_sandbox(void **state)
 {
     struct world *w = *state;
+    const char *const resolvers[] = {w->resolver, ""};
     will_say(w, "HTTP/1.1 200 OK\r\nContent-Length: 5\r\nConnection: close\r\n\r\nhello");
-    pid_t pid = fork();
-    if (pid == 0)
-        _exit(fetch_in_sandbox(w));
-    int status = 0;
-    assert_int_equal(waitpid(pid, &status, 0), pid);
-    assert_int_equal(status, 0);
+    for (size_t i = 0; i < ARRAY_LEN(resolvers); i++) {
+        int status = 0;
+        pid_t pid = fork();
+        if (pid == 0)
+            _exit(fetch_in_sandbox(w, resolvers[i]));
+        assert_int_equal(waitpid(pid, &status, 0), pid);
+        assert_int_equal(status, 0);
+    }
+}
+
+enum { HELD_MS = 1500, GLANCE_MS = 20 };
+
+static enum err fetch_for(struct world *w, int64_t timeout_us)
+{
+    CLEANUP(arena_release) struct arena arena = ARENA(10000);
+    struct fetch_answer answer;
+    struct error error;
+    char url[100];
+    snprintf(url, sizeof(url), "http://127.0.0.1:%u/", w->port);
+    const struct fetch_request request = {.url = slice_cstr(url), .body_max = 10, .timeout_us = timeout_us};
+    return fetcher_fetch(w->fetcher, &request, &arena, &answer, &error);
+}
+
+static void *fetch_and_wait(void *context)
+{
+    return (void *)(uintptr_t)fetch_for(context, HELD_MS * CLOCK_MS);
+}
+
+/* The server answers nobody; as soon as all places are taken, one more is refused at once. */
+static void test_bounds_how_many_at_once(void **state)
+{
+    struct world *w = *state;
+    pthread_t threads[FETCHES_AT_ONCE];
+    enum err err = ERR_TIMEOUT;
+    will_say(w, "");
+    for (size_t i = 0; i < ARRAY_LEN(threads); i++)
+        assert_int_equal(pthread_create(&threads[i], NULL, fetch_and_wait, w), 0);
+    for (int i = 0; i < HELD_MS / GLANCE_MS && err == ERR_TIMEOUT; i++)
+        err = fetch_for(w, GLANCE_MS * CLOCK_MS);
+    assert_int_equal(err, ERR_BUSY);
+    for (size_t i = 0; i < ARRAY_LEN(threads); i++) {
+        void *result;
+        pthread_join(threads[i], &result);
+        /* One of the glances may have had a place before the last of them. */
+        assert_true((uintptr_t)result == ERR_TIMEOUT || (uintptr_t)result == ERR_BUSY);
+    }
+    assert_int_equal(fetch_for(w, GLANCE_MS * CLOCK_MS), ERR_TIMEOUT); /* room again */
 }
 
 int main(void)
@@ -376,6 +421,7 @@ int main(void)
         WORLD_TEST(test_waits_no_longer_than_asked),
         WORLD_TEST(test_asks_only_where_it_may),
         WORLD_TEST(test_unreachable_is_told),
+        WORLD_TEST(test_bounds_how_many_at_once),
         cmocka_unit_test_setup_teardown(test_works_within_relays_sandbox, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -5,6 +5,7 @@
  *   STORE: down                 what goes wrong from now on: down, no-spool, spool-is-full; up: all is well
  *   SETTINGS: refuse            full mailboxes are refused for good
  *   WITHOUT: PLAIN LOGIN        these mechanisms are switched off
+ *   PROVIDER: there             tokens of an identity provider are taken
  *   ACCEPTED: from <a> to <b>   the last message was taken with this envelope; the "|" lines are its body
  *   COUNT: 2                    so many were taken in all
  */
@@ -86,6 +87,13 @@ static void set_without(struct player *player, struct slice argument, struct sli
     house->settings.sasl_without = house->without;
 }
 
+static void set_provider(struct player *player, struct slice argument, struct slice block)
+{
+    struct house *house = player->context;
+    (void)block;
+    house->settings.oauth = slice_eq(argument, S("there"));
+}
+
 static void expect_accepted(struct player *player, struct slice argument, struct slice block)
 {
     pthread_mutex_lock(&played.lock);
@@ -138,6 +146,7 @@ int main(int argc, char **argv)
                   {{"STORE", 5}, set_store},
                   {{"SETTINGS", 8}, set_settings},
                   {{"WITHOUT", 7}, set_without},
+                  {{"PROVIDER", 8}, set_provider},
                   {{"ACCEPTED", 8}, expect_accepted},
                   {{"COUNT", 5}, expect_count}},
     };

@@ -12,7 +12,7 @@ import socket
 import subprocess
 import threading
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import pytest
 
@@ -335,6 +335,46 @@ def test_malformed_messages_are_refused_at_once(server, anna):
         with pytest.raises(imaplib.IMAP4.error, match="AUTHENTICATIONFAILED|LIMIT"):
             client.authenticate("OAUTHBEARER", lambda challenge, text=text: b"\1" if challenge else text)
         client.shutdown()
+
+
+@pytest.mark.parametrize("trust", ["another authority", "another name"])
+def test_only_a_provider_that_proves_its_name_is_asked(provider, trust):
+    settings = {**provider.settings(), "oauth-introspection": provider.url("introspect")}
+    if trust == "another name":
+        settings["oauth-introspection"] = f"https://localhost:{provider.port}/introspect"
+    with house.running(**settings) as server:
+        if trust == "another authority":
+            server.stop()
+            server.settings["ca-file"] = str(server.certificate)
+            server.configure()
+            server.start()
+        anna = server.account("anna")
+        before = len(provider.asked)
+        assert_unavailable(server, anna, provider.unsigned(anna))
+        assert provider.asked[before:] == []
+        [why] = server.events("login.token_unchecked")
+        assert "SSL" in why["error"]
+
+
+def test_stops_while_a_provider_is_asked(provider):
+    settings = {**provider.settings(), "oauth-introspection": provider.url("introspect")}
+    with house.running(**settings) as server:
+        anna = server.account("anna")
+        provider.release.clear()
+        provider.mode = "slow"
+        waiting = provider.waiting
+
+        def log_in() -> None:
+            with suppress(Refused, OSError):
+                imap_login(server, anna, provider.unsigned(anna)).shutdown()
+
+        thread = threading.Thread(target=log_in)
+        thread.start()
+        wait_until("the provider to be asked", lambda: provider.waiting > waiting)
+        server.stop()
+        thread.join(PATIENCE_SECONDS)
+        assert {record["signal"] for record in server.events("supervisor.worker_ended")} == {0}
+        server.start()
 
 
 # --- tokens that are signed ---
