@@ -1,5 +1,6 @@
 #include "admin/admin.h"
 #include "admin/known_names.h"
+#include "directory/app_password.h"
 
 /* Accounts in the directory; their data is cmd_account_data.c's. */
 
@@ -220,8 +221,18 @@ static const struct admin_argument password_arguments[] = {
     NAME_ARGUMENT,
     {"password", ARGUMENT_SECRET, false, false, NULL, "the first line of standard input is the password"},
     {"hash", ARGUMENT_TEXT, false, false, "HASH", "instead of a password: its crypt(3) or {SSHA} hash"},
+    {"revoke-app-passwords", ARGUMENT_FLAG, false, false, NULL, "remove all its app passwords too"},
     {0},
 };
+
+static enum err revoke_app_passwords(struct admin_call *call, struct slice address, struct error *error)
+{
+    size_t removed;
+    enum err e = app_password_remove(call->context->directory, address, slice_none(), &removed, error);
+    if (e == ERR_OK && call->context->passwords_changed != NULL)
+        call->context->passwords_changed(call->context->owner);
+    return e;
+}
 
 static enum err set_password(struct admin_call *call, struct error *error)
 {
@@ -233,6 +244,8 @@ static enum err set_password(struct admin_call *call, struct error *error)
     changes.password = call_text(call, "password");
     changes.hash = call_text(call, "hash");
     e = account_entry_set(call->context->directory, address, &changes, error);
+    if (e == ERR_OK && call_flag(call, "revoke-app-passwords"))
+        e = revoke_app_passwords(call, address, error);
     if (e == ERR_OK)
         call_message(call, "changed the password of %.*s", SLICE_ARGS(address));
     return e;
@@ -243,6 +256,8 @@ const struct admin_command admin_account_password = {
     .run = set_password,
     .arguments = password_arguments,
     .summary = "set an account's password",
-    .about = "Asks for the new password twice, or reads it from standard input when that is no terminal.",
+    .about = "Asks for the new password twice, or reads it from standard input when that is no terminal. App "
+             "passwords "
+             "stay, unless they are to be removed too.",
     .example = "posthorn account password anna@example.org",
 };

@@ -228,6 +228,8 @@ static enum err delete_rows(struct directory *directory, const struct account_re
         code = sql_run(directory, STATEMENT_ACCOUNT_REMOVE, PARAMETERS(NUMBER(id)), error);
     if (code == ERR_OK)
         code = sql_run(directory, STATEMENT_CREDENTIAL_REMOVE, PARAMETERS(NUMBER(id)), error);
+    if (code == ERR_OK)
+        code = sql_run(directory, STATEMENT_APP_PASSWORD_REMOVE_ALL, PARAMETERS(NUMBER(id)), error);
     return code;
 }
 

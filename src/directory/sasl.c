@@ -8,6 +8,7 @@
 
 #include "base/base64.h"
 #include "base/must.h"
+#include "directory/app_password.h"
 #include "directory/credential.h"
 #include "directory/exchange.h"
 #include "directory/inside.h"
@@ -89,8 +90,9 @@ void sasl_destroy(struct sasl *sasl)
 
 struct person {
     bool known;
-    struct account_record record; /* when known */
-    struct slice key;             /* the name as it is compared; as sent when it is no address */
+    struct account_record record;  /* when known */
+    struct app_password_match app; /* which he proved to have; id 0: none */
+    struct slice key;              /* the name as it is compared; as sent when it is no address */
 };
 
 enum err login_name_complete(struct directory *directory, struct slice name, struct arena *arena,
@@ -168,13 +170,16 @@ static enum err finish_proved(struct sasl *sasl, enum door door, const struct pe
     const struct account_entry *entry = &person->record.entry;
     if (authzid.n > 0 && (!other.known || other.record.entry.id.v != entry->id.v))
         return finish_failed(ERR_DENIED, result);
-    if (!entry->enabled || (entry->doors & (unsigned)door) == 0)
+    if (!entry->enabled || (entry->doors & (unsigned)door) == 0 ||
+        (person->app.doors != 0 && (person->app.doors & (unsigned)door) == 0))
         return finish_failed(ERR_DENIED, result);
+    app_password_note_use(sasl->directory, &person->app);
+    const struct sasl_holder holder = {entry->id, person->app.id};
     struct sasl_result good = {.status = SASL_OK, .account = entry->id};
     good.address = arena_dup(arena, entry->address);
     if (good.address.p == NULL)
         return fail_nomem(error);
-    code = ticket_make(sasl->tickets, entry->id, door, good.ticket, error);
+    code = ticket_make(sasl->tickets, &holder, door, good.ticket, error);
     if (code == ERR_OK)
         *result = good;
     return code;
@@ -197,17 +202,21 @@ static enum err go_on(struct sasl *sasl, struct exchange **exchange, enum exchan
 
 /* --- passwords --- */
 
-static enum err check_password(struct sasl *sasl, const struct person *person, struct slice password,
+static enum err check_password(struct sasl *sasl, struct person *person, struct slice password,
                                struct error *error)
 {
     const struct account_record *record = &person->record;
     if (password.n > PASSWORD_MAX)
         return fail_plain(error, ERR_AUTH, "wrong name or password");
+    struct account_id account = person->known ? record->entry.id : (struct account_id){0};
+    enum err code = app_password_verify(sasl->directory, account, password, &person->app, error);
+    if (code != ERR_OK || person->app.id != 0)
+        return code;
     if (!person->known)
-        return credential_verify(sasl->directory, (struct account_id){0}, 0, password, error);
+        return credential_verify(sasl->directory, account, 0, password, error);
     if (password_cache_has(sasl->passwords, record->entry.id, record->generation, password))
         return ERR_OK;
-    enum err code = credential_verify(sasl->directory, record->entry.id, record->generation, password, error);
+    code = credential_verify(sasl->directory, record->entry.id, record->generation, password, error);
     if (code == ERR_OK)
         password_cache_add(sasl->passwords, record->entry.id, record->generation, password);
     return code;
@@ -292,19 +301,46 @@ static enum err step_scram_first(struct sasl *sasl, struct exchange **exchange, 
     return go_on(sasl, exchange, EXCHANGE_SCRAM_FINAL, buf_slice(&answer), arena, result, error);
 }
 
-/* The name is looked up again: the account may have changed since the challenge. */
+/* The app passwords whose keys the proof may fit. */
+static enum err find_others(struct sasl *sasl, const struct person *person, struct scram_server *scram,
+                            struct arena *arena, struct app_password_keys **ret_keys, struct error *error)
+{
+    size_t count;
+    struct account_id account = person->known ? person->record.entry.id : (struct account_id){0};
+    enum err code =
+        app_password_scram(sasl->directory, account, &scram->keys, arena, ret_keys, &count, error);
+    if (code != ERR_OK)
+        return code;
+    const struct scram_keys **others = arena_array(arena, count, sizeof(*others));
+    if (others == NULL && count > 0)
+        return fail_nomem(error);
+    for (size_t i = 0; i < count; i++)
+        others[i] = &(*ret_keys)[i].keys;
+    scram->others = others;
+    scram->other_count = count;
+    return ERR_OK;
+}
+
+/* The name is looked up again: the account and its app passwords may have changed since the challenge. */
 static enum err step_scram_final(struct sasl *sasl, struct exchange *exchange, struct slice message,
                                  struct arena *arena, struct sasl_result *result, struct error *error)
 {
     CLEANUP(arena_release) struct arena scratch = ARENA(PERSON_SCRATCH_MAX);
     CLEANUP(buf_release) struct buf answer = BUF(SCRAM_ANSWER_MAX);
     struct scram_server *scram = &exchange->scram;
+    struct app_password_keys *apps;
     struct person person;
-    if (!scram_final(scram, message, &answer))
-        return scram_failed(&answer, arena, result, error);
     enum err code = find_person(sasl->directory, buf_slice(&scram->user), &scratch, &person, error);
+    if (code == ERR_OK)
+        code = find_others(sasl, &person, scram, &scratch, &apps, error);
     if (code != ERR_OK)
         return code;
+    bool proved = scram_final(scram, message, &answer);
+    if (proved && scram->matched > 0)
+        person.app = apps[scram->matched - 1].match;
+    sodium_memzero(apps, scram->other_count * sizeof(*apps));
+    if (!proved)
+        return scram_failed(&answer, arena, result, error);
     if (!person.known)
         return finish_failed(ERR_AUTH, result);
     struct slice data = arena_dup(arena, buf_slice(&answer));
@@ -384,23 +420,27 @@ void sasl_cancel(struct sasl *sasl, uint64_t id)
 
 /* --- tickets --- */
 
-/* An account that was disabled, removed or lost this door since the log-in has no ticket any more. */
+/* An account that was disabled, removed or lost this door since the log-in has no ticket any more, nor has an
+ * app password that was removed or has expired. */
 enum err sasl_ticket(struct sasl *sasl, struct slice ticket, enum door door, bool use_up,
-                     struct account_id *ret_account, struct error *error)
+                     struct sasl_holder *ret_holder, struct error *error)
 {
     CLEANUP(arena_release) struct arena scratch = ARENA(PERSON_SCRATCH_MAX);
-    struct account_id account;
+    struct sasl_holder holder;
     struct account_entry entry;
-    enum err code = ticket_find(sasl->tickets, ticket, door, use_up, &account, error);
+    enum err code = ticket_find(sasl->tickets, ticket, door, use_up, &holder, error);
     if (code == ERR_OK)
-        code = account_entry_get(sasl->directory, account, &scratch, &entry, error);
-    if (code == ERR_NOT_FOUND ||
-        (code == ERR_OK && (!entry.enabled || (entry.doors & (unsigned)door) == 0))) {
+        code = account_entry_get(sasl->directory, holder.account, &scratch, &entry, error);
+    bool over = code == ERR_NOT_FOUND ||
+                (code == ERR_OK && (!entry.enabled || (entry.doors & (unsigned)door) == 0)) ||
+                (code == ERR_OK && holder.app_password != 0 &&
+                 !app_password_is_valid(sasl->directory, holder.app_password));
+    if (over) {
         ticket_drop(sasl->tickets, ticket);
         return fail_plain(error, ERR_AUTH, "no such log-in, or it has ended");
     }
     if (code == ERR_OK)
-        *ret_account = account;
+        *ret_holder = holder;
     return code;
 }
 

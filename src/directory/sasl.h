@@ -93,9 +93,14 @@ enum err sasl_step(struct sasl *sasl, uint64_t exchange, struct slice response, 
                    struct sasl_result *ret_result, struct error *error) MUST_CHECK;
 void sasl_cancel(struct sasl *sasl, uint64_t exchange);
 
-/* The account that a ticket stands for; ERR_AUTH if none. use_up: it is valid no longer. */
+/* Who holds a ticket. */
+struct sasl_holder {
+    struct account_id account;
+    uint64_t app_password; /* directory/app_password.h: with which he logged in; 0: otherwise */
+};
+/* ERR_AUTH: the ticket is none, or stands for nobody any more. use_up: it is valid no longer. */
 enum err sasl_ticket(struct sasl *sasl, struct slice ticket, enum door door, bool use_up,
-                     struct account_id *ret_account, struct error *error) MUST_CHECK;
+                     struct sasl_holder *ret_holder, struct error *error) MUST_CHECK;
 void sasl_ticket_release(struct sasl *sasl, struct slice ticket);
 
 #endif

@@ -79,7 +79,17 @@ struct directory;
     X(SHARE_OF_OWNER, "SELECT grantee FROM share WHERE owner = ?1")                                          \
     X(SHARE_OWNERS, "SELECT owner FROM share WHERE grantee = ?1")                                            \
     X(SHARE_HAS, "SELECT 1 FROM share WHERE grantee = ?1 AND owner = ?2")                                    \
-    X(CREDENTIAL_ANY, "SELECT 1 FROM credential WHERE scram IS NOT NULL LIMIT 1")
+    X(APP_PASSWORD_ADD,                                                                                      \
+      "INSERT INTO app_password(account, name, doors, made, expires, hash, scram, scram_sha1)"               \
+      " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)")                                                            \
+    X(APP_PASSWORD_LIST, "SELECT id, name, doors, made, expires, used, hash, scram, scram_sha1"              \
+                         " FROM app_password WHERE account = ?1 ORDER BY id")                                \
+    X(APP_PASSWORD_GET, "SELECT expires FROM app_password WHERE id = ?1")                                    \
+    X(APP_PASSWORD_USED, "UPDATE app_password SET used = ?2 WHERE id = ?1")                                  \
+    X(APP_PASSWORD_REMOVE, "DELETE FROM app_password WHERE account = ?1 AND name = ?2")                      \
+    X(APP_PASSWORD_REMOVE_ALL, "DELETE FROM app_password WHERE account = ?1")                                \
+    X(CREDENTIAL_ANY,                                                                                        \
+      "SELECT 1 FROM credential WHERE scram IS NOT NULL UNION ALL SELECT 1 FROM app_password LIMIT 1")
 
 enum statement {
 #define X(name, sql) STATEMENT_##name,

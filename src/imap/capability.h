@@ -52,6 +52,8 @@
     X("BINARY", false, true) \
     X("CATENATE", false, true) \
     X("REPLACE", false, true) \
+    X("UIDBATCHES", false, true) \
+    X("INPROGRESS", false, true) \
     /* the end */
 /* clang-format on */
 

@@ -260,6 +260,23 @@ static bool parse_cancelupdate(struct imap_parser *p, struct imap_command *c)
     return true;
 }
 
+static bool parse_nonzero(struct imap_parser *p, uint32_t *ret)
+{
+    return imap_parse_number(p, ret) && (*ret > 0 || imap_parse_fail(p, "a number is not 0"));
+}
+
+/* "2000", "2000 10:20" */
+static bool parse_uidbatches(struct imap_parser *p, struct imap_command *c)
+{
+    c->batches.first = 1;
+    c->batches.last = UINT32_MAX;
+    if (!imap_parse_space(p) || !parse_nonzero(p, &c->batches.size))
+        return false;
+    return !cursor_skip_char(&p->text, ' ') ||
+           (parse_nonzero(p, &c->batches.first) && imap_parse_char(p, ':') &&
+            parse_nonzero(p, &c->batches.last));
+}
+
 static bool parse_login(struct imap_parser *p, struct imap_command *c)
 {
     return imap_parse_space(p) && imap_parse_astring(p, &c->login.user) && imap_parse_space(p) &&

@@ -26,6 +26,7 @@ enum {
     IMAP_USES_MAX = 20,             /* special uses in one CREATE */
     IMAP_CATENATE_PARTS_MAX = 1000, /* texts and URLs in all messages of one APPEND */
     IMAP_CANCELS_MAX = 100,         /* tags in one CANCELUPDATE */
+    IMAP_UID_BATCH_MIN = 500,       /* messages; RFC 10022: fewer would only make numbers of UIDs */
 };
 
 /* In which states a verb is allowed. */
@@ -80,6 +81,7 @@ enum {
     X(SORT, sort, "SORT", sort, IMAP_IN_SELECTED, VERB_UID | VERB_KEEPS_NUMBERS)                   \
     X(THREAD, thread, "THREAD", thread, IMAP_IN_SELECTED, VERB_UID | VERB_KEEPS_NUMBERS)           \
     X(CANCELUPDATE, cancelupdate, "CANCELUPDATE", cancelupdate, IMAP_IN_SELECTED, 0)               \
+    X(UIDBATCHES, uidbatches, "UIDBATCHES", uidbatches, IMAP_IN_SELECTED, 0)                       \
     X(FETCH, fetch, "FETCH", fetch, IMAP_IN_SELECTED, VERB_UID | VERB_KEEPS_NUMBERS)               \
     X(STORE, store, "STORE", store, IMAP_IN_SELECTED, VERB_UID | VERB_KEEPS_NUMBERS | VERB_WRITES) \
     X(COPY, copy, "COPY", copy, IMAP_IN_SELECTED, VERB_UID)                                        \
@@ -294,6 +296,11 @@ struct imap_command {
             struct slice *tags;
             size_t count;
         } cancel;
+        struct {
+            uint32_t size;  /* messages of one batch */
+            uint32_t first; /* batches, counted from 1 */
+            uint32_t last;
+        } batches;
         struct {
             struct slice user;
             struct slice password;

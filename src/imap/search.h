@@ -9,6 +9,7 @@
 #define POSTHORN_IMAP_SEARCH_H
 
 #include "imap/partial.h"
+#include "store/search_index.h"
 
 enum {
     IMAP_SEARCH_DEPTH_MAX = 200, /* of nested keys; OR OR OR ... is how clients ask for many */
@@ -96,7 +97,8 @@ struct imap_search_key {
     struct slice name; /* of HEADER, or KEYWORD */
     struct slice text; /* as sent; folded UTF-8 after imap_search_prepare */
     struct imap_sequence_set set;
-    struct uid_set uids; /* of SEQUENCE, after prepare */
+    struct uid_set uids;     /* of SEQUENCE, after prepare */
+    struct search_hits hits; /* of HEADER, BODY and TEXT: what the index says (search_narrow.h) */
 };
 
 struct imap_search {

@@ -2,6 +2,7 @@
 
 #include "base/log.h"
 #include "imap/search_match.h"
+#include "imap/search_narrow.h"
 
 struct finding {
     struct imap_call *call;
@@ -32,6 +33,8 @@ static bool find_one(struct finding *finding, const struct message *message)
     struct imap_session *s = call->session;
     uint32_t seq = 0;
     bool matches = false;
+    if (imap_progress_step(&call->progress, call->command.tag, conn_output(s->conn)))
+        conn_flush(s->conn);
     if (view_seq(s->view, message->uid, &seq, &call->error) != ERR_OK || seq == 0)
         return true;
     if (imap_matcher_test(&finding->matcher, message, &matches, &call->error) != ERR_OK) {
@@ -47,7 +50,7 @@ static bool find_one(struct finding *finding, const struct message *message)
     return !matches || finding->each(finding->context, message, seq);
 }
 
-static bool find_all(struct finding *finding, const struct imap_search *search, unsigned want)
+static bool find_all(struct finding *finding, struct imap_search *search, unsigned want)
 {
     struct imap_call *call = finding->call;
     CLEANUP(uid_set_release) struct uid_set uids = {0};
@@ -57,6 +60,8 @@ static bool find_all(struct finding *finding, const struct imap_search *search, 
     size_t count;
     if (!candidates(call, search, &uids))
         return false;
+    imap_search_narrow(call, search, &uids);
+    call->progress.goal += MIN(uid_set_size(&uids), view_exists(call->session->view));
     do {
         if (!imap_next_batch(call, &uids, WANT_FLAGS | want, &after, &arena, &messages, &count))
             return false;

@@ -161,6 +161,26 @@ static bool parse_set(struct reading *reading, bool by_uid, struct imap_search_k
     return true;
 }
 
+/* "UIDAFTER 7", "UIDBEFORE 7": neither holds 7 itself (RFC 9738 3.2). */
+static bool parse_uid_bound(struct reading *reading, bool after, struct imap_search_key **ret)
+{
+    struct imap_parser *p = reading->p;
+    struct imap_search_key *key = new_key(reading, SEARCH_SEQUENCE);
+    struct imap_sequence_range *range = key == NULL ? NULL : ARENA_NEW(p->arena, struct imap_sequence_range);
+    uint32_t uid;
+    if (range == NULL || !imap_parse_space(p) || !imap_parse_number(p, &uid))
+        return false;
+    if (uid == 0)
+        return imap_parse_fail(p, "a UID is not 0");
+    *range =
+        after ? (struct imap_sequence_range){uid + 1, UINT32_MAX} : (struct imap_sequence_range){1, uid - 1};
+    key->by_uid = true;
+    key->set.ranges = range;
+    key->set.count = uid != (after ? UINT32_MAX : 1);
+    *ret = key;
+    return true;
+}
+
 /* "a SP b SP c" as an AND. */
 static bool parse_keys(struct reading *reading, struct imap_search_key **ret)
 {
@@ -248,6 +268,8 @@ static bool parse_word(struct reading *reading, struct imap_search_key **ret)
         return parse_modseq(reading, ret);
     if (slice_eq_nocase(word, S("UID")))
         return imap_parse_space(p) && parse_set(reading, true, ret);
+    if (slice_eq_nocase(word, S("UIDAFTER")) || slice_eq_nocase(word, S("UIDBEFORE")))
+        return parse_uid_bound(reading, word.n == strlen("UIDAFTER"), ret);
     for (size_t i = 0; i < ARRAY_LEN(key_rows); i++)
         if (slice_eq_nocase(word, key_rows[i].name))
             return parse_row(reading, &key_rows[i], ret);

@@ -54,7 +54,7 @@ static bool header_has(struct test *t, struct slice name, struct slice needle)
 static enum answer test_text(struct test *t, const struct imap_search_key *key)
 {
     if (t->level == LEVEL_ROW)
-        return ANSWER_UNKNOWN;
+        return search_hits_may_match(&key->hits, t->message->object) ? ANSWER_UNKNOWN : ANSWER_NO;
     if (key->kind == SEARCH_HEADER)
         return answer_of(header_has(t, key->name, key->text));
     struct slice needle = key->text;

@@ -67,6 +67,7 @@ bool imap_search_prepare(struct imap_call *call, struct imap_search *search)
 static void release_key(struct imap_search_key *key)
 {
     uid_set_release(&key->uids);
+    search_hits_release(&key->hits);
     for (struct imap_search_key *child = key->child; child != NULL; child = child->next)
         release_key(child);
 }

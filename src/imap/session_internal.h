@@ -10,6 +10,7 @@
 
 #include "directory/share.h"
 #include "imap/command.h"
+#include "imap/progress.h"
 #include "imap/reader.h"
 #include "imap/response.h"
 #include "imap/session.h"
@@ -73,6 +74,7 @@ struct imap_call {
     struct slice *keywords;
     size_t keyword_count;
     bool keywords_loaded;
+    struct imap_progress progress;
     struct share_identity identity; /* of the person, once it was asked for */
     struct imap_visited *visited;   /* given back at the command's end */
     bool removed; /* messages of the selected mailbox: its new HIGHESTMODSEQ is told (RFC 7162 3.2.7) */

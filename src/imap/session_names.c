@@ -236,6 +236,10 @@ bool imap_resolve_mailbox(struct imap_call *call, struct slice name, unsigned ne
     mailbox.account = place.account;
     mailbox.rights = place.rights;
     mailbox.name = imap_name_of(call, &place, &mailbox.folder);
+    if (arena_failed(&call->arena)) {
+        imap_call_no(call, "LIMIT", "The command needs too much memory");
+        return false;
+    }
     *ret_mailbox = mailbox;
     return true;
 }

@@ -4,7 +4,7 @@
 struct copying {
     struct work *work;
     struct touched *from, *to;
-    bool move;
+    const struct copy_order *order;
     struct uid_set *from_uids, *to_uids;
     uint64_t bytes, messages; /* so far, when only counting */
 };
@@ -27,11 +27,21 @@ static enum err copy_one(struct copying *copying, const struct member_row *row, 
     enum err err = work_next_uid(copying->to, &uid, error);
     if (err != ERR_OK)
         return err;
-    err = DB_RUN(account, MEMBER_COPY, error, row->key, member_key(copying->to->id, uid),
-                 (int64_t)work->change.v, work->now_us, account->meta.next_member++);
+    sqlite3_stmt *statement;
+    err = db_statement(account, STATEMENT_MEMBER_COPY, &statement, error);
     if (err != ERR_OK)
         return err;
-    work_count(work, copying->to, row->flags.words[0], row->size, 1);
+    struct flagset flags = flags_and(&row->flags, &copying->order->keep);
+    sqlite3_bind_int64(statement, 1, row->key);
+    sqlite3_bind_int64(statement, 2, member_key(copying->to->id, uid));
+    sqlite3_bind_int64(statement, 3, (int64_t)work->change.v);
+    sqlite3_bind_int64(statement, 4, work->now_us);
+    sqlite3_bind_int64(statement, 5, account->meta.next_member++);
+    flags_bind(statement, 6, &flags);
+    err = db_finish(account, statement, error);
+    if (err != ERR_OK)
+        return err;
+    work_count(work, copying->to, flags.words[0], row->size, 1);
     copying->to->row.recent++;
     uid_set_add(&copying->to->added, uid, uid);
     uid_set_add(copying->from_uids, key_uid(row->key), key_uid(row->key));
@@ -60,16 +70,17 @@ static enum err copy_batch(void *context, const struct member_row *rows, size_t 
     enum err err = ERR_OK;
     for (size_t i = 0; err == ERR_OK && i < count; i++) {
         err = copy_one(copying, &rows[i], error);
-        if (err == ERR_OK && copying->move)
+        if (err == ERR_OK && copying->order->move)
             err = take_away(copying, &rows[i], error);
     }
     return err;
 }
 
 enum err members_copy(struct work *work, struct touched *from, const struct uid_set *uids, struct touched *to,
-                      bool move, struct uid_set *from_uids, struct uid_set *to_uids, struct error *error)
+                      const struct copy_order *order, struct uid_set *from_uids, struct uid_set *to_uids,
+                      struct error *error)
 {
-    struct copying copying = {work, from, to, move, from_uids, to_uids, 0, 0};
+    struct copying copying = {work, from, to, order, from_uids, to_uids, 0, 0};
     /* Within one folder the copies must not be copied again. */
     CLEANUP(uid_set_release) struct uid_set there = {0};
     uid_set_union(&there, uids);
@@ -78,7 +89,7 @@ enum err members_copy(struct work *work, struct touched *from, const struct uid_
         return fail_nomem(error);
     enum err err = ERR_OK;
     const struct account_limits *limits = &work->account->limits;
-    if (!move && (limits->quota_bytes > 0 || limits->quota_messages > 0)) {
+    if (!order->move && (limits->quota_bytes > 0 || limits->quota_messages > 0)) {
         err = members_each(work->account, from->id, &there, count_batch, &copying, error);
         if (err == ERR_OK)
             err = work_quota(work, copying.bytes, copying.messages, error);
@@ -91,6 +102,14 @@ enum err members_copy(struct work *work, struct touched *from, const struct uid_
 enum err message_copy(struct account *account, struct folder_id from, const struct uid_set *uids,
                       struct folder_id to, bool move, struct copy_result *ret_result, struct error *error)
 {
+    const struct copy_order order = {.move = move, .keep = FLAGS_ALL};
+    return message_copy_order(account, from, uids, to, &order, ret_result, error);
+}
+
+enum err message_copy_order(struct account *account, struct folder_id from, const struct uid_set *uids,
+                            struct folder_id to, const struct copy_order *order,
+                            struct copy_result *ret_result, struct error *error)
+{
     CLEANUP(work_end) struct work work = {0};
     CLEANUP(copy_result_release) struct copy_result result = {0};
     enum err err = work_begin(&work, account, error);
@@ -102,7 +121,7 @@ enum err message_copy(struct account *account, struct folder_id from, const stru
     if (err == ERR_OK)
         err = work_mailbox(&work, to, &destination, error);
     if (err == ERR_OK)
-        err = members_copy(&work, source, uids, destination, move, &result.from, &result.to, error);
+        err = members_copy(&work, source, uids, destination, order, &result.from, &result.to, error);
     if (err != ERR_OK)
         return err;
     must(uid_set_size(&result.from) == uid_set_size(&result.to));

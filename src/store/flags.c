@@ -4,22 +4,21 @@
 struct flagging {
     struct work *work;
     struct touched *folder;
-    enum flag_change how;
-    const struct flagset *flags;
-    uint64_t unchanged_since; /* 0: no condition */
+    const struct flag_order *order;
     struct uid_set modified;
 };
 
-static struct flagset changed_flags(const struct flagset *old, enum flag_change how, const struct flagset *by)
+static struct flagset changed_flags(const struct flagset *old, const struct flag_order *order)
 {
     struct flagset flags = *old;
     for (size_t i = 0; i < ARRAY_LEN(flags.words); i++) {
-        if (how == FLAGS_ADD)
-            flags.words[i] |= by->words[i];
-        else if (how == FLAGS_REMOVE)
-            flags.words[i] &= ~by->words[i];
+        uint64_t by = order->flags.words[i] & order->may.words[i];
+        if (order->how == FLAGS_ADD)
+            flags.words[i] |= by;
+        else if (order->how == FLAGS_REMOVE)
+            flags.words[i] &= ~by;
         else
-            flags.words[i] = by->words[i];
+            flags.words[i] = (old->words[i] & ~order->may.words[i]) | by;
     }
     return flags;
 }
@@ -46,11 +45,12 @@ static enum err flag_batch(void *context, const struct member_row *rows, size_t 
         return err;
     for (size_t i = 0; i < count; i++) {
         uint32_t uid = key_uid(rows[i].key);
-        if (flagging->unchanged_since != 0 && rows[i].changed > flagging->unchanged_since) {
+        uint64_t since = flagging->order->unchanged_since.v; /* 0: no condition */
+        if (since != 0 && rows[i].changed > since) {
             uid_set_add(&flagging->modified, uid, uid);
             continue;
         }
-        struct flagset flags = changed_flags(&rows[i].flags, flagging->how, flagging->flags);
+        struct flagset flags = changed_flags(&rows[i].flags, flagging->order);
         if (memcmp(&flags, &rows[i].flags, sizeof(flags)) == 0)
             continue;
         sqlite3_bind_int64(statement, 1, rows[i].key);
@@ -76,13 +76,20 @@ enum err message_flags(struct account *account, struct folder_id folder, const s
                        enum flag_change how, const struct flagset *flags, struct change_no unchanged_since,
                        struct flag_result *ret_result, struct error *error)
 {
+    const struct flag_order order = {how, *flags, FLAGS_ALL, unchanged_since};
+    return message_flags_order(account, folder, uids, &order, ret_result, error);
+}
+
+enum err message_flags_order(struct account *account, struct folder_id folder, const struct uid_set *uids,
+                             const struct flag_order *order, struct flag_result *ret_result,
+                             struct error *error)
+{
     CLEANUP(work_end) struct work work = {0};
     CLEANUP(flag_result_release) struct flag_result result = {0};
     enum err err = work_begin(&work, account, error);
     if (err != ERR_OK)
         return err;
-    struct flagging flagging = {
-        .work = &work, .how = how, .flags = flags, .unchanged_since = unchanged_since.v};
+    struct flagging flagging = {.work = &work, .order = order};
     err = work_mailbox(&work, folder, &flagging.folder, error);
     if (err == ERR_OK)
         err = members_each(account, folder, uids, flag_batch, &flagging, error);

@@ -248,12 +248,13 @@ static enum err rename_inbox(struct rename *rename, struct folder_id parent, str
     struct touched *made;
     CLEANUP(uid_set_release) struct uid_set from = {0};
     CLEANUP(uid_set_release) struct uid_set to = {0};
+    const struct copy_order order = {.move = true, .keep = FLAGS_ALL};
     enum err err = work_folder(rename->work, rename->id, &inbox, error);
     if (err == ERR_OK)
         err = folder_make(rename->work, parent, folder_path_leaf(&rename->to), FOLDER_MAIL, ROLE_FOLDER_NONE,
                           &made, error);
     if (err == ERR_OK)
-        err = members_copy(rename->work, inbox, ALL_UIDS, made, true, &from, &to, error);
+        err = members_copy(rename->work, inbox, ALL_UIDS, made, &order, &from, &to, error);
     if (err == ERR_OK)
         err = annotations_copy(rename->work, inbox->id, made->id, error);
     return err;
@@ -368,6 +369,8 @@ enum err folder_subscribe(struct account *account, struct slice path, bool subsc
         err = work_begin(&work, account, error);
     if (err == ERR_OK)
         err = subscribe(account, folder_path_text(&parsed), subscribed, error);
+    if (err == ERR_OK && sqlite3_changes(account->database.sqlite) > 0)
+        work_note(&work, (struct folder_id){0}, CHANGE_SUBSCRIPTION);
     return err == ERR_OK ? work_commit(&work, error) : err;
 }
 

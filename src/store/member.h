@@ -33,7 +33,7 @@ struct flagset flags_column(sqlite3_stmt *statement, int at);
 enum err members_expunge(struct work *work, struct touched *folder, const struct uid_set *uids,
                          bool only_deleted, struct error *error) MUST_CHECK;
 enum err members_copy(struct work *work, struct touched *from, const struct uid_set *uids, struct touched *to,
-                      bool move, struct uid_set *from_uids, struct uid_set *to_uids,
+                      const struct copy_order *order, struct uid_set *from_uids, struct uid_set *to_uids,
                       struct error *error) MUST_CHECK;
 
 #endif

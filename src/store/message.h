@@ -28,6 +28,14 @@ enum {
 struct flagset {
     uint64_t words[FLAG_BITS / 64];
 };
+#define FLAGS_ALL ((struct flagset){{UINT64_MAX, UINT64_MAX, UINT64_MAX, UINT64_MAX}})
+static inline struct flagset flags_and(const struct flagset *a, const struct flagset *b)
+{
+    struct flagset both;
+    for (size_t i = 0; i < FLAG_BITS / 64; i++)
+        both.words[i] = a->words[i] & b->words[i];
+    return both;
+}
 static inline bool flag_has(const struct flagset *f, unsigned bit)
 {
     return f->words[bit / 64] >> (bit % 64) & 1;
@@ -143,6 +151,17 @@ struct flag_result {
     struct uid_set modified; /* skipped: changed after unchanged_since (RFC 7162) */
 };
 void flag_result_release(struct flag_result *result);
+/* For somebody who may not change every flag: those outside `may` stay as they are. */
+struct flag_order {
+    enum flag_change how;
+    struct flagset flags;
+    struct flagset may;
+    struct change_no unchanged_since;
+};
+enum err message_flags_order(struct account *account, struct folder_id folder, const struct uid_set *uids,
+                             const struct flag_order *order, struct flag_result *ret_result,
+                             struct error *error) MUST_CHECK;
+/* With every flag. */
 enum err message_flags(struct account *account, struct folder_id folder, const struct uid_set *uids,
                        enum flag_change how, const struct flagset *flags, struct change_no unchanged_since,
                        struct flag_result *ret_result, struct error *error) MUST_CHECK;
@@ -153,7 +172,24 @@ struct copy_result {
     struct uid_set to;    /* their new UIDs, in the same order */
 };
 void copy_result_release(struct copy_result *result);
+/* For somebody who may not set every flag in the destination: those outside `keep` are not copied. */
+struct copy_order {
+    bool move;
+    struct flagset keep;
+};
 /* Copies or moves atomically; objects are shared, not duplicated. */
+enum err message_copy_order(struct account *account, struct folder_id from, const struct uid_set *uids,
+                            struct folder_id to, const struct copy_order *order,
+                            struct copy_result *ret_result, struct error *error) MUST_CHECK;
+/*
+ * The same into another account: bytes, dates and flags are copied, keywords go by their names. Durable when
+ * it returns; on failure nothing stays in the destination. A move copies first and then expunges what was
+ * copied; a crash in between leaves both. The two accounts are never locked at once.
+ */
+enum err message_copy_across(struct account *account, struct folder_id from, const struct uid_set *uids,
+                             struct account *other, struct folder_id to, const struct copy_order *order,
+                             struct copy_result *ret_result, struct error *error) MUST_CHECK;
+/* With every flag. */
 enum err message_copy(struct account *account, struct folder_id from, const struct uid_set *uids,
                       struct folder_id to, bool move, struct copy_result *ret_result,
                       struct error *error) MUST_CHECK;

@@ -44,6 +44,21 @@ void rights_put(struct buf *out, unsigned rights, bool old)
         buf_putc(out, 'd');
 }
 
+struct flagset rights_flags(unsigned rights)
+{
+    struct flagset flags = {{0}};
+    if ((rights & RIGHT_WRITE) != 0) {
+        flags = FLAGS_ALL;
+        flag_clear(&flags, FLAG_SEEN);
+        flag_clear(&flags, FLAG_DELETED);
+    }
+    if ((rights & RIGHT_SEEN) != 0)
+        flag_set(&flags, FLAG_SEEN);
+    if ((rights & RIGHT_TRASH) != 0)
+        flag_set(&flags, FLAG_DELETED);
+    return flags;
+}
+
 /* Letters of another program count as far as they are known. */
 static unsigned column_rights(sqlite3_stmt *statement, int at)
 {

@@ -15,7 +15,7 @@
 #define POSTHORN_STORE_SHARE_H
 
 #include "base/buf.h"
-#include "store/folder.h"
+#include "store/message.h"
 
 enum {
     SHARE_ENTRIES_MAX = 1000, /* of one folder */
@@ -55,6 +55,10 @@ enum {
 bool rights_parse(struct slice letters, unsigned *ret_rights, char *ret_unknown) NONNULL MUST_CHECK;
 /* "lrswipkxtea". old: also "c" and "d" where one of theirs is in it, as IMAP wants it. */
 void rights_put(struct buf *out, unsigned rights, bool old) NONNULL;
+
+/* The flags that a person with these rights may change (RFC 4314 4): "s" \Seen, "t" \Deleted, "w" all others.
+ */
+struct flagset rights_flags(unsigned rights);
 
 struct share_entry {
     struct slice grantee;
