@@ -1,4 +1,5 @@
 #include "imap/session_internal.h"
+#include "store/access_key.h"
 
 /* What SELECT and EXAMINE must say (RFC 3501 6.3.1); everything comes from counters and the view. */
 static bool tell_mailbox(struct imap_session *s, struct imap_call *call, const struct folder *folder)
@@ -23,6 +24,9 @@ static bool tell_mailbox(struct imap_session *s, struct imap_call *call, const s
     /* RFC 7162 3.1.2.1: with every SELECT, asked for or not. */
     conn_printf(s->conn, "* OK [HIGHESTMODSEQ %llu] What was told so far\r\n",
                 (unsigned long long)view_change(s->view).v);
+    s->urls_as_of = access_key_generation(s->own);
+    if (s->tls && s->account == s->own)
+        conn_write(s->conn, S("* OK [URLMECH INTERNAL] Its messages can be given away by URL\r\n"));
     return !call->command.select.qresync || imap_resync(call, folder);
 }
 
