@@ -57,6 +57,8 @@
     X("URL-PARTIAL", false, true) \
     X("UIDBATCHES", false, true) \
     X("INPROGRESS", false, true) \
+    X("METADATA", false, true) \
+    X("LIST-METADATA", false, true) \
     /* the end */
 /* clang-format on */
 

@@ -57,6 +57,12 @@ void imap_put_string(struct buf *out, struct slice text)
         put_literal(out, text);
 }
 
+void imap_put_literal8(struct buf *out, struct slice bytes)
+{
+    buf_printf(out, "~{%zu}\r\n", bytes.n);
+    buf_put(out, bytes);
+}
+
 void imap_put_astring(struct buf *out, struct slice text)
 {
     bool atom = text.n > 0;

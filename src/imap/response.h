@@ -11,6 +11,8 @@
 
 /* A quoted string where it can be one, else a literal. */
 void imap_put_string(struct buf *out, struct slice text) NONNULL;
+/* Any bytes (RFC 3516 4.2). */
+void imap_put_literal8(struct buf *out, struct slice bytes) NONNULL;
 /* An atom where it can be one, else as imap_put_string. */
 void imap_put_astring(struct buf *out, struct slice text) NONNULL;
 /* A path as a quoted mailbox name. utf8: in UTF-8, which the client has enabled; else in modified UTF-7. */
