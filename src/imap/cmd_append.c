@@ -89,7 +89,7 @@ static bool add_message(struct imap_call *call, const struct imap_append_message
         .folder = mailbox->folder.id, .body = message->text, .internal_date_us = message->date_us};
     struct buf *repaired = &batch->repaired[batch->count];
     if (!acceptable(call, message->text) ||
-        !imap_resolve_flags(call, mailbox->account, &message->flags, true, &item.flags))
+        !imap_resolve_new_flags(call, mailbox, &message->flags, &item.flags))
         return false;
     size_t bare = count_bare_lf(message->text);
     *repaired = BUF(message->text.n + bare);
@@ -131,6 +131,6 @@ void cmd_append(struct imap_session *s, struct imap_call *call)
     if (message_append(mailbox.account, batch.items, batch.count, batch.results, &call->error) != ERR_OK ||
         account_sync(mailbox.account, &call->error) != ERR_OK)
         imap_call_failed(call);
-    else
+    else if ((mailbox.rights & RIGHT_READ) != 0) /* RFC 4315 3 */
         put_appenduid(call, &batch);
 }
