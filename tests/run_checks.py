@@ -20,6 +20,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 JOBS = os.cpu_count() or 1
+END_TO_END = ["tests/e2e", "tests/differential"]
 SHOWN_LINES = 60  # of a failure's output; the whole is in the log
 
 TREES = {
@@ -173,13 +174,13 @@ def check_fuzz(tally: Tally, seconds: int) -> None:
 
 
 def check_end_to_end(tally: Tally) -> None:
-    """pytest over tests/e2e, against the release binary (named by POSTHORN)."""
+    """pytest over tests/e2e and tests/differential, against the release binary (named by POSTHORN)."""
     if not (ROOT / "tests" / "e2e").is_dir():
         return
     step("end-to-end tests")
     with tempfile.NamedTemporaryFile(suffix=".xml") as report:
         done = run(
-            ["/usr/bin/python3", "-B", "-m", "pytest", "-q", "-p", "no:cacheprovider", f"--junitxml={report.name}", "tests/e2e"],
+            ["/usr/bin/python3", "-B", "-m", "pytest", "-q", "-p", "no:cacheprovider", f"--junitxml={report.name}", *END_TO_END],
             ROOT / "build" / "check-e2e.log", POSTHORN=str(ROOT / "build" / "posthorn"),
         )  # fmt: skip
         try:
@@ -193,7 +194,7 @@ def check_end_to_end(tally: Tally) -> None:
             print(f"    skipped: {name}")
         else:
             tally.add(name, not wrong, "\n".join(wrong))
-    if not cases or (done.returncode != 0 and not any(name.startswith("tests.e2e") for name in tally.failed)):
+    if not cases or (done.returncode != 0 and not any(name.startswith(("tests.e2e", "tests.differential")) for name in tally.failed)):
         tally.add("end-to-end tests", False, done.stdout)
 
 

@@ -36,6 +36,9 @@ struct admin_context {
     struct store *store;
     struct directory *directory;
     struct queue *queue; /* NULL only for commands without COMMAND_QUEUE */
+    /* App passwords were removed: sessions of theirs are to end. NULL: there are none. */
+    void (*passwords_changed)(void *owner);
+    void *owner;
 };
 
 /* --- where the lines of an answer go --- */
@@ -110,7 +113,11 @@ struct admin_command {
     X(account_remove) \
     X(account_password) \
     X(account_check) \
+    X(account_reindex) \
     X(account_import) \
+    X(account_app_password_add) \
+    X(account_app_password_list) \
+    X(account_app_password_remove) \
     X(alias_add) \
     X(alias_list) \
     X(alias_remove) \

@@ -1,5 +1,6 @@
 #include "admin/admin.h"
 #include "admin/known_names.h"
+#include "directory/app_password.h"
 
 /* Accounts in the directory; their data is cmd_account_data.c's. */
 
@@ -129,6 +130,8 @@ static const struct admin_argument set_arguments[] = {
     {"messages", ARGUMENT_NUMBER, false, false, "NUMBER", "most messages; 0: no limit"},
     {"language", ARGUMENT_TEXT, false, false, "de|en", "language of what we write to the person"},
     {"enabled", ARGUMENT_YES_NO, false, false, "yes|no", "no: nobody can log in, mail still comes"},
+    {"certificate-login", ARGUMENT_YES_NO, false, false, "yes|no",
+     "a certificate for the address logs in too"},
     {"imap-without", ARGUMENT_TEXT, false, false, "NAMES", "IMAP capabilities not offered: A,B or none"},
     {0},
 };
@@ -163,11 +166,11 @@ static enum err set(struct admin_call *call, struct error *error)
     changes.quota_bytes = call_number(call, "quota", UINT64_MAX);
     changes.quota_messages = call_number(call, "messages", UINT64_MAX);
     changes.enabled = call_yes_no(call, "enabled");
+    changes.certificate_login = call_yes_no(call, "certificate-login");
     if (json_object_size(call->request) <= 2)
-        return fail_plain(
-            error, ERR_INVALID,
-            "nothing to set: give --name, --plan, --quota, --messages, --language, --enabled or "
-            "--imap-without");
+        return fail_plain(error, ERR_INVALID,
+                          "nothing to set: give --name, --plan, --quota, --messages, --language, --enabled, "
+                          "--certificate-login or --imap-without");
     enum err e = read_capabilities(call, &changes.capabilities_off, error);
     if (e == ERR_OK)
         e = account_entry_set(call->context->directory, address, &changes, error);
@@ -220,8 +223,18 @@ static const struct admin_argument password_arguments[] = {
     NAME_ARGUMENT,
     {"password", ARGUMENT_SECRET, false, false, NULL, "the first line of standard input is the password"},
     {"hash", ARGUMENT_TEXT, false, false, "HASH", "instead of a password: its crypt(3) or {SSHA} hash"},
+    {"revoke-app-passwords", ARGUMENT_FLAG, false, false, NULL, "remove all its app passwords too"},
     {0},
 };
+
+static enum err revoke_app_passwords(struct admin_call *call, struct slice address, struct error *error)
+{
+    size_t removed;
+    enum err e = app_password_remove(call->context->directory, address, slice_none(), &removed, error);
+    if (e == ERR_OK && call->context->passwords_changed != NULL)
+        call->context->passwords_changed(call->context->owner);
+    return e;
+}
 
 static enum err set_password(struct admin_call *call, struct error *error)
 {
@@ -233,6 +246,8 @@ static enum err set_password(struct admin_call *call, struct error *error)
     changes.password = call_text(call, "password");
     changes.hash = call_text(call, "hash");
     e = account_entry_set(call->context->directory, address, &changes, error);
+    if (e == ERR_OK && call_flag(call, "revoke-app-passwords"))
+        e = revoke_app_passwords(call, address, error);
     if (e == ERR_OK)
         call_message(call, "changed the password of %.*s", SLICE_ARGS(address));
     return e;
@@ -243,6 +258,8 @@ const struct admin_command admin_account_password = {
     .run = set_password,
     .arguments = password_arguments,
     .summary = "set an account's password",
-    .about = "Asks for the new password twice, or reads it from standard input when that is no terminal.",
+    .about = "Asks for the new password twice, or reads it from standard input when that is no terminal. App "
+             "passwords "
+             "stay, unless they are to be removed too.",
     .example = "posthorn account password anna@example.org",
 };

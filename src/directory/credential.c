@@ -3,7 +3,7 @@
 #include <errno.h>
 
 #include "base/must.h"
-#include "base/wire.h"
+#include "directory/app_password.h"
 #include "directory/inside.h"
 #include "directory/password_hash.h"
 #include "directory/sasl.h"
@@ -35,64 +35,6 @@ static void gate_leave(struct hash_gate *gate)
     pthread_mutex_unlock(&gate->lock);
 }
 
-/* --- sealing --- */
-
-static size_t plain_size(enum scram_hash hash)
-{
-    return 8 + 4 + SCRAM_SALT + 2 * scram_hash_size(hash);
-}
-
-static size_t sealed_size(enum scram_hash hash)
-{
-    return crypto_secretbox_NONCEBYTES + crypto_secretbox_MACBYTES + plain_size(hash);
-}
-
-static void seal(const struct directory *directory, struct account_id account, const struct scram_keys *keys,
-                 struct credential *credential)
-{
-    CLEANUP(buf_release) struct buf head = BUF(12);
-    unsigned char text[CREDENTIAL_PLAIN_MAX];
-    unsigned char *to = credential->sealed[keys->hash].bytes;
-    size_t size = scram_hash_size(keys->hash);
-    wire_put_u64(&head, account.v);
-    wire_put_u32(&head, keys->iterations);
-    must(!buf_failed(&head) && head.n == 12);
-    memcpy(text, head.p, 12);
-    memcpy(text + 12, keys->salt, SCRAM_SALT);
-    memcpy(text + 12 + SCRAM_SALT, keys->stored, size);
-    memcpy(text + 12 + SCRAM_SALT + size, keys->server, size);
-    randombytes_buf(to, crypto_secretbox_NONCEBYTES);
-    crypto_secretbox_easy(to + crypto_secretbox_NONCEBYTES, text, plain_size(keys->hash), to, directory->key);
-    credential->sealed[keys->hash].n = sealed_size(keys->hash);
-    sodium_memzero(text, sizeof(text));
-}
-
-static enum err unseal(const struct directory *directory, struct account_id account,
-                       const struct credential *credential, enum scram_hash hash, struct scram_keys *ret_keys,
-                       struct error *error)
-{
-    unsigned char text[CREDENTIAL_PLAIN_MAX];
-    const unsigned char *from = credential->sealed[hash].bytes;
-    size_t size = scram_hash_size(hash);
-    if (crypto_secretbox_open_easy(text, from + crypto_secretbox_NONCEBYTES,
-                                   sealed_size(hash) - crypto_secretbox_NONCEBYTES, from,
-                                   directory->key) != 0)
-        return fail(error, ERR_CORRUPT, NULL, "the SCRAM keys of %016lx do not open with keys/credential.key",
-                    (unsigned long)account.v);
-    struct wire_reader reader = wire_reader_of(slice_of(text, 12));
-    uint64_t owner = wire_get_u64(&reader);
-    ret_keys->hash = hash;
-    ret_keys->iterations = wire_get_u32(&reader);
-    memcpy(ret_keys->salt, text + 12, SCRAM_SALT);
-    memcpy(ret_keys->stored, text + 12 + SCRAM_SALT, size);
-    memcpy(ret_keys->server, text + 12 + SCRAM_SALT + size, size);
-    sodium_memzero(text, sizeof(text));
-    if (owner != account.v)
-        return fail(error, ERR_CORRUPT, NULL, "the SCRAM keys of %016lx are of another account",
-                    (unsigned long)account.v);
-    return ERR_OK;
-}
-
 /* --- making --- */
 
 static enum err hash_argon2(struct directory *directory, struct slice password,
@@ -111,10 +53,17 @@ static enum err add_scram(struct directory *directory, struct account_id account
                           enum scram_hash hash, struct credential *credential, struct error *error)
 {
     struct scram_keys keys = {.hash = hash, .iterations = SCRAM_ITERATIONS};
-    randombytes_buf(keys.salt, sizeof(keys.salt));
+    bool shared = false;
+    pthread_mutex_lock(&directory->lock);
+    enum err code = app_password_salt(directory, account, hash, keys.salt, &shared, error);
+    pthread_mutex_unlock(&directory->lock);
+    if (code != ERR_OK)
+        return code;
+    if (!shared)
+        randombytes_buf(keys.salt, sizeof(keys.salt));
     if (!scram_keys_make(password, &keys))
         return fail_nomem(error);
-    seal(directory, account, &keys, credential);
+    seal_keys(directory, account, &keys, &credential->sealed[hash]);
     sodium_memzero(&keys, sizeof(keys));
     return ERR_OK;
 }
@@ -178,35 +127,49 @@ enum err credential_import(struct directory *directory, struct account_id accoun
 
 /* --- the database --- */
 
-static struct slice sealed_slice(const struct credential *credential, enum scram_hash hash)
+/* Keys whose salt is not that of the account's app passwords, made meanwhile, are left out: the next log-in
+ * adds them anew. Locked. */
+static enum err drop_foreign_salts(struct directory *directory, struct account_id account,
+                                   struct credential *credential, struct error *error)
 {
-    size_t n = credential->sealed[hash].n;
-    return n > 0 ? slice_of(credential->sealed[hash].bytes, n) : slice_none();
+    unsigned char salt[SCRAM_SALT];
+    bool shared = false;
+    enum err code = ERR_OK;
+    for (unsigned hash = 0; code == ERR_OK && hash < SCRAM_HASHES; hash++) {
+        struct scram_keys keys;
+        if (credential->sealed[hash].n == 0)
+            continue;
+        code = app_password_salt(directory, account, (enum scram_hash)hash, salt, &shared, error);
+        if (code != ERR_OK || !shared)
+            continue;
+        code =
+            unseal_keys(directory, account, &credential->sealed[hash], (enum scram_hash)hash, &keys, error);
+        if (code == ERR_OK && memcmp(keys.salt, salt, SCRAM_SALT) != 0)
+            credential->sealed[hash].n = 0;
+        sodium_memzero(&keys, sizeof(keys));
+    }
+    return code;
 }
 
 enum err credential_write(struct directory *directory, struct account_id account,
-                          const struct credential *credential, struct error *error)
+                          const struct credential *credential_made, struct error *error)
 {
+    struct credential made = *credential_made;
+    const struct credential *credential = &made;
+    enum err code = drop_foreign_salts(directory, account, &made, error);
+    if (code != ERR_OK)
+        return code;
     return sql_run(directory, STATEMENT_CREDENTIAL_SET,
                    PARAMETERS(NUMBER(account.v), TEXT(slice_cstr(credential->hash)),
-                              BLOB(sealed_slice(credential, SCRAM_SHA_256)),
-                              BLOB(sealed_slice(credential, SCRAM_SHA_1))),
+                              BLOB(sealed_slice(&credential->sealed[SCRAM_SHA_256])),
+                              BLOB(sealed_slice(&credential->sealed[SCRAM_SHA_1]))),
                    error);
 }
 
-static enum err read_sealed(struct credential *credential, enum scram_hash hash, struct slice bytes)
+enum err credential_row(struct directory *directory, struct account_id account,
+                        struct credential *ret_credential, bool *ret_found, struct error *error)
 {
-    if (bytes.n != 0 && bytes.n != sealed_size(hash))
-        return ERR_CORRUPT;
-    if (bytes.n > 0)
-        memcpy(credential->sealed[hash].bytes, bytes.p, bytes.n);
-    credential->sealed[hash].n = bytes.n;
-    return ERR_OK;
-}
-
-static enum err read_row(struct directory *directory, struct account_id account,
-                         struct credential *credential, bool *ret_found, struct error *error)
-{
+    struct credential *credential = ret_credential;
     CLEANUP(sql_release) sqlite3_stmt *row = NULL;
     enum err code =
         sql_start(directory, STATEMENT_CREDENTIAL_GET, PARAMETERS(NUMBER(account.v)), &row, error);
@@ -215,8 +178,9 @@ static enum err read_row(struct directory *directory, struct account_id account,
     if (code != ERR_OK || !*ret_found)
         return code;
     struct slice hash = sql_bytes(row, 0);
-    if (hash.n > CREDENTIAL_HASH_MAX || read_sealed(credential, SCRAM_SHA_256, sql_bytes(row, 1)) != ERR_OK ||
-        read_sealed(credential, SCRAM_SHA_1, sql_bytes(row, 2)) != ERR_OK)
+    if (hash.n > CREDENTIAL_HASH_MAX ||
+        !sealed_read(sql_bytes(row, 1), SCRAM_SHA_256, &credential->sealed[SCRAM_SHA_256]) ||
+        !sealed_read(sql_bytes(row, 2), SCRAM_SHA_1, &credential->sealed[SCRAM_SHA_1]))
         return fail(error, ERR_CORRUPT, NULL, "the credential of %016lx has a wrong size",
                     (unsigned long)account.v);
     if (hash.n > 0)
@@ -230,7 +194,7 @@ enum err credential_read(struct directory *directory, struct account_id account,
     struct credential read = {0};
     bool found = false;
     pthread_mutex_lock(&directory->lock);
-    enum err code = read_row(directory, account, &read, &found, error);
+    enum err code = credential_row(directory, account, &read, &found, error);
     pthread_mutex_unlock(&directory->lock);
     if (code != ERR_OK)
         return code;
@@ -266,7 +230,8 @@ static enum err matches(struct directory *directory, struct account_id account,
     *ret_match = false;
     if (credential->sealed[SCRAM_SHA_256].n > 0) {
         struct scram_keys keys;
-        enum err code = unseal(directory, account, credential, SCRAM_SHA_256, &keys, error);
+        enum err code =
+            unseal_keys(directory, account, &credential->sealed[SCRAM_SHA_256], SCRAM_SHA_256, &keys, error);
         if (code != ERR_OK)
             return code;
         *ret_match = scram_keys_match(&keys, password);
@@ -304,11 +269,13 @@ static enum err upgrade(struct directory *directory, struct account_id account, 
         code = change_begin(directory, error);
     if (code != ERR_OK)
         return code;
-    code = sql_run(directory, STATEMENT_CREDENTIAL_UPGRADE,
-                   PARAMETERS(NUMBER(account.v), TEXT(slice_cstr(credential->hash)),
-                              BLOB(sealed_slice(credential, SCRAM_SHA_256)), NUMBER(generation),
-                              BLOB(sealed_slice(credential, SCRAM_SHA_1))),
-                   error);
+    code = drop_foreign_salts(directory, account, credential, error);
+    if (code == ERR_OK)
+        code = sql_run(directory, STATEMENT_CREDENTIAL_UPGRADE,
+                       PARAMETERS(NUMBER(account.v), TEXT(slice_cstr(credential->hash)),
+                                  BLOB(sealed_slice(&credential->sealed[SCRAM_SHA_256])), NUMBER(generation),
+                                  BLOB(sealed_slice(&credential->sealed[SCRAM_SHA_1]))),
+                       error);
     return change_end(directory, code, error);
 }
 
@@ -355,6 +322,18 @@ static void make_up(const struct directory *directory, struct slice name, enum s
     ret_keys->iterations = SCRAM_ITERATIONS;
 }
 
+/* Who has app passwords, but no keys of his own, shows their salt. */
+static enum err make_up_keys(struct directory *directory, struct account_id account, struct slice name,
+                             enum scram_hash hash, struct scram_keys *ret_keys, struct error *error)
+{
+    bool shared = false;
+    make_up(directory, name, hash, ret_keys);
+    pthread_mutex_lock(&directory->lock);
+    enum err code = app_password_salt(directory, account, hash, ret_keys->salt, &shared, error);
+    pthread_mutex_unlock(&directory->lock);
+    return code;
+}
+
 enum err credential_scram(struct directory *directory, struct account_id account, struct slice name,
                           enum scram_hash hash, struct scram_keys *ret_keys, struct error *error)
 {
@@ -363,9 +342,9 @@ enum err credential_scram(struct directory *directory, struct account_id account
     /* Nobody is looked for as well, so that both take the same way. */
     enum err code = credential_read(directory, account, &credential, &found, error);
     if (code == ERR_OK && found && credential.sealed[hash].n > 0)
-        code = unseal(directory, account, &credential, hash, ret_keys, error);
+        code = unseal_keys(directory, account, &credential.sealed[hash], hash, ret_keys, error);
     else if (code == ERR_OK)
-        make_up(directory, name, hash, ret_keys);
+        code = make_up_keys(directory, account, name, hash, ret_keys, error);
     sodium_memzero(&credential, sizeof(credential));
     return code;
 }

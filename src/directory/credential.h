@@ -12,10 +12,7 @@
 #ifndef POSTHORN_DIRECTORY_CREDENTIAL_H
 #define POSTHORN_DIRECTORY_CREDENTIAL_H
 
-#include <sodium.h>
-
-#include "directory/directory.h"
-#include "directory/scram.h"
+#include "directory/seal.h"
 
 enum {
     /* argon2id as OWASP's password storage cheat sheet has it: 19 MiB, two passes; 30 ms on the build
@@ -24,16 +21,11 @@ enum {
     CREDENTIAL_OPERATIONS = 2,
     CREDENTIAL_MEMORY = 19 * 1024 * 1024,
     CREDENTIAL_HASH_MAX = 256, /* bytes of an imported hash */
-    CREDENTIAL_PLAIN_MAX = 8 + 4 + SCRAM_SALT + 2 * SCRAM_HASH_MAX,
-    CREDENTIAL_SEALED_MAX = crypto_secretbox_NONCEBYTES + crypto_secretbox_MACBYTES + CREDENTIAL_PLAIN_MAX,
 };
 
 struct credential {
     char hash[CREDENTIAL_HASH_MAX + 1]; /* may be empty */
-    struct {
-        unsigned char bytes[CREDENTIAL_SEALED_MAX];
-        size_t n; /* 0: no such keys */
-    } sealed[SCRAM_HASHES];
+    struct sealed_keys sealed[SCRAM_HASHES];
 };
 
 /* Of a password; quick: SCRAM keys for SHA-256 only. ERR_INVALID, ERR_LIMIT. */
@@ -45,6 +37,9 @@ enum err credential_import(struct directory *directory, struct account_id accoun
 /* Locked, within a change. */
 enum err credential_write(struct directory *directory, struct account_id account,
                           const struct credential *credential, struct error *error) MUST_CHECK;
+/* Locked. *ret_found false: there is none; *ret_credential is empty then. */
+enum err credential_row(struct directory *directory, struct account_id account,
+                        struct credential *ret_credential, bool *ret_found, struct error *error) MUST_CHECK;
 enum err credential_read(struct directory *directory, struct account_id account,
                          struct credential *ret_credential, bool *ret_found, struct error *error) MUST_CHECK;
 
@@ -52,8 +47,8 @@ enum err credential_read(struct directory *directory, struct account_id account,
  * password can add is added, if generation is still the account's. */
 enum err credential_verify(struct directory *directory, struct account_id account, uint64_t generation,
                            struct slice password, struct error *error) MUST_CHECK;
-/* The account's SCRAM keys; for nobody, or where there are none, made-up ones with a salt that is always the
- * same for this name, which no proof fits. */
+/* The account's SCRAM keys (its app passwords have the same salt); for nobody, or where there are none,
+ * made-up ones with a salt that is always the same for this name, which no proof fits. */
 enum err credential_scram(struct directory *directory, struct account_id account, struct slice name,
                           enum scram_hash hash, struct scram_keys *ret_keys, struct error *error) MUST_CHECK;
 

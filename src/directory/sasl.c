@@ -4,10 +4,13 @@
  */
 #include "directory/sasl.h"
 
+#include <pthread.h>
 #include <sodium.h>
 
 #include "base/base64.h"
 #include "base/must.h"
+#include "base/wire.h"
+#include "directory/app_password.h"
 #include "directory/credential.h"
 #include "directory/exchange.h"
 #include "directory/inside.h"
@@ -21,6 +24,8 @@ struct sasl {
     struct exchange_table *exchanges;
     struct ticket_table *tickets;
     struct password_cache *passwords;
+    pthread_mutex_t lock;        /* client_ca */
+    struct client_ca *client_ca; /* NULL: none */
 };
 
 static const char *const mechanism_names[] = {
@@ -64,6 +69,7 @@ enum err sasl_create(struct directory *directory, struct sasl **ret_sasl, struct
     if (sasl == NULL)
         return fail_nomem(error);
     sasl->directory = directory;
+    pthread_mutex_init(&sasl->lock, NULL);
     sasl->exchanges = exchange_table_new(SASL_EXCHANGES_MAX);
     sasl->tickets = ticket_table_new(TICKETS_MAX);
     sasl->passwords = password_cache_new(PASSWORD_CACHE_MAX);
@@ -82,15 +88,27 @@ void sasl_destroy(struct sasl *sasl)
     exchange_table_free(sasl->exchanges);
     ticket_table_free(sasl->tickets);
     password_cache_free(sasl->passwords);
+    client_ca_unref(sasl->client_ca);
+    pthread_mutex_destroy(&sasl->lock);
     free(sasl);
+}
+
+void sasl_set_client_ca(struct sasl *sasl, struct client_ca *ca)
+{
+    pthread_mutex_lock(&sasl->lock);
+    struct client_ca *old = sasl->client_ca;
+    sasl->client_ca = client_ca_ref(ca);
+    pthread_mutex_unlock(&sasl->lock);
+    client_ca_unref(old);
 }
 
 /* --- who --- */
 
 struct person {
     bool known;
-    struct account_record record; /* when known */
-    struct slice key;             /* the name as it is compared; as sent when it is no address */
+    struct account_record record;  /* when known */
+    struct app_password_match app; /* which he proved to have; id 0: none */
+    struct slice key;              /* the name as it is compared; as sent when it is no address */
 };
 
 enum err login_name_complete(struct directory *directory, struct slice name, struct arena *arena,
@@ -168,13 +186,16 @@ static enum err finish_proved(struct sasl *sasl, enum door door, const struct pe
     const struct account_entry *entry = &person->record.entry;
     if (authzid.n > 0 && (!other.known || other.record.entry.id.v != entry->id.v))
         return finish_failed(ERR_DENIED, result);
-    if (!entry->enabled || (entry->doors & (unsigned)door) == 0)
+    if (!entry->enabled || (entry->doors & (unsigned)door) == 0 ||
+        (person->app.doors != 0 && (person->app.doors & (unsigned)door) == 0))
         return finish_failed(ERR_DENIED, result);
+    app_password_note_use(sasl->directory, &person->app);
+    const struct sasl_holder holder = {entry->id, person->app.id};
     struct sasl_result good = {.status = SASL_OK, .account = entry->id};
     good.address = arena_dup(arena, entry->address);
     if (good.address.p == NULL)
         return fail_nomem(error);
-    code = ticket_make(sasl->tickets, entry->id, door, good.ticket, error);
+    code = ticket_make(sasl->tickets, &holder, door, good.ticket, error);
     if (code == ERR_OK)
         *result = good;
     return code;
@@ -197,17 +218,21 @@ static enum err go_on(struct sasl *sasl, struct exchange **exchange, enum exchan
 
 /* --- passwords --- */
 
-static enum err check_password(struct sasl *sasl, const struct person *person, struct slice password,
+static enum err check_password(struct sasl *sasl, struct person *person, struct slice password,
                                struct error *error)
 {
     const struct account_record *record = &person->record;
     if (password.n > PASSWORD_MAX)
         return fail_plain(error, ERR_AUTH, "wrong name or password");
+    struct account_id account = person->known ? record->entry.id : (struct account_id){0};
+    enum err code = app_password_verify(sasl->directory, account, password, &person->app, error);
+    if (code != ERR_OK || person->app.id != 0)
+        return code;
     if (!person->known)
-        return credential_verify(sasl->directory, (struct account_id){0}, 0, password, error);
+        return credential_verify(sasl->directory, account, 0, password, error);
     if (password_cache_has(sasl->passwords, record->entry.id, record->generation, password))
         return ERR_OK;
-    enum err code = credential_verify(sasl->directory, record->entry.id, record->generation, password, error);
+    code = credential_verify(sasl->directory, record->entry.id, record->generation, password, error);
     if (code == ERR_OK)
         password_cache_add(sasl->passwords, record->entry.id, record->generation, password);
     return code;
@@ -292,19 +317,46 @@ static enum err step_scram_first(struct sasl *sasl, struct exchange **exchange, 
     return go_on(sasl, exchange, EXCHANGE_SCRAM_FINAL, buf_slice(&answer), arena, result, error);
 }
 
-/* The name is looked up again: the account may have changed since the challenge. */
+/* The app passwords whose keys the proof may fit. */
+static enum err find_others(struct sasl *sasl, const struct person *person, struct scram_server *scram,
+                            struct arena *arena, struct app_password_keys **ret_keys, struct error *error)
+{
+    size_t count;
+    struct account_id account = person->known ? person->record.entry.id : (struct account_id){0};
+    enum err code =
+        app_password_scram(sasl->directory, account, &scram->keys, arena, ret_keys, &count, error);
+    if (code != ERR_OK)
+        return code;
+    const struct scram_keys **others = arena_array(arena, count, sizeof(*others));
+    if (others == NULL && count > 0)
+        return fail_nomem(error);
+    for (size_t i = 0; i < count; i++)
+        others[i] = &(*ret_keys)[i].keys;
+    scram->others = others;
+    scram->other_count = count;
+    return ERR_OK;
+}
+
+/* The name is looked up again: the account and its app passwords may have changed since the challenge. */
 static enum err step_scram_final(struct sasl *sasl, struct exchange *exchange, struct slice message,
                                  struct arena *arena, struct sasl_result *result, struct error *error)
 {
     CLEANUP(arena_release) struct arena scratch = ARENA(PERSON_SCRATCH_MAX);
     CLEANUP(buf_release) struct buf answer = BUF(SCRAM_ANSWER_MAX);
     struct scram_server *scram = &exchange->scram;
+    struct app_password_keys *apps;
     struct person person;
-    if (!scram_final(scram, message, &answer))
-        return scram_failed(&answer, arena, result, error);
     enum err code = find_person(sasl->directory, buf_slice(&scram->user), &scratch, &person, error);
+    if (code == ERR_OK)
+        code = find_others(sasl, &person, scram, &scratch, &apps, error);
     if (code != ERR_OK)
         return code;
+    bool proved = scram_final(scram, message, &answer);
+    if (proved && scram->matched > 0)
+        person.app = apps[scram->matched - 1].match;
+    sodium_memzero(apps, scram->other_count * sizeof(*apps));
+    if (!proved)
+        return scram_failed(&answer, arena, result, error);
     if (!person.known)
         return finish_failed(ERR_AUTH, result);
     struct slice data = arena_dup(arena, buf_slice(&answer));
@@ -314,6 +366,66 @@ static enum err step_scram_final(struct sasl *sasl, struct exchange *exchange, s
     if (code == ERR_OK && result->status == SASL_OK)
         result->data = data;
     return code;
+}
+
+/* --- EXTERNAL (RFC 4422 A) --- */
+
+static enum err check_certificate(struct sasl *sasl, struct slice chain, struct buf *addresses,
+                                  struct error *error)
+{
+    pthread_mutex_lock(&sasl->lock);
+    struct client_ca *ca = client_ca_ref(sasl->client_ca);
+    pthread_mutex_unlock(&sasl->lock);
+    enum err code = ca != NULL ? client_ca_check(ca, chain, addresses, error)
+                               : fail(error, ERR_AUTH, NULL, "EXTERNAL without client-ca");
+    client_ca_unref(ca);
+    return code;
+}
+
+/* The first of the certificate's addresses that is an account; with an authorization identity, the one that
+ * is that account. person->known false: none. */
+static enum err find_certified(struct sasl *sasl, struct slice addresses, struct slice authzid,
+                               struct arena *arena, struct person *person, struct error *error)
+{
+    struct person wanted = {.known = false};
+    struct wire_reader reader = wire_reader_of(addresses);
+    enum err code = authzid.n > 0 ? find_person(sasl->directory, authzid, arena, &wanted, error) : ERR_OK;
+    *person = (struct person){.known = false};
+    while (code == ERR_OK && !cursor_done(&reader.c)) {
+        struct slice address = wire_get_slice(&reader);
+        struct person found = {.known = false};
+        /* A bare name is nobody's here: a certificate says a whole address. */
+        if (slice_find_char(address, '@') >= 0)
+            code = find_person(sasl->directory, address, arena, &found, error);
+        if (code != ERR_OK || !found.known)
+            continue;
+        if (!person->known || (wanted.known && found.record.entry.id.v == wanted.record.entry.id.v))
+            *person = found;
+    }
+    return code;
+}
+
+static enum err log_in_external(struct sasl *sasl, const struct sasl_start *start, struct arena *arena,
+                                struct sasl_result *result, struct error *error)
+{
+    CLEANUP(arena_release) struct arena scratch = ARENA(PERSON_SCRATCH_MAX);
+    CLEANUP(buf_release) struct buf addresses = BUF(CLIENT_ADDRESSES_MAX);
+    struct person person;
+    struct slice authzid = start->initial;
+    /* Edge asks the client first, so the exchange is one message. */
+    if (!start->has_initial || authzid.n > SASL_MESSAGE_MAX || slice_find_char(authzid, 0) >= 0)
+        return finish_failed(ERR_AUTH, result);
+    enum err code = check_certificate(sasl, start->certificate, &addresses, error);
+    if (code != ERR_OK)
+        return finish_failed(code, result);
+    code = find_certified(sasl, buf_slice(&addresses), authzid, &scratch, &person, error);
+    if (code != ERR_OK)
+        return code;
+    if (!person.known)
+        return finish_failed(ERR_AUTH, result);
+    if (!person.record.entry.certificate_login)
+        return finish_failed(ERR_DENIED, result);
+    return finish_proved(sasl, start->door, &person, authzid, arena, result, error);
 }
 
 /* --- the way in --- */
@@ -351,6 +463,8 @@ enum err sasl_begin(struct sasl *sasl, const struct sasl_start *start, struct ar
     /* What the edge says is as foreign as what the client says. */
     if ((unsigned)start->mechanism >= SASL_MECHANISMS)
         return fail_plain(error, ERR_INVALID, "no such log-in mechanism");
+    if (start->mechanism == SASL_EXTERNAL)
+        return log_in_external(sasl, start, arena, ret_result, error);
     const struct sasl_scram *scram = sasl_scram_of(start->mechanism);
     bool plus_without_binding = scram != NULL && start->mechanism == scram->plus &&
                                 (start->binding_type.n == 0 || start->binding.n == 0);
@@ -384,23 +498,27 @@ void sasl_cancel(struct sasl *sasl, uint64_t id)
 
 /* --- tickets --- */
 
-/* An account that was disabled, removed or lost this door since the log-in has no ticket any more. */
+/* An account that was disabled, removed or lost this door since the log-in has no ticket any more, nor has an
+ * app password that was removed or has expired. */
 enum err sasl_ticket(struct sasl *sasl, struct slice ticket, enum door door, bool use_up,
-                     struct account_id *ret_account, struct error *error)
+                     struct sasl_holder *ret_holder, struct error *error)
 {
     CLEANUP(arena_release) struct arena scratch = ARENA(PERSON_SCRATCH_MAX);
-    struct account_id account;
+    struct sasl_holder holder;
     struct account_entry entry;
-    enum err code = ticket_find(sasl->tickets, ticket, door, use_up, &account, error);
+    enum err code = ticket_find(sasl->tickets, ticket, door, use_up, &holder, error);
     if (code == ERR_OK)
-        code = account_entry_get(sasl->directory, account, &scratch, &entry, error);
-    if (code == ERR_NOT_FOUND ||
-        (code == ERR_OK && (!entry.enabled || (entry.doors & (unsigned)door) == 0))) {
+        code = account_entry_get(sasl->directory, holder.account, &scratch, &entry, error);
+    bool over = code == ERR_NOT_FOUND ||
+                (code == ERR_OK && (!entry.enabled || (entry.doors & (unsigned)door) == 0)) ||
+                (code == ERR_OK && holder.app_password != 0 &&
+                 !app_password_is_valid(sasl->directory, holder.app_password));
+    if (over) {
         ticket_drop(sasl->tickets, ticket);
         return fail_plain(error, ERR_AUTH, "no such log-in, or it has ended");
     }
     if (code == ERR_OK)
-        *ret_account = account;
+        *ret_holder = holder;
     return code;
 }
 

@@ -1,46 +1,10 @@
 #include "directory/sasl.h"
 
-#include <openssl/evp.h>
-#include <openssl/hmac.h>
-
-#include "base/base64.h"
 #include "base/clock.h"
 #include "directory/inside.h"
 #include "directory/scram.h"
 #include "directory/test.h"
-
-static struct sasl *sasl_of(struct fixture *t)
-{
-    struct sasl *sasl = NULL;
-    ASSERT_OK(t, sasl_create(t->directory, &sasl, &t->error));
-    return sasl;
-}
-
-static void release(struct sasl **sasl)
-{
-    sasl_destroy(*sasl);
-}
-
-static struct sasl_result begin(struct fixture *t, struct sasl *sasl, const struct sasl_start *start)
-{
-    struct sasl_result result = {0};
-    ASSERT_OK(t, sasl_begin(sasl, start, &t->arena, &result, &t->error));
-    return result;
-}
-
-static struct sasl_result step(struct fixture *t, struct sasl *sasl, uint64_t exchange, struct slice message)
-{
-    struct sasl_result result = {0};
-    ASSERT_OK(t, sasl_step(sasl, exchange, message, &t->arena, &result, &t->error));
-    return result;
-}
-
-static struct sasl_result plain(struct fixture *t, struct sasl *sasl, enum door door, struct slice message)
-{
-    struct sasl_start start = {
-        .mechanism = SASL_PLAIN, .door = door, .initial = message, .has_initial = true, .tls = true};
-    return begin(t, sasl, &start);
-}
+#include "directory/test_client.h"
 
 static void assert_failed(struct sasl_result result, enum err code)
 {
@@ -249,84 +213,6 @@ static void test_refuses_hashes_that_are_damaged_or_cost_too_much(void **state)
     }
 }
 
-/* --- SCRAM, with a client --- */
-
-struct client {
-    const char *gs2; /* "n,," */
-    const char *name;
-    const char *password;
-    struct slice binding; /* what the client believes of its channel */
-};
-
-static struct slice attribute(struct slice message, char letter)
-{
-    struct slice part;
-    bool more = true;
-    while (more) {
-        more = slice_cut(message, ',', &part, &message);
-        if (part.n > 2 && part.p[0] == letter)
-            return slice_from(part, 2);
-    }
-    return slice_none();
-}
-
-/* The client's final message for a challenge (RFC 5802 3), by OpenSSL alone. */
-static void client_final(const struct client *client, enum scram_hash hash, struct slice challenge,
-                         struct buf *out)
-{
-    CLEANUP(buf_release) struct buf salt = BUF(64);
-    CLEANUP(buf_release) struct buf cbind = BUF(1024);
-    CLEANUP(buf_release) struct buf auth = BUF(4096);
-    const EVP_MD *function = hash == SCRAM_SHA_1 ? EVP_sha1() : EVP_sha256();
-    int size = EVP_MD_get_size(function);
-    uint32_t iterations = 0;
-    assert_true(base64_decode(&salt, attribute(challenge, 's')));
-    assert_true(slice_to_u32(attribute(challenge, 'i'), &iterations));
-    unsigned char salted[EVP_MAX_MD_SIZE];
-    unsigned char stored[EVP_MAX_MD_SIZE];
-    unsigned char proof[EVP_MAX_MD_SIZE];
-    unsigned char signature[EVP_MAX_MD_SIZE];
-    assert_int_equal(PKCS5_PBKDF2_HMAC(client->password, -1, (const unsigned char *)salt.p, (int)salt.n,
-                                       (int)iterations, function, size, salted),
-                     1);
-    HMAC(function, salted, size, (const unsigned char *)"Client Key", 10, proof, NULL);
-    EVP_Digest(proof, (size_t)size, stored, NULL, function, NULL);
-    buf_put(&cbind, slice_cstr(client->gs2));
-    buf_put(&cbind, client->binding);
-    buf_put(out, S("c="));
-    base64_encode(out, buf_slice(&cbind));
-    buf_put(out, S(",r="));
-    buf_put(out, attribute(challenge, 'r'));
-    buf_printf(&auth, "n=%s,r=clientnonce,%.*s,%.*s", client->name, SLICE_ARGS(challenge),
-               SLICE_ARGS(buf_slice(out)));
-    HMAC(function, stored, size, (const unsigned char *)auth.p, auth.n, signature, NULL);
-    for (int k = 0; k < size; k++)
-        proof[k] ^= signature[k];
-    buf_put(out, S(",p="));
-    base64_encode(out, slice_of(proof, (size_t)size));
-}
-
-static struct sasl_result scram(struct fixture *t, struct sasl *sasl, enum sasl_mechanism mechanism,
-                                const char *offered, const struct client *client, struct slice *ret_salt)
-{
-    char first[512];
-    CLEANUP(buf_release) struct buf final = BUF(4096);
-    snprintf(first, sizeof(first), "%sn=%s,r=clientnonce", client->gs2, client->name);
-    struct sasl_start start = {.mechanism = mechanism,
-                               .door = DOOR_IMAP,
-                               .initial = slice_cstr(first),
-                               .has_initial = true,
-                               .binding_type = slice_cstr(offered),
-                               .binding = offered[0] != 0 ? S("channel") : slice_none()};
-    struct sasl_result result = begin(t, sasl, &start);
-    if (result.status != SASL_CONTINUE)
-        return result;
-    if (ret_salt != NULL)
-        *ret_salt = attribute(result.data, 's');
-    client_final(client, sasl_scram_of(mechanism)->hash, result.data, &final);
-    return step(t, sasl, result.exchange, buf_slice(&final));
-}
-
 static void test_scram(void **state)
 {
     struct fixture *t = *state;
@@ -522,11 +408,11 @@ static void test_names_of_mechanisms(void **state UNUSED)
 static enum err use_ticket(struct fixture *t, struct sasl *sasl, const struct sasl_result *result,
                            enum door door, bool use_up)
 {
-    struct account_id account = {0};
+    struct sasl_holder holder = {0};
     enum err code =
-        sasl_ticket(sasl, slice_of(result->ticket, TICKET_SIZE), door, use_up, &account, &t->error);
+        sasl_ticket(sasl, slice_of(result->ticket, TICKET_SIZE), door, use_up, &holder, &t->error);
     if (code == ERR_OK)
-        assert_int_equal(account.v, result->account.v);
+        assert_int_equal(holder.account.v, result->account.v);
     return code;
 }
 
@@ -551,8 +437,8 @@ static void test_tickets(void **state)
     assert_int_equal(use_ticket(t, sasl, &result, DOOR_SUBMISSION, false), ERR_OK);
     clock_shift(TICKET_IDLE_HOURS * CLOCK_HOUR);
     assert_int_equal(use_ticket(t, sasl, &result, DOOR_SUBMISSION, false), ERR_AUTH);
-    struct account_id account;
-    assert_int_equal(sasl_ticket(sasl, S("short"), DOOR_IMAP, true, &account, &t->error), ERR_AUTH);
+    struct sasl_holder holder;
+    assert_int_equal(sasl_ticket(sasl, S("short"), DOOR_IMAP, true, &holder, &t->error), ERR_AUTH);
 }
 
 static void test_ticket_ends_with_the_account(void **state)

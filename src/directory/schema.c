@@ -6,7 +6,7 @@
  * address.kind: 1 account, 2 alias, 3 group. `shown` is as a person wrote it, `address` and `key` as they are
  * compared. doors are DOOR_TABLE's bits: POP3 1, IMAP 2, submission 4, ManageSieve 8, JMAP 16, DAV 32,
  * EAS 64, EWS 128, web 256. account.quota_bytes 0: the plan's. generation counts the changes of the password;
- * capabilities_off is a list of names (base/name_list.h).
+ * capabilities_off is a list of names (base/name_list.h). app_password.doors 0: all; times in seconds.
  */
 static const char *const migrations[] = {
     "CREATE TABLE plan(name TEXT PRIMARY KEY, doors INTEGER NOT NULL, quota_bytes INTEGER NOT NULL)"
@@ -50,6 +50,13 @@ static const char *const migrations[] = {
     "CREATE INDEX share_owner ON share(owner);"
     "CREATE TRIGGER account_shares AFTER DELETE ON account BEGIN DELETE FROM share WHERE owner = old.id OR"
     " grantee = printf('account:%016llx', old.id); END;",
+
+    "CREATE TABLE app_password(id INTEGER PRIMARY KEY AUTOINCREMENT, account INTEGER NOT NULL,"
+    " name TEXT NOT NULL, doors INTEGER NOT NULL, made INTEGER NOT NULL, expires INTEGER NOT NULL,"
+    " used INTEGER NOT NULL DEFAULT 0, hash BLOB NOT NULL, scram BLOB NOT NULL, scram_sha1 BLOB NOT NULL,"
+    " UNIQUE(account, name)) STRICT;",
+
+    "ALTER TABLE account ADD COLUMN certificate_login INTEGER NOT NULL DEFAULT 0",
 };
 
 static enum err schema_version(struct database *database, int64_t *ret_version, struct error *error)

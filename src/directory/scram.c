@@ -326,20 +326,36 @@ static bool check_nonce(const struct scram_server *scram, struct slice nonce)
 }
 
 /* RFC 5802 3: the proof gives the client's key back, whose hash is what we keep. */
-static bool check_proof(const struct scram_server *scram, struct slice auth_message, struct slice proof)
+static bool proof_fits(const struct scram_keys *keys, struct slice auth_message, struct slice proof)
 {
-    CLEANUP(buf_release) struct buf client = BUF(SCRAM_HASH_MAX + 4);
+    unsigned char client[SCRAM_HASH_MAX];
     unsigned char signature[SCRAM_HASH_MAX];
     unsigned char stored[SCRAM_HASH_MAX];
-    size_t size = scram_hash_size(scram->keys.hash);
-    if (!base64_decode(&client, proof) || buf_failed(&client) || client.n != size)
-        return false;
-    hmac(scram->keys.hash, scram->keys.stored, auth_message, signature);
+    size_t size = scram_hash_size(keys->hash);
+    hmac(keys->hash, keys->stored, auth_message, signature);
     for (size_t i = 0; i < size; i++)
-        client.p[i] = (char)((unsigned char)client.p[i] ^ signature[i]);
-    digest_of(scram->keys.hash, buf_slice(&client), stored);
-    sodium_memzero(client.p, client.cap);
-    return sodium_memcmp(stored, scram->keys.stored, size) == 0;
+        client[i] = (unsigned char)proof.p[i] ^ signature[i];
+    digest_of(keys->hash, slice_of(client, size), stored);
+    sodium_memzero(client, sizeof(client));
+    return sodium_memcmp(stored, keys->stored, size) == 0;
+}
+
+/* Which of its passwords the name's owner has; NULL: none. */
+static const struct scram_keys *check_proof(struct scram_server *scram, struct slice auth_message,
+                                            struct slice base64)
+{
+    CLEANUP(buf_release) struct buf proof = BUF(SCRAM_HASH_MAX + 4);
+    if (!base64_decode(&proof, base64) || buf_failed(&proof) || proof.n != scram_hash_size(scram->keys.hash))
+        return NULL;
+    scram->matched = 0;
+    if (proof_fits(&scram->keys, auth_message, buf_slice(&proof)))
+        return &scram->keys;
+    while (scram->matched < scram->other_count) {
+        const struct scram_keys *keys = scram->others[scram->matched++];
+        if (proof_fits(keys, auth_message, buf_slice(&proof)))
+            return keys;
+    }
+    return NULL;
 }
 
 bool scram_final(struct scram_server *scram, struct slice message, struct buf *answer)
@@ -365,11 +381,12 @@ bool scram_final(struct scram_server *scram, struct slice message, struct buf *a
     buf_put(&auth_message, without);
     if (buf_failed(&auth_message) || buf_failed(&scram->challenge))
         return scram_fail(answer, "no-resources");
-    if (!check_proof(scram, buf_slice(&auth_message), slice_from(proof, 2)))
+    const struct scram_keys *keys = check_proof(scram, buf_slice(&auth_message), slice_from(proof, 2));
+    if (keys == NULL)
         return scram_fail(answer, "invalid-proof");
     unsigned char signature[SCRAM_HASH_MAX];
-    hmac(scram->keys.hash, scram->keys.server, buf_slice(&auth_message), signature);
+    hmac(keys->hash, keys->server, buf_slice(&auth_message), signature);
     buf_put(answer, S("v="));
-    base64_encode(answer, slice_of(signature, scram_hash_size(scram->keys.hash)));
+    base64_encode(answer, slice_of(signature, scram_hash_size(keys->hash)));
     return true;
 }

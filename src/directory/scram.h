@@ -50,12 +50,17 @@ struct scram_server {
     struct slice binding_type; /* what the channel offers; empty: -PLUS was not offered. Borrowed. */
     struct slice binding;      /* its data. Borrowed. */
     struct scram_keys keys;    /* set by the caller after scram_first */
-    struct buf user;           /* after scram_first: the name, decoded */
-    struct buf authzid;        /* the name to act as, decoded; empty: none */
-    struct buf gs2;            /* the GS2 header as sent */
-    struct buf first;          /* client-first-message-bare */
-    struct buf challenge;      /* server-first-message */
-    size_t client_nonce_at;    /* in first */
+    /* Keys of other passwords of the name, with the same salt and iterations; set before scram_final, which
+     * says with which the proof was made. Borrowed. */
+    const struct scram_keys *const *others;
+    size_t other_count;
+    size_t matched;         /* 0: keys; else others[matched - 1] */
+    struct buf user;        /* after scram_first: the name, decoded */
+    struct buf authzid;     /* the name to act as, decoded; empty: none */
+    struct buf gs2;         /* the GS2 header as sent */
+    struct buf first;       /* client-first-message-bare */
+    struct buf challenge;   /* server-first-message */
+    size_t client_nonce_at; /* in first */
     size_t client_nonce_n;
 };
 void scram_init(struct scram_server *scram, enum scram_hash hash, bool plus, struct slice binding_type,

@@ -14,9 +14,10 @@
 
 struct directory;
 
-#define ACCOUNT_COLUMNS_                                                                                     \
-    "SELECT a.id, a.address, a.shown, a.name, a.plan, a.language, p.doors, a.quota_bytes, p.quota_bytes,"    \
-    " a.quota_messages, a.enabled, a.generation, a.capabilities_off FROM account a JOIN plan p ON p.name = " \
+#define ACCOUNT_COLUMNS_                                                                                  \
+    "SELECT a.id, a.address, a.shown, a.name, a.plan, a.language, p.doors, a.quota_bytes, p.quota_bytes," \
+    " a.quota_messages, a.enabled, a.generation, a.capabilities_off, a.certificate_login FROM account a " \
+    "JOIN plan p ON p.name = "                                                                            \
     "a.plan "
 
 #define STATEMENT_TABLE(X)                                                                                   \
@@ -60,8 +61,9 @@ struct directory;
     X(ACCOUNT_GET, ACCOUNT_COLUMNS_ "WHERE a.id = ?1")                                                       \
     X(ACCOUNT_LIST, ACCOUNT_COLUMNS_ "WHERE a.domain = ?1 AND a.address > ?2 ORDER BY a.address LIMIT ?3")   \
     X(ACCOUNT_LIST_ALL, ACCOUNT_COLUMNS_ "WHERE a.address > ?1 ORDER BY a.address LIMIT ?2")                 \
-    X(ACCOUNT_SET, "UPDATE account SET name = ?2, plan = ?3, language = ?4, quota_bytes = ?5,"               \
-                   " quota_messages = ?6, enabled = ?7, capabilities_off = ?8 WHERE id = ?1")                \
+    X(ACCOUNT_SET,                                                                                           \
+      "UPDATE account SET name = ?2, plan = ?3, language = ?4, quota_bytes = ?5,"                            \
+      " quota_messages = ?6, enabled = ?7, capabilities_off = ?8, certificate_login = ?9 WHERE id = ?1")     \
     X(ACCOUNT_MOVE, "UPDATE account SET address = ?2, domain = ?3, shown = ?4,"                              \
                     " generation = generation + 1 WHERE id = ?1")                                            \
     X(ACCOUNT_REMOVE, "DELETE FROM account WHERE id = ?1")                                                   \
@@ -79,7 +81,17 @@ struct directory;
     X(SHARE_OF_OWNER, "SELECT grantee FROM share WHERE owner = ?1")                                          \
     X(SHARE_OWNERS, "SELECT owner FROM share WHERE grantee = ?1")                                            \
     X(SHARE_HAS, "SELECT 1 FROM share WHERE grantee = ?1 AND owner = ?2")                                    \
-    X(CREDENTIAL_ANY, "SELECT 1 FROM credential WHERE scram IS NOT NULL LIMIT 1")
+    X(APP_PASSWORD_ADD,                                                                                      \
+      "INSERT INTO app_password(account, name, doors, made, expires, hash, scram, scram_sha1)"               \
+      " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)")                                                            \
+    X(APP_PASSWORD_LIST, "SELECT id, name, doors, made, expires, used, hash, scram, scram_sha1"              \
+                         " FROM app_password WHERE account = ?1 ORDER BY id")                                \
+    X(APP_PASSWORD_GET, "SELECT expires FROM app_password WHERE id = ?1")                                    \
+    X(APP_PASSWORD_USED, "UPDATE app_password SET used = ?2 WHERE id = ?1")                                  \
+    X(APP_PASSWORD_REMOVE, "DELETE FROM app_password WHERE account = ?1 AND name = ?2")                      \
+    X(APP_PASSWORD_REMOVE_ALL, "DELETE FROM app_password WHERE account = ?1")                                \
+    X(CREDENTIAL_ANY,                                                                                        \
+      "SELECT 1 FROM credential WHERE scram IS NOT NULL UNION ALL SELECT 1 FROM app_password LIMIT 1")
 
 enum statement {
 #define X(name, sql) STATEMENT_##name,

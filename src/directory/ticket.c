@@ -12,7 +12,7 @@ struct ticket {
     struct ticket *older;
     struct ticket *newer;
     unsigned char bits[TICKET_SIZE];
-    struct account_id account;
+    struct sasl_holder holder;
     enum door door;
     int64_t used; /* monotonic */
 };
@@ -86,13 +86,13 @@ void ticket_table_free(struct ticket_table *table)
     free(table);
 }
 
-enum err ticket_make(struct ticket_table *table, struct account_id account, enum door door,
+enum err ticket_make(struct ticket_table *table, const struct sasl_holder *holder, enum door door,
                      unsigned char ret_ticket[static TICKET_SIZE], struct error *error)
 {
     struct ticket *ticket = calloc(1, sizeof(*ticket));
     if (ticket == NULL)
         return fail_nomem(error);
-    ticket->account = account;
+    ticket->holder = *holder;
     ticket->door = door;
     randombytes_buf(ticket->bits, sizeof(ticket->bits));
     pthread_mutex_lock(&table->lock);
@@ -112,14 +112,14 @@ enum err ticket_make(struct ticket_table *table, struct account_id account, enum
 }
 
 enum err ticket_find(struct ticket_table *table, struct slice bits, enum door door, bool use_up,
-                     struct account_id *ret_account, struct error *error)
+                     struct sasl_holder *ret_holder, struct error *error)
 {
     pthread_mutex_lock(&table->lock);
     forget_idle(table);
     struct ticket *ticket = map_get(&table->map, bits);
     bool good = ticket != NULL && ticket->door == door;
     if (good) {
-        *ret_account = ticket->account;
+        *ret_holder = ticket->holder;
         if (use_up) {
             forget(table, ticket);
         } else {

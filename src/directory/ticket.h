@@ -17,10 +17,10 @@ enum { TICKETS_MAX = 200000 };
 /* NULL: out of memory. */
 struct ticket_table *ticket_table_new(size_t max) MUST_CHECK;
 void ticket_table_free(struct ticket_table *table);
-enum err ticket_make(struct ticket_table *table, struct account_id account, enum door door,
+enum err ticket_make(struct ticket_table *table, const struct sasl_holder *holder, enum door door,
                      unsigned char ret_ticket[static TICKET_SIZE], struct error *error) MUST_CHECK;
 enum err ticket_find(struct ticket_table *table, struct slice ticket, enum door door, bool use_up,
-                     struct account_id *ret_account, struct error *error) MUST_CHECK;
+                     struct sasl_holder *ret_holder, struct error *error) MUST_CHECK;
 void ticket_drop(struct ticket_table *table, struct slice ticket);
 size_t ticket_count(struct ticket_table *table);
 

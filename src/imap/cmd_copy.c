@@ -36,7 +36,7 @@ static bool copy(struct imap_session *s, struct imap_call *call, bool move, stru
         imap_call_failed(call);
         return false;
     }
-    *ret_told = ret_result->from.count > 0 && (mailbox.rights & RIGHT_READ) != 0;
+    *ret_told = ret_result->from.count > 0 && (mailbox.rights & RIGHT_READ) != 0 && imap_has(s, S("UIDPLUS"));
     return true;
 }
 

@@ -51,9 +51,12 @@ static void note_damage(struct imap_call *call, struct uid uid)
 {
     char text[ERROR_CLIENT_MAX];
     snprintf(text, sizeof(text), "The message with UID %u can't be read: %.100s", uid.v, call->error.client);
-    LOG(LOG_ERROR, conn_sid(call->session->conn), "imap.fetch.damaged", F_INT("uid", uid.v),
-        F_ERR(&call->error));
+    enum log_level level = call->error.code == ERR_UNSUPPORTED ? LOG_DEBUG : LOG_ERROR;
+    LOG(level, conn_sid(call->session->conn), "imap.fetch.damaged", F_INT("uid", uid.v), F_ERR(&call->error));
     imap_reply_error(&call->reply, &call->error);
+    /* RFC 3516 4.3: nothing but BINARY asks for what is not supported. */
+    if (call->error.code == ERR_UNSUPPORTED)
+        imap_reply_set(&call->reply, IMAP_STATUS_NO, "UNKNOWN-CTE", "%s", "");
     snprintf(call->reply.text, sizeof(call->reply.text), "%s", text);
 }
 

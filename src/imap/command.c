@@ -61,7 +61,7 @@ static bool parse_status_item(struct imap_parser *p, unsigned *items)
     struct slice word;
     if (!imap_parse_atom(p, &word))
         return false;
-    for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+    for (size_t i = 0; i < ARRAY_LEN(names) && imap_parse_knows(p, IMAP_WORD_STATUS, word); i++) {
         if (slice_eq_nocase(word, names[i])) {
             *items |= 1U << i;
             return true;
@@ -89,36 +89,14 @@ static bool parse_status(struct imap_parser *p, struct imap_command *c)
            imap_parse_status_items(p, &c->status.items);
 }
 
-static bool parse_append_message(struct imap_parser *p, struct imap_append_message *message)
-{
-    if (!imap_parse_space(p))
-        return false;
-    if (imap_parse_at(p, '(') && (!imap_parse_flags(p, false, &message->flags) || !imap_parse_space(p)))
-        return false;
-    if (imap_parse_at(p, '"') && (!imap_parse_date_time(p, &message->date_us) || !imap_parse_space(p)))
-        return false;
-    return imap_parse_message(p, &message->text);
-}
-
-/* RFC 3502: one message after the other. */
 static bool parse_append(struct imap_parser *p, struct imap_command *c)
 {
-    if (!imap_parse_space(p) || !imap_parse_mailbox(p, &c->append.mailbox))
-        return false;
-    struct imap_append_message **last = &c->append.messages;
-    do {
-        if (c->append.count++ == APPEND_ITEMS_MAX) {
-            p->limit = true;
-            return imap_parse_fail(p, "too many messages in one APPEND");
-        }
-        *last = ARENA_NEW(p->arena, struct imap_append_message);
-        if (*last == NULL)
-            return imap_parse_fail(p, "memory");
-        if (!parse_append_message(p, *last))
-            return false;
-        last = &(*last)->next;
-    } while (imap_parse_at(p, ' '));
-    return true;
+    return imap_parse_space(p) && imap_parse_append(p, &c->append);
+}
+
+static bool parse_replace(struct imap_parser *p, struct imap_command *c)
+{
+    return imap_parse_space(p) && imap_parse_replace(p, &c->replace);
 }
 
 static bool parse_getmetadata(struct imap_parser *p, struct imap_command *c)
@@ -179,6 +157,13 @@ static bool parse_search(struct imap_parser *p, struct imap_command *c)
     return imap_parse_space(p) && imap_parse_search(p, &c->search);
 }
 
+/* RFC 7377 2.1: it tells UIDs, with or without UID before it. */
+static bool parse_esearch(struct imap_parser *p, struct imap_command *c)
+{
+    c->by_uid = true;
+    return imap_parse_space(p) && imap_parse_esearch(p, &c->search);
+}
+
 static bool parse_sort(struct imap_parser *p, struct imap_command *c)
 {
     return imap_parse_space(p) && imap_parse_sort(p, &c->search);
@@ -205,7 +190,8 @@ static bool parse_store_modifier(struct imap_parser *p, struct imap_command *c)
 {
     if (!cursor_skip_char(&p->text, '('))
         return true;
-    if (!cursor_skip_nocase(&p->text, S("UNCHANGEDSINCE ")))
+    if (!imap_parse_knows(p, IMAP_WORD_STORE_MODIFIER, S("UNCHANGEDSINCE")) ||
+        !cursor_skip_nocase(&p->text, S("UNCHANGEDSINCE ")))
         return imap_parse_fail(p, "there is no such STORE modifier");
     c->store.conditional = true;
     return imap_parse_modseq(p, &c->store.unchanged_since) && imap_parse_char(p, ')') && imap_parse_space(p);
@@ -292,6 +278,28 @@ static bool parse_cancelupdate(struct imap_parser *p, struct imap_command *c)
     return true;
 }
 
+static bool parse_compress(struct imap_parser *p, struct imap_command *c)
+{
+    return imap_parse_space(p) && imap_parse_atom(p, &c->algorithm);
+}
+
+static bool parse_nonzero(struct imap_parser *p, uint32_t *ret)
+{
+    return imap_parse_number(p, ret) && (*ret > 0 || imap_parse_fail(p, "a number is not 0"));
+}
+
+/* "2000", "2000 10:20" */
+static bool parse_uidbatches(struct imap_parser *p, struct imap_command *c)
+{
+    c->batches.first = 1;
+    c->batches.last = UINT32_MAX;
+    if (!imap_parse_space(p) || !parse_nonzero(p, &c->batches.size))
+        return false;
+    return !cursor_skip_char(&p->text, ' ') ||
+           (parse_nonzero(p, &c->batches.first) && imap_parse_char(p, ':') &&
+            parse_nonzero(p, &c->batches.last));
+}
+
 static bool parse_login(struct imap_parser *p, struct imap_command *c)
 {
     return imap_parse_space(p) && imap_parse_astring(p, &c->login.user) && imap_parse_space(p) &&
@@ -342,7 +350,7 @@ static bool find_verb(struct imap_parser *p, enum imap_verb *ret)
     struct slice word;
     if (!imap_parse_atom(p, &word))
         return imap_parse_fail(p, "the command is missing");
-    for (size_t i = 0; i < ARRAY_LEN(verbs); i++) {
+    for (size_t i = 0; i < ARRAY_LEN(verbs) && imap_parse_knows(p, IMAP_WORD_VERB, word); i++) {
         if (slice_eq_nocase(word, slice_of(verbs[i].text, verbs[i].n))) {
             *ret = (enum imap_verb)i;
             return true;
@@ -362,7 +370,9 @@ bool imap_command_parse(struct imap_parser *p, struct imap_command *ret_command)
     c->by_uid = cursor_skip_nocase(&p->text, S("UID "));
     if (!find_verb(p, &c->verb))
         return false;
-    if (c->by_uid && !(verbs[c->verb].flags & VERB_UID))
+    if (c->by_uid && (!(verbs[c->verb].flags & VERB_UID) ||
+                      !imap_parse_knows(p, IMAP_WORD_UID_VERB, slice_cstr(verbs[c->verb].text))))
         return imap_parse_fail(p, "this command has no UID form");
+    p->spools = (verbs[c->verb].flags & VERB_MESSAGE) != 0;
     return verbs[c->verb].grammar(p, c) && imap_parse_end(p);
 }

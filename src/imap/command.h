@@ -24,8 +24,10 @@ enum {
     IMAP_ID_VALUE_MAX = 1024, /* bytes */
     IMAP_ENABLE_MAX = 30,     /* names in one ENABLE */
     IMAP_LIST_PATTERNS_MAX = 100,
-    IMAP_USES_MAX = 20,     /* special uses in one CREATE */
-    IMAP_CANCELS_MAX = 100, /* tags in one CANCELUPDATE */
+    IMAP_USES_MAX = 20,             /* special uses in one CREATE */
+    IMAP_CATENATE_PARTS_MAX = 1000, /* texts and URLs in all messages of one APPEND */
+    IMAP_CANCELS_MAX = 100,         /* tags in one CANCELUPDATE */
+    IMAP_UID_BATCH_MIN = 500,       /* messages; RFC 10022: fewer would only make numbers of UIDs */
 };
 
 /* In which states a verb is allowed. */
@@ -41,6 +43,7 @@ enum {
     VERB_UID = 1,           /* may follow UID */
     VERB_KEEPS_NUMBERS = 2, /* without UID no EXPUNGE may be sent while it runs (RFC 3501 7.4.1) */
     VERB_WRITES = 4,        /* not in a mailbox opened by EXAMINE */
+    VERB_MESSAGE = 8, /* brings messages as literals: the reader spools them (reader.c knows these verbs) */
 };
 
 /* name, handler and wire name in lower case, wire name, grammar of the arguments, states, flags */
@@ -64,7 +67,7 @@ enum {
     X(LIST, list, "LIST", list, IMAP_AFTER_LOGIN, 0)                                               \
     X(LSUB, lsub, "LSUB", lsub, IMAP_AFTER_LOGIN, 0)                                               \
     X(STATUS, status, "STATUS", status, IMAP_AFTER_LOGIN, 0)                                       \
-    X(APPEND, append, "APPEND", append, IMAP_AFTER_LOGIN, 0)                                       \
+    X(APPEND, append, "APPEND", append, IMAP_AFTER_LOGIN, VERB_MESSAGE)                            \
     X(GETMETADATA, getmetadata, "GETMETADATA", getmetadata, IMAP_AFTER_LOGIN, 0)                   \
     X(SETMETADATA, setmetadata, "SETMETADATA", setmetadata, IMAP_AFTER_LOGIN, 0)                   \
     X(GETQUOTA, getquota, "GETQUOTA", quota_root, IMAP_AFTER_LOGIN, 0)                             \
@@ -75,6 +78,7 @@ enum {
     X(GETACL, getacl, "GETACL", mailbox, IMAP_AFTER_LOGIN, 0)                                      \
     X(LISTRIGHTS, listrights, "LISTRIGHTS", identifier, IMAP_AFTER_LOGIN, 0)                       \
     X(MYRIGHTS, myrights, "MYRIGHTS", mailbox, IMAP_AFTER_LOGIN, 0)                                \
+    X(ESEARCH, esearch, "ESEARCH", esearch, IMAP_AFTER_LOGIN, VERB_UID | VERB_KEEPS_NUMBERS)       \
     X(IDLE, idle, "IDLE", nothing, IMAP_AFTER_LOGIN, 0)                                            \
     X(CHECK, check, "CHECK", nothing, IMAP_IN_SELECTED, 0)                                         \
     X(CLOSE, close, "CLOSE", nothing, IMAP_IN_SELECTED, 0)                                         \
@@ -83,11 +87,14 @@ enum {
     X(SEARCH, search, "SEARCH", search, IMAP_IN_SELECTED, VERB_UID | VERB_KEEPS_NUMBERS)           \
     X(SORT, sort, "SORT", sort, IMAP_IN_SELECTED, VERB_UID | VERB_KEEPS_NUMBERS)                   \
     X(THREAD, thread, "THREAD", thread, IMAP_IN_SELECTED, VERB_UID | VERB_KEEPS_NUMBERS)           \
+    X(COMPRESS, compress, "COMPRESS", compress, IMAP_AFTER_LOGIN, 0)                               \
     X(CANCELUPDATE, cancelupdate, "CANCELUPDATE", cancelupdate, IMAP_IN_SELECTED, 0)               \
+    X(UIDBATCHES, uidbatches, "UIDBATCHES", uidbatches, IMAP_IN_SELECTED, 0)                       \
     X(FETCH, fetch, "FETCH", fetch, IMAP_IN_SELECTED, VERB_UID | VERB_KEEPS_NUMBERS)               \
     X(STORE, store, "STORE", store, IMAP_IN_SELECTED, VERB_UID | VERB_KEEPS_NUMBERS | VERB_WRITES) \
     X(COPY, copy, "COPY", copy, IMAP_IN_SELECTED, VERB_UID)                                        \
-    X(MOVE, move, "MOVE", copy, IMAP_IN_SELECTED, VERB_UID | VERB_WRITES)
+    X(MOVE, move, "MOVE", copy, IMAP_IN_SELECTED, VERB_UID | VERB_WRITES)                          \
+    X(REPLACE, replace, "REPLACE", replace, IMAP_IN_SELECTED, VERB_UID | VERB_WRITES | VERB_MESSAGE)
 
 enum imap_verb {
 #define X(name, handler, text, grammar, states, flags) IMAP_VERB_##name,
@@ -136,6 +143,8 @@ enum imap_fetch_kind {
     IMAP_FETCH_THREADID,
     IMAP_FETCH_SAVEDATE,
     IMAP_FETCH_PREVIEW,
+    IMAP_FETCH_BINARY,      /* RFC 3516 4.2: a part without its transfer encoding */
+    IMAP_FETCH_BINARY_SIZE, /* and how many bytes that is */
 };
 struct imap_section {
     uint32_t *numbers;
@@ -201,12 +210,30 @@ struct imap_list {
     size_t count;
 };
 
-/* One message of APPEND (RFC 3502). */
+/* A piece of a message: bytes, or where they are (RFC 4469 3). */
+struct imap_append_part {
+    struct imap_append_part *next;
+    bool is_url;
+    struct slice text;
+};
+/* One message of APPEND (RFC 3502) or REPLACE. */
 struct imap_append_message {
     struct imap_append_message *next;
     struct imap_flags flags;
-    int64_t date_us; /* 0: none given */
-    struct slice text;
+    int64_t date_us;                /* 0: none given */
+    struct imap_append_part *parts; /* one text, or with CATENATE one or more */
+    bool catenate;
+    bool binary; /* a literal8: NULs may be in it (RFC 3516 4.4) */
+};
+struct imap_append {
+    struct slice mailbox;
+    struct imap_append_message *messages; /* at least one */
+    size_t count;
+};
+/* RFC 8508 */
+struct imap_replace {
+    struct imap_sequence_set set; /* one number */
+    struct imap_append append;    /* one message */
 };
 
 /* SETACL, DELETEACL, LISTRIGHTS (RFC 4314 7). */
@@ -256,11 +283,8 @@ struct imap_command {
             struct slice mailbox;
             unsigned items; /* bits of enum imap_status_item */
         } status;
-        struct {
-            struct slice mailbox;
-            struct imap_append_message *messages; /* at least one */
-            size_t count;
-        } append;
+        struct imap_append append;
+        struct imap_replace replace;
         struct imap_metadata metadata;
         struct imap_quota quota;       /* GETQUOTA and SETQUOTA */
         struct imap_sequence_set uids; /* UID EXPUNGE */
@@ -290,6 +314,12 @@ struct imap_command {
             struct slice *tags;
             size_t count;
         } cancel;
+        struct slice algorithm; /* COMPRESS */
+        struct {
+            uint32_t size;  /* messages of one batch */
+            uint32_t first; /* batches, counted from 1 */
+            uint32_t last;
+        } batches;
         struct {
             struct slice user;
             struct slice password;
@@ -315,9 +345,14 @@ bool imap_parse_status_items(struct imap_parser *p, unsigned *ret_items) MUST_CH
 /* acl_grammar.c: mailbox and identifier; SETACL's "+lr" too. */
 bool imap_parse_identifier(struct imap_parser *p, struct imap_acl *ret) MUST_CHECK;
 bool imap_parse_setacl(struct imap_parser *p, struct imap_acl *ret) MUST_CHECK;
+/* append_grammar.c */
+bool imap_parse_append(struct imap_parser *p, struct imap_append *ret) MUST_CHECK;
+bool imap_parse_replace(struct imap_parser *p, struct imap_replace *ret) MUST_CHECK;
 /* select_grammar.c: mailbox and parameters. */
 bool imap_parse_select(struct imap_parser *p, struct imap_select *ret) MUST_CHECK;
 /* fetch_grammar.c: set, items and modifiers. */
 bool imap_parse_fetch(struct imap_parser *p, struct imap_fetch *ret) MUST_CHECK;
+/* fetch_grammar.c: "1.2.MIME", "HEADER.FIELDS (TO)"; not empty. */
+bool imap_parse_section(struct imap_parser *p, struct imap_section *ret) MUST_CHECK;
 
 #endif

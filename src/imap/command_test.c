@@ -239,16 +239,54 @@ static void test_reads_append(void **state)
     (void)state;
     struct imap_command c = parsed("a APPEND \"Sent\" (\\Seen $x) \"17-Jul-1996 02:44:25 -0700\" {3}\r\nabc");
     assert_slice(c.append.mailbox, "Sent");
-    assert_slice(c.append.messages->text, "abc");
+    assert_slice(c.append.messages->parts->text, "abc");
     assert_int_equal(c.append.messages->flags.system, 1 << FLAG_SEEN);
     assert_int_equal(c.append.messages->flags.keyword_count, 1);
     assert_true(c.append.messages->date_us == INT64_C(837596665) * 1000000);
     assert_int_equal(c.append.count, 1);
     c = parsed("a APPEND Sent {3+}\r\nabc (\\Seen) {2}\r\nde");
     assert_int_equal(c.append.count, 2);
-    assert_slice(c.append.messages->next->text, "de");
+    assert_slice(c.append.messages->next->parts->text, "de");
     assert_int_equal(c.append.messages->next->flags.system, 1 << FLAG_SEEN);
     assert_int_equal(c.append.messages->date_us, 0);
+}
+
+static void test_reads_pieces_of_messages(void **state)
+{
+    (void)state;
+    struct imap_command c =
+        parsed("a APPEND x CATENATE (TEXT {3+}\r\nabc URL /INBOX/;UID=1 url \"/x/;UID=2\") ~{2}\r\nde");
+    assert_int_equal(c.append.count, 2);
+    const struct imap_append_part *part = c.append.messages->parts;
+    assert_true(c.append.messages->catenate && !c.append.messages->binary);
+    assert_false(part->is_url);
+    assert_slice(part->text, "abc");
+    assert_true(part->next->is_url);
+    assert_slice(part->next->text, "/INBOX/;UID=1");
+    assert_slice(part->next->next->text, "/x/;UID=2");
+    assert_null(part->next->next->next);
+    assert_true(c.append.messages->next->binary && !c.append.messages->next->catenate);
+    c = parsed("a UID REPLACE 7 x (\\Draft) {1}\r\nz");
+    assert_true(c.by_uid);
+    assert_int_equal(c.replace.set.ranges[0].first, 7);
+    assert_slice(c.replace.append.messages->parts->text, "z");
+}
+
+static void test_pieces_have_a_limit(void **state)
+{
+    (void)state;
+    CLEANUP(buf_release) struct buf text = BUF(100000);
+    struct imap_command c;
+    buf_put(&text, S("a APPEND x CATENATE (URL x"));
+    for (int i = 1; i < IMAP_CATENATE_PARTS_MAX; i++)
+        buf_put(&text, S(" URL x"));
+    size_t n = text.n;
+    buf_putc(&text, ')');
+    assert_true(parse(buf_slice(&text), &c));
+    text.n = n;
+    /* In all messages together */
+    buf_put(&text, S(") CATENATE (URL x)"));
+    assert_false(parse(buf_slice(&text), &c));
 }
 
 static void assert_numbers(const char *set, uint32_t star, const char *wanted)
@@ -328,6 +366,8 @@ int main(void)
         cmocka_unit_test(test_lists_have_limits),
         cmocka_unit_test(test_tags_have_a_limit),
         cmocka_unit_test(test_reads_append),
+        cmocka_unit_test(test_reads_pieces_of_messages),
+        cmocka_unit_test(test_pieces_have_a_limit),
         cmocka_unit_test(test_sets_mean_numbers),
         cmocka_unit_test(test_sets_have_a_limit),
     };

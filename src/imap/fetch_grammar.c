@@ -84,17 +84,53 @@ static bool parse_partial(struct imap_parser *p, struct imap_fetch_item *item)
     return item->length > 0 || imap_parse_fail(p, "a part of no bytes");
 }
 
-/* Behind "BODY[" or "BODY.PEEK[". */
-static bool parse_section(struct imap_parser *p, struct imap_fetch *fetch)
+bool imap_parse_section(struct imap_parser *p, struct imap_section *ret)
 {
-    struct imap_fetch_item item = {.kind = IMAP_FETCH_SECTION};
-    if (!imap_parse_at(p, ']')) {
-        bool word;
-        if (!parse_section_numbers(p, &item.section, &word) ||
-            (word && !parse_section_word(p, &item.section)))
-            return false;
+    struct imap_section section = {0};
+    bool word;
+    if (!parse_section_numbers(p, &section, &word) || (word && !parse_section_word(p, &section)))
+        return false;
+    *ret = section;
+    return true;
+}
+
+static const struct section_item {
+    struct slice name;
+    enum imap_fetch_kind kind;
+    bool sets_seen;
+} section_items[] = {
+    {{"BODY", 4}, IMAP_FETCH_SECTION, true},
+    {{"BODY.PEEK", 9}, IMAP_FETCH_SECTION, false},
+    {{"BINARY", 6}, IMAP_FETCH_BINARY, true},
+    {{"BINARY.PEEK", 11}, IMAP_FETCH_BINARY, false},
+    {{"BINARY.SIZE", 11}, IMAP_FETCH_BINARY_SIZE, false},
+};
+
+static bool find_section_item(struct slice word, const struct section_item **ret)
+{
+    for (size_t i = 0; i < ARRAY_LEN(section_items); i++) {
+        if (slice_eq_nocase(word, section_items[i].name)) {
+            *ret = &section_items[i];
+            return true;
+        }
     }
-    return imap_parse_char(p, ']') && parse_partial(p, &item) && add_item(p, fetch, item);
+    return false;
+}
+
+/* Behind "BODY", "BINARY.SIZE" ... */
+static bool parse_section_item(struct imap_parser *p, struct slice word, struct imap_fetch *fetch)
+{
+    const struct section_item *row;
+    if (!imap_parse_knows(p, IMAP_WORD_FETCH, word) || !find_section_item(word, &row))
+        return imap_parse_fail(p, "there is no such FETCH item");
+    struct imap_fetch_item item = {.kind = row->kind};
+    if (!imap_parse_char(p, '[') || (!imap_parse_at(p, ']') && !imap_parse_section(p, &item.section)) ||
+        !imap_parse_char(p, ']'))
+        return false;
+    if (item.kind != IMAP_FETCH_SECTION && item.section.what != MIME_SECTION_ALL)
+        return imap_parse_fail(p, "BINARY takes part numbers only");
+    fetch->sets_seen = fetch->sets_seen || row->sets_seen;
+    return (item.kind == IMAP_FETCH_BINARY_SIZE || parse_partial(p, &item)) && add_item(p, fetch, item);
 }
 
 static bool is_item_char(char c)
@@ -130,15 +166,9 @@ static bool parse_item(struct imap_parser *p, struct imap_fetch *fetch)
     while (!cursor_done(&p->text) && is_item_char(*p->text.p))
         p->text.p++;
     struct slice word = slice_of(from, (size_t)(p->text.p - from));
-    if (imap_parse_at(p, '[')) {
-        bool peek = slice_eq_nocase(word, S("BODY.PEEK"));
-        if (!peek && !slice_eq_nocase(word, S("BODY")))
-            return imap_parse_fail(p, "there is no such FETCH item");
-        p->text.p++;
-        fetch->sets_seen = fetch->sets_seen || !peek;
-        return parse_section(p, fetch);
-    }
-    for (size_t i = 0; i < ARRAY_LEN(plain_items); i++) {
+    if (imap_parse_at(p, '['))
+        return parse_section_item(p, word, fetch);
+    for (size_t i = 0; i < ARRAY_LEN(plain_items) && imap_parse_knows(p, IMAP_WORD_FETCH, word); i++) {
         if (slice_eq_nocase(word, plain_items[i].name)) {
             fetch->sets_seen = fetch->sets_seen || plain_items[i].sets_seen;
             fetch->modseq = fetch->modseq || plain_items[i].kind == IMAP_FETCH_MODSEQ;
@@ -186,6 +216,8 @@ static bool parse_modifier(struct imap_parser *p, struct imap_fetch *fetch)
     struct slice word;
     if (!imap_parse_atom(p, &word))
         return false;
+    if (!imap_parse_knows(p, IMAP_WORD_FETCH_MODIFIER, word))
+        return imap_parse_fail(p, "there is no such FETCH modifier");
     if (slice_eq_nocase(word, S("VANISHED"))) {
         fetch->vanished = true;
         return true;

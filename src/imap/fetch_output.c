@@ -3,6 +3,7 @@
  * content to the connection piece by piece and is never copied whole.
  */
 #include "imap/session_internal.h"
+#include "mime/binary.h"
 #include "mime/header.h"
 #include "mime/imap_text.h"
 
@@ -16,6 +17,8 @@ struct output {
     struct arena *arena;
     struct content content;
     struct mime_part *root; /* parsed when first needed */
+    struct buf *decoded;    /* of each item: what BINARY gives; NULL: no item asks for it */
+    size_t decoded_count;
     const char *space;
 };
 
@@ -25,6 +28,8 @@ static enum need need_of(const struct imap_fetch_item *item)
     case IMAP_FETCH_BODY:
     case IMAP_FETCH_RFC822:
     case IMAP_FETCH_RFC822_TEXT:
+    case IMAP_FETCH_BINARY:
+    case IMAP_FETCH_BINARY_SIZE:
         return NEED_WHOLE;
     case IMAP_FETCH_RFC822_HEADER:
         return NEED_HEADER;
@@ -64,19 +69,64 @@ static bool parse_structure(struct output *o)
     return o->root != NULL || mime_parse(o->arena, o->content.whole, &o->root, &o->call->error) == ERR_OK;
 }
 
+static bool is_binary(const struct imap_fetch_item *item)
+{
+    return item->kind == IMAP_FETCH_BINARY || item->kind == IMAP_FETCH_BINARY_SIZE;
+}
+
+/* The part that a BINARY item names; NULL: there is none, or it is the whole message, which has no encoding.
+ */
+static const struct mime_part *binary_part(const struct output *o, const struct imap_section *section)
+{
+    return section->count > 0 ? mime_section_part(o->root, section->numbers, section->count) : NULL;
+}
+
+static bool decode(struct output *o, const struct imap_section *section, struct buf *decoded)
+{
+    const struct mime_part *part = binary_part(o, section);
+    if (part == NULL)
+        return true;
+    struct error *error = &o->call->error;
+    if (!mime_part_decodable(part)) {
+        fail_plain(error, ERR_UNSUPPORTED, "Its transfer encoding is unknown");
+        return false;
+    }
+    *decoded = BUF(2 * part->body.n);
+    mime_part_put_binary(decoded, part);
+    if (!buf_failed(decoded))
+        return true;
+    fail_nomem(error);
+    return false;
+}
+
+static bool decode_all(struct output *o, const struct imap_fetch *fetch)
+{
+    o->decoded = arena_array(o->arena, fetch->count, sizeof(*o->decoded));
+    if (o->decoded == NULL) {
+        fail_nomem(&o->call->error);
+        return false;
+    }
+    o->decoded_count = fetch->count;
+    for (size_t i = 0; i < fetch->count; i++)
+        if (is_binary(&fetch->items[i]) && !decode(o, &fetch->items[i].section, &o->decoded[i]))
+            return false;
+    return true;
+}
+
 /* Before the line is begun: everything that may fail. */
 static bool prepare(struct output *o, const struct imap_fetch *fetch)
 {
+    bool binary = false;
     if (!read_content(o, fetch))
         return false;
     for (size_t i = 0; i < fetch->count; i++) {
         const struct imap_fetch_item *item = &fetch->items[i];
-        bool parsed =
-            item->kind == IMAP_FETCH_BODY || (item->kind == IMAP_FETCH_SECTION && item->section.count > 0);
+        bool parsed = item->kind == IMAP_FETCH_BODY || item->section.count > 0;
         if (parsed && !parse_structure(o))
             return false;
+        binary = binary || is_binary(item);
     }
-    return true;
+    return !binary || decode_all(o, fetch);
 }
 
 static void put(struct output *o, struct slice text)
@@ -104,18 +154,20 @@ static void put_literal(struct output *o, const struct imap_fetch_item *item, st
 {
     if (item->partial)
         text = slice_sub(text, item->offset, item->length);
-    conn_printf(o->conn, " {%zu}\r\n", text.n);
+    /* RFC 3516 4.3: the mark tells of a NUL. */
+    bool nul = item->kind == IMAP_FETCH_BINARY && text.n > 0 && memchr(text.p, 0, text.n) != NULL;
+    conn_printf(o->conn, " %s{%zu}\r\n", nul ? "~" : "", text.n);
     put(o, text);
 }
 
-static void put_section_name(struct output *o, const struct imap_section *section)
+static void put_section_name(struct output *o, const char *name, const struct imap_section *section)
 {
     static const char *const words[] = {[MIME_SECTION_ALL] = "",
                                         [MIME_SECTION_HEADER] = "HEADER",
                                         [MIME_SECTION_TEXT] = "TEXT",
                                         [MIME_SECTION_MIME] = "MIME"};
     struct buf *out = conn_output(o->conn);
-    buf_printf(out, "%sBODY[", o->space);
+    buf_printf(out, "%s%s[", o->space, name);
     for (size_t i = 0; i < section->count; i++)
         buf_printf(out, "%s%u", i > 0 ? "." : "", section->numbers[i]);
     buf_printf(out, "%s%s", section->count > 0 && section->what != MIME_SECTION_ALL ? "." : "",
@@ -139,17 +191,17 @@ static struct slice header_of(const struct output *o)
     return slice_sub(o->content.whole, 0, o->content.header_n);
 }
 
-/* False: there is no such part. */
-static bool section_bytes(struct output *o, const struct imap_section *section, struct slice *ret)
+bool imap_section_find(const struct content *content, const struct mime_part *root,
+                       const struct imap_section *section, struct slice *ret)
 {
     if (section->count > 0)
-        return mime_section_slice(o->root, section->numbers, section->count, section->what, ret);
+        return mime_section_slice(root, section->numbers, section->count, section->what, ret);
     if (section->what == MIME_SECTION_HEADER)
-        *ret = header_of(o);
+        *ret = slice_sub(content->whole, 0, content->header_n);
     else if (section->what == MIME_SECTION_TEXT)
-        *ret = slice_from(o->content.whole, o->content.header_n);
+        *ret = slice_from(content->whole, content->header_n);
     else
-        *ret = o->content.whole;
+        *ret = content->whole;
     return true;
 }
 
@@ -157,10 +209,10 @@ static void put_section(struct output *o, const struct imap_fetch_item *item)
 {
     const struct imap_section *section = &item->section;
     struct slice bytes;
-    put_section_name(o, section);
+    put_section_name(o, "BODY", section);
     if (item->partial)
         conn_printf(o->conn, "<%u>", item->offset);
-    if (!section_bytes(o, section, &bytes)) {
+    if (!imap_section_find(&o->content, o->root, section, &bytes)) {
         put(o, S(" NIL"));
         return;
     }
@@ -171,6 +223,21 @@ static void put_section(struct output *o, const struct imap_fetch_item *item)
     CLEANUP(buf_release) struct buf fields = BUF(bytes.n + 16);
     mime_header_select(&fields, bytes, section->names, section->name_count, section->but);
     put_literal(o, item, buf_slice(&fields));
+}
+
+static void put_binary(struct output *o, const struct imap_fetch_item *item, const struct buf *decoded)
+{
+    bool exists = item->section.count == 0 || binary_part(o, &item->section) != NULL;
+    struct slice bytes = item->section.count == 0 ? o->content.whole : buf_slice(decoded);
+    put_section_name(o, item->kind == IMAP_FETCH_BINARY ? "BINARY" : "BINARY.SIZE", &item->section);
+    if (item->partial)
+        conn_printf(o->conn, "<%u>", item->offset);
+    if (item->kind == IMAP_FETCH_BINARY_SIZE)
+        conn_printf(o->conn, " %zu", bytes.n);
+    else if (exists)
+        put_literal(o, item, bytes);
+    else
+        put(o, S(" NIL"));
 }
 
 static void put_body_structure(struct output *o)
@@ -224,7 +291,7 @@ static void put_modseq(struct output *o)
     s->modseq_told = MAX(s->modseq_told, o->message->changed.v);
 }
 
-static void put_item(struct output *o, const struct imap_fetch_item *item)
+static void put_item(struct output *o, const struct imap_fetch_item *item, const struct buf *decoded)
 {
     switch (item->kind) {
     case IMAP_FETCH_UID:
@@ -272,6 +339,10 @@ static void put_item(struct output *o, const struct imap_fetch_item *item)
     case IMAP_FETCH_SECTION:
         put_section(o, item);
         return;
+    case IMAP_FETCH_BINARY:
+    case IMAP_FETCH_BINARY_SIZE:
+        put_binary(o, item, decoded);
+        return;
     case IMAP_FETCH_RFC822:
         put_whole(o, item, "RFC822", o->content.whole);
         return;
@@ -286,6 +357,8 @@ static void put_item(struct output *o, const struct imap_fetch_item *item)
 
 static void output_release(struct output *o)
 {
+    for (size_t i = 0; i < o->decoded_count; i++)
+        buf_release(&o->decoded[i]);
     content_release(&o->content);
 }
 
@@ -312,9 +385,9 @@ bool imap_send_fetch(struct imap_call *call, const struct imap_fetch *fetch, con
     bool tells_modseq = flags_changed && call->session->condstore;
     imap_put_fetch(call->session, message->uid, seq);
     if ((call->command.by_uid || tells_modseq) && !has_uid && !call->session->uidonly)
-        put_item(&o, &(struct imap_fetch_item){.kind = IMAP_FETCH_UID});
+        put_item(&o, &(struct imap_fetch_item){.kind = IMAP_FETCH_UID}, NULL);
     for (size_t i = 0; i < fetch->count; i++)
-        put_item(&o, &fetch->items[i]);
+        put_item(&o, &fetch->items[i], o.decoded != NULL ? &o.decoded[i] : NULL);
     if (flags_changed && !has_flags)
         put_flags(&o);
     if (tells_modseq && !fetch->modseq)

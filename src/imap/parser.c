@@ -30,6 +30,11 @@ bool imap_parse_fail(struct imap_parser *p, const char *problem)
     return false;
 }
 
+bool imap_parse_knows(const struct imap_parser *p, enum imap_place_of_word place, struct slice word)
+{
+    return imap_word_known(p->off, place, word);
+}
+
 bool imap_parse_space(struct imap_parser *p)
 {
     return cursor_skip_char(&p->text, ' ') || imap_parse_fail(p, "a space is missing");
@@ -100,8 +105,9 @@ static bool parse_quoted(struct imap_parser *p, struct slice *ret)
     return true;
 }
 
-static bool parse_literal(struct imap_parser *p, uint64_t inline_max, struct slice *ret)
+bool imap_parse_message(struct imap_parser *p, struct slice *ret)
 {
+    uint64_t inline_max = p->spools ? IMAP_MESSAGE_INLINE_MAX : IMAP_LITERAL_INLINE_MAX;
     uint64_t size;
     if (!cursor_skip_char(&p->text, '{') || !cursor_u64(&p->text, &size))
         return imap_parse_fail(p, "a literal is missing");
@@ -115,21 +121,13 @@ static bool parse_literal(struct imap_parser *p, uint64_t inline_max, struct sli
     return true;
 }
 
-bool imap_parse_message(struct imap_parser *p, struct slice *ret)
-{
-    if (!cursor_skip_nocase(&p->text, S("UTF8 (")))
-        return parse_literal(p, IMAP_MESSAGE_INLINE_MAX, ret);
-    return imap_parse_char(p, '~') && parse_literal(p, IMAP_MESSAGE_INLINE_MAX, ret) &&
-           imap_parse_char(p, ')');
-}
-
 bool imap_parse_string(struct imap_parser *p, struct slice *ret)
 {
     if (cursor_skip_char(&p->text, '"'))
         return parse_quoted(p, ret);
     if (!imap_parse_at(p, '{'))
         return imap_parse_fail(p, "a string is missing");
-    if (!parse_literal(p, IMAP_LITERAL_INLINE_MAX, ret))
+    if (!imap_parse_message(p, ret))
         return false;
     return (ret->n == 0 || memchr(ret->p, 0, ret->n) == NULL) || imap_parse_fail(p, "a string holds a NUL");
 }
@@ -209,6 +207,8 @@ bool imap_parse_list_mailbox(struct imap_parser *p, struct slice *ret)
 
 bool imap_parse_sequence_set(struct imap_parser *p, struct imap_sequence_set *ret)
 {
+    if (imap_parse_at(p, '$') && !imap_parse_knows(p, IMAP_WORD_SET, S("$")))
+        return imap_parse_fail(p, "a message set is missing");
     return imap_sequence_set_parse(&p->text, p->arena, ret) ||
            imap_parse_fail(p, "a message set is missing, malformed or too long");
 }

@@ -104,24 +104,28 @@ static bool skip_too_much(struct imap_reader *r, size_t n)
     return r->skipped > r->limits.message_max + IMAP_SKIP_MAX;
 }
 
-/* APPEND alone may send a message. */
-static bool is_append(struct slice text)
+/* The verbs that may send a message (VERB_MESSAGE). */
+static bool takes_message(struct slice text)
 {
     struct slice tag = imap_tag_of(text);
-    return tag.n > 0 && slice_starts_nocase(slice_from(text, tag.n + 1), S("APPEND "));
+    if (tag.n == 0)
+        return false;
+    struct slice verb = slice_from(text, tag.n + 1);
+    return slice_starts_nocase(verb, S("APPEND ")) || slice_starts_nocase(verb, S("REPLACE ")) ||
+           slice_starts_nocase(verb, S("UID REPLACE "));
 }
 
 static bool belongs_in_spool(const struct imap_reader *r, uint64_t size)
 {
     return size > IMAP_LITERAL_INLINE_MAX ||
-           (size > IMAP_MESSAGE_INLINE_MAX && is_append(buf_slice(&r->text)));
+           (size > IMAP_MESSAGE_INLINE_MAX && takes_message(buf_slice(&r->text)));
 }
 
 static bool literal_fits(struct imap_reader *r, uint64_t size)
 {
     if (belongs_in_spool(r, size))
         return size <= r->limits.message_max && r->spooled <= r->limits.message_max - size &&
-               is_append(buf_slice(&r->text));
+               takes_message(buf_slice(&r->text));
     return size <= r->limits.literal_max - r->literal_bytes;
 }
 
@@ -136,8 +140,9 @@ static bool open_spool(struct imap_reader *r)
 static enum reader_status announce_literal(struct imap_reader *r, uint64_t size, bool synchronising,
                                            struct buf *out)
 {
-    if (!literal_fits(r, size)) {
-        start_skipping(r, IMAP_READER_LITERAL, slice_none());
+    bool waits = synchronising || size <= r->limits.plus_max;
+    if (!waits || !literal_fits(r, size)) {
+        start_skipping(r, waits ? IMAP_READER_LITERAL : IMAP_READER_WAIT, slice_none());
         if (synchronising)
             return give_up(r, IMAP_READER_LITERAL);
         if (size > r->limits.message_max + IMAP_SKIP_MAX)

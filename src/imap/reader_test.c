@@ -12,6 +12,7 @@ static struct imap_reader reader_with(uint64_t message_max)
 {
     struct imap_reader r;
     imap_reader_init(&r, &(struct imap_reader_limits){.line_max = LINE_MAX_HERE,
+                                                      .plus_max = UINT64_MAX,
                                                       .literal_max = LITERAL_MAX_HERE,
                                                       .message_max = message_max});
     return r;
@@ -192,6 +193,26 @@ static void test_spools_the_message_of_append_only(void **state)
     imap_reader_clear(&r);
 }
 
+static void test_spools_the_message_of_replace(void **state)
+{
+    (void)state;
+    static const struct slice commands[] = {{"a1 REPLACE 1 x ~{5000+}\r\n", 25},
+                                            {"a1 uid replace 1 x {5000+}\r\n", 28}};
+    for (size_t i = 0; i < ARRAY_LEN(commands); i++) {
+        CLEANUP(buf_release) struct buf in = BUF(10000);
+        CLEANUP(buf_release) struct buf out = BUF(1000);
+        buf_put(&in, commands[i]);
+        while (in.n < commands[i].n + 5000)
+            buf_putc(&in, 'x');
+        buf_put(&in, S("\r\n"));
+        struct imap_reader r = reader_with(5000);
+        assert_int_equal(feed(&r, buf_slice(&in), &out), READER_DONE);
+        assert_true(slice_eq(imap_reader_text(&r), commands[i]));
+        assert_int_equal(imap_reader_spool(&r).n, 5000);
+        imap_reader_clear(&r);
+    }
+}
+
 static void append_of_size(size_t n, size_t wanted_in_spool)
 {
     CLEANUP(buf_release) struct buf in = BUF(100000);
@@ -202,6 +223,7 @@ static void append_of_size(size_t n, size_t wanted_in_spool)
     buf_put(&in, S(" {3+}\r\nabc\r\n"));
     struct imap_reader r;
     imap_reader_init(&r, &(struct imap_reader_limits){.line_max = IMAP_LINE_MAX,
+                                                      .plus_max = UINT64_MAX,
                                                       .literal_max = IMAP_COMMAND_MAX,
                                                       .message_max = 70000});
     size_t used;
@@ -272,6 +294,7 @@ int main(void)
         cmocka_unit_test(test_passes_over_refused_non_synchronising_literals),
         cmocka_unit_test(test_gives_up_on_an_absurd_non_synchronising_literal),
         cmocka_unit_test(test_spools_the_message_of_append_only),
+        cmocka_unit_test(test_spools_the_message_of_replace),
         cmocka_unit_test(test_small_messages_stay_in_the_text),
         cmocka_unit_test(test_the_whole_text_has_a_limit),
         cmocka_unit_test(test_raw_line_has_no_literals),

@@ -79,6 +79,8 @@ struct reading {
     struct imap_parser *p;
     bool modseq;
     bool numbers;
+    bool fuzzy;      /* a FUZZY key came */
+    unsigned within; /* how many FUZZY keys this one stands in */
     size_t keys;
     unsigned depth;
 };
@@ -144,6 +146,11 @@ static bool parse_row(struct reading *reading, const struct key_row *row, struct
     if (key == NULL)
         return false;
     key->bit = row->bit;
+    /* RFC 6203 5: what is no text is matched exactly. */
+    if (reading->within > 0 && row->kind >= SEARCH_HEADER && row->kind <= SEARCH_TEXT) {
+        key->kind = SEARCH_FUZZY;
+        key->of = row->kind;
+    }
     key->name = row->header;
     return parse_argument(reading->p, row, key) && give(reading, key, row->negated, ret);
 }
@@ -158,6 +165,26 @@ static bool parse_set(struct reading *reading, bool by_uid, struct imap_search_k
     if (!imap_parse_sequence_set(reading->p, &key->set))
         return false;
     reading->numbers = reading->numbers || (!by_uid && !key->set.saved);
+    return true;
+}
+
+/* "UIDAFTER 7", "UIDBEFORE 7": neither holds 7 itself (RFC 9738 3.2). */
+static bool parse_uid_bound(struct reading *reading, bool after, struct imap_search_key **ret)
+{
+    struct imap_parser *p = reading->p;
+    struct imap_search_key *key = new_key(reading, SEARCH_SEQUENCE);
+    struct imap_sequence_range *range = key == NULL ? NULL : ARENA_NEW(p->arena, struct imap_sequence_range);
+    uint32_t uid;
+    if (range == NULL || !imap_parse_space(p) || !imap_parse_number(p, &uid))
+        return false;
+    if (uid == 0)
+        return imap_parse_fail(p, "a UID is not 0");
+    *range =
+        after ? (struct imap_sequence_range){uid + 1, UINT32_MAX} : (struct imap_sequence_range){1, uid - 1};
+    key->by_uid = true;
+    key->set.ranges = range;
+    key->set.count = uid != (after ? UINT32_MAX : 1);
+    *ret = key;
     return true;
 }
 
@@ -191,6 +218,15 @@ static bool parse_not(struct reading *reading, struct imap_search_key **ret)
 {
     struct imap_search_key *key;
     return imap_parse_space(reading->p) && parse_key(reading, &key) && give(reading, key, true, ret);
+}
+
+static bool parse_fuzzy(struct reading *reading, struct imap_search_key **ret)
+{
+    reading->fuzzy = true;
+    reading->within++;
+    bool fine = imap_parse_space(reading->p) && parse_key(reading, ret);
+    reading->within--;
+    return fine;
 }
 
 /* NEW is RECENT and UNSEEN. */
@@ -238,16 +274,22 @@ static bool parse_word(struct reading *reading, struct imap_search_key **ret)
     struct slice word;
     if (!imap_parse_atom(p, &word))
         return imap_parse_fail(p, "a search key is missing");
+    if (!imap_parse_knows(p, IMAP_WORD_SEARCH_KEY, word))
+        return imap_parse_fail(p, "there is no such search key");
     if (slice_eq_nocase(word, S("OR")))
         return parse_or(reading, ret);
     if (slice_eq_nocase(word, S("NOT")))
         return parse_not(reading, ret);
+    if (slice_eq_nocase(word, S("FUZZY")))
+        return parse_fuzzy(reading, ret);
     if (slice_eq_nocase(word, S("NEW")))
         return parse_new(reading, ret);
     if (slice_eq_nocase(word, S("MODSEQ")))
         return parse_modseq(reading, ret);
     if (slice_eq_nocase(word, S("UID")))
         return imap_parse_space(p) && parse_set(reading, true, ret);
+    if (slice_eq_nocase(word, S("UIDAFTER")) || slice_eq_nocase(word, S("UIDBEFORE")))
+        return parse_uid_bound(reading, word.n == strlen("UIDAFTER"), ret);
     for (size_t i = 0; i < ARRAY_LEN(key_rows); i++)
         if (slice_eq_nocase(word, key_rows[i].name))
             return parse_row(reading, &key_rows[i], ret);
@@ -280,5 +322,10 @@ bool imap_parse_search_keys(struct imap_parser *p, struct imap_search *search)
         return false;
     search->modseq = reading.modseq;
     search->numbers = reading.numbers;
-    return true;
+    search->fuzzy = reading.fuzzy;
+    bool relevancy = (search->returns & IMAP_RETURN_RELEVANCY) != 0;
+    for (size_t i = 0; i < search->sort_count; i++)
+        relevancy = relevancy || search->sort[i].criterion == IMAP_SORT_RELEVANCY;
+    /* RFC 6203 4, 6 */
+    return !relevancy || search->fuzzy || imap_parse_fail(p, "RELEVANCY needs a FUZZY search key");
 }

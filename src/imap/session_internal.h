@@ -9,7 +9,9 @@
 #define POSTHORN_IMAP_SESSION_INTERNAL_H
 
 #include "directory/share.h"
+#include "imap/capability.h"
 #include "imap/command.h"
+#include "imap/progress.h"
 #include "imap/reader.h"
 #include "imap/response.h"
 #include "imap/session.h"
@@ -31,6 +33,7 @@ struct imap_session {
     struct uid_set saved;          /* "$": UIDs a search has saved (RFC 5182); some may be gone by now */
     struct imap_reader reader;
     uint64_t message_size_max;
+    char *off;            /* capabilities that are switched off, a base/name_list.h */
     size_t keywords_told; /* how many of the account's keywords the client has been told in FLAGS */
     char *idle_tag;       /* of the IDLE that runs; NULL: none */
     unsigned idle_reminders;
@@ -57,6 +60,12 @@ static inline bool imap_speaks_utf8(const struct imap_session *s)
     return s->utf8_accept;
 }
 
+/* The capability is not switched off for this session. */
+static inline bool imap_has(const struct imap_session *s, struct slice capability)
+{
+    return imap_capable(slice_cstr(s->off), capability);
+}
+
 /* An account of somebody else that a command works on. */
 struct imap_visited {
     struct imap_visited *next;
@@ -73,6 +82,8 @@ struct imap_call {
     struct slice *keywords;
     size_t keyword_count;
     bool keywords_loaded;
+    struct imap_progress progress;
+    unsigned relevancy;             /* of the message just found: 1 to 100 (RFC 6203) */
     struct share_identity identity; /* of the person, once it was asked for */
     struct imap_visited *visited;   /* given back at the command's end */
     bool removed; /* messages of the selected mailbox: its new HIGHESTMODSEQ is told (RFC 7162 3.2.7) */
@@ -97,10 +108,10 @@ bool imap_load_keywords(struct imap_call *call) MUST_CHECK;
 bool imap_tell_keywords(struct imap_call *call) MUST_CHECK;
 /* "* FLAGS (...)" and "* OK [PERMANENTFLAGS (...)]". */
 void imap_send_flag_names(struct imap_call *call);
-/* "* 3 FETCH (UID 7 FLAGS (\Seen) MODSEQ (12))" for every message of `uids` that the client knows; UID and
- * MODSEQ always when CONDSTORE is on. */
 /* "* 3 FETCH (", or "* 7 UIDFETCH (" which needs no UID in it (RFC 9586). */
 void imap_put_fetch(struct imap_session *s, struct uid uid, uint32_t seq);
+/* "* 3 FETCH (UID 7 FLAGS (\Seen) MODSEQ (12))" for every message of `uids` that the client knows; UID and
+ * MODSEQ always when CONDSTORE is on. */
 struct imap_tell {
     bool uid;
     bool flags;
@@ -137,6 +148,9 @@ bool imap_resync(struct imap_call *call, const struct folder *folder) MUST_CHECK
 /* The UIDs a command means. Numbers the client can't know are an error (RFC 3501 9, seq-number). */
 bool imap_resolve_set(struct imap_call *call, const struct imap_sequence_set *set, bool by_uid,
                       struct uid_set *out) MUST_CHECK;
+/* The same for a search, in which such numbers mean nothing (RFC 7377 2). */
+bool imap_resolve_search_set(struct imap_call *call, const struct imap_sequence_set *set, bool by_uid,
+                             struct uid_set *out) MUST_CHECK;
 /* The flags in the account's form. `create`: keywords that don't exist yet are made. */
 bool imap_resolve_flags(struct imap_call *call, struct account *account, const struct imap_flags *flags,
                         bool create, struct flagset *ret_flags) MUST_CHECK;
@@ -192,6 +206,23 @@ void imap_refresh_rights(struct imap_session *s, struct imap_call *call);
 /* The flags of a message that is added there: only those that the person may set, silently (RFC 4314 4). */
 bool imap_resolve_new_flags(struct imap_call *call, const struct imap_mailbox *mailbox,
                             const struct imap_flags *flags, struct flagset *ret_flags) MUST_CHECK;
+/* cmd_append.c: the messages that APPEND or REPLACE brings, ready for the store. */
+struct imap_batch {
+    struct append_item *items;
+    struct append_result *results; /* to be filled by the store */
+    struct buf *made;              /* those that aren't stored as they came */
+    size_t count;
+};
+void imap_batch_release(struct imap_batch *batch);
+/* Into a zeroed batch, which must be released in either case. False: the reply says why. */
+bool imap_batch_make(struct imap_call *call, const struct imap_append *append,
+                     const struct imap_mailbox *mailbox, struct imap_batch *batch) MUST_CHECK;
+/* "[APPENDUID 1 7:9]" (RFC 4315 3). */
+void imap_put_appenduid(struct buf *out, const struct imap_batch *batch);
+
+/* catenate.c: joins the pieces of a message, at most out->max bytes. False: the reply says why. */
+bool imap_catenate(struct imap_call *call, const struct imap_append_message *message,
+                   struct buf *out) MUST_CHECK;
 
 /* Batches: the messages of `uids` from after `*after`; none left: *ret_count is 0. */
 bool imap_next_batch(struct imap_call *call, const struct uid_set *uids, unsigned want, uint32_t *after,
@@ -210,6 +241,10 @@ bool imap_send_metadata(struct imap_call *call, struct account *account, struct 
 /* cmd_idle.c */
 void imap_idle_input(struct imap_session *s, struct imap_call *call);
 
+/* fetch_output.c: the bytes of a section, before HEADER.FIELDS chooses. root: of the parsed content, needed
+ * when the section has part numbers. False: there is no such part. */
+bool imap_section_find(const struct content *content, const struct mime_part *root,
+                       const struct imap_section *section, struct slice *ret) MUST_CHECK;
 /* fetch_output.c: one message's response. False: its content could not be read, call->error says why. */
 bool imap_send_fetch(struct imap_call *call, const struct imap_fetch *fetch, const struct message *message,
                      uint32_t seq, bool flags_changed, struct arena *arena) MUST_CHECK;

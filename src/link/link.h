@@ -84,7 +84,7 @@ struct link_service {
     struct queue *queue;
     /* Starts the protocol on a connection handed over (fd is the callee's); supplied by serve/, which knows
      * the protocols. */
-    enum err (*start_session)(void *context, struct account_id account,
+    enum err (*start_session)(void *context, const struct sasl_holder *holder,
                               const struct link_hand_over *hand_over, struct error *error);
     void *context;
 };

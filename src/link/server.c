@@ -72,27 +72,30 @@ static enum err serve_ticket_release(struct service_call *call, struct error *er
 static enum err serve_hand_over(struct service_call *call, struct error *error)
 {
     struct link_hand_over hand_over = {0};
-    struct account_id account;
+    struct sasl_holder holder;
     link_get_hand_over(&call->request, &hand_over);
     enum err err = check_request(call, error);
     if (err == ERR_OK && call->message->fd_count != 1)
         err = fail(error, ERR_INVALID, NULL, "hand-over without a descriptor");
     if (err == ERR_OK)
-        err = sasl_ticket(call->service->sasl, hand_over.ticket, hand_over.door, true, &account, error);
+        err = sasl_ticket(call->service->sasl, hand_over.ticket, hand_over.door, true, &holder, error);
     if (err != ERR_OK)
         return err;
     hand_over.fd = fd_take(&call->message->fds[0]);
-    return call->service->start_session(call->service->context, account, &hand_over, error);
+    return call->service->start_session(call->service->context, &holder, &hand_over, error);
 }
 
 /* The account that submits, 0 for a stranger. */
 static enum err who(struct service_call *call, struct slice ticket, struct account_id *ret_account,
                     struct error *error)
 {
+    struct sasl_holder holder = {0};
+    enum err err = ERR_OK;
     if (ticket.n > 0)
-        return sasl_ticket(call->service->sasl, ticket, DOOR_SUBMISSION, false, ret_account, error);
-    ret_account->v = 0;
-    return ERR_OK;
+        err = sasl_ticket(call->service->sasl, ticket, DOOR_SUBMISSION, false, &holder, error);
+    if (err == ERR_OK)
+        *ret_account = holder.account;
+    return err;
 }
 
 static enum err serve_recipient(struct service_call *call, struct error *error)

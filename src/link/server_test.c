@@ -17,14 +17,14 @@ struct pair {
     enum err start_result;
 };
 
-static enum err start_session(void *context, struct account_id account,
+static enum err start_session(void *context, const struct sasl_holder *holder,
                               const struct link_hand_over *hand_over, struct error *error)
 {
     struct pair *t = context;
     int fd = hand_over->fd;
     fd_close(&fd);
     pthread_mutex_lock(&t->lock);
-    t->started = account;
+    t->started = holder->account;
     snprintf(t->pending, sizeof(t->pending), "%.*s", SLICE_ARGS(hand_over->pending));
     enum err result = t->start_result;
     pthread_mutex_unlock(&t->lock);

@@ -374,14 +374,6 @@ enum err mime_addresses_parse(struct arena *arena, struct slice value, struct mi
     return err;
 }
 
-const struct mime_address *mime_addresses_first(const struct mime_addresses *list)
-{
-    const struct mime_address *address = list->first;
-    while (address != NULL && address->kind != MIME_ADDRESS_MAILBOX)
-        address = address->next;
-    return address;
-}
-
 bool mime_address_parse_one(struct arena *arena, struct slice text, struct mime_address *ret)
 {
     struct mime_addresses list;

@@ -42,9 +42,6 @@ struct mime_addresses {
 enum err mime_addresses_parse(struct arena *arena, struct slice value, struct mime_addresses *ret,
                               struct error *error) NONNULL MUST_CHECK;
 
-/* The first mailbox (not a group marker) of a list, or NULL. */
-const struct mime_address *mime_addresses_first(const struct mime_addresses *list) NONNULL;
-
 /* The one address a text holds ("a@b", "A <a@b>"), with a local part and a domain; false for anything else.
  */
 bool mime_address_parse_one(struct arena *arena, struct slice text,

@@ -185,6 +185,12 @@ static bool is_listed(struct slice name, const struct slice *names, size_t count
     return false;
 }
 
+static bool ends_in_empty_line(struct slice header)
+{
+    return slice_ends(header, S("\n\r\n")) || slice_ends(header, S("\n\n")) || slice_eq(header, S("\r\n")) ||
+           slice_eq(header, S("\n"));
+}
+
 void mime_header_select(struct buf *out, struct slice header, const struct slice *names, size_t count,
                         bool but)
 {
@@ -197,5 +203,6 @@ void mime_header_select(struct buf *out, struct slice header, const struct slice
         if (field.whole.p[field.whole.n - 1] != '\n')
             buf_put(out, S("\r\n"));
     }
-    buf_put(out, S("\r\n"));
+    if (ends_in_empty_line(header))
+        buf_put(out, S("\r\n"));
 }

@@ -42,8 +42,8 @@ void mime_unfold(struct buf *out, struct slice raw) NONNULL;
 /* True when unfolding would change nothing but the ends: one line, no NUL. */
 bool mime_is_unfolded(struct slice raw);
 
-/* The fields whose names are (or, with `but` true, are not) in the list, whole, and the empty line
- * (RFC 9051 6.4.5 HEADER.FIELDS and HEADER.FIELDS.NOT). */
+/* The fields whose names are (or, with `but` true, are not) in the list, whole, and the empty line,
+ * unless the header has none (RFC 9051 6.4.5 HEADER.FIELDS and HEADER.FIELDS.NOT). */
 void mime_header_select(struct buf *out, struct slice header, const struct slice *names, size_t count,
                         bool but) NONNULL;
 

@@ -93,7 +93,13 @@ static void test_selects_fields(void **state)
     mime_header_select(&out, header, names, 2, true);
     assert_buf(&out, "From: a\r\n\r\n");
     mime_header_select(&out, S("To: x"), names, 2, false);
-    assert_buf(&out, "To: x\r\n\r\n");
+    assert_buf(&out, "To: x\r\n");
+    mime_header_select(&out, S("To: x\n\n"), names, 2, false);
+    assert_buf(&out, "To: x\n\r\n");
+    mime_header_select(&out, S("\r\n"), names, 2, false);
+    assert_buf(&out, "\r\n");
+    mime_header_select(&out, S(""), names, 2, false);
+    assert_buf(&out, "");
 }
 
 int main(void)

@@ -4,9 +4,7 @@
 #include "mime/encoded_word.h"
 #include "mime/header.h"
 
-/* Passes over blanks, comments and the given separator. A comment that is never closed takes all the rest, so
- * that no byte is read twice. */
-static void skip_blanks(struct cursor *c, char separator)
+void mime_skip_blanks(struct cursor *c, char separator)
 {
     int depth = 0;
     while (!cursor_done(c)) {
@@ -104,20 +102,20 @@ enum err mime_parameters_parse(struct arena *arena, struct slice text, struct mi
     struct mime_parameter **last = &first;
     struct cursor c = cursor_of(slice_sub(text, 0, MIME_PARAMETER_FIELD_MAX));
     for (size_t count = 0; count < MIME_PARAMETERS_MAX;) {
-        skip_blanks(&c, ';');
+        mime_skip_blanks(&c, ';');
         if (cursor_done(&c))
             break;
         const char *from = c.p;
         while (!cursor_done(&c) && is_name_char(*c.p))
             c.p++;
         struct slice name = slice_of(from, (size_t)(c.p - from));
-        skip_blanks(&c, 0);
+        mime_skip_blanks(&c, 0);
         if (name.n == 0 || !cursor_skip_char(&c, '=')) {
             if (name.n == 0 && !cursor_done(&c))
                 c.p++;
             continue;
         }
-        skip_blanks(&c, 0);
+        mime_skip_blanks(&c, 0);
         bool quoted = cursor_skip_char(&c, '"');
         struct slice raw = quoted ? take_quoted(&c) : take_bare(&c);
         struct mime_parameter *parameter = ARENA_NEW(arena, struct mime_parameter);

@@ -24,6 +24,9 @@ struct mime_parameter {
     struct slice value;
 };
 
+/* Passes over blanks, comments (RFC 822 3.4.3; RFC 2045 5.1 has them anywhere) and the given separator. A
+ * comment that is never closed takes all the rest, so that no byte is read twice. */
+void mime_skip_blanks(struct cursor *c, char separator) NONNULL;
 /* The parameters of "; a=b; c=d" (text after the first word of the field). *ret NULL: none. */
 enum err mime_parameters_parse(struct arena *arena, struct slice text, struct mime_parameter **ret,
                                struct error *error) NONNULL MUST_CHECK;

@@ -29,12 +29,6 @@ static struct slice take_token(struct cursor *c)
     return slice_of(from, (size_t)(c->p - from));
 }
 
-static void skip_blanks(struct cursor *c)
-{
-    while (!cursor_done(c) && (ascii_is_space(*c->p) || *c->p == '"'))
-        c->p++;
-}
-
 /* The parameters of a field, unless the budget is used up. */
 static enum err take_parameters(struct arena *arena, const struct cursor *c,
                                 const struct mime_parameter **ret, struct mime_field_budget *budget,
@@ -60,11 +54,11 @@ static enum err read_type(struct arena *arena, struct mime_part *part, struct sl
                           struct mime_field_budget *budget, struct error *error)
 {
     struct cursor c = cursor_of(value);
-    skip_blanks(&c);
+    mime_skip_blanks(&c, '"');
     struct slice type = take_token(&c);
-    skip_blanks(&c);
+    mime_skip_blanks(&c, '"');
     bool slash = cursor_skip_char(&c, '/');
-    skip_blanks(&c);
+    mime_skip_blanks(&c, '"');
     struct slice subtype = take_token(&c);
     *ret_good = slash && type.n > 0 && subtype.n > 0;
     if (!*ret_good)
@@ -80,7 +74,7 @@ static enum err read_disposition(struct arena *arena, struct mime_part *part, st
                                  struct mime_field_budget *budget, struct error *error)
 {
     struct cursor c = cursor_of(value);
-    skip_blanks(&c);
+    mime_skip_blanks(&c, '"');
     struct cursor start = c;
     part->disposition = take_token(&c);
     if (cursor_peek(&c) == '=') {

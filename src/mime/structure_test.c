@@ -383,6 +383,19 @@ static void test_broken_type_is_text(void **state)
         parse(S("Content-Type: message/rfc822\nContent-Transfer-Encoding: base64\n\nQQ=="))->kind, MIME_LEAF);
 }
 
+static void test_type_with_comments(void **state)
+{
+    (void)state;
+    struct mime_part *part = parse(S("Content-Type: (a) text/(b (c)) html (d); (e) charset (f) = (g) utf-8\n"
+                                     "Content-Disposition: (h) attachment (i); filename=x\n\n"));
+    assert_slice(part->type, "text");
+    assert_slice(part->subtype, "html");
+    assert_slice(mime_parameter_raw(part->parameters, S("charset")), "utf-8");
+    assert_slice(part->disposition, "attachment");
+    assert_slice(mime_parameter_raw(part->disposition_parameters, S("filename")), "x");
+    assert_slice(parse(S("Content-Type: (never closed text/html\n\n"))->subtype, "plain");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -405,6 +418,7 @@ int main(void)
         cmocka_unit_test_setup(test_counts_lines_of_long_bodies, setup),
         cmocka_unit_test_setup(test_reads_fields_of_a_part, setup),
         cmocka_unit_test_setup(test_broken_type_is_text, setup),
+        cmocka_unit_test_setup(test_type_with_comments, setup),
     };
     return cmocka_run_group_tests(tests, NULL, teardown);
 }

@@ -72,10 +72,11 @@ static void take_address(struct maker *m, struct slice value, struct mime_summar
         m->failed = true;
         return;
     }
-    const struct mime_address *first = mime_addresses_first(&list);
+    const struct mime_address *first = list.first;
     if (first != NULL) {
+        bool group = first->kind == MIME_ADDRESS_GROUP_START;
         struct mime_address shown = *first;
-        shown.name = slice_sub(shown.name, 0, WORDS_READ_MAX);
+        shown.name = slice_sub(group ? first->local : first->name, 0, WORDS_READ_MAX);
         buf_clear(&m->text);
         mime_address_put_display(&m->text, &shown);
         ret->display = keep_text(m, MIME_DISPLAY_MAX);
@@ -83,7 +84,8 @@ static void take_address(struct maker *m, struct slice value, struct mime_summar
         utf8_put_repaired(&m->text, first->local);
         ret->local = keep_text(m, MIME_DISPLAY_MAX);
         buf_clear(&m->text);
-        mime_address_put_spec(&m->text, first);
+        if (!group)
+            mime_address_put_spec(&m->text, first);
         ret->address = keep_text(m, MIME_DISPLAY_MAX);
     }
     arena_reset(&m->scratch);

@@ -23,11 +23,11 @@ enum {
     MIME_SUMMARY_ARENA_MAX = 32 << 20,
 };
 
-/* The first mailbox of a list; all empty when there is none. */
+/* The first address of a list as ENVELOPE has it: of a group its name. All empty when there is none. */
 struct mime_summary_address {
     struct slice display; /* UTF-8 display name, else the address (RFC 5957) */
     struct slice local;   /* local part, for SORT FROM, TO, CC (RFC 5256 3) */
-    struct slice address; /* local@domain */
+    struct slice address; /* local@domain; empty for a group */
 };
 
 struct mime_summary {

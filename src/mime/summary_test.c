@@ -74,7 +74,9 @@ static void test_summarizes_a_message(void **state)
     assert_slice(s.from.display, "J\xc3\xb6rg");
     assert_slice(s.from.address, "Joerg@Example.org");
     assert_slice(s.from.local, "Joerg");
-    assert_slice(s.to.display, "b@c");
+    assert_slice(s.to.display, "g"); /* RFC 5957 3: the marker of a group is an address like any other */
+    assert_slice(s.to.local, "g");
+    assert_int_equal(s.to.address.n, 0);
     assert_int_equal(s.cc.address.n, 0);
     assert_true(s.has_sent);
     assert_int_equal(s.sent.seconds, 837596665);

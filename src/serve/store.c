@@ -13,6 +13,7 @@
 #include "rt/listener.h"
 #include "serve/current.h"
 #include "serve/serve.h"
+#include "serve/stays.h"
 
 /*
  * The worker that holds the mailboxes. Two loops: `sessions` has the connections that were handed over after
@@ -32,33 +33,45 @@ struct store_worker {
     struct loop *sessions;
     struct loop *service;
     struct limit *per_account;
+    struct stays *stays;
     struct ipc_client *relay; /* the way to ask the internet */
     struct link_service link; /* store, directory, sasl, queue */
     struct admin_context admin;
 };
 
 /* A session and what is given back when it ends. */
-struct stay {
+struct visitor {
     struct store_worker *worker;
     struct version *version;
     struct account_id account;
+    struct stay stay;
 };
 
-static void end_stay(void *context)
+static void say_goodbye(void *context)
 {
-    struct stay *stay = context;
-    limit_leave(stay->worker->per_account, map_key_u64(&stay->account.v));
-    current_put(stay->version);
-    free(stay);
+    struct visitor *visitor = context;
+    stays_leave(&visitor->stay);
+    limit_leave(visitor->worker->per_account, map_key_u64(&visitor->account.v));
+    current_put(visitor->version);
+    free(visitor);
 }
 
-static struct stay *begin_stay(struct store_worker *worker, struct account_id account)
+static enum err make_visitor(struct store_worker *worker, const struct sasl_holder *holder, int fd,
+                             struct visitor **ret_visitor, struct error *error)
 {
-    struct stay *stay = calloc(1, sizeof(*stay));
-    if (stay == NULL)
-        return NULL;
-    *stay = (struct stay){worker, current_get(&worker->current), account};
-    return stay;
+    struct visitor *visitor = calloc(1, sizeof(*visitor));
+    if (visitor == NULL)
+        return fail_nomem(error);
+    enum err err = stays_enter(worker->stays, &visitor->stay, holder->app_password, fd, error);
+    if (err != ERR_OK) {
+        free(visitor);
+        return err;
+    }
+    visitor->worker = worker;
+    visitor->version = current_get(&worker->current);
+    visitor->account = holder->account;
+    *ret_visitor = visitor;
+    return ERR_OK;
 }
 
 /* The protocol's session behind the door that the person came through. */
@@ -86,12 +99,34 @@ static enum err read_capabilities_off(struct store_worker *worker, struct accoun
     return names && !buf_failed(off) ? ERR_OK : fail_nomem(error);
 }
 
-static enum err start_session(void *context, struct account_id id, const struct link_hand_over *hand_over,
-                              struct error *error)
+/* The account opened, and the visitor counted. */
+static enum err receive(struct store_worker *worker, const struct sasl_holder *holder, int fd,
+                        struct account **ret_account, struct visitor **ret_visitor, struct error *error)
+{
+    struct account_id id = holder->account;
+    struct account *account;
+    if (!limit_enter(worker->per_account, map_key_u64(&id.v)))
+        return fail(error, ERR_LIMIT, "too many sessions of this account", "account has too many sessions");
+    enum err err = store_account_ensure(worker->link.store, id, &account, error);
+    if (err == ERR_OK) {
+        err = make_visitor(worker, holder, fd, ret_visitor, error);
+        if (err == ERR_OK)
+            *ret_account = account;
+        else
+            account_unref(account);
+    }
+    if (err != ERR_OK)
+        limit_leave(worker->per_account, map_key_u64(&id.v));
+    return err;
+}
+
+static enum err start_session(void *context, const struct sasl_holder *holder,
+                              const struct link_hand_over *hand_over, struct error *error)
 {
     struct store_worker *worker = context;
     CLEANUP(fd_close) int fd = hand_over->fd;
     struct account *account;
+    struct visitor *visitor;
     if (hand_over->door != DOOR_IMAP && hand_over->door != DOOR_POP3)
         return fail(error, ERR_INVALID, NULL, "no session behind door %d", (int)hand_over->door);
     CLEANUP(buf_release) struct buf peer = BUF(CONN_PEER_TEXT_MAX);
@@ -99,21 +134,11 @@ static enum err start_session(void *context, struct account_id id, const struct 
     if (buf_cstr(&peer) == NULL)
         return fail(error, ERR_INVALID, NULL, "client address too long");
     CLEANUP(buf_release) struct buf off = BUF(SETTINGS_NAMES_MAX + 1 + CAPABILITIES_OFF_MAX);
-    enum err err = read_capabilities_off(worker, id, &off, error);
+    enum err err = read_capabilities_off(worker, holder->account, &off, error);
+    if (err == ERR_OK)
+        err = receive(worker, holder, fd, &account, &visitor, error);
     if (err != ERR_OK)
         return err;
-    if (!limit_enter(worker->per_account, map_key_u64(&id.v)))
-        return fail(error, ERR_LIMIT, "too many sessions of this account", "account has too many sessions");
-    err = store_account_ensure(worker->link.store, id, &account, error);
-    struct stay *stay = err == ERR_OK ? begin_stay(worker, id) : NULL;
-    if (stay == NULL) {
-        limit_leave(worker->per_account, map_key_u64(&id.v));
-        if (err == ERR_OK) {
-            account_unref(account);
-            err = fail_nomem(error);
-        }
-        return err;
-    }
     struct visit visit = {
         .account = account,
         .store = worker->link.store,
@@ -126,9 +151,9 @@ static enum err start_session(void *context, struct account_id id, const struct 
         .peer_port = hand_over->peer_port,
         .tls = hand_over->tls,
         .capabilities_off = buf_slice(&off),
-        .settings = stay->version->settings,
-        .ended = end_stay,
-        .context = stay,
+        .settings = visitor->version->settings,
+        .ended = say_goodbye,
+        .context = visitor,
     };
     return start_behind_door(worker, hand_over->door, &visit, error);
 }
@@ -140,6 +165,12 @@ static void welcome(void *context, struct accepted *accepted)
     struct error error;
     if (admin_start(worker->service, &worker->admin, fd_take(&accepted->fd), &error) != ERR_OK)
         LOG(LOG_WARN, NO_SID, "store.admin", F_ERR(&error));
+}
+
+static void passwords_changed(void *owner)
+{
+    struct store_worker *worker = owner;
+    stays_look(worker->stays);
 }
 
 static void account_limits(void *context, struct account_id id, struct account_limits *ret_limits)
@@ -156,6 +187,18 @@ static void account_limits(void *context, struct account_id id, struct account_l
     ret_limits->quota_messages = entry.quota_messages;
 }
 
+/* Without: EXTERNAL fails here, whatever edge thinks of it. */
+static enum err set_client_ca(struct store_worker *worker, const struct settings *settings,
+                              struct error *error)
+{
+    struct client_ca *ca = NULL;
+    enum err err = settings->client_ca.n > 0 ? client_ca_create(settings->client_ca, &ca, error) : ERR_OK;
+    if (err == ERR_OK)
+        sasl_set_client_ca(worker->link.sasl, ca);
+    client_ca_unref(ca);
+    return err;
+}
+
 /* Databases in the order in which they need each other. */
 static enum err open_data(struct store_worker *worker, const struct settings *settings, struct error *error)
 {
@@ -167,6 +210,10 @@ static enum err open_data(struct store_worker *worker, const struct settings *se
         err = directory_open(store_volume(link->store), &link->directory, error);
     if (err == ERR_OK)
         err = sasl_create(link->directory, &link->sasl, error);
+    if (err == ERR_OK)
+        err = set_client_ca(worker, settings, error);
+    if (err == ERR_OK)
+        err = stays_create(link->directory, &worker->stays, error);
     const struct queue_options queue_options = {
         .store = link->store,
         .directory = link->directory,
@@ -177,8 +224,11 @@ static enum err open_data(struct store_worker *worker, const struct settings *se
         err = queue_open(&queue_options, &link->queue, error);
     link->start_session = start_session;
     link->context = worker;
-    worker->admin =
-        (struct admin_context){.store = link->store, .directory = link->directory, .queue = link->queue};
+    worker->admin = (struct admin_context){.store = link->store,
+                                           .directory = link->directory,
+                                           .queue = link->queue,
+                                           .passwords_changed = passwords_changed,
+                                           .owner = worker};
     return err;
 }
 
@@ -262,6 +312,8 @@ static void store_reload(void *context, struct settings *settings, struct tls_co
     struct error error;
     must(tls == NULL);
     queue_set_message_size_max(worker->link.queue, settings->message_size_max);
+    if (set_client_ca(worker, settings, &error) != ERR_OK)
+        LOG(LOG_ERROR, NO_SID, "store.reload_failed", F_ERR(&error));
     if (current_replace(&worker->current, settings, NULL, &error) != ERR_OK) {
         settings_free(settings);
         LOG(LOG_ERROR, NO_SID, "store.reload_failed", F_ERR(&error));

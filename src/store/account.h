@@ -29,6 +29,7 @@ struct account_meta {
 enum account_phase { ACCOUNT_OPENING, ACCOUNT_OPEN, ACCOUNT_CLOSING };
 
 struct open_folder;
+struct search;
 
 struct account {
     struct store *store;
@@ -51,12 +52,16 @@ struct account {
     char **keywords;
     size_t keyword_count;
     struct open_folder *open_folders;
+    struct watch *watches;
+    _Atomic uint64_t told_change;      /* the last change number that watches were told of */
     uint64_t commits;                  /* transactions committed since opening */
     uint64_t synced_commits;           /* how many of them are durable */
     bool broken;                       /* a sync failed: what is on disk is unknown until it is opened anew */
     _Atomic uint64_t share_generation; /* see share.h */
 
     pthread_mutex_t sync_mutex; /* one sync at a time; taken before mutex */
+
+    struct search *search; /* see search_database.h; has locks of its own */
 };
 
 static inline int64_t member_key(struct folder_id folder, uint32_t uid)

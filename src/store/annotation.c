@@ -14,9 +14,10 @@ static int64_t person_of(struct slice entry, struct account_id person)
 
 /* --- setting --- */
 
-static enum err write_one(struct account *account, struct folder_id folder, struct account_id person,
+static enum err write_one(struct work *work, struct folder_id folder, struct account_id person,
                           const struct annotation *item, struct error *error)
 {
+    struct account *account = work->account;
     bool remove = item->value.p == NULL;
     sqlite3_stmt *statement;
     enum err err = db_statement(account, remove ? STATEMENT_ANNOTATION_DELETE : STATEMENT_ANNOTATION_WRITE,
@@ -28,6 +29,7 @@ static enum err write_one(struct account *account, struct folder_id folder, stru
     db_bind_text(statement, 3, item->entry);
     if (!remove)
         db_bind_blob(statement, 4, item->value);
+    sqlite3_bind_int64(statement, remove ? 4 : 5, (int64_t)work->change.v);
     return db_finish(account, statement, error);
 }
 
@@ -48,6 +50,17 @@ static enum err check_room(struct account *account, struct folder_id folder, str
     return err;
 }
 
+/* Those removed last are still told to whoever watches; how many are kept for that is bounded. */
+static enum err forget_removed(struct account *account, struct folder_id folder, struct error *error)
+{
+    bool found;
+    int64_t count = 0;
+    enum err err = DB_NUMBER(account, ANNOTATION_GRAVES, &found, &count, error, (int64_t)folder.v);
+    if (err == ERR_OK && count > ANNOTATIONS_MAX)
+        err = DB_RUN(account, ANNOTATION_FORGET, error, (int64_t)folder.v);
+    return err;
+}
+
 enum err annotation_set(struct account *account, struct folder_id folder, struct account_id person,
                         const struct annotation *items, size_t count, struct error *error)
 {
@@ -57,9 +70,13 @@ enum err annotation_set(struct account *account, struct folder_id folder, struct
     if (err == ERR_OK && folder.v != 0)
         err = work_folder(&work, folder, &touched, error);
     for (size_t i = 0; err == ERR_OK && i < count; i++)
-        err = write_one(account, folder, person, &items[i], error);
+        err = write_one(&work, folder, person, &items[i], error);
     if (err == ERR_OK)
         err = check_room(account, folder, error);
+    if (err == ERR_OK)
+        err = forget_removed(account, folder, error);
+    if (err == ERR_OK)
+        work_note(&work, folder, CHANGE_ANNOTATION);
     return err == ERR_OK ? work_commit(&work, error) : err;
 }
 
@@ -135,6 +152,47 @@ enum err annotation_get(struct account *account, struct folder_id folder, struct
     return ERR_OK;
 }
 
+static enum err changed_locked(struct reading *reading, struct folder_id folder, struct account_id person,
+                               struct change_no since, struct error *error)
+{
+    CLEANUP(db_reset) sqlite3_stmt *statement = NULL;
+    enum err err = db_statement(reading->account, STATEMENT_ANNOTATION_CHANGED, &statement, error);
+    if (err != ERR_OK)
+        return err;
+    sqlite3_bind_int64(statement, 1, (int64_t)folder.v);
+    sqlite3_bind_int64(statement, 2, (int64_t)person.v);
+    sqlite3_bind_int64(statement, 3, (int64_t)since.v);
+    bool row;
+    while ((err = db_step(reading->account, statement, &row, error)) == ERR_OK && row &&
+           reading->count < 2 * ANNOTATIONS_MAX) {
+        struct annotation *item = &reading->items[reading->count++];
+        item->entry = arena_dup(reading->arena, db_column(statement, 0));
+        if (item->entry.p == NULL)
+            return fail_nomem(error);
+    }
+    return err;
+}
+
+enum err annotation_changed(struct account *account, struct folder_id folder, struct account_id person,
+                            struct change_no since, struct arena *arena, struct annotation **ret_items,
+                            size_t *ret_count, struct error *error)
+{
+    struct reading reading = {.account = account, .arena = arena};
+    reading.items = arena_array(arena, 2 * ANNOTATIONS_MAX, sizeof(*reading.items));
+    if (reading.items == NULL)
+        return fail_nomem(error);
+    enum err err = account_lock(account, error);
+    if (err != ERR_OK)
+        return err;
+    err = changed_locked(&reading, folder, person, since, error);
+    account_unlock(account);
+    if (err != ERR_OK)
+        return err;
+    *ret_items = reading.items;
+    *ret_count = reading.count;
+    return ERR_OK;
+}
+
 /* --- what becomes of the folder --- */
 
 enum err annotations_remove(struct work *work, struct folder_id folder, struct error *error)
@@ -144,5 +202,6 @@ enum err annotations_remove(struct work *work, struct folder_id folder, struct e
 
 enum err annotations_copy(struct work *work, struct folder_id from, struct folder_id to, struct error *error)
 {
-    return DB_RUN(work->account, ANNOTATIONS_COPY, error, (int64_t)from.v, (int64_t)to.v);
+    return DB_RUN(work->account, ANNOTATIONS_COPY, error, (int64_t)from.v, (int64_t)to.v,
+                  (int64_t)work->change.v);
 }

@@ -10,7 +10,7 @@
 #ifndef POSTHORN_STORE_ANNOTATION_H
 #define POSTHORN_STORE_ANNOTATION_H
 
-#include "store/store.h"
+#include "store/message.h"
 
 enum {
     ANNOTATION_ENTRY_MAX = 255,               /* bytes */
@@ -37,5 +37,9 @@ enum err annotation_set(struct account *account, struct folder_id folder, struct
 enum err annotation_get(struct account *account, struct folder_id folder, struct account_id person,
                         struct slice entry, enum annotation_depth depth, struct arena *arena,
                         struct annotation **ret_items, size_t *ret_count, struct error *error) MUST_CHECK;
+/* The entries, without values, that were set or removed after `since` and concern this person. */
+enum err annotation_changed(struct account *account, struct folder_id folder, struct account_id person,
+                            struct change_no since, struct arena *arena, struct annotation **ret_items,
+                            size_t *ret_count, struct error *error) MUST_CHECK;
 
 #endif

@@ -128,6 +128,30 @@ static void test_annotations_follow_their_folder(void **state)
                         "/shared/comment=inbox");
 }
 
+static void test_says_what_changed_since(void **state)
+{
+    struct fixture *fixture = *state;
+    struct account_state before;
+    struct annotation *items;
+    size_t count;
+    set(fixture, of_account, test_account, ANNOTATION("/private/old", "1"));
+    set(fixture, of_account, test_account, ANNOTATION("/private/gone", "1"));
+    OK(account_state(fixture->account, &before, &fixture->error));
+    set(fixture, of_account, test_account, ANNOTATION("/private/new", "1"));
+    set(fixture, of_account, other, ANNOTATION("/private/others", "1"));
+    struct annotation removed = {S("/private/gone"), slice_none()};
+    set(fixture, of_account, test_account, removed);
+    OK(annotation_changed(fixture->account, of_account, test_account, before.change, &fixture->arena, &items,
+                          &count, &fixture->error));
+    assert_int_equal(count, 2);
+    assert_true(slice_eq(items[0].entry, S("/private/gone")));
+    assert_true(slice_eq(items[1].entry, S("/private/new")));
+    CLEANUP(change_list_release) struct change_list list = {0};
+    OK(change_list(fixture->account, of_account, before.change, 0, &list, &fixture->error));
+    assert_int_equal(list.count, 3);
+    assert_int_equal(list.changes[2].kind, CHANGE_ANNOTATION);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -136,6 +160,7 @@ int main(void)
         STORE_TEST(test_many_are_set_all_or_none),
         STORE_TEST(test_all_values_together_are_bounded),
         STORE_TEST(test_annotations_follow_their_folder),
+        STORE_TEST(test_says_what_changed_since),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

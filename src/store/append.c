@@ -186,9 +186,30 @@ static enum err append_one(struct work *work, const struct append_item *item, co
     return ERR_OK;
 }
 
+/* A message that goes when others come. */
+struct replaced {
+    struct folder_id folder;
+    struct uid uid;
+};
+
+static enum err take_away(struct work *work, const struct replaced *replaced, struct error *error)
+{
+    CLEANUP(uid_set_release) struct uid_set uids = {0};
+    uid_set_add(&uids, replaced->uid.v, replaced->uid.v);
+    struct touched *folder;
+    enum err err = work_mailbox(work, replaced->folder, &folder, error);
+    if (err == ERR_OK)
+        err = uids.failed ? fail_nomem(error) : members_expunge(work, folder, &uids, false, error);
+    if (err == ERR_OK && folder->expunged.count == 0)
+        err = fail(error, ERR_NOT_FOUND, "The message to be replaced is gone", "UID %u of folder %llu",
+                   replaced->uid.v, (unsigned long long)replaced->folder.v);
+    return err;
+}
+
+/* replaced NULL: none. */
 static enum err append_all(struct account *account, const struct append_item *items, size_t count,
-                           const struct prepared *prepared, struct append_result *results,
-                           struct error *error)
+                           const struct prepared *prepared, const struct replaced *replaced,
+                           struct append_result *results, struct error *error)
 {
     CLEANUP(work_end) struct work work = {0};
     enum err err = work_begin(&work, account, error);
@@ -198,6 +219,8 @@ static enum err append_all(struct account *account, const struct append_item *it
     struct pack_mark mark = packs_synced(account->packs);
     account->meta.synced_pack = mark.pack;
     account->meta.synced_offset = (int64_t)mark.offset;
+    if (replaced != NULL)
+        err = take_away(&work, replaced, error);
     for (size_t i = 0; err == ERR_OK && i < count; i++)
         err = append_one(&work, &items[i], &prepared[i], &results[i], error);
     if (err == ERR_OK && work_changed(&work))
@@ -218,10 +241,25 @@ enum err message_append(struct account *account, const struct append_item *items
     if (err == ERR_OK)
         err = prepare(items, count, prepared, error);
     if (err == ERR_OK)
-        err = append_all(account, items, count, prepared, results, error);
+        err = append_all(account, items, count, prepared, NULL, results, error);
     if (err == ERR_OK)
         memcpy(ret_results, results, count * sizeof(*results));
     prepared_free(prepared, count);
     free(results);
+    return err;
+}
+
+enum err message_replace(struct account *account, const struct append_item *item, struct folder_id folder,
+                         struct uid uid, struct append_result *ret_result, struct error *error)
+{
+    struct prepared prepared = {0};
+    struct append_result result;
+    const struct replaced replaced = {folder, uid};
+    enum err err = prepare(item, 1, &prepared, error);
+    if (err == ERR_OK)
+        err = append_all(account, item, 1, &prepared, &replaced, &result, error);
+    if (err == ERR_OK)
+        *ret_result = result;
+    arena_release(&prepared.arena);
     return err;
 }

@@ -2,9 +2,9 @@
  * The change feed: what happened in an account since change number N. Every protocol's sync is made of it.
  *
  * Commit order is number order. A record says: at change `no`, in `folder`, these UIDs were added, changed
- * flags, or were removed; or the folder itself was made, renamed or removed. Records older than
- * CHANGE_KEEP_DAYS may be dropped; `oldest` tells from where on the log is whole: a client that asks for less
- * must start anew.
+ * flags, or were removed; or the folder itself was made, renamed or removed; or its annotations changed
+ * (folder 0: the account's); or what is subscribed (folder 0). Records older than CHANGE_KEEP_DAYS may be
+ * dropped; `oldest` tells from where on the log is whole: a client that asks for less must start anew.
  */
 #ifndef POSTHORN_STORE_CHANGE_H
 #define POSTHORN_STORE_CHANGE_H
@@ -19,7 +19,9 @@ enum { CHANGE_KEEP_DAYS = 90 };
     X(REMOVED, "removed")               \
     X(FOLDER_MADE, "folder made")       \
     X(FOLDER_CHANGED, "folder changed") \
-    X(FOLDER_REMOVED, "folder removed")
+    X(FOLDER_REMOVED, "folder removed") \
+    X(SUBSCRIPTION, "subscription")     \
+    X(ANNOTATION, "annotation")
 enum change_kind {
 #define X(name, text) CHANGE_##name,
     CHANGE_KIND_TABLE(X)

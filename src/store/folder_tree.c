@@ -369,6 +369,8 @@ enum err folder_subscribe(struct account *account, struct slice path, bool subsc
         err = work_begin(&work, account, error);
     if (err == ERR_OK)
         err = subscribe(account, folder_path_text(&parsed), subscribed, error);
+    if (err == ERR_OK && sqlite3_changes(account->database.sqlite) > 0)
+        work_note(&work, (struct folder_id){0}, CHANGE_SUBSCRIPTION);
     return err == ERR_OK ? work_commit(&work, error) : err;
 }
 

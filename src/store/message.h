@@ -79,6 +79,12 @@ struct append_result {
 enum err message_append(struct account *account, const struct append_item *items, size_t count,
                         struct append_result *ret_results, struct error *error) MUST_CHECK;
 
+/* Adds one message and expunges another of the same account, in one transaction and on net quota (RFC
+ * 8508 3.4). ERR_NOT_FOUND: also when there is no message `uid` in `folder`; nothing is added then. Not yet
+ * synced. */
+enum err message_replace(struct account *account, const struct append_item *item, struct folder_id folder,
+                         struct uid uid, struct append_result *ret_result, struct error *error) MUST_CHECK;
+
 /* --- reading --- */
 
 enum message_want {

@@ -101,6 +101,24 @@ static void do_flags(struct model *model, struct model_folder *folder)
     }
 }
 
+static void do_replace(struct model *model, struct model_folder *from, struct model_folder *to)
+{
+    struct fixture *fixture = model->fixture;
+    struct append_item item = {.folder = to->id, .body = small_message, .flags = {{pick(model, 16)}}};
+    struct append_result result;
+    uint32_t uid = 1 + pick(model, from->uidnext);
+    size_t at = 0;
+    while (at < from->count && from->members[at].uid != uid)
+        at++;
+    enum err err =
+        message_replace(fixture->account, &item, from->id, (struct uid){uid}, &result, &fixture->error);
+    assert_int_equal(err, at < from->count ? ERR_OK : ERR_NOT_FOUND);
+    if (err != ERR_OK)
+        return;
+    pull(from, at);
+    put(to, result.uid.v, item.flags.words[0]);
+}
+
 static void do_copy(struct model *model, struct model_folder *from, struct model_folder *to, bool move)
 {
     struct fixture *fixture = model->fixture;
@@ -230,7 +248,7 @@ static void step(struct model *model)
     struct model_folder *folder = &model->folders[pick(model, FOLDERS)];
     struct model_folder *other = &model->folders[pick(model, FOLDERS)];
     struct client *client = &model->clients[pick(model, VIEWS)];
-    switch (pick(model, 10)) {
+    switch (pick(model, 11)) {
     case 0:
     case 1:
         do_append(model, folder);
@@ -252,6 +270,9 @@ static void step(struct model *model)
         break;
     case 6:
         check_numbers(model, client);
+        break;
+    case 7:
+        do_replace(model, folder, other);
         break;
     default:
         do_sync(model, client, pick(model, 2) == 0);

@@ -14,7 +14,7 @@
 
 #include <stdatomic.h>
 
-#include "rt/loop.h"
+#include "store/watchers.h"
 #include "store/work.h"
 
 /* Ascending UIDs; counted, under the open folder's mutex. */
@@ -69,24 +69,12 @@ enum err open_folder_load(struct open_folder *open, struct error *error) MUST_CH
 /* Forgets journal entries up to `change`. open->mutex held. */
 void open_folder_trim(struct open_folder *open, uint64_t change);
 
-/* Places to be told, gathered under the locks. */
-struct watchers {
-    struct watcher {
-        struct loop *loop;
-        struct place place;
-    } * items;
-    size_t count;
-    size_t cap;
-};
 /* From view.c: adds the places that watch this folder. open->mutex held. */
 void views_gather(struct open_folder *open, struct watchers *watchers);
 struct open_folder *view_open_folder(struct view *view);
-void watchers_add(struct watchers *watchers, struct loop *loop, struct place place);
 
 /* After a commit, under account->mutex: takes the change over and gathers whom to tell. */
 void open_folder_apply(struct account *account, const struct touched *touched, struct change_no change,
                        struct watchers *watchers);
-/* After unlocking. Frees the list. */
-void watchers_tell(struct watchers *watchers);
 
 #endif

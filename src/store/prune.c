@@ -81,6 +81,8 @@ static enum err prune_log(struct account *account, int64_t now, struct error *er
     if (err == ERR_OK && last > account->meta.log_oldest) {
         account->meta.log_oldest = last;
         err = DB_RUN(account, CHANGE_DELETE, error, last);
+        if (err == ERR_OK)
+            err = DB_RUN(account, ANNOTATION_OLD, error, last);
     }
     if (err == ERR_OK)
         err = DB_RUN(account, DELIVERY_OLD, error, now - DELIVERY_KEEP_DAYS * CLOCK_DAY);

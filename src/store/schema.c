@@ -157,7 +157,8 @@ static const char *const migrations[] = {
     " folder INTEGER NOT NULL,"
     " person INTEGER NOT NULL,"
     " entry TEXT NOT NULL,"
-    " value BLOB NOT NULL,"
+    " value BLOB," /* NULL: removed, which is remembered for a while */
+    " changed INTEGER NOT NULL,"
     " PRIMARY KEY (folder, person, entry)"
     ") STRICT, WITHOUT ROWID;",
 };

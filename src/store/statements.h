@@ -68,16 +68,24 @@
     X(UNSUBSCRIBE, "DELETE FROM subscription WHERE path = ?1")                                             \
     X(SUBSCRIBED, "SELECT 1 FROM subscription WHERE path = ?1")                                            \
     X(SUBSCRIPTIONS, "SELECT path FROM subscription ORDER BY path")                                        \
-    X(ANNOTATION_WRITE, "INSERT OR REPLACE INTO annotation (folder, person, entry, value) "                \
-                        "VALUES (?1, ?2, ?3, ?4)")                                                         \
-    X(ANNOTATION_DELETE, "DELETE FROM annotation WHERE folder = ?1 AND person = ?2 AND entry = ?3")        \
+    X(ANNOTATION_WRITE, "INSERT OR REPLACE INTO annotation (folder, person, entry, value, changed) "       \
+                        "VALUES (?1, ?2, ?3, ?4, ?5)")                                                     \
+    X(ANNOTATION_DELETE, "UPDATE annotation SET value = NULL, changed = ?4 "                               \
+                         "WHERE folder = ?1 AND person = ?2 AND entry = ?3 AND value IS NOT NULL")         \
     X(ANNOTATION_READ, "SELECT entry, value FROM annotation WHERE folder = ?1 AND person = ?2 AND "        \
-                       "(entry = ?3 OR (?4 AND entry > ?3 || '/' AND entry < ?3 || '0')) ORDER BY entry")  \
-    X(ANNOTATION_COUNT, "SELECT count(*) FROM annotation WHERE folder = ?1")                               \
+                       "(entry = ?3 OR (?4 AND entry > ?3 || '/' AND entry < ?3 || '0')) "                 \
+                       "AND value IS NOT NULL ORDER BY entry")                                             \
+    X(ANNOTATION_COUNT, "SELECT count(value) FROM annotation WHERE folder = ?1")                           \
     X(ANNOTATION_BYTES, "SELECT coalesce(sum(length(value)), 0) FROM annotation")                          \
+    X(ANNOTATION_CHANGED, "SELECT entry FROM annotation WHERE folder = ?1 AND person IN (0, ?2) "          \
+                          "AND changed > ?3 ORDER BY entry")                                               \
+    X(ANNOTATION_GRAVES, "SELECT count(*) FROM annotation WHERE folder = ?1 AND value IS NULL")            \
+    X(ANNOTATION_FORGET, "DELETE FROM annotation WHERE folder = ?1 AND value IS NULL")                     \
+    X(ANNOTATION_OLD, "DELETE FROM annotation WHERE value IS NULL AND changed <= ?1")                      \
     X(ANNOTATIONS_REMOVE, "DELETE FROM annotation WHERE folder = ?1")                                      \
-    X(ANNOTATIONS_COPY, "INSERT INTO annotation (folder, person, entry, value) "                           \
-                        "SELECT ?2, person, entry, value FROM annotation WHERE folder = ?1")               \
+    X(ANNOTATIONS_COPY, "INSERT INTO annotation (folder, person, entry, value, changed) "                  \
+                        "SELECT ?2, person, entry, value, ?3 FROM annotation "                             \
+                        "WHERE folder = ?1 AND value IS NOT NULL")                                         \
     X(KEYWORDS, "SELECT number, name FROM keyword ORDER BY number")                                        \
     X(KEYWORD_INSERT, "INSERT INTO keyword (number, name) VALUES (?1, ?2)")                                \
     X(OBJECT_INSERT, "INSERT INTO object (id, type, thread, pack, offset, length, size, header_size, "     \
@@ -85,6 +93,8 @@
     X(OBJECT_PLACE, "SELECT pack, offset, length FROM object WHERE id = ?1")                               \
     X(OBJECT_BELOW, "SELECT id, pack, offset, length FROM object WHERE id < ?1 ORDER BY id DESC LIMIT 1")  \
     X(OBJECT_PLACES, "SELECT id, pack, offset, length FROM object WHERE id > ?1 ORDER BY id LIMIT ?2")     \
+    X(OBJECT_SIZES, "SELECT id, size FROM object WHERE id BETWEEN ?1 AND ?2 ORDER BY id LIMIT ?3")         \
+    X(OBJECT_COUNT, "SELECT count(*) FROM object WHERE id BETWEEN ?1 AND ?2")                              \
     X(OBJECT_MOVE, "UPDATE object SET pack = ?2, offset = ?3 WHERE id = ?1 AND pack = ?4 AND offset = ?5") \
     X(OBJECT_ALIVE, "SELECT EXISTS (SELECT 1 FROM member WHERE object = ?1) "                              \
                     "OR EXISTS (SELECT 1 FROM tombstone WHERE object = ?1)")                               \
@@ -116,6 +126,8 @@
                      "LIMIT 1")                                                                            \
     X(MEMBER_FLAGS, "UPDATE member SET flags = ?2, more = ?3, changed = ?4 WHERE key = ?1")                \
     X(MEMBER_DELETE, "DELETE FROM member WHERE key BETWEEN ?1 AND ?2")                                     \
+    X(MEMBER_KEYS_OF, "SELECT key FROM member WHERE object = ?1 LIMIT ?2")                                 \
+    X(MEMBER_KEYS_ABOVE, "SELECT key FROM member WHERE object > ?1 ORDER BY object LIMIT ?2")              \
     X(MEMBER_OF_OBJECT, "SELECT key, flags, size FROM member WHERE object = ?1 ORDER BY key")              \
     X(TOMBSTONE_FILL, "INSERT INTO tombstone (key, flags, more, change, removed, saved, id, object) "      \
                       "SELECT key, flags, more, ?3, ?4, saved, id, object FROM member "                    \

@@ -216,6 +216,35 @@ static void test_quota_is_kept_unless_ignored(void **state)
     account_check_invariants(fixture->account);
 }
 
+static void test_replacing_is_one_change_on_net_quota(void **state)
+{
+    struct fixture *fixture = *state;
+    struct account_limits limits = {.quota_messages = 1};
+    struct append_item item = {.folder = fixture->inbox.id, .body = small_message};
+    struct append_result result;
+    store_account_limits(fixture->store, test_account, &limits);
+    uint32_t uid = append(fixture, fixture->inbox.id, small_message);
+    struct folder before = get_folder(fixture, fixture->inbox.id);
+    OK(message_replace(fixture->account, &item, fixture->inbox.id, (struct uid){uid}, &result,
+                       &fixture->error));
+    struct folder after = get_folder(fixture, fixture->inbox.id);
+    assert_int_equal(after.changed.v, before.changed.v + 1);
+    assert_int_equal(after.messages, 1);
+    assert_int_equal(result.uid.v, uid + 1);
+    assert_int_equal(result.uidvalidity, after.uidvalidity);
+    /* Gone: nothing is added in its place. */
+    assert_int_equal(message_replace(fixture->account, &item, fixture->inbox.id, (struct uid){uid}, &result,
+                                     &fixture->error),
+                     ERR_NOT_FOUND);
+    /* What can't be added doesn't take the old one away. */
+    item.folder.v += 1000;
+    assert_int_equal(
+        message_replace(fixture->account, &item, fixture->inbox.id, result.uid, &result, &fixture->error),
+        ERR_NOT_FOUND);
+    assert_int_equal(get_folder(fixture, fixture->inbox.id).messages, 1);
+    account_check_invariants(fixture->account);
+}
+
 static void test_replies_share_a_thread(void **state)
 {
     struct fixture *fixture = *state;
@@ -470,6 +499,7 @@ int main(void)
         STORE_TEST(test_large_message_with_prefix_gets_the_joined_header),
         STORE_TEST(test_delivery_seen_before_is_not_added_again),
         STORE_TEST(test_quota_is_kept_unless_ignored),
+        STORE_TEST(test_replacing_is_one_change_on_net_quota),
         STORE_TEST(test_replies_share_a_thread),
         STORE_TEST(test_unchanged_since_skips_what_changed),
         STORE_TEST(test_move_keeps_object_and_date),

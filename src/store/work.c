@@ -103,8 +103,18 @@ static bool touched_changed(const struct touched *touched)
            touched->flags.count > 0 || touched->expunged.count > 0;
 }
 
+void work_note(struct work *work, struct folder_id folder, enum change_kind kind)
+{
+    must(!work->noted);
+    work->noted = true;
+    work->note = kind;
+    work->noted_folder = folder;
+}
+
 bool work_changed(const struct work *work)
 {
+    if (work->noted)
+        return true;
     for (const struct touched *touched = work->touched; touched != NULL; touched = touched->next)
         if (touched_changed(touched))
             return true;
@@ -249,7 +259,11 @@ static enum err write_all(struct work *work, struct error *error)
         if (err != ERR_OK)
             return err;
     }
-    enum err err = meta_write(work->account, error);
+    enum err err = ERR_OK;
+    if (work->noted)
+        err = log_write_one(work, work->noted_folder, work->note, &(struct uid_set){0}, error);
+    if (err == ERR_OK)
+        err = meta_write(work->account, error);
     return err == ERR_OK ? DB_RUN_PLAIN(work->account, COMMIT, error) : err;
 }
 
@@ -280,6 +294,7 @@ static void touched_free(struct work *work)
 enum err work_commit(struct work *work, struct error *error)
 {
     struct account *account = work->account;
+    bool changed = work_changed(work);
     enum err err = write_all(work, error);
     if (err != ERR_OK)
         return err; /* work_end rolls back */
@@ -289,6 +304,8 @@ enum err work_commit(struct work *work, struct error *error)
     for (struct touched *touched = work->touched; touched != NULL; touched = touched->next)
         if (touched_changed(touched))
             open_folder_apply(account, touched, work->change, &watchers);
+    if (changed)
+        watches_gather(account, work->change, &watchers);
     store_mark_dirty(account);
     account_unlock(account);
     watchers_tell(&watchers);

@@ -18,6 +18,7 @@
 #define POSTHORN_STORE_WORK_H
 
 #include "store/account.h"
+#include "store/change.h"
 
 struct folder_row {
 #define X(name) int64_t name;
@@ -39,6 +40,9 @@ struct touched {
 
 struct work {
     struct account *account; /* NULL: ended */
+    bool noted;              /* see work_note */
+    enum change_kind note;
+    struct folder_id noted_folder;
     struct account_meta before;
     int64_t now_us;
     struct change_no change; /* this transaction's number */
@@ -63,6 +67,10 @@ enum err work_commit(struct work *work, struct error *error) MUST_CHECK;
  */
 enum err work_write_quiet(struct work *work, struct error *error) MUST_CHECK;
 void work_end(struct work *work); /* for CLEANUP */
+
+/* Something happened that no folder's row tells: at the commit it takes a change number and gets a record.
+ * One in a transaction. folder 0: it is the account's. */
+void work_note(struct work *work, struct folder_id folder, enum change_kind kind);
 
 /* Whether anything was touched so that a change number will be taken. */
 bool work_changed(const struct work *work);

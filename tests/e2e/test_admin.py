@@ -161,6 +161,8 @@ def test_account_password(posthorn, anna):
 def test_account_check_and_remove(posthorn, anna):
     assert "0 findings" in posthorn.good("account", "check", anna)
     assert "0 findings" in posthorn.good("account", "check", anna, "--repair")
+    assert "indexed 0 messages" in posthorn.good("account", "reindex", anna)
+    assert "0 findings" in posthorn.good("account", "check", anna)
     identity = posthorn.rows("account", "show", anna)[0]["id"]
     data = posthorn.directory / "data" / "accounts" / identity[:2] / identity
     assert data.is_dir()
@@ -270,7 +272,9 @@ def test_every_command_has_help(posthorn):
                 text = posthorn.good(noun, *verb, "--help")
                 assert text.startswith(f"usage: posthorn {noun} {' '.join(verb)}") and "\nExample:\n  posthorn" in text
                 seen += 1
-    assert seen == 28
+    table = (Path(__file__).resolve().parents[2] / "src/admin/admin.h").read_text()
+    table = table.split("#define ADMIN_COMMAND_TABLE(X)")[1].split("/* clang-format on */")[0]
+    assert seen == table.count("X(")
 
 
 def test_files_in_use_without_an_answer(posthorn):
@@ -281,3 +285,33 @@ def test_files_in_use_without_an_answer(posthorn):
         with (posthorn.directory / "data" / "lock").open("r+") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             assert "no server answers" in posthorn.bad(1, "account", "list")
+
+
+def test_capabilities_are_switched_off_by_name(posthorn):
+    posthorn.good("account", "add", f"anna@{DOMAIN}", text="secret\n")
+
+    def off():
+        return json.loads(posthorn.good("account", "show", f"anna@{DOMAIN}", "--json"))["imap_without"]
+
+    assert off() == ""
+    posthorn.good("account", "set", f"anna@{DOMAIN}", "--imap-without", "qresync, condstore,QRESYNC")
+    assert off() == "QRESYNC CONDSTORE"
+    said = posthorn.bad(2, "account", "set", f"anna@{DOMAIN}", "--imap-without", "IDLE,CONDSTOR")
+    assert '"CONDSTOR" is no IMAP capability here; did you mean CONDSTORE?' in said
+    assert "without IMAP4rev1 there is no IMAP" in posthorn.bad(
+        2, "account", "set", f"anna@{DOMAIN}", "--imap-without", "IMAP4rev1"
+    )
+    assert off() == "QRESYNC CONDSTORE"
+    posthorn.good("account", "set", f"anna@{DOMAIN}", "--imap-without", "none")
+    assert off() == ""
+
+
+def test_names_in_the_settings_are_checked(posthorn):
+    text = posthorn.configuration.read_text()
+    for line, said in [
+        ("imap-without = IDEL", '"IDEL" is no IMAP capability here; did you mean IDLE?'),
+        ("sasl-without = SCRAM-SHA1", '"SCRAM-SHA1" is no log-in mechanism here; did you mean SCRAM-SHA-1?'),
+    ]:
+        posthorn.configuration.write_text(text + line + "\n")
+        done = posthorn.run("serve")
+        assert done.returncode == 1 and said in done.stderr, done.stderr

@@ -1,0 +1,92 @@
+#include "serve/stays.h"
+
+#include <fcntl.h>
+#include <pthread.h>
+#include <sys/socket.h>
+#include <time.h>
+
+#include "base/fdio.h"
+#include "base/log.h"
+#include "directory/app_password.h"
+
+struct stays {
+    struct directory *directory;
+    pthread_mutex_t lock;
+    struct stay *first;
+};
+
+void stays_look(struct stays *stays)
+{
+    pthread_mutex_lock(&stays->lock);
+    for (struct stay *stay = stays->first; stay != NULL; stay = stay->next) {
+        if (app_password_is_valid(stays->directory, stay->app_password))
+            continue;
+        LOG(LOG_INFO, NO_SID, "store.app_password_ended", F_INT("app_password", stay->app_password));
+        (void)shutdown(stay->fd, SHUT_RDWR);
+    }
+    pthread_mutex_unlock(&stays->lock);
+}
+
+static void *look_again_and_again(void *context)
+{
+    struct timespec pause = {.tv_sec = STAYS_LOOK_SECONDS};
+    for (;;) {
+        (void)nanosleep(&pause, NULL);
+        stays_look(context);
+    }
+    return NULL;
+}
+
+enum err stays_create(struct directory *directory, struct stays **ret_stays, struct error *error)
+{
+    pthread_t thread;
+    struct stays *stays = calloc(1, sizeof(*stays));
+    if (stays == NULL)
+        return fail_nomem(error);
+    stays->directory = directory;
+    pthread_mutex_init(&stays->lock, NULL);
+    int result = pthread_create(&thread, NULL, look_again_and_again, stays);
+    if (result != 0) {
+        pthread_mutex_destroy(&stays->lock);
+        free(stays);
+        return fail(error, ERR_UNAVAILABLE, NULL, "thread for app passwords: %s", strerror(result));
+    }
+    pthread_detach(thread);
+    *ret_stays = stays;
+    return ERR_OK;
+}
+
+enum err stays_enter(struct stays *stays, struct stay *stay, uint64_t app_password, int fd,
+                     struct error *error)
+{
+    *stay = (struct stay){.app_password = app_password, .fd = -1};
+    if (app_password == 0)
+        return ERR_OK;
+    stay->fd = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+    if (stay->fd < 0)
+        return fail_errno(error, "a session's second descriptor");
+    stay->stays = stays;
+    pthread_mutex_lock(&stays->lock);
+    stay->next = stays->first;
+    if (stays->first != NULL)
+        stays->first->previous = stay;
+    stays->first = stay;
+    pthread_mutex_unlock(&stays->lock);
+    return ERR_OK;
+}
+
+void stays_leave(struct stay *stay)
+{
+    if (stay->stays == NULL)
+        return;
+    pthread_mutex_lock(&stay->stays->lock);
+    if (stay->previous != NULL)
+        stay->previous->next = stay->next;
+    else
+        stay->stays->first = stay->next;
+    if (stay->next != NULL)
+        stay->next->previous = stay->previous;
+    pthread_mutex_unlock(&stay->stays->lock);
+    fd_close(&stay->fd);
+    stay->stays = NULL;
+}
