@@ -105,6 +105,7 @@ static const struct call allowed[] = {
     C(membarrier, ALL),
     C(sched_yield, ALL),
     C(sched_getaffinity, ALL),
+    C(setpriority, STORE), /* of its background threads */
     C(rt_sigaction, ALL),
     C(rt_sigprocmask, ALL),
     C(rt_sigreturn, ALL),

@@ -5,6 +5,7 @@
 #include "store/recover.h"
 #include "store/registry.h"
 #include "store/schema.h"
+#include "store/search_database.h"
 #include "store/work.h"
 
 void account_directory(struct account_id id, char ret_name[static ACCOUNT_NAME_MAX])
@@ -115,6 +116,7 @@ void account_close(struct account *account)
     must(account->open_folders == NULL); /* views hold a reference */
     if (account->packs != NULL)
         close_mark(account);
+    search_close(account->search);
     db_finalize_all(account);
     packs_close(take(account->packs));
     volume_database_close(&account->database);

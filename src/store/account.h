@@ -29,6 +29,7 @@ struct account_meta {
 enum account_phase { ACCOUNT_OPENING, ACCOUNT_OPEN, ACCOUNT_CLOSING };
 
 struct open_folder;
+struct search;
 
 struct account {
     struct store *store;
@@ -59,6 +60,8 @@ struct account {
     _Atomic uint64_t share_generation; /* see share.h */
 
     pthread_mutex_t sync_mutex; /* one sync at a time; taken before mutex */
+
+    struct search *search; /* see search_database.h; has locks of its own */
 };
 
 static inline int64_t member_key(struct folder_id folder, uint32_t uid)

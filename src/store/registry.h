@@ -28,7 +28,8 @@ struct store {
     pthread_t syncer;
     bool syncer_runs;
 
-    struct tidier *tidier; /* see tidy.h */
+    struct background *tidier;  /* see tidy.h */
+    struct background *indexer; /* see search_worker.h */
 };
 
 /* The volume's generation: one more after every start that was not preceded by an orderly stop. */

@@ -93,6 +93,8 @@
     X(OBJECT_PLACE, "SELECT pack, offset, length FROM object WHERE id = ?1")                               \
     X(OBJECT_BELOW, "SELECT id, pack, offset, length FROM object WHERE id < ?1 ORDER BY id DESC LIMIT 1")  \
     X(OBJECT_PLACES, "SELECT id, pack, offset, length FROM object WHERE id > ?1 ORDER BY id LIMIT ?2")     \
+    X(OBJECT_SIZES, "SELECT id, size FROM object WHERE id BETWEEN ?1 AND ?2 ORDER BY id LIMIT ?3")         \
+    X(OBJECT_COUNT, "SELECT count(*) FROM object WHERE id BETWEEN ?1 AND ?2")                              \
     X(OBJECT_MOVE, "UPDATE object SET pack = ?2, offset = ?3 WHERE id = ?1 AND pack = ?4 AND offset = ?5") \
     X(OBJECT_ALIVE, "SELECT EXISTS (SELECT 1 FROM member WHERE object = ?1) "                              \
                     "OR EXISTS (SELECT 1 FROM tombstone WHERE object = ?1)")                               \
@@ -124,6 +126,8 @@
                      "LIMIT 1")                                                                            \
     X(MEMBER_FLAGS, "UPDATE member SET flags = ?2, more = ?3, changed = ?4 WHERE key = ?1")                \
     X(MEMBER_DELETE, "DELETE FROM member WHERE key BETWEEN ?1 AND ?2")                                     \
+    X(MEMBER_KEYS_OF, "SELECT key FROM member WHERE object = ?1 LIMIT ?2")                                 \
+    X(MEMBER_KEYS_ABOVE, "SELECT key FROM member WHERE object > ?1 ORDER BY object LIMIT ?2")              \
     X(MEMBER_OF_OBJECT, "SELECT key, flags, size FROM member WHERE object = ?1 ORDER BY key")              \
     X(TOMBSTONE_FILL, "INSERT INTO tombstone (key, flags, more, change, removed, saved, id, object) "      \
                       "SELECT key, flags, more, ?3, ?4, saved, id, object FROM member "                    \

@@ -4,6 +4,8 @@
 #include "base/must.h"
 #include "store/generation.h"
 #include "store/registry.h"
+#include "store/search_database.h"
+#include "store/search_worker.h"
 #include "store/sync.h"
 #include "store/tidy.h"
 
@@ -35,7 +37,10 @@ enum err store_open(const struct store_options *options, struct store **ret_stor
         err = syncer_start(store, error);
     if (err == ERR_OK)
         err = tidier_start(store, &store->tidier, error);
+    if (err == ERR_OK)
+        err = indexer_start(store, &store->indexer, error);
     if (err != ERR_OK) {
+        background_stop(store->tidier);
         syncer_stop(store);
         fd_close(&store->generation_fd);
         volume_close(store->volume);
@@ -142,6 +147,11 @@ static struct account *account_new(struct store *store, struct account_id id)
     account->id = id;
     account->phase = ACCOUNT_OPENING;
     account->database.wal_fd = -1;
+    account->search = search_new(account);
+    if (account->search == NULL) {
+        free(account);
+        return NULL;
+    }
     pthread_mutex_init(&account->mutex, NULL);
     pthread_mutex_init(&account->sync_mutex, NULL);
     return account;
@@ -151,6 +161,7 @@ static void account_free(struct account *account)
 {
     pthread_mutex_destroy(&account->mutex);
     pthread_mutex_destroy(&account->sync_mutex);
+    search_free(account->search);
     free(account);
 }
 
@@ -309,7 +320,8 @@ void store_close(struct store *store)
 {
     if (store == NULL)
         return;
-    tidier_stop(store->tidier);
+    background_stop(store->indexer);
+    background_stop(store->tidier);
     syncer_stop(store);
     struct error ignored; /* then the stop was not orderly */
     bool clean = store_sync(store, &ignored) == ERR_OK;
