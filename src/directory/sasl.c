@@ -377,48 +377,6 @@ static enum err step_scram_final(struct sasl *sasl, struct exchange *exchange, s
     return code;
 }
 
-/* --- OAuth --- */
-
-/* The client hears why in a challenge, answers with something empty, and then it has failed (RFC 7628 3.2.2,
- * 3.2.3). What exactly was wrong with the token is for the log alone. */
-static enum err token_failed(struct sasl *sasl, struct exchange **exchange, const struct error *why,
-                             struct arena *arena, struct sasl_result *result, struct error *error)
-{
-    bool rfc = (*exchange)->state == EXCHANGE_OAUTHBEARER;
-    LOG(LOG_INFO, (*exchange)->sid, "login.token_refused", F_CSTR("why", why->detail));
-    return go_on(sasl, exchange, EXCHANGE_OAUTH_FAILED,
-                 rfc ? S("{\"status\":\"invalid_token\"}") : S("{\"status\":\"401\",\"schemes\":\"bearer\"}"),
-                 arena, result, error);
-}
-
-static enum err step_oauth(struct sasl *sasl, struct exchange **exchange, struct slice message,
-                           struct arena *arena, struct sasl_result *result, struct error *error)
-{
-    CLEANUP(arena_release) struct arena scratch = ARENA(PERSON_SCRATCH_MAX);
-    struct oauth_message parsed;
-    struct slice account;
-    struct person person = {0};
-    bool good = (*exchange)->state == EXCHANGE_OAUTHBEARER
-                    ? oauthbearer_parse(message, &(*exchange)->user, &parsed)
-                    : xoauth2_parse(message, &parsed);
-    if (!good || sasl->oauth == NULL)
-        return finish_failed(ERR_AUTH, result);
-    enum err code = oauth_check(sasl->oauth, parsed.token, &scratch, &account, error);
-    if (code == ERR_UNAVAILABLE)
-        LOG(LOG_WARN, (*exchange)->sid, "login.token_unchecked", F_ERR(error));
-    if (code == ERR_OK)
-        code = find_person(sasl->directory, account, &scratch, &person, error);
-    if (code == ERR_OK && !person.known)
-        code = fail(error, ERR_AUTH, NULL, "no account %.*s", SLICE_ARGS(account));
-    if (code == ERR_AUTH) {
-        const struct error why = *error;
-        return token_failed(sasl, exchange, &why, arena, result, error);
-    }
-    if (code != ERR_OK)
-        return finish_failed(code, result);
-    return finish_proved(sasl, (*exchange)->door, &person, parsed.user, arena, result, error);
-}
-
 /* --- EXTERNAL (RFC 4422 A) --- */
 
 static enum err check_certificate(struct sasl *sasl, struct slice chain, struct buf *addresses,
@@ -477,6 +435,48 @@ static enum err log_in_external(struct sasl *sasl, const struct sasl_start *star
     if (!person.record.entry.certificate_login)
         return finish_failed(ERR_DENIED, result);
     return finish_proved(sasl, start->door, &person, authzid, arena, result, error);
+}
+
+/* --- OAuth --- */
+
+/* The client hears why in a challenge, answers with something empty, and then it has failed (RFC 7628 3.2.2,
+ * 3.2.3). What exactly was wrong with the token is for the log alone. */
+static enum err token_failed(struct sasl *sasl, struct exchange **exchange, const struct error *why,
+                             struct arena *arena, struct sasl_result *result, struct error *error)
+{
+    bool rfc = (*exchange)->state == EXCHANGE_OAUTHBEARER;
+    LOG(LOG_INFO, (*exchange)->sid, "login.token_refused", F_CSTR("why", why->detail));
+    return go_on(sasl, exchange, EXCHANGE_OAUTH_FAILED,
+                 rfc ? S("{\"status\":\"invalid_token\"}") : S("{\"status\":\"401\",\"schemes\":\"bearer\"}"),
+                 arena, result, error);
+}
+
+static enum err step_oauth(struct sasl *sasl, struct exchange **exchange, struct slice message,
+                           struct arena *arena, struct sasl_result *result, struct error *error)
+{
+    CLEANUP(arena_release) struct arena scratch = ARENA(PERSON_SCRATCH_MAX);
+    struct oauth_message parsed;
+    struct slice account;
+    struct person person = {0};
+    bool good = (*exchange)->state == EXCHANGE_OAUTHBEARER
+                    ? oauthbearer_parse(message, &(*exchange)->user, &parsed)
+                    : xoauth2_parse(message, &parsed);
+    if (!good || sasl->oauth == NULL)
+        return finish_failed(ERR_AUTH, result);
+    enum err code = oauth_check(sasl->oauth, parsed.token, &scratch, &account, error);
+    if (code == ERR_UNAVAILABLE)
+        LOG(LOG_WARN, (*exchange)->sid, "login.token_unchecked", F_ERR(error));
+    if (code == ERR_OK)
+        code = find_person(sasl->directory, account, &scratch, &person, error);
+    if (code == ERR_OK && !person.known)
+        code = fail(error, ERR_AUTH, NULL, "no account %.*s", SLICE_ARGS(account));
+    if (code == ERR_AUTH) {
+        const struct error why = *error;
+        return token_failed(sasl, exchange, &why, arena, result, error);
+    }
+    if (code != ERR_OK)
+        return finish_failed(code, result);
+    return finish_proved(sasl, (*exchange)->door, &person, parsed.user, arena, result, error);
 }
 
 /* --- the way in --- */

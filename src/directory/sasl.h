@@ -2,10 +2,10 @@
  * Log-in: SASL exchanges, run in the store process, since only it may see hashes. The edge carries the steps.
  *
  * Mechanisms: PLAIN (RFC 4616), LOGIN, SCRAM with SHA-256 and SHA-1, each with -PLUS too (RFC 5802, 7677),
- * EXTERNAL by a client's certificate (RFC 4422 A), OAUTHBEARER (RFC 7628) and XOAUTH2, which ask the identity
- * provider for whom a token is (oauth.h). POP3's USER/PASS and IMAP's LOGIN come as PLAIN. An unknown user
- * costs the same time as a wrong password and gets the same answer; SCRAM gives an unknown user a made-up but
- * constant salt.
+ * and EXTERNAL by a client's certificate (RFC 4422 A). POP3's USER/PASS and IMAP's LOGIN come as PLAIN. An
+ * unknown user costs the same time as a wrong password and gets the same answer; SCRAM gives an unknown user
+ * a made-up but constant salt. OAUTHBEARER (RFC 7628) and XOAUTH2 ask the identity provider (oauth.h) for
+ * whom the token is.
  *
  * States: a started exchange lives SASL_EXCHANGE_SECONDS; it ends by success, failure, or cancel. Success
  * gives a ticket: 128 random bits, known to store, bound to the account and the service; what
