@@ -1,4 +1,4 @@
-#include "imap/session_internal.h"
+#include "imap/notify_session.h"
 
 /* What SELECT and EXAMINE must say (RFC 3501 6.3.1); everything comes from counters and the view. */
 static bool tell_mailbox(struct imap_session *s, struct imap_call *call, const struct folder *folder)
@@ -50,6 +50,8 @@ static void open_mailbox(struct imap_session *s, struct imap_call *call, bool re
     s->account = mailbox.account;
     s->folder = mailbox.folder.id;
     s->read_only = read_only;
+    if (s->notify != NULL)
+        view_watch(s->view, conn_loop(s->conn), conn_place(s->conn));
     imap_note_rights(s, mailbox.rights);
     if (!tell_mailbox(s, call, &mailbox.folder)) {
         imap_close_view(s);

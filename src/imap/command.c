@@ -137,6 +137,11 @@ static bool parse_setquota(struct imap_parser *p, struct imap_command *c)
     return imap_parse_char(p, ')');
 }
 
+static bool parse_notify(struct imap_parser *p, struct imap_command *c)
+{
+    return imap_parse_space(p) && imap_parse_notify(p, &c->notify);
+}
+
 static bool parse_expunge(struct imap_parser *p, struct imap_command *c)
 {
     return !c->by_uid || (imap_parse_space(p) && imap_parse_sequence_set(p, &c->uids));

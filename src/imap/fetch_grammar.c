@@ -260,6 +260,19 @@ static bool parse_items(struct imap_parser *p, struct imap_fetch *fetch)
     return !list || imap_parse_char(p, ')');
 }
 
+bool imap_parse_fetch_items(struct imap_parser *p, struct imap_fetch *ret)
+{
+    struct imap_fetch fetch = {.items = arena_array(p->arena, IMAP_FETCH_ITEMS_MAX, sizeof(*fetch.items))};
+    if (fetch.items == NULL)
+        return imap_parse_fail(p, "memory");
+    if (!imap_parse_at(p, '('))
+        return imap_parse_fail(p, "a list of FETCH items is missing");
+    if (!parse_items(p, &fetch))
+        return false;
+    *ret = fetch;
+    return true;
+}
+
 bool imap_parse_fetch(struct imap_parser *p, struct imap_fetch *ret)
 {
     struct imap_fetch fetch = {.items = arena_array(p->arena, IMAP_FETCH_ITEMS_MAX, sizeof(*fetch.items))};

@@ -5,6 +5,7 @@
 #include "base/fdio.h"
 #include "base/log.h"
 #include "base/must.h"
+#include "imap/notify_session.h"
 #include "imap/search_context.h"
 
 static imap_handler_fn *handler_of(enum imap_verb verb)
@@ -158,26 +159,28 @@ static void run(struct imap_session *s, struct imap_call *call)
         return;
     imap_send_updates(s, call, !keeps);
     imap_limit_modseq(s);
+    imap_notify_tell(s);
     if (call->removed && s->qresync && s->view != NULL && call->reply.status == IMAP_STATUS_OK)
         buf_printf(&call->reply.code, "[HIGHESTMODSEQ %llu]", (unsigned long long)view_change(s->view).v);
 }
 
-static struct imap_call call_of(struct imap_session *s)
+struct imap_call imap_call_of(struct imap_session *s)
 {
     return (struct imap_call){.session = s, .reply = IMAP_REPLY, .arena = ARENA(IMAP_COMMAND_ARENA_MAX)};
 }
 
-static void call_release(struct imap_call *call)
+void imap_call_release(struct imap_call *call)
 {
     imap_visited_release(call);
     arena_release(&call->arena);
+    uid_set_release(&call->brought);
     buf_release(&call->reply.code);
 }
 
 static void ready(struct conn *conn, void *session)
 {
     struct imap_session *s = session;
-    CLEANUP(call_release) struct imap_call call = call_of(s);
+    CLEANUP(imap_call_release) struct imap_call call = imap_call_of(s);
     (void)conn;
     if (s->idle_tag != NULL) {
         imap_idle_input(s, &call);
@@ -213,14 +216,15 @@ static void notice(struct conn *conn, void *session)
 {
     struct imap_session *s = session;
     (void)conn;
-    if (s->idle_tag == NULL)
+    if (s->idle_tag == NULL && s->notify == NULL)
         return;
-    CLEANUP(call_release) struct imap_call call = call_of(s);
+    CLEANUP(imap_call_release) struct imap_call call = imap_call_of(s);
     imap_refresh_rights(s, &call);
     if (s->closing)
         return;
-    imap_send_updates(s, &call, true);
+    imap_send_updates(s, &call, s->idle_tag != NULL || imap_notify_at_once(s));
     imap_limit_modseq(s);
+    imap_notify_tell(s);
 }
 
 static void expired(struct conn *conn, void *session)
@@ -243,6 +247,7 @@ static void stopping(struct conn *conn, void *session)
 static void closed(void *session)
 {
     struct imap_session *s = session;
+    imap_notify_end(s);
     imap_close_view(s);
     imap_reader_clear(&s->reader);
     free(s->idle_tag);

@@ -19,6 +19,7 @@
 #include "store/view.h"
 
 struct imap_context; /* search_context.h */
+struct imap_notify;  /* notify_session.h */
 
 struct imap_session {
     struct conn *conn;
@@ -35,6 +36,7 @@ struct imap_session {
     uint64_t message_size_max;
     char *off;            /* capabilities that are switched off, a base/name_list.h */
     size_t keywords_told; /* how many of the account's keywords the client has been told in FLAGS */
+    struct imap_notify *notify; /* what NOTIFY SET asked for; NULL: nothing */
     char *idle_tag;       /* of the IDLE that runs; NULL: none */
     unsigned idle_reminders;
     unsigned errors_in_a_row;
@@ -86,8 +88,12 @@ struct imap_call {
     unsigned relevancy;             /* of the message just found: 1 to 100 (RFC 6203) */
     struct share_identity identity; /* of the person, once it was asked for */
     struct imap_visited *visited;   /* given back at the command's end */
+    struct uid_set brought; /* into the selected mailbox, by this command */
     bool removed; /* messages of the selected mailbox: its new HIGHESTMODSEQ is told (RFC 7162 3.2.7) */
 };
+
+struct imap_call imap_call_of(struct imap_session *s);
+void imap_call_release(struct imap_call *call);
 
 typedef void imap_handler_fn(struct imap_session *s, struct imap_call *call);
 #define X(name, handler, text, grammar, states, flags) imap_handler_fn cmd_##handler;
@@ -187,6 +193,11 @@ bool imap_resolve_mailbox(struct imap_call *call, struct slice name, unsigned ne
 /* All of `needed` is among `rights` (of a mailbox, or s->rights of the selected one); else NO [NOPERM]. */
 bool imap_may(struct imap_call *call, unsigned rights, unsigned needed) MUST_CHECK;
 bool imap_is_other(struct slice name);
+/* "bob@example.org" of "Other Users/bob@example.org/Plans"; empty: it is no such name. */
+struct slice imap_other_address(struct slice name);
+bool imap_is_subscribed(struct imap_call *call, struct slice name);
+enum err imap_find_rights(struct imap_call *call, struct account *account, struct folder_id folder,
+                          unsigned *ret_rights) MUST_CHECK;
 /* "Other Users/bob@example.org/"; p NULL: no memory. */
 struct slice imap_other_prefix(struct imap_call *call, struct slice address);
 /* Whom the person is; ERR_NOT_FOUND where nobody is known. */
@@ -233,6 +244,9 @@ void imap_send_status(struct imap_session *s, struct slice name, const struct fo
 /* cmd_metadata.c: "* METADATA name (...)" with the entries asked for. False: the reply says why. */
 bool imap_send_metadata(struct imap_call *call, struct account *account, struct slice name,
                         struct folder_id folder, const struct imap_metadata *asked) MUST_CHECK;
+
+/* cmd_fetch.c: one response for each of these messages, which came into the selected mailbox. */
+void imap_send_arrivals(struct imap_call *call, const struct uid_set *uids, const struct imap_fetch *fetch);
 
 /* cmd_idle.c */
 void imap_idle_input(struct imap_session *s, struct imap_call *call);
