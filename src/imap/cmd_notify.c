@@ -179,8 +179,8 @@ static struct imap_notify *notify_new(struct imap_call *call)
     if (notify == NULL)
         return NULL;
     notify->arena = ARENA(IMAP_NOTIFY_ARENA_MAX);
-    bool names = keep_command(call, notify) && watch_all(call, notify) &&
-                 imap_known_names_read(call, &notify->names);
+    bool names =
+        keep_command(call, notify) && watch_all(call, notify) && imap_known_names_read(call, &notify->names);
     if (names)
         return notify;
     notify_free(notify);

@@ -24,7 +24,7 @@ enum imap_notify_event {
 #define X(name, bit) IMAP_NOTIFY_##name = (bit),
     IMAP_NOTIFY_EVENT_TABLE(X)
 #undef X
-    IMAP_NOTIFY_MESSAGES = IMAP_NOTIFY_MessageNew | IMAP_NOTIFY_MessageExpunge | IMAP_NOTIFY_FlagChange,
+        IMAP_NOTIFY_MESSAGES = IMAP_NOTIFY_MessageNew | IMAP_NOTIFY_MessageExpunge | IMAP_NOTIFY_FlagChange,
 };
 
 enum imap_notify_filter {
@@ -47,8 +47,8 @@ struct imap_notify_group {
 };
 
 struct imap_notify_set {
-    bool status; /* STATUS of each mailbox first */
-    bool unsupported; /* an event that we don't know is asked for */
+    bool status;                      /* STATUS of each mailbox first */
+    bool unsupported;                 /* an event that we don't know is asked for */
     struct imap_notify_group *groups; /* NULL: NONE */
     size_t count;
     size_t names;

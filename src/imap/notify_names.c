@@ -220,8 +220,8 @@ static void introduce_one(struct imap_call *call, const struct imap_known_name *
         return;
     }
     struct imap_mailbox mailbox;
-    bool selected = s->view != NULL && account_id(s->account).v == name->account.v &&
-                    s->folder.v == name->folder.v;
+    bool selected =
+        s->view != NULL && account_id(s->account).v == name->account.v && s->folder.v == name->folder.v;
     if (!s->notify->set.status || selected || (events & IMAP_NOTIFY_MESSAGES) == 0 ||
         !imap_resolve_mailbox(call, name->name, RIGHT_READ, "NONEXISTENT", &mailbox))
         return;

@@ -15,9 +15,9 @@
 #include "store/watch.h"
 
 enum {
-    IMAP_NOTIFY_ARENA_MAX = 4 * 1024 * 1024,       /* bytes of the command and what was made of it */
+    IMAP_NOTIFY_ARENA_MAX = 4 * 1024 * 1024,        /* bytes of the command and what was made of it */
     IMAP_NOTIFY_NAMES_ARENA_MAX = 64 * 1024 * 1024, /* bytes of the names that the client knows */
-    IMAP_NOTIFY_PAGE = 1000,                       /* records of the change log at once */
+    IMAP_NOTIFY_PAGE = 1000,                        /* records of the change log at once */
 };
 
 /* An account that is watched. */

@@ -9,7 +9,7 @@ struct happening {
 struct happenings {
     struct happening *items;
     size_t count;
-    bool names;             /* folders were made, changed or removed, or subscriptions */
+    bool names; /* folders were made, changed or removed, or subscriptions */
     struct imap_inbox_rename rename;
 };
 
@@ -120,7 +120,7 @@ static void tell_folder(struct teller *teller, const struct happening *happening
         happening->events & imap_notify_events(s->notify, name, teller->account == s->own, subscribed);
     unsigned messages = events & IMAP_NOTIFY_MESSAGES;
     if (messages != 0 && folder.selectable && !is_selected(s, teller->account, folder.id))
-        imap_send_status(call, teller->account, name, &folder, imap_notify_items(s, messages));
+        imap_send_status(s, name, &folder, imap_notify_items(s, messages));
     if (events & IMAP_NOTIFY_MailboxMetadataChange)
         send_entries(teller, name, folder.id);
 }

@@ -34,10 +34,10 @@ struct imap_session {
     struct uid_set saved;          /* "$": UIDs a search has saved (RFC 5182); some may be gone by now */
     struct imap_reader reader;
     uint64_t message_size_max;
-    char *off;            /* capabilities that are switched off, a base/name_list.h */
-    size_t keywords_told; /* how many of the account's keywords the client has been told in FLAGS */
+    char *off;                  /* capabilities that are switched off, a base/name_list.h */
+    size_t keywords_told;       /* how many of the account's keywords the client has been told in FLAGS */
     struct imap_notify *notify; /* what NOTIFY SET asked for; NULL: nothing */
-    char *idle_tag;       /* of the IDLE that runs; NULL: none */
+    char *idle_tag;             /* of the IDLE that runs; NULL: none */
     unsigned idle_reminders;
     unsigned errors_in_a_row;
     bool read_only;
@@ -47,6 +47,8 @@ struct imap_session {
     } rights_as_of;
     bool condstore;       /* mod-sequences are told (RFC 7162 3.1) */
     bool qresync;         /* VANISHED in place of EXPUNGE (RFC 7162 3.2.3) */
+    bool tls;             /* nobody listens on the way */
+    uint64_t urls_as_of;  /* access_key_generation that the client knows of */
     bool uidonly;         /* no message numbers either way (RFC 9586) */
     bool utf8_accept;     /* RFC 6855 */
     uint64_t modseq_told; /* the highest MODSEQ of this command's FETCH responses */
@@ -88,7 +90,7 @@ struct imap_call {
     unsigned relevancy;             /* of the message just found: 1 to 100 (RFC 6203) */
     struct share_identity identity; /* of the person, once it was asked for */
     struct imap_visited *visited;   /* given back at the command's end */
-    struct uid_set brought; /* into the selected mailbox, by this command */
+    struct uid_set brought;         /* into the selected mailbox, by this command */
     bool removed; /* messages of the selected mailbox: its new HIGHESTMODSEQ is told (RFC 7162 3.2.7) */
 };
 
@@ -162,6 +164,7 @@ bool imap_resolve_flags(struct imap_call *call, struct account *account, const s
                         bool create, struct flagset *ret_flags) MUST_CHECK;
 
 /* session_names.c */
+enum { IMAP_RIGHTS_ANY = 1 << 30 /* in place of needed rights: any that MYRIGHTS tells of (RFC 4314 4) */ };
 #define IMAP_OTHER_USERS "Other Users" /* the namespace of others' mailboxes (RFC 2342) */
 /* What a mailbox name means: in whose account it lies, borrowed for the command, and its path there. */
 struct imap_place {
@@ -213,6 +216,9 @@ void imap_note_rights(struct imap_session *s, unsigned rights);
  * the session ends (RFC 4314 5.1.1); s->closing says so. */
 void imap_refresh_rights(struct imap_session *s, struct imap_call *call);
 
+/* The flags of a message that is added there: only those that the person may set, silently (RFC 4314 4). */
+bool imap_resolve_new_flags(struct imap_call *call, const struct imap_mailbox *mailbox,
+                            const struct imap_flags *flags, struct flagset *ret_flags) MUST_CHECK;
 /* cmd_append.c: the messages that APPEND or REPLACE brings, ready for the store. */
 struct imap_batch {
     struct append_item *items;
@@ -226,6 +232,9 @@ bool imap_batch_make(struct imap_call *call, const struct imap_append *append,
                      const struct imap_mailbox *mailbox, struct imap_batch *batch) MUST_CHECK;
 /* "[APPENDUID 1 7:9]" (RFC 4315 3). */
 void imap_put_appenduid(struct buf *out, const struct imap_batch *batch);
+
+/* cmd_resetkey.c: tells, once, that URLs of this person were revoked (RFC 4467 7). */
+void imap_tell_urlmech(struct imap_session *s);
 
 /* catenate.c: joins the pieces of a message, at most out->max bytes. False: the reply says why. */
 bool imap_catenate(struct imap_call *call, const struct imap_append_message *message,
@@ -245,6 +254,9 @@ void imap_send_status(struct imap_session *s, struct slice name, const struct fo
 bool imap_send_metadata(struct imap_call *call, struct account *account, struct slice name,
                         struct folder_id folder, const struct imap_metadata *asked) MUST_CHECK;
 
+/* cmd_append.c: these came into the selected mailbox, if it is this one, by the client's own command. */
+void imap_note_brought(struct imap_call *call, const struct imap_mailbox *mailbox,
+                       const struct append_result *results, size_t count);
 /* cmd_fetch.c: one response for each of these messages, which came into the selected mailbox. */
 void imap_send_arrivals(struct imap_call *call, const struct uid_set *uids, const struct imap_fetch *fetch);
 
