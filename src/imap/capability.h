@@ -75,6 +75,7 @@
     X("BINARY", false, true) \
     X("CATENATE", false, true) \
     X("REPLACE", false, true) \
+    X("NOTIFY", false, true) \
     /* the end */
 /* clang-format on */
 

@@ -8,6 +8,7 @@
 #ifndef POSTHORN_IMAP_SEARCH_H
 #define POSTHORN_IMAP_SEARCH_H
 
+#include "imap/fetch.h"
 #include "imap/partial.h"
 #include "store/search_index.h"
 
@@ -142,6 +143,7 @@ struct imap_search {
     bool extended;    /* RETURN was given: the answer is ESEARCH */
     unsigned returns; /* bits of enum imap_return; never none when extended */
     struct imap_partial partial;
+    struct imap_fetch update;    /* what UPDATE tells of messages that come; no items: nothing */
     struct imap_source *sources; /* of ESEARCH; NULL: the selected mailbox */
     struct imap_correlator about;
     struct imap_sort_key *sort; /* of SORT */

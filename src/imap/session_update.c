@@ -134,7 +134,7 @@ static void update_contexts(struct imap_session *s, struct imap_call *call,
     uid_set_union(&concerned, &s->retest);
     uid_set_release(&s->retest);
     s->retest = (struct uid_set){0};
-    imap_contexts_changed(call, &concerned, arrived->count > 0 || changes->vanished.count > 0);
+    imap_contexts_changed(call, &concerned, arrived, arrived->count > 0 || changes->vanished.count > 0);
 }
 
 void imap_send_updates(struct imap_session *s, struct imap_call *call, bool expunges)
