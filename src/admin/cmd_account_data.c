@@ -3,8 +3,10 @@
 #include "admin/admin.h"
 #include "store/check.h"
 #include "store/folder.h"
+#include "store/search_build.h"
+#include "store/search_index.h"
 
-/* What concerns an account's data: show, check, remove. */
+/* What concerns an account's data: show, check, reindex, remove. */
 
 #define NAME_ARGUMENT                                                                        \
     {                                                                                        \
@@ -195,6 +197,61 @@ const struct admin_command admin_account_check = {
         "is. With --repair what is whole is taken over and the rest is made again as far as possible. "
         "Nobody may be logged in meanwhile.",
     .example = "posthorn account check anna@example.org --repair",
+};
+
+/* --- reindex --- */
+
+static const struct admin_argument reindex_arguments[] = {NAME_ARGUMENT, {0}};
+
+static void reindex_progress(void *context, struct search_progress progress)
+{
+    call_progress(context, progress.done, progress.total);
+}
+
+static enum err reindex_account(struct admin_call *call, struct account *account, struct error *error)
+{
+    static const atomic_bool go_on = false;
+    struct search_figures figures;
+    enum err e = search_build(account, true, &go_on, reindex_progress, call, error);
+    if (e == ERR_OK)
+        e = search_index_figures(account, &figures, error);
+    if (e != ERR_OK)
+        return e;
+    call_message(call, "%.*s: indexed %" PRIu64 " messages, %" PRIu64 " bytes of text in %" PRIu64,
+                 SLICE_ARGS(call_text(call, "address")), figures.objects, figures.text, figures.bytes);
+    return ERR_OK;
+}
+
+static enum err reindex(struct admin_call *call, struct error *error)
+{
+    struct account_entry entry;
+    struct account *account;
+    struct slice address = call_text(call, "address");
+    enum err e = account_entry_find(call->context->directory, address, &call->arena, &entry, error);
+    bool unused = false;
+    if (e == ERR_OK)
+        e = is_unused(call, entry.id, &unused, error);
+    if (e == ERR_OK && unused) {
+        call_message(call, "%.*s: nobody has used it yet, there is nothing to index", SLICE_ARGS(address));
+        return ERR_OK;
+    }
+    if (e == ERR_OK)
+        e = store_account(call->context->store, entry.id, &account, error);
+    if (e != ERR_OK)
+        return e;
+    e = reindex_account(call, account, error);
+    account_unref(account);
+    return e;
+}
+
+const struct admin_command admin_account_reindex = {
+    .name = "account.reindex",
+    .run = reindex,
+    .arguments = reindex_arguments,
+    .summary = "make an account's search index anew",
+    .about = "Deletes the search index and makes it from the messages. The server does that by itself where "
+             "it must; searches meanwhile read the messages, and find the same.",
+    .example = "posthorn account reindex anna@example.org",
 };
 
 /* --- remove --- */

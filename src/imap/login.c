@@ -2,34 +2,17 @@
 
 #include "base/fdio.h"
 #include "base/log.h"
-#include "base/name_list.h"
 #include "imap/capability.h"
 #include "imap/login_internal.h"
-
-enum { CAPABILITIES_MAX = 4096 };
 
 static bool may_start_tls(const struct imap_login *login)
 {
     return login->guest->tls != NULL && !conn_is_tls(login->conn);
 }
 
-static bool is_off(const struct imap_login *login, struct slice capability)
-{
-    return name_list_has(slice_cstr(login->guest->settings->imap_without), capability);
-}
-
 static void put_capabilities(const struct imap_login *login, struct buf *out)
 {
-    CLEANUP(buf_release) struct buf all = BUF(CAPABILITIES_MAX);
-    imap_put_capabilities(&all, false);
-    struct cursor c = cursor_of(buf_slice(&all));
-    struct slice name;
-    for (const char *space = ""; name_list_next(&c, &name);) {
-        if (is_off(login, name))
-            continue;
-        buf_printf(out, "%s%.*s", space, SLICE_ARGS(name));
-        space = " ";
-    }
+    imap_put_capabilities(out, false, imap_login_off(login));
     if (may_start_tls(login))
         buf_put(out, S(" STARTTLS"));
     if (!imap_login_allowed(login))
@@ -82,10 +65,6 @@ static void run_verb(struct imap_login *login, const struct imap_command *comman
     case IMAP_VERB_NOOP:
         break;
     case IMAP_VERB_ID:
-        if (is_off(login, S("ID"))) {
-            imap_login_answer(login, command->tag, "BAD ID is switched off here");
-            return;
-        }
         /* The version is nobody's business yet. */
         buf_put(out, S("* ID (\"name\" \"Posthorn\")\r\n"));
         break;
@@ -116,7 +95,8 @@ static void run_verb(struct imap_login *login, const struct imap_command *comman
 static void run_command(struct imap_login *login)
 {
     CLEANUP(arena_release) struct arena arena = ARENA(IMAP_LOGIN_ARENA_MAX);
-    struct imap_parser parser = {.text = cursor_of(imap_reader_text(&login->reader)), .arena = &arena};
+    struct imap_parser parser = {
+        .text = cursor_of(imap_reader_text(&login->reader)), .arena = &arena, .off = imap_login_off(login)};
     struct imap_command command;
     if (imap_command_parse(&parser, &command)) {
         login->errors_in_a_row =
@@ -204,7 +184,7 @@ static void closed(void *session)
 
 static void greet(struct imap_login *login)
 {
-    CLEANUP(buf_release) struct buf capabilities = BUF(CAPABILITIES_MAX);
+    CLEANUP(buf_release) struct buf capabilities = BUF(4096);
     put_capabilities(login, &capabilities);
     conn_printf(login->conn, "* OK [CAPABILITY %.*s] %s Posthorn ready\r\n",
                 SLICE_ARGS(buf_slice(&capabilities)), login->guest->settings->hostname);
@@ -242,8 +222,10 @@ void imap_login_start(struct guest *guest)
         return;
     }
     login->guest = guest;
-    imap_reader_init(&login->reader, &(struct imap_reader_limits){.line_max = IMAP_LOGIN_LINE_MAX,
-                                                                  .literal_max = IMAP_LOGIN_LITERAL_MAX});
+    imap_reader_init(&login->reader,
+                     &(struct imap_reader_limits){.line_max = IMAP_LOGIN_LINE_MAX,
+                                                  .literal_max = IMAP_LOGIN_LITERAL_MAX,
+                                                  .plus_max = imap_literal_plus_max(imap_login_off(login))});
     if (guest_open(guest, &handler, login, &login->conn, &error) != ERR_OK) {
         LOG(LOG_WARN, NO_SID, "imap.open", F_ERR(&error));
         return;
