@@ -4,14 +4,19 @@
  */
 #include "directory/sasl.h"
 
+#include <pthread.h>
 #include <sodium.h>
 
 #include "base/base64.h"
+#include "base/log.h"
 #include "base/must.h"
+#include "base/wire.h"
 #include "directory/app_password.h"
 #include "directory/credential.h"
 #include "directory/exchange.h"
 #include "directory/inside.h"
+#include "directory/oauth.h"
+#include "directory/oauth_message.h"
 #include "directory/password_cache.h"
 #include "directory/ticket.h"
 
@@ -22,6 +27,9 @@ struct sasl {
     struct exchange_table *exchanges;
     struct ticket_table *tickets;
     struct password_cache *passwords;
+    pthread_mutex_t lock;        /* client_ca */
+    struct client_ca *client_ca; /* NULL: none */
+    struct oauth *oauth;         /* NULL: none */
 };
 
 static const char *const mechanism_names[] = {
@@ -65,6 +73,7 @@ enum err sasl_create(struct directory *directory, struct sasl **ret_sasl, struct
     if (sasl == NULL)
         return fail_nomem(error);
     sasl->directory = directory;
+    pthread_mutex_init(&sasl->lock, NULL);
     sasl->exchanges = exchange_table_new(SASL_EXCHANGES_MAX);
     sasl->tickets = ticket_table_new(TICKETS_MAX);
     sasl->passwords = password_cache_new(PASSWORD_CACHE_MAX);
@@ -76,6 +85,11 @@ enum err sasl_create(struct directory *directory, struct sasl **ret_sasl, struct
     return ERR_OK;
 }
 
+void sasl_use_oauth(struct sasl *sasl, struct oauth *oauth)
+{
+    sasl->oauth = oauth;
+}
+
 void sasl_destroy(struct sasl *sasl)
 {
     if (sasl == NULL)
@@ -83,7 +97,18 @@ void sasl_destroy(struct sasl *sasl)
     exchange_table_free(sasl->exchanges);
     ticket_table_free(sasl->tickets);
     password_cache_free(sasl->passwords);
+    client_ca_unref(sasl->client_ca);
+    pthread_mutex_destroy(&sasl->lock);
     free(sasl);
+}
+
+void sasl_set_client_ca(struct sasl *sasl, struct client_ca *ca)
+{
+    pthread_mutex_lock(&sasl->lock);
+    struct client_ca *old = sasl->client_ca;
+    sasl->client_ca = client_ca_ref(ca);
+    pthread_mutex_unlock(&sasl->lock);
+    client_ca_unref(old);
 }
 
 /* --- who --- */
@@ -352,6 +377,108 @@ static enum err step_scram_final(struct sasl *sasl, struct exchange *exchange, s
     return code;
 }
 
+/* --- EXTERNAL (RFC 4422 A) --- */
+
+static enum err check_certificate(struct sasl *sasl, struct slice chain, struct buf *addresses,
+                                  struct error *error)
+{
+    pthread_mutex_lock(&sasl->lock);
+    struct client_ca *ca = client_ca_ref(sasl->client_ca);
+    pthread_mutex_unlock(&sasl->lock);
+    enum err code = ca != NULL ? client_ca_check(ca, chain, addresses, error)
+                               : fail(error, ERR_AUTH, NULL, "EXTERNAL without client-ca");
+    client_ca_unref(ca);
+    return code;
+}
+
+/* The first of the certificate's addresses that is an account; with an authorization identity, the one that
+ * is that account. person->known false: none. */
+static enum err find_certified(struct sasl *sasl, struct slice addresses, struct slice authzid,
+                               struct arena *arena, struct person *person, struct error *error)
+{
+    struct person wanted = {.known = false};
+    struct wire_reader reader = wire_reader_of(addresses);
+    enum err code = authzid.n > 0 ? find_person(sasl->directory, authzid, arena, &wanted, error) : ERR_OK;
+    *person = (struct person){.known = false};
+    while (code == ERR_OK && !cursor_done(&reader.c)) {
+        struct slice address = wire_get_slice(&reader);
+        struct person found = {.known = false};
+        /* A bare name is nobody's here: a certificate says a whole address. */
+        if (slice_find_char(address, '@') >= 0)
+            code = find_person(sasl->directory, address, arena, &found, error);
+        if (code != ERR_OK || !found.known)
+            continue;
+        if (!person->known || (wanted.known && found.record.entry.id.v == wanted.record.entry.id.v))
+            *person = found;
+    }
+    return code;
+}
+
+static enum err log_in_external(struct sasl *sasl, const struct sasl_start *start, struct arena *arena,
+                                struct sasl_result *result, struct error *error)
+{
+    CLEANUP(arena_release) struct arena scratch = ARENA(PERSON_SCRATCH_MAX);
+    CLEANUP(buf_release) struct buf addresses = BUF(CLIENT_ADDRESSES_MAX);
+    struct person person;
+    struct slice authzid = start->initial;
+    /* Edge asks the client first, so the exchange is one message. */
+    if (!start->has_initial || authzid.n > SASL_MESSAGE_MAX || slice_find_char(authzid, 0) >= 0)
+        return finish_failed(ERR_AUTH, result);
+    enum err code = check_certificate(sasl, start->certificate, &addresses, error);
+    if (code != ERR_OK)
+        return finish_failed(code, result);
+    code = find_certified(sasl, buf_slice(&addresses), authzid, &scratch, &person, error);
+    if (code != ERR_OK)
+        return code;
+    if (!person.known)
+        return finish_failed(ERR_AUTH, result);
+    if (!person.record.entry.certificate_login)
+        return finish_failed(ERR_DENIED, result);
+    return finish_proved(sasl, start->door, &person, authzid, arena, result, error);
+}
+
+/* --- OAuth --- */
+
+/* The client hears why in a challenge, answers with something empty, and then it has failed (RFC 7628 3.2.2,
+ * 3.2.3). What exactly was wrong with the token is for the log alone. */
+static enum err token_failed(struct sasl *sasl, struct exchange **exchange, const struct error *why,
+                             struct arena *arena, struct sasl_result *result, struct error *error)
+{
+    bool rfc = (*exchange)->state == EXCHANGE_OAUTHBEARER;
+    LOG(LOG_INFO, (*exchange)->sid, "login.token_refused", F_CSTR("why", why->detail));
+    return go_on(sasl, exchange, EXCHANGE_OAUTH_FAILED,
+                 rfc ? S("{\"status\":\"invalid_token\"}") : S("{\"status\":\"401\",\"schemes\":\"bearer\"}"),
+                 arena, result, error);
+}
+
+static enum err step_oauth(struct sasl *sasl, struct exchange **exchange, struct slice message,
+                           struct arena *arena, struct sasl_result *result, struct error *error)
+{
+    CLEANUP(arena_release) struct arena scratch = ARENA(PERSON_SCRATCH_MAX);
+    struct oauth_message parsed;
+    struct slice account;
+    struct person person = {0};
+    bool good = (*exchange)->state == EXCHANGE_OAUTHBEARER
+                    ? oauthbearer_parse(message, &(*exchange)->user, &parsed)
+                    : xoauth2_parse(message, &parsed);
+    if (!good || sasl->oauth == NULL)
+        return finish_failed(ERR_AUTH, result);
+    enum err code = oauth_check(sasl->oauth, parsed.token, &scratch, &account, error);
+    if (code == ERR_UNAVAILABLE)
+        LOG(LOG_WARN, (*exchange)->sid, "login.token_unchecked", F_ERR(error));
+    if (code == ERR_OK)
+        code = find_person(sasl->directory, account, &scratch, &person, error);
+    if (code == ERR_OK && !person.known)
+        code = fail(error, ERR_AUTH, NULL, "no account %.*s", SLICE_ARGS(account));
+    if (code == ERR_AUTH) {
+        const struct error why = *error;
+        return token_failed(sasl, exchange, &why, arena, result, error);
+    }
+    if (code != ERR_OK)
+        return finish_failed(code, result);
+    return finish_proved(sasl, (*exchange)->door, &person, parsed.user, arena, result, error);
+}
+
 /* --- the way in --- */
 
 static enum err step(struct sasl *sasl, struct exchange **exchange, struct slice message, struct arena *arena,
@@ -367,6 +494,11 @@ static enum err step(struct sasl *sasl, struct exchange **exchange, struct slice
         return step_login(sasl, exchange, message, arena, result, error);
     case EXCHANGE_SCRAM_FIRST:
         return step_scram_first(sasl, exchange, message, arena, result, error);
+    case EXCHANGE_OAUTHBEARER:
+    case EXCHANGE_XOAUTH2:
+        return step_oauth(sasl, exchange, message, arena, result, error);
+    case EXCHANGE_OAUTH_FAILED:
+        return finish_failed(ERR_AUTH, result);
     case EXCHANGE_SCRAM_FINAL:
         break;
     }
@@ -383,10 +515,14 @@ enum err sasl_begin(struct sasl *sasl, const struct sasl_start *start, struct ar
         [SASL_SCRAM_SHA_256_PLUS] = EXCHANGE_SCRAM_FIRST,
         [SASL_SCRAM_SHA_1] = EXCHANGE_SCRAM_FIRST,
         [SASL_SCRAM_SHA_1_PLUS] = EXCHANGE_SCRAM_FIRST,
+        [SASL_OAUTHBEARER] = EXCHANGE_OAUTHBEARER,
+        [SASL_XOAUTH2] = EXCHANGE_XOAUTH2,
     };
     /* What the edge says is as foreign as what the client says. */
     if ((unsigned)start->mechanism >= SASL_MECHANISMS)
         return fail_plain(error, ERR_INVALID, "no such log-in mechanism");
+    if (start->mechanism == SASL_EXTERNAL)
+        return log_in_external(sasl, start, arena, ret_result, error);
     const struct sasl_scram *scram = sasl_scram_of(start->mechanism);
     bool plus_without_binding = scram != NULL && start->mechanism == scram->plus &&
                                 (start->binding_type.n == 0 || start->binding.n == 0);

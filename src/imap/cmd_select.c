@@ -1,4 +1,8 @@
 #include "imap/session_internal.h"
+#include "store/access_key.h"
+
+/* Any of these makes a mailbox one that can be written to (RFC 4314 5.2). */
+enum { RIGHTS_TO_WRITE = RIGHT_INSERT | RIGHT_EXPUNGE | RIGHT_SEEN | RIGHT_WRITE | RIGHT_TRASH };
 
 /* What SELECT and EXAMINE must say (RFC 3501 6.3.1); everything comes from counters and the view. */
 static bool tell_mailbox(struct imap_session *s, struct imap_call *call, const struct folder *folder)
@@ -18,11 +22,16 @@ static bool tell_mailbox(struct imap_session *s, struct imap_call *call, const s
     conn_printf(s->conn,
                 "* OK [UIDVALIDITY %u] UIDs are valid\r\n* OK [UIDNEXT %u] The next UID, at least\r\n",
                 folder->uidvalidity, folder->uidnext);
-    conn_printf(s->conn, "* OK [MAILBOXID (" IMAP_MAILBOXID_FORMAT ")] It stays\r\n",
-                (unsigned long long)folder->id.v);
+    if (imap_has(s, S("OBJECTID")))
+        conn_printf(s->conn, "* OK [MAILBOXID (" IMAP_MAILBOXID_FORMAT ")] It stays\r\n",
+                    (unsigned long long)folder->id.v);
     /* RFC 7162 3.1.2.1: with every SELECT, asked for or not. */
-    conn_printf(s->conn, "* OK [HIGHESTMODSEQ %llu] What was told so far\r\n",
-                (unsigned long long)view_change(s->view).v);
+    if (imap_has(s, S("CONDSTORE")))
+        conn_printf(s->conn, "* OK [HIGHESTMODSEQ %llu] What was told so far\r\n",
+                    (unsigned long long)view_change(s->view).v);
+    s->urls_as_of = access_key_generation(s->own);
+    if (s->tls && s->account == s->own && imap_has(s, S("URLAUTH")))
+        conn_write(s->conn, S("* OK [URLMECH INTERNAL] Its messages can be given away by URL\r\n"));
     return !call->command.select.qresync || imap_resync(call, folder);
 }
 
@@ -34,14 +43,16 @@ static void open_mailbox(struct imap_session *s, struct imap_call *call, bool re
         return;
     }
     /* RFC 3501 6.3.1: even if the new one can't be selected, the old one is no longer. */
-    if (s->view != NULL)
+    if (s->view != NULL && imap_has(s, S("QRESYNC")))
         conn_write(s->conn, S("* OK [CLOSED] The mailbox selected before\r\n")); /* RFC 7162 3.2.11 */
     imap_close_view(s);
     s->condstore = s->condstore || select->condstore;
     struct imap_mailbox mailbox;
     if (!imap_resolve_mailbox(call, select->mailbox, RIGHT_READ, "NONEXISTENT", &mailbox))
         return;
-    if (view_open(mailbox.account, mailbox.folder.id, read_only, &s->view, &call->error) != ERR_OK) {
+    /* RFC 4314 5.2; who can change nothing leaves \Recent to others. */
+    bool writes = !read_only && (mailbox.rights & RIGHTS_TO_WRITE) != 0;
+    if (view_open(mailbox.account, mailbox.folder.id, !writes, &s->view, &call->error) != ERR_OK) {
         imap_call_failed(call);
         return;
     }
@@ -53,7 +64,7 @@ static void open_mailbox(struct imap_session *s, struct imap_call *call, bool re
         imap_close_view(s);
         return;
     }
-    imap_reply_set(&call->reply, IMAP_STATUS_OK, read_only ? "READ-ONLY" : "READ-WRITE", "%s completed",
+    imap_reply_set(&call->reply, IMAP_STATUS_OK, writes ? "READ-WRITE" : "READ-ONLY", "%s completed",
                    imap_verb_name(call->command.verb));
 }
 

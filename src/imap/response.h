@@ -20,8 +20,9 @@ void imap_put_mailbox(struct buf *out, struct slice path, bool utf8) NONNULL;
 /* "(\Seen $Forwarded \Recent)". names: the account's keywords. */
 void imap_put_flags(struct buf *out, const struct flagset *flags, const struct slice *names, size_t count,
                     bool recent) NONNULL;
-/* "\Answered \Flagged ... kw1 kw2": what can be set. */
-void imap_put_flag_names(struct buf *out, const struct slice *names, size_t count);
+/* "\Answered \Flagged ... kw1 kw2": those of `only`. */
+void imap_put_flag_names(struct buf *out, const struct flagset *only, const struct slice *names,
+                         size_t count);
 /* "26-Jul-1996 ..." in quotes, in UTC. */
 void imap_put_internal_date(struct buf *out, int64_t at_us) NONNULL;
 
@@ -46,6 +47,8 @@ struct imap_reply {
 /* code: "TRYCREATE" or "" for none; text ends up without line ends. */
 void imap_reply_set(struct imap_reply *reply, enum imap_status status, const char *code, const char *format,
                     ...) FORMAT(4, 5) NONNULL;
+/* Answers with what the other says. */
+void imap_reply_copy(struct imap_reply *reply, const struct imap_reply *other) NONNULL;
 /* NO with the response code of RFC 5530 that says the same as the error. */
 void imap_reply_error(struct imap_reply *reply, const struct error *error) NONNULL;
 
