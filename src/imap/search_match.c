@@ -59,6 +59,8 @@ static enum answer test_text(struct test *t, const struct imap_search_key *key)
     if (key->kind == SEARCH_HEADER)
         return answer_of(header_has(t, key->name, key->text));
     struct slice needle = key->text;
+    if (needle.n == 0) /* every text holds it, and what is no text too (RFC 3501 6.4.4) */
+        return ANSWER_YES;
     if (key->kind == SEARCH_TEXT && !mime_search_fields(&t->m->search, t->header, lacks, &needle))
         return ANSWER_YES;
     if (t->level == LEVEL_HEADER)
