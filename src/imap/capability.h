@@ -61,6 +61,9 @@
     X("BINARY", false, true) \
     X("CATENATE", false, true) \
     X("REPLACE", false, true) \
+    X("URLAUTH", false, true) \
+    X("URLAUTH=BINARY", false, true) \
+    X("URL-PARTIAL", false, true) \
     X("UIDBATCHES", false, true) \
     X("INPROGRESS", false, true) \
     X("METADATA", false, true) \

@@ -1,4 +1,5 @@
 #include "imap/session_internal.h"
+#include "store/access_key.h"
 
 /* Any of these makes a mailbox one that can be written to (RFC 4314 5.2). */
 enum { RIGHTS_TO_WRITE = RIGHT_INSERT | RIGHT_EXPUNGE | RIGHT_SEEN | RIGHT_WRITE | RIGHT_TRASH };
@@ -28,6 +29,9 @@ static bool tell_mailbox(struct imap_session *s, struct imap_call *call, const s
     if (imap_has(s, S("CONDSTORE")))
         conn_printf(s->conn, "* OK [HIGHESTMODSEQ %llu] What was told so far\r\n",
                     (unsigned long long)view_change(s->view).v);
+    s->urls_as_of = access_key_generation(s->own);
+    if (s->tls && s->account == s->own && imap_has(s, S("URLAUTH")))
+        conn_write(s->conn, S("* OK [URLMECH INTERNAL] Its messages can be given away by URL\r\n"));
     return !call->command.select.qresync || imap_resync(call, folder);
 }
 

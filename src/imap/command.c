@@ -147,6 +147,21 @@ static bool parse_setquota(struct imap_parser *p, struct imap_command *c)
     return imap_parse_char(p, ')');
 }
 
+static bool parse_genurlauth(struct imap_parser *p, struct imap_command *c)
+{
+    return imap_parse_genurlauth(p, &c->urls);
+}
+
+static bool parse_urlfetch(struct imap_parser *p, struct imap_command *c)
+{
+    return imap_parse_urlfetch(p, &c->urls);
+}
+
+static bool parse_resetkey(struct imap_parser *p, struct imap_command *c)
+{
+    return imap_parse_resetkey(p, &c->resetkey);
+}
+
 static bool parse_expunge(struct imap_parser *p, struct imap_command *c)
 {
     return !c->by_uid || (imap_parse_space(p) && imap_parse_sequence_set(p, &c->uids));

@@ -309,6 +309,7 @@ enum err imap_session_start(struct loop *loop, const struct visit *visit, struct
     s->directory = visit->directory;
     s->account = s->own;
     s->message_size_max = visit->settings->message_size_max;
+    s->tls = visit->tls;
     s->ended = visit->ended;
     s->context = visit->context;
     imap_reader_init(&s->reader,

@@ -45,6 +45,8 @@ struct imap_session {
     } rights_as_of;
     bool condstore;       /* mod-sequences are told (RFC 7162 3.1) */
     bool qresync;         /* VANISHED in place of EXPUNGE (RFC 7162 3.2.3) */
+    bool tls;             /* nobody listens on the way */
+    uint64_t urls_as_of;  /* access_key_generation that the client knows of */
     bool uidonly;         /* no message numbers either way (RFC 9586) */
     bool utf8_accept;     /* RFC 6855 */
     uint64_t modseq_told; /* the highest MODSEQ of this command's FETCH responses */
@@ -219,6 +221,9 @@ bool imap_batch_make(struct imap_call *call, const struct imap_append *append,
                      const struct imap_mailbox *mailbox, struct imap_batch *batch) MUST_CHECK;
 /* "[APPENDUID 1 7:9]" (RFC 4315 3). */
 void imap_put_appenduid(struct buf *out, const struct imap_batch *batch);
+
+/* cmd_resetkey.c: tells, once, that URLs of this person were revoked (RFC 4467 7). */
+void imap_tell_urlmech(struct imap_session *s);
 
 /* catenate.c: joins the pieces of a message, at most out->max bytes. False: the reply says why. */
 bool imap_catenate(struct imap_call *call, const struct imap_append_message *message,

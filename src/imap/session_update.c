@@ -135,6 +135,7 @@ static void update_contexts(struct imap_session *s, struct imap_call *call,
 
 void imap_send_updates(struct imap_session *s, struct imap_call *call, bool expunges)
 {
+    imap_tell_urlmech(s);
     if (s->view == NULL || !view_pending(s->view))
         return;
     uint32_t known = view_exists(s->view);
