@@ -9,7 +9,8 @@
 /* "UTF8 (~{3}\r\nabc)", if it stands here. */
 static bool parse_utf8(struct imap_parser *p, struct slice *ret, bool *ret_was_one)
 {
-    *ret_was_one = cursor_skip_nocase(&p->text, S("UTF8 ("));
+    *ret_was_one =
+        imap_parse_knows(p, IMAP_WORD_APPEND, S("UTF8")) && cursor_skip_nocase(&p->text, S("UTF8 ("));
     return !*ret_was_one ||
            (imap_parse_char(p, '~') && imap_parse_message(p, ret) && imap_parse_char(p, ')'));
 }
@@ -63,7 +64,8 @@ static bool parse_message(struct imap_parser *p, struct imap_append_message *mes
         return false;
     if (imap_parse_at(p, '"') && (!imap_parse_date_time(p, &message->date_us) || !imap_parse_space(p)))
         return false;
-    message->catenate = cursor_skip_nocase(&p->text, S("CATENATE "));
+    message->catenate =
+        imap_parse_knows(p, IMAP_WORD_APPEND, S("CATENATE")) && cursor_skip_nocase(&p->text, S("CATENATE "));
     if (message->catenate)
         return parse_parts(p, message, parts);
     message->parts = ARENA_NEW(p->arena, struct imap_append_part);
@@ -74,7 +76,7 @@ static bool parse_message(struct imap_parser *p, struct imap_append_message *mes
         return false;
     if (utf8)
         return true;
-    message->binary = cursor_skip_char(&p->text, '~');
+    message->binary = imap_parse_knows(p, IMAP_WORD_APPEND, S("~")) && cursor_skip_char(&p->text, '~');
     return imap_parse_message(p, &message->parts->text);
 }
 
@@ -96,7 +98,7 @@ static bool parse_messages(struct imap_parser *p, size_t max, struct imap_append
         if (!parse_message(p, *last, &parts))
             return false;
         last = &(*last)->next;
-    } while (max > 1 && imap_parse_at(p, ' '));
+    } while (max > 1 && imap_parse_at(p, ' ') && imap_parse_knows(p, IMAP_WORD_APPEND, S("second message")));
     *ret = append;
     return true;
 }

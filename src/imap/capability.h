@@ -1,5 +1,9 @@
 /*
  * What the server says it can, in one table. A name stands here only when all of it works.
+ *
+ * Each can be switched off, for all or for one account (`off`, a base/name_list.h): then it is not announced,
+ * and its words are unknown, like any that no extension has. What else it changes asks imap_capable.
+ * Ownership: nothing is kept. Errors: none. Threads: any.
  */
 #ifndef POSTHORN_IMAP_CAPABILITY_H
 #define POSTHORN_IMAP_CAPABILITY_H
@@ -11,6 +15,7 @@
 #define IMAP_CAPABILITY_TABLE(X) \
     X("IMAP4rev1", true, true) \
     X("LITERAL+", true, true) \
+    X("LITERAL-", true, true) \
     X("SASL-IR", true, false) \
     X("ID", true, true) \
     X("ENABLE", true, true) \
@@ -49,20 +54,45 @@
     X("CONTEXT=SEARCH", false, true) \
     X("CONTEXT=SORT", false, true) \
     X("UIDONLY", false, true) \
+    X("COMPRESS=DEFLATE", false, true) \
+    X("METADATA", false, true) \
+    X("LIST-METADATA", false, true) \
+    X("UIDBATCHES", false, true) \
+    X("INPROGRESS", false, true) \
+    X("MULTISEARCH", false, true) \
+    X("SEARCH=FUZZY", false, true) \
     X("BINARY", false, true) \
     X("CATENATE", false, true) \
     X("REPLACE", false, true) \
     X("URLAUTH", false, true) \
     X("URLAUTH=BINARY", false, true) \
     X("URL-PARTIAL", false, true) \
-    X("UIDBATCHES", false, true) \
-    X("INPROGRESS", false, true) \
-    X("METADATA", false, true) \
-    X("LIST-METADATA", false, true) \
     /* the end */
 /* clang-format on */
 
+/* Without the second the first makes no sense: it is off then too. */
+#define IMAP_NEED_TABLE(X)                 \
+    X("QRESYNC", "CONDSTORE")              \
+    X("QRESYNC", "ENABLE")                 \
+    X("UTF8=ACCEPT", "ENABLE")             \
+    X("SEARCHRES", "ESEARCH")              \
+    X("ESORT", "SORT")                     \
+    X("SORT=DISPLAY", "SORT")              \
+    X("LIST-STATUS", "LIST-EXTENDED")      \
+    X("CREATE-SPECIAL-USE", "SPECIAL-USE") \
+    X("QUOTA=RES-STORAGE", "QUOTA")        \
+    X("QUOTA=RES-MESSAGE", "QUOTA")        \
+    X("QUOTASET", "QUOTA")                 \
+    X("CONTEXT=SEARCH", "ESEARCH")         \
+    X("CONTEXT=SORT", "ESORT")             \
+    X("UIDONLY", "ENABLE")                 \
+    X("URLAUTH=BINARY", "URLAUTH")
+
 /* "IMAP4rev1 LITERAL+ ..." without a space at either end. */
-void imap_put_capabilities(struct buf *out, bool logged_in) NONNULL;
+void imap_put_capabilities(struct buf *out, bool logged_in, struct slice off) NONNULL;
+/* It is not off, nor one that it needs. */
+bool imap_capable(struct slice off, struct slice capability) MUST_CHECK;
+/* Bytes of the largest literal that need not wait for our go-ahead (RFC 7888). */
+uint64_t imap_literal_plus_max(struct slice off) MUST_CHECK;
 
 #endif

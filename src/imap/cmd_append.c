@@ -49,7 +49,8 @@ static bool acceptable(struct imap_call *call, struct slice message)
 {
     if (message.n == 0)
         imap_call_no(call, "CANNOT", "A message of no bytes can't be stored");
-    else if (!call->session->utf8_accept && has_high_bytes_in_header(message)) /* RFC 6855 4 */
+    else if (!call->session->utf8_accept && imap_has(call->session, S("UTF8=ACCEPT")) &&
+             has_high_bytes_in_header(message)) /* RFC 6855 4 */
         imap_call_no(call, "CANNOT", "Header fields beyond ASCII take ENABLE UTF8=ACCEPT first");
     else if (memchr(message.p, 0, message.n) != NULL)
         imap_call_no(call, "CANNOT", "A message may not hold NUL bytes, unless it comes as a literal8");
@@ -152,7 +153,6 @@ void imap_put_appenduid(struct buf *out, const struct imap_batch *batch)
 void cmd_append(struct imap_session *s, struct imap_call *call)
 {
     const struct imap_append *append = &call->command.append;
-    (void)s;
     CLEANUP(imap_batch_release) struct imap_batch batch = {0};
     struct imap_mailbox mailbox;
     if (!imap_resolve_mailbox(call, append->mailbox, RIGHT_INSERT, "TRYCREATE", &mailbox) ||
@@ -161,6 +161,6 @@ void cmd_append(struct imap_session *s, struct imap_call *call)
     if (message_append(mailbox.account, batch.items, batch.count, batch.results, &call->error) != ERR_OK ||
         account_sync(mailbox.account, &call->error) != ERR_OK)
         imap_call_failed(call);
-    else
+    else if (imap_has(s, S("UIDPLUS")))
         imap_put_appenduid(&call->reply.code, &batch);
 }

@@ -1,4 +1,3 @@
-#include "imap/capability.h"
 #include "imap/session_internal.h"
 
 /* RFC 3501 6.1.1 */
@@ -7,7 +6,7 @@ void cmd_capability(struct imap_session *s, struct imap_call *call)
     (void)call;
     struct buf *out = conn_output(s->conn);
     buf_put(out, S("* CAPABILITY "));
-    imap_put_capabilities(out, true);
+    imap_put_capabilities(out, true, slice_cstr(s->off));
     buf_put(out, S("\r\n"));
     conn_wrote(s->conn);
 }

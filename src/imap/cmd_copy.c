@@ -28,7 +28,7 @@ static bool copy(struct imap_session *s, struct imap_call *call, bool move, stru
 void cmd_copy(struct imap_session *s, struct imap_call *call)
 {
     CLEANUP(copy_result_release) struct copy_result result = {0};
-    if (copy(s, call, false, &result) && result.from.count > 0)
+    if (copy(s, call, false, &result) && result.from.count > 0 && imap_has(s, S("UIDPLUS")))
         put_copyuid(&call->reply.code, &result);
 }
 
@@ -41,6 +41,8 @@ void cmd_move(struct imap_session *s, struct imap_call *call)
     CLEANUP(buf_release) struct buf code = BUF(IMAP_REPLY_CODE_MAX);
     put_copyuid(&code, &result);
     call->removed = true;
+    if (!imap_has(s, S("UIDPLUS")))
+        return;
     conn_write(s->conn, S("* OK "));
     conn_write(s->conn, buf_slice(&code));
     conn_write(s->conn, S(" Moved\r\n"));

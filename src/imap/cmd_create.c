@@ -30,7 +30,6 @@ static bool role_of(struct imap_call *call, struct account *account, enum folder
 /* RFC 3501 6.3.3, RFC 6154 3 */
 void cmd_create(struct imap_session *s, struct imap_call *call)
 {
-    (void)s;
     struct folder_id id;
     enum folder_role role;
     struct imap_place place;
@@ -38,6 +37,6 @@ void cmd_create(struct imap_session *s, struct imap_call *call)
         return;
     if (folder_create(place.account, place.path, FOLDER_MAIL, role, &id, &call->error) != ERR_OK)
         imap_call_failed(call);
-    else /* RFC 8474 4.1 */
+    else if (imap_has(s, S("OBJECTID"))) /* RFC 8474 4.1 */
         buf_printf(&call->reply.code, "[MAILBOXID (" IMAP_MAILBOXID_FORMAT ")]", (unsigned long long)id.v);
 }

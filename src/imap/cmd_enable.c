@@ -1,20 +1,20 @@
 #include "imap/search_context.h"
 
-static bool named(const struct imap_command *command, struct slice name)
+static bool named(const struct imap_session *s, const struct imap_command *command, struct slice name)
 {
     for (size_t i = 0; i < command->enable.count; i++)
         if (slice_eq_nocase(command->enable.names[i], name))
-            return true;
+            return imap_has(s, name);
     return false;
 }
 
 /* RFC 5161, RFC 6855 3, RFC 9586 3: names we don't know, or that have no effect, are passed over. */
 void cmd_enable(struct imap_session *s, struct imap_call *call)
 {
-    bool condstore = named(&call->command, S("CONDSTORE"));
-    bool qresync = named(&call->command, S("QRESYNC"));
-    bool utf8 = named(&call->command, S("UTF8=ACCEPT"));
-    bool uidonly = named(&call->command, S("UIDONLY"));
+    bool condstore = named(s, &call->command, S("CONDSTORE"));
+    bool qresync = named(s, &call->command, S("QRESYNC"));
+    bool utf8 = named(s, &call->command, S("UTF8=ACCEPT"));
+    bool uidonly = named(s, &call->command, S("UIDONLY"));
     conn_printf(s->conn, "* ENABLED%s%s%s%s\r\n", condstore ? " CONDSTORE" : "", qresync ? " QRESYNC" : "",
                 utf8 ? " UTF8=ACCEPT" : "", uidonly ? " UIDONLY" : "");
     s->uidonly = s->uidonly || uidonly;

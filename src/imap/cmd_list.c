@@ -180,21 +180,28 @@ static void mark_parents(struct listing *listing)
     }
 }
 
+static void put_attribute(struct buf *out, const char *attribute)
+{
+    if (attribute[0] != 0)
+        buf_printf(out, "%s%s", out->p[out->n - 1] == '(' ? "" : " ", attribute);
+}
+
 static void send_name(struct imap_session *s, const struct listing *listing, const struct name *name)
 {
     const struct imap_list *list = listing->list;
     const struct folder *folder = name->folder;
-    const char *role = folder != NULL ? folder_role_attribute(folder->role) : "";
     struct buf *out = conn_output(s->conn);
     buf_put(out, S("* LIST ("));
     if (folder == NULL)
-        buf_put(out, S("\\NonExistent "));
+        put_attribute(out, "\\NonExistent");
     else if (!folder->selectable)
-        buf_put(out, S("\\Noselect "));
-    buf_printf(out, "%s%s%s", folder != NULL && folder->has_children ? "\\HasChildren" : "\\HasNoChildren",
-               role[0] != 0 ? " " : "", role);
+        put_attribute(out, "\\Noselect");
+    if (imap_has(s, S("CHILDREN")) || (list->returns & IMAP_LIST_CHILDREN))
+        put_attribute(out, folder != NULL && folder->has_children ? "\\HasChildren" : "\\HasNoChildren");
+    if (folder != NULL && imap_has(s, S("SPECIAL-USE")))
+        put_attribute(out, folder_role_attribute(folder->role));
     if (name->subscribed && ((list->select | list->returns) & IMAP_LIST_SUBSCRIBED))
-        buf_put(out, S(" \\Subscribed"));
+        put_attribute(out, "\\Subscribed");
     buf_put(out, S(") \"/\" "));
     imap_put_mailbox(out, name->path, imap_speaks_utf8(s));
     if (name->child && (list->select & IMAP_LIST_RECURSIVEMATCH))

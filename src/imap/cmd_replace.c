@@ -64,6 +64,8 @@ void cmd_replace(struct imap_session *s, struct imap_call *call)
         return;
     }
     call->removed = true;
+    if (!imap_has(s, S("UIDPLUS")))
+        return;
     /* RFC 8508 4.3: before the EXPUNGE. */
     CLEANUP(buf_release) struct buf code = BUF(100);
     imap_put_appenduid(&code, &batch);

@@ -19,13 +19,15 @@ static bool tell_mailbox(struct imap_session *s, struct imap_call *call, const s
     conn_printf(s->conn,
                 "* OK [UIDVALIDITY %u] UIDs are valid\r\n* OK [UIDNEXT %u] The next UID, at least\r\n",
                 folder->uidvalidity, folder->uidnext);
-    conn_printf(s->conn, "* OK [MAILBOXID (" IMAP_MAILBOXID_FORMAT ")] It stays\r\n",
-                (unsigned long long)folder->id.v);
+    if (imap_has(s, S("OBJECTID")))
+        conn_printf(s->conn, "* OK [MAILBOXID (" IMAP_MAILBOXID_FORMAT ")] It stays\r\n",
+                    (unsigned long long)folder->id.v);
     /* RFC 7162 3.1.2.1: with every SELECT, asked for or not. */
-    conn_printf(s->conn, "* OK [HIGHESTMODSEQ %llu] What was told so far\r\n",
-                (unsigned long long)view_change(s->view).v);
+    if (imap_has(s, S("CONDSTORE")))
+        conn_printf(s->conn, "* OK [HIGHESTMODSEQ %llu] What was told so far\r\n",
+                    (unsigned long long)view_change(s->view).v);
     s->urls_as_of = access_key_generation(s->own);
-    if (s->tls && s->account == s->own)
+    if (s->tls && s->account == s->own && imap_has(s, S("URLAUTH")))
         conn_write(s->conn, S("* OK [URLMECH INTERNAL] Its messages can be given away by URL\r\n"));
     return !call->command.select.qresync || imap_resync(call, folder);
 }
@@ -38,7 +40,7 @@ static void open_mailbox(struct imap_session *s, struct imap_call *call, bool re
         return;
     }
     /* RFC 3501 6.3.1: even if the new one can't be selected, the old one is no longer. */
-    if (s->view != NULL)
+    if (s->view != NULL && imap_has(s, S("QRESYNC")))
         conn_write(s->conn, S("* OK [CLOSED] The mailbox selected before\r\n")); /* RFC 7162 3.2.11 */
     imap_close_view(s);
     s->condstore = s->condstore || select->condstore;

@@ -51,7 +51,7 @@ static bool parse_status_item(struct imap_parser *p, unsigned *items)
     struct slice word;
     if (!imap_parse_atom(p, &word))
         return false;
-    for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+    for (size_t i = 0; i < ARRAY_LEN(names) && imap_parse_knows(p, IMAP_WORD_STATUS, word); i++) {
         if (slice_eq_nocase(word, names[i])) {
             *items |= 1U << i;
             return true;
@@ -162,6 +162,13 @@ static bool parse_search(struct imap_parser *p, struct imap_command *c)
     return imap_parse_space(p) && imap_parse_search(p, &c->search);
 }
 
+/* RFC 7377 2.1: it tells UIDs, with or without UID before it. */
+static bool parse_esearch(struct imap_parser *p, struct imap_command *c)
+{
+    c->by_uid = true;
+    return imap_parse_space(p) && imap_parse_esearch(p, &c->search);
+}
+
 static bool parse_sort(struct imap_parser *p, struct imap_command *c)
 {
     return imap_parse_space(p) && imap_parse_sort(p, &c->search);
@@ -188,7 +195,8 @@ static bool parse_store_modifier(struct imap_parser *p, struct imap_command *c)
 {
     if (!cursor_skip_char(&p->text, '('))
         return true;
-    if (!cursor_skip_nocase(&p->text, S("UNCHANGEDSINCE ")))
+    if (!imap_parse_knows(p, IMAP_WORD_STORE_MODIFIER, S("UNCHANGEDSINCE")) ||
+        !cursor_skip_nocase(&p->text, S("UNCHANGEDSINCE ")))
         return imap_parse_fail(p, "there is no such STORE modifier");
     c->store.conditional = true;
     return imap_parse_modseq(p, &c->store.unchanged_since) && imap_parse_char(p, ')') && imap_parse_space(p);
@@ -275,6 +283,11 @@ static bool parse_cancelupdate(struct imap_parser *p, struct imap_command *c)
     return true;
 }
 
+static bool parse_compress(struct imap_parser *p, struct imap_command *c)
+{
+    return imap_parse_space(p) && imap_parse_atom(p, &c->algorithm);
+}
+
 static bool parse_nonzero(struct imap_parser *p, uint32_t *ret)
 {
     return imap_parse_number(p, ret) && (*ret > 0 || imap_parse_fail(p, "a number is not 0"));
@@ -342,7 +355,7 @@ static bool find_verb(struct imap_parser *p, enum imap_verb *ret)
     struct slice word;
     if (!imap_parse_atom(p, &word))
         return imap_parse_fail(p, "the command is missing");
-    for (size_t i = 0; i < ARRAY_LEN(verbs); i++) {
+    for (size_t i = 0; i < ARRAY_LEN(verbs) && imap_parse_knows(p, IMAP_WORD_VERB, word); i++) {
         if (slice_eq_nocase(word, slice_of(verbs[i].text, verbs[i].n))) {
             *ret = (enum imap_verb)i;
             return true;
@@ -362,7 +375,8 @@ bool imap_command_parse(struct imap_parser *p, struct imap_command *ret_command)
     c->by_uid = cursor_skip_nocase(&p->text, S("UID "));
     if (!find_verb(p, &c->verb))
         return false;
-    if (c->by_uid && !(verbs[c->verb].flags & VERB_UID))
+    if (c->by_uid && (!(verbs[c->verb].flags & VERB_UID) ||
+                      !imap_parse_knows(p, IMAP_WORD_UID_VERB, slice_cstr(verbs[c->verb].text))))
         return imap_parse_fail(p, "this command has no UID form");
     p->spools = (verbs[c->verb].flags & VERB_MESSAGE) != 0;
     return verbs[c->verb].grammar(p, c) && imap_parse_end(p);

@@ -5,6 +5,7 @@
  *   FILL: INBOX 500             messages put there as delivery does
  *   DAMAGE: hello 1             the bytes on disk where this text is stored are damaged
  *   V: a3 SELECT INBOX (QRESYNC ($V 7))   sent by the first session with INBOX's UIDVALIDITY for $V
+ *   WITHOUT: IDLE MOVE          first of all: the first session has these capabilities switched off
  *   L: a2 APPEND INBOX          sent by the first session with the "|" lines as a literal
  *
  * The log-in's answer is read by itself.
@@ -19,15 +20,33 @@
 
 enum { MESSAGE_MAX = 1024 * 1024 };
 
-static int enter(struct player *player)
+static int enter_without(struct player *player, struct slice off)
 {
     int pair[2];
     assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), 0);
     static const struct settings settings = {.message_size_max = MESSAGE_MAX};
-    struct visit visit = {.fd = pair[1], .tag = S("login"), .peer = "127.0.0.1", .settings = &settings};
+    struct visit visit = {.fd = pair[1],
+                          .tag = S("login"),
+                          .peer = "127.0.0.1",
+                          .capabilities_off = off,
+                          .settings = &settings};
     PLAYER_OK(player, store_account(player->context, (struct account_id){1}, &visit.account, &error));
     PLAYER_OK(player, imap_session_start(player->loop, &visit, &error));
     return pair[0];
+}
+
+static int enter(struct player *player)
+{
+    return enter_without(player, slice_none());
+}
+
+/* The first session, before anything else is said. */
+static void without(struct player *player, struct slice argument, struct slice block)
+{
+    (void)block;
+    assert_int_equal(player->peers[0].fd, -1);
+    player->peers[0].fd = enter_without(player, argument);
+    player_expect(player, &player->peers[0], slice_cstr(player->house->greeting));
 }
 
 static void fill(struct player *player, struct slice argument, struct slice block)
@@ -129,7 +148,8 @@ int main(int argc, char **argv)
         .verbs = {{{"FILL", 4}, fill},
                   {{"DAMAGE", 6}, damage},
                   {{"L", 1}, send_literal},
-                  {{"V", 1}, send_with_validity}},
+                  {{"V", 1}, send_with_validity},
+                  {{"WITHOUT", 7}, without}},
     };
     return player_main(&house, argc, argv);
 }

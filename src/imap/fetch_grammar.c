@@ -121,7 +121,7 @@ static bool find_section_item(struct slice word, const struct section_item **ret
 static bool parse_section_item(struct imap_parser *p, struct slice word, struct imap_fetch *fetch)
 {
     const struct section_item *row;
-    if (!find_section_item(word, &row))
+    if (!imap_parse_knows(p, IMAP_WORD_FETCH, word) || !find_section_item(word, &row))
         return imap_parse_fail(p, "there is no such FETCH item");
     struct imap_fetch_item item = {.kind = row->kind};
     if (!imap_parse_char(p, '[') || (!imap_parse_at(p, ']') && !imap_parse_section(p, &item.section)) ||
@@ -168,7 +168,7 @@ static bool parse_item(struct imap_parser *p, struct imap_fetch *fetch)
     struct slice word = slice_of(from, (size_t)(p->text.p - from));
     if (imap_parse_at(p, '['))
         return parse_section_item(p, word, fetch);
-    for (size_t i = 0; i < ARRAY_LEN(plain_items); i++) {
+    for (size_t i = 0; i < ARRAY_LEN(plain_items) && imap_parse_knows(p, IMAP_WORD_FETCH, word); i++) {
         if (slice_eq_nocase(word, plain_items[i].name)) {
             fetch->sets_seen = fetch->sets_seen || plain_items[i].sets_seen;
             fetch->modseq = fetch->modseq || plain_items[i].kind == IMAP_FETCH_MODSEQ;
@@ -216,6 +216,8 @@ static bool parse_modifier(struct imap_parser *p, struct imap_fetch *fetch)
     struct slice word;
     if (!imap_parse_atom(p, &word))
         return false;
+    if (!imap_parse_knows(p, IMAP_WORD_FETCH_MODIFIER, word))
+        return imap_parse_fail(p, "there is no such FETCH modifier");
     if (slice_eq_nocase(word, S("VANISHED"))) {
         fetch->vanished = true;
         return true;

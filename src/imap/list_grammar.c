@@ -19,6 +19,8 @@ static bool parse_option(struct imap_parser *p, bool selects, struct imap_list *
     struct slice word;
     if (!imap_parse_atom(p, &word))
         return false;
+    if (!imap_parse_knows(p, IMAP_WORD_LIST_OPTION, word))
+        return imap_parse_fail(p, "there is no such LIST option");
     if (!selects && slice_eq_nocase(word, S("STATUS")))
         return imap_parse_space(p) && imap_parse_status_items(p, &list->status);
     if (!selects && slice_eq_nocase(word, S("METADATA")))
@@ -53,7 +55,8 @@ static bool parse_options(struct imap_parser *p, bool selects, struct imap_list 
 
 static bool parse_patterns(struct imap_parser *p, struct imap_list *list)
 {
-    bool many = cursor_skip_char(&p->text, '(');
+    bool many =
+        imap_parse_knows(p, IMAP_WORD_LIST_OPTION, S("several patterns")) && cursor_skip_char(&p->text, '(');
     list->patterns = arena_array(p->arena, IMAP_LIST_PATTERNS_MAX, sizeof(*list->patterns));
     if (list->patterns == NULL)
         return imap_parse_fail(p, "memory");
@@ -104,8 +107,8 @@ static bool parse_uses(struct imap_parser *p, struct imap_create *create)
     create->uses = arena_array(p->arena, IMAP_USES_MAX, sizeof(*create->uses));
     if (create->uses == NULL)
         return imap_parse_fail(p, "memory");
-    if (!cursor_skip_nocase(&p->text, S(" (USE (")))
-        return imap_parse_fail(p, "CREATE knows the parameter USE only");
+    if (!imap_parse_knows(p, IMAP_WORD_CREATE, S("USE")) || !cursor_skip_nocase(&p->text, S(" (USE (")))
+        return imap_parse_fail(p, "there is no such parameter of CREATE");
     if (cursor_skip(&p->text, S("))")))
         return true;
     do {

@@ -12,7 +12,7 @@ static bool may_start_tls(const struct imap_login *login)
 
 static void put_capabilities(const struct imap_login *login, struct buf *out)
 {
-    imap_put_capabilities(out, false);
+    imap_put_capabilities(out, false, imap_login_off(login));
     if (may_start_tls(login))
         buf_put(out, S(" STARTTLS"));
     if (!imap_login_allowed(login))
@@ -95,7 +95,8 @@ static void run_verb(struct imap_login *login, const struct imap_command *comman
 static void run_command(struct imap_login *login)
 {
     CLEANUP(arena_release) struct arena arena = ARENA(IMAP_LOGIN_ARENA_MAX);
-    struct imap_parser parser = {.text = cursor_of(imap_reader_text(&login->reader)), .arena = &arena};
+    struct imap_parser parser = {
+        .text = cursor_of(imap_reader_text(&login->reader)), .arena = &arena, .off = imap_login_off(login)};
     struct imap_command command;
     if (imap_command_parse(&parser, &command)) {
         login->errors_in_a_row =
@@ -221,8 +222,10 @@ void imap_login_start(struct guest *guest)
         return;
     }
     login->guest = guest;
-    imap_reader_init(&login->reader, &(struct imap_reader_limits){.line_max = IMAP_LOGIN_LINE_MAX,
-                                                                  .literal_max = IMAP_LOGIN_LITERAL_MAX});
+    imap_reader_init(&login->reader,
+                     &(struct imap_reader_limits){.line_max = IMAP_LOGIN_LINE_MAX,
+                                                  .literal_max = IMAP_LOGIN_LITERAL_MAX,
+                                                  .plus_max = imap_literal_plus_max(imap_login_off(login))});
     if (guest_open(guest, &handler, login, &login->conn, &error) != ERR_OK) {
         LOG(LOG_WARN, NO_SID, "imap.open", F_ERR(&error));
         return;

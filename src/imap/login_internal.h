@@ -17,6 +17,12 @@ struct imap_login {
     char tag[IMAP_TAG_MAX + 1]; /* of LOGIN or AUTHENTICATE */
 };
 
+/* Capabilities that nobody gets. */
+static inline struct slice imap_login_off(const struct imap_login *login)
+{
+    return slice_cstr(login->guest->settings->imap_without);
+}
+
 void imap_login_answer(struct imap_login *login, struct slice tag, const char *text);
 void imap_login_bye(struct imap_login *login, const char *text);
 

@@ -1,4 +1,5 @@
 /* LOGIN and AUTHENTICATE (RFC 3501 6.2.2, 6.2.3, RFC 4959), and the hand-over after them. */
+#include "imap/capability.h"
 #include "imap/login_internal.h"
 
 bool imap_login_allowed(const struct imap_login *login)
@@ -72,6 +73,8 @@ static bool begin_command(struct imap_login *login, const struct imap_command *c
         return true;
     if (login_is_off(mechanism, login->guest->settings))
         answer(login, "NO [CANNOT] This way of logging in is switched off here");
+    else if (mechanism == SASL_EXTERNAL)
+        answer(login, "NO [CANNOT] This mechanism needs TLS with a certificate of yours");
     else if (sasl_scram_of(mechanism) != NULL)
         answer(login, "NO [CANNOT] This mechanism needs TLS");
     else
@@ -95,6 +98,10 @@ void imap_login_authenticate(struct imap_login *login, const struct imap_command
     struct error error;
     if (!sasl_mechanism_find(command->authenticate.mechanism, &mechanism)) {
         imap_login_answer(login, command->tag, "NO [CANNOT] We don't know this mechanism");
+        return;
+    }
+    if (command->authenticate.has_initial && !imap_capable(imap_login_off(login), S("SASL-IR"))) {
+        imap_login_answer(login, command->tag, "BAD AUTHENTICATE takes the mechanism only");
         return;
     }
     if (!begin_command(login, command, mechanism))

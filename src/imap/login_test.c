@@ -340,6 +340,18 @@ static void test_serves_no_mechanism_that_is_switched_off(void **state)
     stop(&t);
 }
 
+static void test_capabilities_switched_off_for_all_are_unknown(void **state)
+{
+    (void)state;
+    struct talk t = {.settings = {.imap_without = "SASL-IR ID LITERAL+"}};
+    start(&t, "127.0.0.1");
+    hear(&t, "* OK [CAPABILITY IMAP4rev1 LITERAL- ENABLE IDLE AUTH=PLAIN AUTH=LOGIN AUTH=SCRAM-SHA-256 "
+             "AUTH=SCRAM-SHA-1] mail.example Posthorn ready\r\n");
+    say(&t, "a1 AUTHENTICATE PLAIN AGFubmEAc2VjcmV0\r\na2 ID NIL\r\n");
+    hear(&t, "a1 BAD AUTHENTICATE takes the mechanism only\r\na2 BAD there is no such command\r\n");
+    stop(&t);
+}
+
 static void test_logout(void **state)
 {
     (void)state;
@@ -365,6 +377,7 @@ int main(void)
         cmocka_unit_test(test_serves_few_commands_and_counts_errors),
         cmocka_unit_test(test_starttls_refuses_what_was_sent_behind_it),
         cmocka_unit_test(test_serves_no_mechanism_that_is_switched_off),
+        cmocka_unit_test(test_capabilities_switched_off_for_all_are_unknown),
         cmocka_unit_test(test_logout),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

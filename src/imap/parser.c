@@ -30,6 +30,11 @@ bool imap_parse_fail(struct imap_parser *p, const char *problem)
     return false;
 }
 
+bool imap_parse_knows(const struct imap_parser *p, enum imap_place_of_word place, struct slice word)
+{
+    return imap_word_known(p->off, place, word);
+}
+
 bool imap_parse_space(struct imap_parser *p)
 {
     return cursor_skip_char(&p->text, ' ') || imap_parse_fail(p, "a space is missing");
@@ -202,6 +207,8 @@ bool imap_parse_list_mailbox(struct imap_parser *p, struct slice *ret)
 
 bool imap_parse_sequence_set(struct imap_parser *p, struct imap_sequence_set *ret)
 {
+    if (imap_parse_at(p, '$') && !imap_parse_knows(p, IMAP_WORD_SET, S("$")))
+        return imap_parse_fail(p, "a message set is missing");
     return imap_sequence_set_parse(&p->text, p->arena, ret) ||
            imap_parse_fail(p, "a message set is missing, malformed or too long");
 }

@@ -11,6 +11,7 @@
 
 #include "base/arena.h"
 #include "imap/sequence_set.h"
+#include "imap/words.h"
 
 enum { IMAP_FLAGS_MAX = 300 /* flags in one list */ };
 
@@ -19,9 +20,10 @@ struct imap_parser {
     struct cursor spool; /* large literals, in order */
     struct arena *arena;
     const char *problem;
-    bool limit;  /* it was too much, not wrong: NO [LIMIT] */
-    bool spools; /* the verb is one of those whose literals the reader may have spooled */
-    bool utf8;   /* mailbox names come in UTF-8 (RFC 6855 3, RFC 9051 5.1) */
+    bool limit;       /* it was too much, not wrong: NO [LIMIT] */
+    bool spools;      /* the verb is one of those whose literals the reader may have spooled */
+    bool utf8;        /* mailbox names come in UTF-8 (RFC 6855 3, RFC 9051 5.1) */
+    struct slice off; /* capabilities that are switched off: their words are unknown */
 };
 
 /* Flags of STORE and APPEND. Bit k of system is the store's FLAG_*. */
@@ -37,6 +39,9 @@ bool imap_is_tag_char(char c);
 
 /* Says what is wrong; always false. */
 bool imap_parse_fail(struct imap_parser *p, const char *problem);
+/* The word may stand at this place; if not, it is as unknown as any other. */
+bool imap_parse_knows(const struct imap_parser *p, enum imap_place_of_word place,
+                      struct slice word) MUST_CHECK;
 bool imap_parse_space(struct imap_parser *p) MUST_CHECK;
 bool imap_parse_char(struct imap_parser *p, char c) MUST_CHECK;
 bool imap_parse_end(struct imap_parser *p) MUST_CHECK;

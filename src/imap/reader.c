@@ -140,8 +140,9 @@ static bool open_spool(struct imap_reader *r)
 static enum reader_status announce_literal(struct imap_reader *r, uint64_t size, bool synchronising,
                                            struct buf *out)
 {
-    if (!literal_fits(r, size)) {
-        start_skipping(r, IMAP_READER_LITERAL, slice_none());
+    bool waits = synchronising || size <= r->limits.plus_max;
+    if (!waits || !literal_fits(r, size)) {
+        start_skipping(r, waits ? IMAP_READER_LITERAL : IMAP_READER_WAIT, slice_none());
         if (synchronising)
             return give_up(r, IMAP_READER_LITERAL);
         if (size > r->limits.message_max + IMAP_SKIP_MAX)

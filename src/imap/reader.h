@@ -37,15 +37,17 @@ enum {
 struct imap_reader_limits {
     size_t line_max;                  /* bytes; with literal_max this bounds the whole text too */
     size_t literal_max;               /* sum of the literals that stand in the text */
+    uint64_t plus_max;                /* bytes of a literal that is sent without waiting (RFC 7888) */
     uint64_t message_max;             /* sum of spooled literals; 0: none are taken */
     int (*open_spool)(void *context); /* a file for spooled literals, -1: failed; NULL: memory */
     void *context;
 };
 
-#define IMAP_READER_FAILURE_TABLE(X)                                  \
-    X(LINE, "BAD", "The line is too long")                            \
-    X(LITERAL, "NO [TOOBIG]", "The literal is larger than we take")   \
-    X(MEMORY, "NO [SERVERBUG]", "There is no memory for the command") \
+#define IMAP_READER_FAILURE_TABLE(X)                                               \
+    X(LINE, "BAD", "The line is too long")                                         \
+    X(LITERAL, "NO [TOOBIG]", "The literal is larger than we take")                \
+    X(WAIT, "BAD [TOOBIG]", "A literal of this size has to wait for our go-ahead") \
+    X(MEMORY, "NO [SERVERBUG]", "There is no memory for the command")              \
     X(FLOOD, "BYE", "Too much input that can't be used")
 enum imap_reader_failure {
 #define X(name, status, text) IMAP_READER_##name,

@@ -8,8 +8,8 @@ static void run(struct slice in, size_t step, struct buf *units)
 {
     struct imap_reader r;
     CLEANUP(buf_release) struct buf out = BUF(1 << 20);
-    imap_reader_init(
-        &r, &(struct imap_reader_limits){.line_max = 200, .literal_max = 300, .message_max = 100000});
+    imap_reader_init(&r, &(struct imap_reader_limits){
+                             .line_max = 200, .plus_max = 5000, .literal_max = 300, .message_max = 100000});
     size_t at = 0;
     while (at < in.n) {
         struct slice part = slice_sub(in, at, step);

@@ -12,6 +12,7 @@ static struct imap_reader reader_with(uint64_t message_max)
 {
     struct imap_reader r;
     imap_reader_init(&r, &(struct imap_reader_limits){.line_max = LINE_MAX_HERE,
+                                                      .plus_max = UINT64_MAX,
                                                       .literal_max = LITERAL_MAX_HERE,
                                                       .message_max = message_max});
     return r;
@@ -222,6 +223,7 @@ static void append_of_size(size_t n, size_t wanted_in_spool)
     buf_put(&in, S(" {3+}\r\nabc\r\n"));
     struct imap_reader r;
     imap_reader_init(&r, &(struct imap_reader_limits){.line_max = IMAP_LINE_MAX,
+                                                      .plus_max = UINT64_MAX,
                                                       .literal_max = IMAP_COMMAND_MAX,
                                                       .message_max = 70000});
     size_t used;

@@ -2,32 +2,11 @@
 
 #include "base/clock.h"
 #include "base/utf8.h"
-#include "imap/capability.h"
 #include "imap/mailbox_name.h"
 #include "imap/parser.h"
 #include "mime/date.h"
 
 enum { QUOTED_MAX = 1000 /* longer strings go as literals */ };
-
-void imap_put_capabilities(struct buf *out, bool logged_in)
-{
-    static const struct {
-        const char *name;
-        bool before;
-        bool after;
-    } rows[] = {
-#define X(text, said_before, said_after) {text, said_before, said_after},
-        IMAP_CAPABILITY_TABLE(X)
-#undef X
-    };
-    const char *space = "";
-    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
-        if (logged_in ? rows[i].after : rows[i].before) {
-            buf_printf(out, "%s%s", space, rows[i].name);
-            space = " ";
-        }
-    }
-}
 
 static void put_quoted(struct buf *out, struct slice text)
 {
@@ -149,6 +128,12 @@ void imap_reply_set(struct imap_reply *reply, enum imap_status status, const cha
     for (char *c = reply->text; *c != 0; c++)
         if (*c == '\r' || *c == '\n')
             *c = ' ';
+}
+
+void imap_reply_copy(struct imap_reply *reply, const struct imap_reply *other)
+{
+    imap_reply_set(reply, other->status, "", "%s", other->text);
+    buf_put(&reply->code, buf_slice(&other->code));
 }
 
 void imap_reply_error(struct imap_reply *reply, const struct error *error)

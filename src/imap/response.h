@@ -46,6 +46,8 @@ struct imap_reply {
 /* code: "TRYCREATE" or "" for none; text ends up without line ends. */
 void imap_reply_set(struct imap_reply *reply, enum imap_status status, const char *code, const char *format,
                     ...) FORMAT(4, 5) NONNULL;
+/* Answers with what the other says. */
+void imap_reply_copy(struct imap_reply *reply, const struct imap_reply *other) NONNULL;
 /* NO with the response code of RFC 5530 that says the same as the error. */
 void imap_reply_error(struct imap_reply *reply, const struct error *error) NONNULL;
 

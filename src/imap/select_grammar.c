@@ -54,6 +54,8 @@ static bool parse_parameter(struct imap_parser *p, struct imap_select *select)
     struct slice word;
     if (!imap_parse_atom(p, &word))
         return false;
+    if (!imap_parse_knows(p, IMAP_WORD_SELECT, word))
+        return imap_parse_fail(p, "there is no such parameter");
     if (slice_eq_nocase(word, S("CONDSTORE"))) {
         select->condstore = true;
         return true;

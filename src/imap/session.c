@@ -5,7 +5,6 @@
 #include "base/fdio.h"
 #include "base/log.h"
 #include "base/must.h"
-#include "imap/capability.h"
 #include "imap/search_context.h"
 
 static imap_handler_fn *handler_of(enum imap_verb verb)
@@ -88,7 +87,7 @@ static void count_error(struct imap_session *s, const struct imap_reply *reply)
 static bool searches(const struct imap_command *command)
 {
     return command->verb == IMAP_VERB_SEARCH || command->verb == IMAP_VERB_SORT ||
-           command->verb == IMAP_VERB_THREAD;
+           command->verb == IMAP_VERB_THREAD || command->verb == IMAP_VERB_ESEARCH;
 }
 
 /* It takes or tells message numbers, which ENABLE UIDONLY has ruled out (RFC 9586 3). */
@@ -138,6 +137,7 @@ static void run(struct imap_session *s, struct imap_call *call)
     struct imap_parser parser = {.text = cursor_of(imap_reader_text(&s->reader)),
                                  .spool = cursor_of(imap_reader_spool(&s->reader)),
                                  .arena = &call->arena,
+                                 .off = slice_cstr(s->off),
                                  .utf8 = imap_speaks_utf8(s)};
     struct imap_command *command = &call->command;
     s->commands++;
@@ -246,6 +246,7 @@ static void closed(void *session)
     imap_close_view(s);
     imap_reader_clear(&s->reader);
     free(s->idle_tag);
+    free(s->off);
     account_unref(s->own);
     if (s->ended != NULL)
         s->ended(s->context);
@@ -286,7 +287,7 @@ static enum err no_session(const struct visit *visit, struct error *error)
 static void greet(struct imap_session *s, struct slice tag)
 {
     CLEANUP(buf_release) struct buf capabilities = BUF(4096);
-    imap_put_capabilities(&capabilities, true);
+    imap_put_capabilities(&capabilities, true, slice_cstr(s->off));
     conn_printf(s->conn, "%.*s OK [CAPABILITY %.*s] Logged in\r\n", SLICE_ARGS(tag),
                 SLICE_ARGS(buf_slice(&capabilities)));
 }
@@ -294,10 +295,13 @@ static void greet(struct imap_session *s, struct slice tag)
 enum err imap_session_start(struct loop *loop, const struct visit *visit, struct error *error)
 {
     struct imap_session *s = calloc(1, sizeof(*s));
-    if (s == NULL)
+    char *off = slice_to_cstr(visit->capabilities_off);
+    if (s == NULL || off == NULL) {
+        free(s);
+        free(off);
         return no_session(visit, error);
-    s->store = visit->store;
-    s->directory = visit->directory;
+    }
+    s->off = off;
     s->own = visit->account;
     s->store = visit->store;
     s->directory = visit->directory;
@@ -309,6 +313,7 @@ enum err imap_session_start(struct loop *loop, const struct visit *visit, struct
     imap_reader_init(&s->reader,
                      &(struct imap_reader_limits){.line_max = IMAP_LINE_MAX,
                                                   .literal_max = IMAP_COMMAND_MAX,
+                                                  .plus_max = imap_literal_plus_max(visit->capabilities_off),
                                                   .open_spool = open_spool,
                                                   .context = s,
                                                   .message_max = visit->settings->message_size_max});

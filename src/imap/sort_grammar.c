@@ -2,13 +2,13 @@
 #include "imap/search.h"
 
 /* The place of a word in a table. */
-static bool parse_choice(struct imap_parser *p, const struct slice *names, size_t count, const char *problem,
-                         unsigned *ret)
+static bool parse_choice(struct imap_parser *p, enum imap_place_of_word place, const struct slice *names,
+                         size_t count, const char *problem, unsigned *ret)
 {
     struct slice word;
     if (!imap_parse_atom(p, &word))
         return imap_parse_fail(p, problem);
-    for (size_t i = 0; i < count; i++) {
+    for (size_t i = 0; i < count && imap_parse_knows(p, place, word); i++) {
         if (slice_eq_nocase(word, names[i])) {
             *ret = (unsigned)i;
             return true;
@@ -17,7 +17,8 @@ static bool parse_choice(struct imap_parser *p, const struct slice *names, size_
     return imap_parse_fail(p, problem);
 }
 
-static bool parse_return_option(struct imap_parser *p, struct imap_search *search)
+static bool parse_return_option(struct imap_parser *p, enum imap_place_of_word place,
+                                struct imap_search *search)
 {
     static const struct slice names[] = {
 #define X(name) {#name, sizeof(#name) - 1},
@@ -26,7 +27,7 @@ static bool parse_return_option(struct imap_parser *p, struct imap_search *searc
     };
     const unsigned results = IMAP_RETURN_ALL | IMAP_RETURN_PARTIAL;
     unsigned at;
-    if (!parse_choice(p, names, ARRAY_LEN(names), "there is no such return option", &at))
+    if (!parse_choice(p, place, names, ARRAY_LEN(names), "there is no such return option", &at))
         return false;
     /* RFC 9394 3.1 */
     if (((1U << at) & results) != 0 && (search->returns & results) != 0)
@@ -36,16 +37,16 @@ static bool parse_return_option(struct imap_parser *p, struct imap_search *searc
 }
 
 /* "RETURN (MIN COUNT) ", if it stands here. None named means ALL (RFC 4731 3.1). */
-static bool parse_return(struct imap_parser *p, struct imap_search *search)
+static bool parse_return(struct imap_parser *p, enum imap_place_of_word place, struct imap_search *search)
 {
-    if (!cursor_skip_nocase(&p->text, S("RETURN ")))
+    if (!imap_parse_knows(p, place, S("RETURN")) || !cursor_skip_nocase(&p->text, S("RETURN ")))
         return true;
     search->extended = true;
     if (!imap_parse_char(p, '('))
         return false;
     if (!imap_parse_at(p, ')')) {
         do {
-            if (!parse_return_option(p, search))
+            if (!parse_return_option(p, place, search))
                 return false;
         } while (cursor_skip_char(&p->text, ' '));
     }
@@ -57,7 +58,7 @@ static bool parse_return(struct imap_parser *p, struct imap_search *search)
 bool imap_parse_search(struct imap_parser *p, struct imap_search *ret)
 {
     struct imap_search search = {.charset = slice_none()};
-    if (!parse_return(p, &search))
+    if (!parse_return(p, IMAP_WORD_SEARCH_OPTION, &search))
         return false;
     if (cursor_skip_nocase(&p->text, S("CHARSET ")) &&
         (!imap_parse_astring(p, &search.charset) || !imap_parse_space(p)))
@@ -77,7 +78,7 @@ static bool parse_sort_key(struct imap_parser *p, struct imap_search *search)
     };
     struct imap_sort_key key = {.reverse = cursor_skip_nocase(&p->text, S("REVERSE "))};
     unsigned at;
-    if (!parse_choice(p, names, ARRAY_LEN(names), "there is no such sort criterion", &at))
+    if (!parse_choice(p, IMAP_WORD_SORT_KEY, names, ARRAY_LEN(names), "there is no such sort criterion", &at))
         return false;
     if (search->sort_count == IMAP_SORT_KEYS_MAX) {
         p->limit = true;
@@ -100,7 +101,7 @@ bool imap_parse_sort(struct imap_parser *p, struct imap_search *ret)
     struct imap_search search = {.sort = arena_array(p->arena, IMAP_SORT_KEYS_MAX, sizeof(*search.sort))};
     if (search.sort == NULL)
         return imap_parse_fail(p, "memory");
-    if (!parse_return(p, &search) || !imap_parse_char(p, '('))
+    if (!parse_return(p, IMAP_WORD_SORT_OPTION, &search) || !imap_parse_char(p, '('))
         return false;
     do {
         if (!parse_sort_key(p, &search))
@@ -121,7 +122,8 @@ bool imap_parse_thread(struct imap_parser *p, struct imap_search *ret)
     };
     struct imap_search search = {.charset = slice_none()};
     unsigned at;
-    if (!parse_choice(p, names, ARRAY_LEN(names), "there is no such threading algorithm", &at) ||
+    if (!parse_choice(p, IMAP_WORD_THREAD, names, ARRAY_LEN(names), "there is no such threading algorithm",
+                      &at) ||
         !imap_parse_space(p) || !parse_criteria(p, &search))
         return false;
     search.algorithm = (enum imap_thread_algorithm)at;

@@ -49,6 +49,7 @@ enum err conn_open(struct loop *loop, int fd, const struct conn_handler *handler
     conn->tls_next = tls_context_ref(options->tls);
     conn->output = BUF(CONN_OUTPUT_HARD_MAX);
     conn->pending = BUF(CONN_PENDING_MAX);
+    conn->compressed = BUF(CONN_READ_CHUNK);
     conn->peer_port = options->peer_port;
     conn->dry = true;
     if (peer.n > 0)
@@ -101,6 +102,18 @@ void conn_start_tls(struct conn *conn, struct tls_context *tls)
 {
     must(conn->tls == NULL && conn->tls_next == NULL);
     conn->tls_next = tls_context_ref(tls);
+}
+
+enum err conn_start_deflate(struct conn *conn, struct error *error)
+{
+    must(!conn_is_deflated(conn) && !conn_has_pending(conn));
+    conn->squeeze_next = squeeze_new();
+    return conn->squeeze_next != NULL ? ERR_OK : fail_nomem(error);
+}
+
+bool conn_is_deflated(const struct conn *conn)
+{
+    return conn->squeeze != NULL || conn->squeeze_next != NULL;
 }
 
 /* Before the start and until a handshake is done, output is only collected. */
@@ -259,6 +272,9 @@ void conn_free(struct conn *conn)
     tls_context_unref(conn->tls_next);
     buf_release(&conn->output);
     buf_release(&conn->pending);
+    buf_release(&conn->compressed);
+    squeeze_free(conn->squeeze);
+    squeeze_free(conn->squeeze_next);
     conn_end_session(conn);
     free(conn);
 }

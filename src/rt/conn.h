@@ -35,6 +35,7 @@ enum {
     CONN_PROGRESS_BYTES = 1024,              /* must come (or go) before the time for more is counted anew */
     CONN_WAITING_BYTES = 64 * 1024,          /* the same while a thread waits for a slow reader */
     CONN_OUTPUT_HARD_MAX = 64 * 1024 * 1024, /* built at once through conn_output; more breaks it */
+    CONN_COMPRESSED_UNITS_MAX = 1000,        /* for nothing; more must have brought a compressed byte each */
     CONN_PEER_TEXT_MAX = 64,
 };
 #define CONN_WRITE_TIMEOUT_US (60 * CLOCK_SECOND)
@@ -103,6 +104,12 @@ bool conn_has_pending(const struct conn *conn);
 /* After this function's caller returns: output is sent in the clear, the handshake follows, then `secured`.
  * Pending input is dropped, should the caller not have looked at conn_has_pending. */
 void conn_start_tls(struct conn *conn, struct tls_context *tls);
+
+/* After the unit that is served now: input is decompressed, output compressed (rt/squeeze.h). What is written
+ * before the handler returns is not. Nothing may be pending. */
+enum err conn_start_deflate(struct conn *conn, struct error *error) MUST_CHECK;
+/* Compression is on, or about to be. */
+bool conn_is_deflated(const struct conn *conn);
 
 void conn_write(struct conn *conn, struct slice s);
 void conn_printf(struct conn *conn, const char *format, ...) FORMAT(2, 3);

@@ -9,8 +9,9 @@ static enum io io_of_errno(enum io wait)
     return errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR ? wait : IO_FAILED;
 }
 
-/* Sets conn->dry when the descriptor has given all it had, so that the next read would only find that out. */
-enum io conn_io_read(struct conn *conn, char *to, size_t n, size_t *ret_n)
+enum { COMPRESSED_CHUNK = 16 * 1024 /* bytes read at once */ };
+
+static enum io read_wire(struct conn *conn, char *to, size_t n, size_t *ret_n)
 {
     if (conn->tls != NULL) {
         enum io io = tls_read(conn->tls, to, n, ret_n);
@@ -29,6 +30,55 @@ enum io conn_io_read(struct conn *conn, char *to, size_t n, size_t *ret_n)
     return IO_DONE;
 }
 
+/* From what has come already. IO_WANT_INPUT: more must come first. */
+static enum io decompress(struct conn *conn, char *to, size_t n, size_t *ret_n)
+{
+    size_t used = 0;
+    if (conn->compressed.n == 0 && !conn->decompressor_full)
+        return IO_WANT_INPUT;
+    enum io io = squeeze_take(conn->squeeze, buf_slice(&conn->compressed), &used, to, n, ret_n);
+    buf_consume(&conn->compressed, used);
+    if (conn->compressed.n == 0)
+        buf_release(&conn->compressed);
+    conn->decompressor_full = io == IO_DONE && *ret_n == n;
+    return io;
+}
+
+static enum io read_compressed(struct conn *conn, char *to, size_t n, size_t *ret_n)
+{
+    enum io io = decompress(conn, to, n, ret_n);
+    while (io == IO_WANT_INPUT) {
+        char chunk[COMPRESSED_CHUNK];
+        size_t came = 0;
+        io = read_wire(conn, chunk, sizeof(chunk), &came);
+        if (io != IO_DONE)
+            return io;
+        conn->compressed_received += came;
+        buf_put(&conn->compressed, slice_of(chunk, came));
+        if (buf_failed(&conn->compressed))
+            return IO_FAILED;
+        io = decompress(conn, to, n, ret_n);
+        if (io == IO_WANT_INPUT && conn->dry)
+            return io;
+    }
+    if (conn->compressed.n > 0 || conn->decompressor_full)
+        conn->dry = false;
+    return io;
+}
+
+/* Sets conn->dry when there is no more now, so that the next read would only find that out. */
+enum io conn_io_read(struct conn *conn, char *to, size_t n, size_t *ret_n)
+{
+    return conn->squeeze != NULL ? read_compressed(conn, to, n, ret_n) : read_wire(conn, to, n, ret_n);
+}
+
+void conn_count_unit(struct conn *conn)
+{
+    if (conn->squeeze != NULL &&
+        ++conn->compressed_units > CONN_COMPRESSED_UNITS_MAX + conn->compressed_received)
+        conn_break(conn);
+}
+
 enum io conn_io_write(struct conn *conn, struct slice s, size_t *ret_n)
 {
     if (conn->tls != NULL)
@@ -44,10 +94,29 @@ void conn_break(struct conn *conn)
 {
     conn->broken = true;
     buf_release(&conn->output);
+    conn->squeezed = 0;
+}
+
+/* Brings all output into the form of the wire. */
+static bool compress_output(struct conn *conn)
+{
+    if (conn->squeeze == NULL || conn->output.n == conn->squeezed)
+        return true;
+    CLEANUP(buf_release) struct buf packed = BUF(CONN_OUTPUT_HARD_MAX);
+    if (!squeeze_put(conn->squeeze, &packed, slice_from(buf_slice(&conn->output), conn->squeezed)))
+        return false;
+    conn->output.n = conn->squeezed;
+    buf_put(&conn->output, buf_slice(&packed));
+    conn->squeezed = conn->output.n;
+    return true;
 }
 
 enum io conn_drain(struct conn *conn)
 {
+    if (!compress_output(conn)) {
+        conn_break(conn);
+        return IO_FAILED;
+    }
     size_t at = 0;
     enum io io = IO_DONE;
     while (at < conn->output.n) {
@@ -65,6 +134,7 @@ enum io conn_drain(struct conn *conn)
         return IO_FAILED;
     }
     buf_consume(&conn->output, at);
+    conn->squeezed -= MIN(conn->squeezed, at);
     if (conn->output.n == 0) {
         buf_release(&conn->output);
         conn->write_deadline = 0;

@@ -8,12 +8,14 @@
  *
  * Invariants: 1. Only the runner of `place` touches a conn; in BRIDGE also the runner of the bridge's other
  * place, under the bridge's lock. 2. Nothing is read while output waits. 3. `input` is empty outside a turn;
- * what was left is in `pending`. 4. Parked with nothing owed, no buffer is held.
+ * what was left is in `pending`. 4. Parked with nothing owed, no buffer is held. 5. With `squeeze` the first
+ * `squeezed` bytes of output are in the form of the wire, those behind them not yet.
  */
 #ifndef POSTHORN_RT_CONN_PRIVATE_H
 #define POSTHORN_RT_CONN_PRIVATE_H
 
 #include "rt/conn.h"
+#include "rt/squeeze.h"
 #include "rt/tls_stream.h"
 
 enum conn_phase { CONN_NEW, CONN_HANDSHAKE, CONN_OPEN, CONN_BRIDGE, CONN_LINGER };
@@ -29,9 +31,15 @@ struct conn {
     struct tls *tls;
     struct tls_context *tls_next; /* a handshake is to begin */
     struct bridge *bridge;
-    struct buf output;  /* not yet sent */
-    struct buf pending; /* input kept for a later turn */
-    struct slice input; /* within a turn: what is not used yet, in `pending` or in the turn's chunk */
+    struct squeeze *squeeze;      /* the stream is compressed; NULL: it is not */
+    struct squeeze *squeeze_next; /* it is to be, from the end of this unit on */
+    struct buf output;            /* not yet sent */
+    struct buf pending;           /* input kept for a later turn */
+    struct buf compressed;        /* input that is not decompressed yet */
+    size_t squeezed;              /* bytes of output in the form of the wire */
+    uint64_t compressed_received;
+    uint64_t compressed_units; /* that came out of them */
+    struct slice input;        /* within a turn: what is not used yet, in `pending` or in the turn's chunk */
     int64_t idle_us;
     int64_t deadline;       /* for the unit, the handshake or the lingering; 0: none */
     int64_t write_deadline; /* set while output waits; 0: none */
@@ -55,6 +63,7 @@ struct conn {
     bool ended; /* session over: closed was called */
     bool noticed;
     bool again;
+    bool decompressor_full; /* it gave all there was room for, and may have more */
     char peer[];
 };
 
@@ -64,6 +73,9 @@ enum io conn_io_write(struct conn *conn, struct slice s, size_t *ret_n) MUST_CHE
 /* Sends output as far as it goes without blocking. IO_DONE: none is left. IO_FAILED: conn->broken. */
 enum io conn_drain(struct conn *conn) MUST_CHECK;
 void conn_break(struct conn *conn);
+/* A unit came out of compressed input. Compression pays for words, not for work: too many units for the bytes
+ * that came break the connection. */
+void conn_count_unit(struct conn *conn);
 
 /* conn_serve.c */
 void conn_wake(struct loop *loop, struct place place, void *owner, unsigned wakes);

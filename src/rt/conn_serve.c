@@ -72,6 +72,15 @@ static bool fill(struct conn *conn, char *chunk)
     return false;
 }
 
+/* The answer to the unit that asked for it was the last in the clear. */
+static void begin_deflate(struct conn *conn)
+{
+    if (conn->squeeze_next == NULL)
+        return;
+    conn->squeeze = take(conn->squeeze_next);
+    conn->squeezed = conn->output.n;
+}
+
 /* Feeds the reader once. True: a unit was completed or given up. */
 static bool feed(struct conn *conn)
 {
@@ -89,6 +98,8 @@ static bool feed(struct conn *conn)
     else
         call_or_close(conn, conn->handler->failed);
     check_expects(conn);
+    begin_deflate(conn);
+    conn_count_unit(conn);
     return true;
 }
 
@@ -269,6 +280,8 @@ static void park(struct conn *conn)
         interest |= WAKE_AGAIN;
     if (!conn->unit_begun && conn->reader->idle != NULL)
         conn->reader->idle(conn->reader);
+    if (conn->squeeze != NULL)
+        squeeze_rest(conn->squeeze);
     loop_park(conn->loop, conn->place, interest, conn->deadline);
 }
 

@@ -1,6 +1,8 @@
 /* Connections over real sockets: a line protocol with a verb for each behaviour. */
 #include "rt/test_wire.h"
 
+#include "rt/squeeze.h"
+
 enum { IDLE_US = 2000000 };
 
 struct talk {
@@ -32,6 +34,14 @@ static void verb_start_tls(struct conn *conn, struct talk *t)
     conn_start_tls(conn, t->tls);
 }
 
+static void verb_deflate(struct conn *conn, struct talk *t)
+{
+    struct error error;
+    assert_int_equal(conn_start_deflate(conn, &error), ERR_OK);
+    conn_write(conn, S("from now on\r\n"));
+    next(t);
+}
+
 static void verb_flood(struct conn *conn, struct talk *t)
 {
     for (int i = 0; i < 4096 && !conn_broken(conn); i++) {
@@ -61,6 +71,8 @@ static void talk_ready(struct conn *conn, void *session)
         conn_close(conn);
     } else if (slice_eq(line, S("STARTTLS"))) {
         verb_start_tls(conn, t);
+    } else if (slice_eq(line, S("DEFLATE"))) {
+        verb_deflate(conn, t);
     } else if (slice_eq(line, S("FLOOD"))) {
         verb_flood(conn, t);
     } else if (slice_eq(line, S("MOVE"))) {
@@ -441,6 +453,142 @@ static void test_hand_over_moves_descriptor_and_pending_input(void **state)
     wire_finish(loop);
 }
 
+/* A client that compresses: what it hears, decompressed, up to so many bytes. */
+static void squeezed_send(struct wire *w, struct squeeze *client, struct slice text)
+{
+    CLEANUP(buf_release) struct buf out = BUF(1 << 20);
+    assert_true(squeeze_put(client, &out, text));
+    assert_int_equal(send(w->fd, out.p, out.n, 0), out.n);
+}
+
+static void squeezed_receive(struct wire *w, struct squeeze *client, struct buf *in, size_t wanted,
+                             struct buf *out)
+{
+    while (out->n < wanted) {
+        char chunk[4096];
+        size_t used, n;
+        char *to = buf_reserve(out, wanted - out->n);
+        assert_non_null(to);
+        enum io io = squeeze_take(client, buf_slice(in), &used, to, wanted - out->n, &n);
+        buf_consume(in, used);
+        buf_grew(out, n);
+        if (io == IO_DONE)
+            continue;
+        assert_int_equal(io, IO_WANT_INPUT);
+        ssize_t got = recv(w->fd, chunk, sizeof(chunk), 0);
+        assert_true(got > 0);
+        buf_put(in, slice_of(chunk, (size_t)got));
+    }
+}
+
+static void squeezed_expect(struct wire *w, struct squeeze *client, struct buf *in, const char *text)
+{
+    CLEANUP(buf_release) struct buf out = BUF(1 << 20);
+    squeezed_receive(w, client, in, strlen(text), &out);
+    assert_string_equal(buf_cstr(&out), text);
+}
+
+static void test_compresses_both_ways_and_rests_between(void **state)
+{
+    (void)state;
+    struct loop *loop = wire_loop();
+    struct talk t = {0};
+    struct wire w = talk_open(loop, &t, false, slice_none());
+    struct squeeze *client = squeeze_new();
+    CLEANUP(buf_release) struct buf in = BUF(1 << 20);
+    wire_expect(&w, "hello\r\n");
+    wire_send(&w, "a\r\nDEFLATE\r\n");
+    wire_expect(&w, "got:a\r\nfrom now on\r\n");
+    squeezed_send(&w, client, S("b\r\nc\r\nhal"));
+    squeezed_expect(&w, client, &in, "got:b\r\ngot:c\r\n");
+    usleep(20000);
+    loop_notify(loop, t.place);
+    squeezed_expect(&w, client, &in, "* news\r\n");
+    squeezed_send(&w, client, S("f\r\n"));
+    squeezed_expect(&w, client, &in, "got:half\r\n");
+    squeezed_send(&w, client, S("QUIT\r\n"));
+    squeezed_expect(&w, client, &in, "bye\r\n");
+    wire_expect_end(&w);
+    wire_close(&w);
+    wire_wait(&t.closed, 1);
+    wire_finish(loop);
+    squeeze_free(client);
+}
+
+static void test_a_flood_of_compressed_output_waits_for_the_reader(void **state)
+{
+    (void)state;
+    struct loop *loop = wire_loop();
+    struct talk t = {0};
+    struct wire w = talk_open(loop, &t, false, slice_none());
+    struct squeeze *client = squeeze_new();
+    CLEANUP(buf_release) struct buf in = BUF(1 << 20);
+    CLEANUP(buf_release) struct buf out = BUF(8 << 20);
+    wire_expect(&w, "hello\r\n");
+    wire_send(&w, "DEFLATE\r\n");
+    wire_expect(&w, "from now on\r\n");
+    squeezed_send(&w, client, S("FLOOD\r\nafter\r\n"));
+    squeezed_receive(&w, client, &in, 4096 * 1024, &out);
+    for (size_t i = 0; i < out.n; i += 1024)
+        assert_int_equal(out.p[i], 'a' + (int)(i / 1024 % 26));
+    squeezed_expect(&w, client, &in, "got:after\r\n");
+    assert_false(t.broke);
+    wire_close(&w);
+    wire_wait(&t.closed, 1);
+    wire_finish(loop);
+    squeeze_free(client);
+}
+
+/* A long unit is taken in pieces; units by the thousand for a few bytes are not. */
+static void test_a_bomb_of_units_breaks_the_connection(void **state)
+{
+    (void)state;
+    struct loop *loop = wire_loop();
+    struct talk t = {0};
+    struct wire w = talk_open(loop, &t, false, slice_none());
+    struct squeeze *client = squeeze_new();
+    CLEANUP(buf_release) struct buf in = BUF(1 << 20);
+    CLEANUP(buf_release) struct buf bomb = BUF(1 << 20);
+    wire_expect(&w, "hello\r\n");
+    wire_send(&w, "DEFLATE\r\n");
+    wire_expect(&w, "from now on\r\n");
+    for (int i = 0; i < 500000; i++)
+        buf_putc(&bomb, 'x');
+    buf_put(&bomb, S("\r\n"));
+    squeezed_send(&w, client, buf_slice(&bomb));
+    squeezed_expect(&w, client, &in, "too long\r\n");
+    buf_clear(&bomb);
+    for (int i = 0; i < CONN_COMPRESSED_UNITS_MAX - 2; i++)
+        buf_put(&bomb, S("\r\n"));
+    squeezed_send(&w, client, buf_slice(&bomb));
+    for (int i = 0; i < CONN_COMPRESSED_UNITS_MAX - 2; i++)
+        squeezed_expect(&w, client, &in, "got:\r\n");
+    assert_int_equal(t.closed, 0);
+    for (int i = 0; i < 100; i++)
+        buf_put(&bomb, S("\r\n\r\n\r\n\r\n\r\n\r\n\r\n\r\n\r\n\r\n\r\n\r\n\r\n\r\n\r\n\r\n\r\n"));
+    squeezed_send(&w, client, buf_slice(&bomb));
+    wire_wait(&t.closed, 1);
+    wire_close(&w);
+    wire_finish(loop);
+    squeeze_free(client);
+}
+
+static void test_what_is_not_compressed_breaks_the_connection(void **state)
+{
+    (void)state;
+    struct loop *loop = wire_loop();
+    struct talk t = {0};
+    struct wire w = talk_open(loop, &t, false, slice_none());
+    wire_expect(&w, "hello\r\n");
+    wire_send(&w, "DEFLATE\r\n");
+    wire_expect(&w, "from now on\r\n");
+    wire_send(&w, "in the clear\r\n");
+    wire_wait(&t.closed, 1);
+    assert_int_equal(t.ready, 1);
+    wire_close(&w);
+    wire_finish(loop);
+}
+
 static void test_many_connections_leave_no_descriptor(void **state)
 {
     (void)state;
@@ -479,6 +627,10 @@ int main(void)
         cmocka_unit_test(test_half_a_hello_holds_no_thread_and_expires),
         cmocka_unit_test(test_rubbish_for_a_handshake_ends_it),
         cmocka_unit_test(test_hand_over_moves_descriptor_and_pending_input),
+        cmocka_unit_test(test_compresses_both_ways_and_rests_between),
+        cmocka_unit_test(test_a_flood_of_compressed_output_waits_for_the_reader),
+        cmocka_unit_test(test_a_bomb_of_units_breaks_the_connection),
+        cmocka_unit_test(test_what_is_not_compressed_breaks_the_connection),
         cmocka_unit_test(test_many_connections_leave_no_descriptor),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
