@@ -58,14 +58,6 @@
     X("CONTEXT=SORT", false, true) \
     X("UIDONLY", false, true) \
     X("COMPRESS=DEFLATE", false, true) \
-    X("BINARY", false, true) \
-    X("CATENATE", false, true) \
-    X("REPLACE", false, true) \
-    X("URLAUTH", false, true) \
-    X("URLAUTH=BINARY", false, true) \
-    X("URL-PARTIAL", false, true) \
-    X("UIDBATCHES", false, true) \
-    X("INPROGRESS", false, true) \
     X("METADATA", false, true) \
     X("LIST-METADATA", false, true) \
     X("UIDBATCHES", false, true) \
@@ -76,6 +68,9 @@
     X("CATENATE", false, true) \
     X("REPLACE", false, true) \
     X("NOTIFY", false, true) \
+    X("URLAUTH", false, true) \
+    X("URLAUTH=BINARY", false, true) \
+    X("URL-PARTIAL", false, true) \
     /* the end */
 /* clang-format on */
 
@@ -94,7 +89,8 @@
     X("QUOTASET", "QUOTA")                 \
     X("CONTEXT=SEARCH", "ESEARCH")         \
     X("CONTEXT=SORT", "ESORT")             \
-    X("UIDONLY", "ENABLE")
+    X("UIDONLY", "ENABLE")                 \
+    X("URLAUTH=BINARY", "URLAUTH")
 
 /* "IMAP4rev1 LITERAL+ ..." without a space at either end. */
 void imap_put_capabilities(struct buf *out, bool logged_in, struct slice off) NONNULL;

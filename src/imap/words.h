@@ -25,7 +25,8 @@
     X(THREAD)               \
     X(FETCH)                \
     X(FETCH_MODIFIER)       \
-    X(STORE_MODIFIER)
+    X(STORE_MODIFIER)       \
+    X(URLFETCH)
 enum imap_place_of_word {
 #define X(name) IMAP_WORD_##name,
     IMAP_PLACE_TABLE(X)
@@ -59,6 +60,10 @@ enum imap_place_of_word {
     X(VERB, "NOTIFY", "NOTIFY") \
     X(VERB, "COMPRESS", "COMPRESS=DEFLATE") \
     X(VERB, "REPLACE", "REPLACE") \
+    X(VERB, "GENURLAUTH", "URLAUTH") \
+    X(VERB, "RESETKEY", "URLAUTH") \
+    X(VERB, "URLFETCH", "URLAUTH") \
+    X(URLFETCH, "(", "URLAUTH=BINARY") \
     X(VERB, "UIDBATCHES", "UIDBATCHES") \
     X(UID_VERB, "EXPUNGE", "UIDPLUS") \
     X(SELECT, "CONDSTORE", "CONDSTORE") \
