@@ -45,8 +45,7 @@ struct imap_sort_key {
     bool reverse;
 };
 
-/* Threading algorithms (RFC 5256 3 THREAD). REFS is not announced until it was checked against its draft
- * (morg-inthread). */
+/* Threading algorithms (RFC 5256 3 THREAD, draft-ietf-morg-inthread 4). */
 #define IMAP_THREAD_TABLE(X) X(ORDEREDSUBJECT) X(REFERENCES) X(REFS)
 enum imap_thread_algorithm {
 #define X(name) IMAP_THREAD_##name,
