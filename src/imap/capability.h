@@ -67,6 +67,7 @@
     X("MULTISEARCH", false, true) \
     X("SEARCH=FUZZY", false, true) \
     X("THREAD=REFS", false, true) \
+    X("FILTERS", false, true) \
     X("BINARY", false, true) \
     X("CATENATE", false, true) \
     X("REPLACE", false, true) \
