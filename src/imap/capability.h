@@ -64,6 +64,8 @@
     X("INPROGRESS", false, true) \
     X("MULTISEARCH", false, true) \
     X("SEARCH=FUZZY", false, true) \
+    X("THREAD=REFS", false, true) \
+    X("FILTERS", false, true) \
     X("BINARY", false, true) \
     X("CATENATE", false, true) \
     X("REPLACE", false, true) \

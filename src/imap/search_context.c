@@ -199,6 +199,10 @@ void imap_context_begin(struct imap_call *call, const struct imap_search *search
     struct imap_session *s = call->session;
     if (!(search->returns & IMAP_RETURN_UPDATE) || call->reply.status != IMAP_STATUS_OK)
         return;
+    if (search->filters) {
+        refuse(s, call->command.tag, "A filter may change: what it finds is not kept up to date");
+        return;
+    }
     if (by_relevancy(search)) {
         refuse(s, call->command.tag, "What is sorted by relevancy is not kept up to date");
         return;

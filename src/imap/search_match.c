@@ -228,6 +228,8 @@ static enum answer test_key(struct test *t, const struct imap_search_key *key)
         return test_text(t, key);
     case SEARCH_FUZZY:
         return test_fuzzy(t, key);
+    case SEARCH_FILTER:
+        break; /* none is left: imap_search_expand */
     }
     return ANSWER_NO;
 }

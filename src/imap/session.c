@@ -7,6 +7,7 @@
 #include "base/must.h"
 #include "imap/notify_session.h"
 #include "imap/search_context.h"
+#include "imap/search_filter.h"
 
 static imap_handler_fn *handler_of(enum imap_verb verb)
 {
@@ -118,12 +119,20 @@ static bool allowed(struct imap_session *s, struct imap_call *call)
         imap_call_no(call, "READ-ONLY", "The mailbox was opened with EXAMINE");
         return false;
     }
-    if (s->uidonly && uses_numbers(&call->command)) {
-        imap_reply_set(&call->reply, IMAP_STATUS_BAD, "UIDREQUIRED",
-                       "Message numbers are not used after ENABLE UIDONLY");
-        return false;
-    }
     return true;
+}
+
+/* Filters may name message numbers too. */
+static bool numbers_allowed(struct imap_session *s, struct imap_call *call)
+{
+    struct imap_command *command = &call->command;
+    if (searches(command) && !imap_search_expand(call, &command->search))
+        return false;
+    if (!s->uidonly || !uses_numbers(command))
+        return true;
+    imap_reply_set(&call->reply, IMAP_STATUS_BAD, "UIDREQUIRED",
+                   "Message numbers are not used after ENABLE UIDONLY");
+    return false;
 }
 
 /* RFC 3501 7.4.1; RFC 7162 3.2.10.2: a UID SEARCH that names numbers too. */
@@ -147,7 +156,7 @@ static void run(struct imap_session *s, struct imap_call *call)
                        parser.limit ? "LIMIT" : "", "%s", parser.problem);
         return;
     }
-    if (!allowed(s, call))
+    if (!allowed(s, call) || !numbers_allowed(s, call))
         return;
     imap_refresh_rights(s, call);
     if (s->closing) {
