@@ -14,6 +14,7 @@
 /* clang-format off */
 #define IMAP_CAPABILITY_TABLE(X) \
     X("IMAP4rev1", true, true) \
+    X("IMAP4rev2", true, true) \
     X("LITERAL+", true, true) \
     X("LITERAL-", true, true) \
     X("SASL-IR", true, false) \
@@ -78,7 +79,19 @@
     X("QUOTASET", "QUOTA")                 \
     X("CONTEXT=SEARCH", "ESEARCH")         \
     X("CONTEXT=SORT", "ESORT")             \
-    X("UIDONLY", "ENABLE")
+    X("UIDONLY", "ENABLE")                 \
+    X("IMAP4rev2", "ENABLE")               \
+    X("IMAP4rev2", "IDLE")                 \
+    X("IMAP4rev2", "NAMESPACE")            \
+    X("IMAP4rev2", "UNSELECT")             \
+    X("IMAP4rev2", "UIDPLUS")              \
+    X("IMAP4rev2", "ESEARCH")              \
+    X("IMAP4rev2", "SEARCHRES")            \
+    X("IMAP4rev2", "LIST-EXTENDED")        \
+    X("IMAP4rev2", "LIST-STATUS")          \
+    X("IMAP4rev2", "MOVE")                 \
+    X("IMAP4rev2", "BINARY")               \
+    X("IMAP4rev2", "STATUS=SIZE")
 
 /* "IMAP4rev1 LITERAL+ ..." without a space at either end. */
 void imap_put_capabilities(struct buf *out, bool logged_in, struct slice off) NONNULL;

@@ -186,20 +186,44 @@ static void put_attribute(struct buf *out, const char *attribute)
         buf_printf(out, "%s%s", out->p[out->n - 1] == '(' ? "" : " ", attribute);
 }
 
+/* What there is to say of a folder, or that there is none. */
+static void put_attributes(struct imap_session *s, struct buf *out, const struct folder *folder,
+                           bool children)
+{
+    if (folder == NULL)
+        put_attribute(out, "\\NonExistent");
+    else if (!folder->selectable)
+        put_attribute(out, "\\Noselect");
+    if (children || imap_has(s, S("CHILDREN")))
+        put_attribute(out, folder != NULL && folder->has_children ? "\\HasChildren" : "\\HasNoChildren");
+    if (folder != NULL && imap_has(s, S("SPECIAL-USE")))
+        put_attribute(out, folder_role_attribute(folder->role));
+}
+
+void imap_send_list(struct imap_session *s, struct slice name, const struct folder *folder,
+                    struct slice written)
+{
+    struct buf *out = conn_output(s->conn);
+    buf_put(out, S("* LIST ("));
+    put_attributes(s, out, folder, false);
+    buf_put(out, S(") \"/\" "));
+    imap_put_mailbox(out, name, imap_speaks_utf8(s));
+    if (!slice_eq(name, written)) {
+        buf_put(out, S(" (\"OLDNAME\" ("));
+        imap_put_mailbox(out, written, imap_speaks_utf8(s));
+        buf_put(out, S("))"));
+    }
+    buf_put(out, S("\r\n"));
+    conn_wrote(s->conn);
+}
+
 static void send_name(struct imap_session *s, const struct listing *listing, const struct name *name)
 {
     const struct imap_list *list = listing->list;
     const struct folder *folder = name->folder;
     struct buf *out = conn_output(s->conn);
     buf_put(out, S("* LIST ("));
-    if (folder == NULL)
-        put_attribute(out, "\\NonExistent");
-    else if (!folder->selectable)
-        put_attribute(out, "\\Noselect");
-    if (imap_has(s, S("CHILDREN")) || (list->returns & IMAP_LIST_CHILDREN))
-        put_attribute(out, folder != NULL && folder->has_children ? "\\HasChildren" : "\\HasNoChildren");
-    if (folder != NULL && imap_has(s, S("SPECIAL-USE")))
-        put_attribute(out, folder_role_attribute(folder->role));
+    put_attributes(s, out, folder, list->returns & IMAP_LIST_CHILDREN);
     if (name->subscribed && ((list->select | list->returns) & IMAP_LIST_SUBSCRIBED))
         put_attribute(out, "\\Subscribed");
     buf_put(out, S(") \"/\" "));

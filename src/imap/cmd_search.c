@@ -24,6 +24,10 @@ void cmd_search(struct imap_session *s, struct imap_call *call)
 {
     struct imap_search *search = &call->command.search;
     CLEANUP(imap_found_release) struct imap_found found = {0};
+    if (s->rev2 && !search->extended) { /* RFC 9051 6.4.4 */
+        search->extended = true;
+        search->returns = IMAP_RETURN_ALL;
+    }
     if (!imap_context_allowed(call, search))
         return;
     bool whole = imap_search_find(call, search, WANT_FLAGS, imap_found_add, &found);

@@ -152,8 +152,8 @@ struct imap_fetch_item {
     enum imap_fetch_kind kind;
     struct imap_section section;
     bool partial;
-    uint32_t offset; /* bytes */
-    uint32_t length;
+    uint64_t offset; /* bytes */
+    uint64_t length;
 };
 struct imap_fetch {
     struct imap_sequence_set set;
@@ -253,6 +253,8 @@ struct imap_command {
     struct slice tag;
     enum imap_verb verb;
     bool by_uid;
+    struct slice written; /* parser.h */
+    bool denormal;
     union {
         struct slice mailbox;
         struct imap_select select;
