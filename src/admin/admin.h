@@ -113,6 +113,7 @@ struct admin_command {
     X(account_remove) \
     X(account_password) \
     X(account_check) \
+    X(account_reindex) \
     X(account_import) \
     X(account_app_password_add) \
     X(account_app_password_list) \

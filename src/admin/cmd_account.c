@@ -130,6 +130,8 @@ static const struct admin_argument set_arguments[] = {
     {"messages", ARGUMENT_NUMBER, false, false, "NUMBER", "most messages; 0: no limit"},
     {"language", ARGUMENT_TEXT, false, false, "de|en", "language of what we write to the person"},
     {"enabled", ARGUMENT_YES_NO, false, false, "yes|no", "no: nobody can log in, mail still comes"},
+    {"certificate-login", ARGUMENT_YES_NO, false, false, "yes|no",
+     "a certificate for the address logs in too"},
     {"imap-without", ARGUMENT_TEXT, false, false, "NAMES", "IMAP capabilities not offered: A,B or none"},
     {0},
 };
@@ -164,11 +166,11 @@ static enum err set(struct admin_call *call, struct error *error)
     changes.quota_bytes = call_number(call, "quota", UINT64_MAX);
     changes.quota_messages = call_number(call, "messages", UINT64_MAX);
     changes.enabled = call_yes_no(call, "enabled");
+    changes.certificate_login = call_yes_no(call, "certificate-login");
     if (json_object_size(call->request) <= 2)
-        return fail_plain(
-            error, ERR_INVALID,
-            "nothing to set: give --name, --plan, --quota, --messages, --language, --enabled or "
-            "--imap-without");
+        return fail_plain(error, ERR_INVALID,
+                          "nothing to set: give --name, --plan, --quota, --messages, --language, --enabled, "
+                          "--certificate-login or --imap-without");
     enum err e = read_capabilities(call, &changes.capabilities_off, error);
     if (e == ERR_OK)
         e = account_entry_set(call->context->directory, address, &changes, error);

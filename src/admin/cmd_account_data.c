@@ -3,8 +3,10 @@
 #include "admin/admin.h"
 #include "store/check.h"
 #include "store/folder.h"
+#include "store/search_build.h"
+#include "store/search_index.h"
 
-/* What concerns an account's data: show, check, remove. */
+/* What concerns an account's data: show, check, reindex, remove. */
 
 #define NAME_ARGUMENT                                                                        \
     {                                                                                        \
@@ -27,6 +29,7 @@ static const struct admin_column show_columns[] = {
     {"messages_max", "Most messages", COLUMN_NUMBER},
     {"folders", "Folders", COLUMN_NUMBER},
     {"imap_without", "IMAP without", COLUMN_TEXT},
+    {"certificate_login", "By certificate", COLUMN_YES_NO},
     {0},
 };
 
@@ -66,14 +69,15 @@ static enum err show(struct admin_call *call, struct error *error)
         return e;
     id_to_text(entry.id.v, id);
     return call_row(call,
-                    json_pack("{s:o,s:o,s:s,s:o,s:o,s:o,s:b,s:I,s:I,s:I,s:I,s:I,s:o}", "address",
+                    json_pack("{s:o,s:o,s:s,s:o,s:o,s:o,s:b,s:I,s:I,s:I,s:I,s:I,s:o,s:b}", "address",
                               json_text(entry.address), "name", json_text(entry.name), "id", id, "plan",
                               json_text(entry.plan), "doors", json_doors(entry.doors), "language",
                               json_text(entry.language), "enabled", entry.enabled, "bytes",
                               (json_int_t)figures.usage.bytes, "quota", (json_int_t)entry.quota_bytes,
                               "messages", (json_int_t)figures.usage.messages, "messages_max",
                               (json_int_t)entry.quota_messages, "folders", (json_int_t)figures.folders,
-                              "imap_without", json_text(entry.capabilities_off)),
+                              "imap_without", json_text(entry.capabilities_off), "certificate_login",
+                              entry.certificate_login),
                     error);
 }
 
@@ -193,6 +197,61 @@ const struct admin_command admin_account_check = {
         "is. With --repair what is whole is taken over and the rest is made again as far as possible. "
         "Nobody may be logged in meanwhile.",
     .example = "posthorn account check anna@example.org --repair",
+};
+
+/* --- reindex --- */
+
+static const struct admin_argument reindex_arguments[] = {NAME_ARGUMENT, {0}};
+
+static void reindex_progress(void *context, struct search_progress progress)
+{
+    call_progress(context, progress.done, progress.total);
+}
+
+static enum err reindex_account(struct admin_call *call, struct account *account, struct error *error)
+{
+    static const atomic_bool go_on = false;
+    struct search_figures figures;
+    enum err e = search_build(account, true, &go_on, reindex_progress, call, error);
+    if (e == ERR_OK)
+        e = search_index_figures(account, &figures, error);
+    if (e != ERR_OK)
+        return e;
+    call_message(call, "%.*s: indexed %" PRIu64 " messages, %" PRIu64 " bytes of text in %" PRIu64,
+                 SLICE_ARGS(call_text(call, "address")), figures.objects, figures.text, figures.bytes);
+    return ERR_OK;
+}
+
+static enum err reindex(struct admin_call *call, struct error *error)
+{
+    struct account_entry entry;
+    struct account *account;
+    struct slice address = call_text(call, "address");
+    enum err e = account_entry_find(call->context->directory, address, &call->arena, &entry, error);
+    bool unused = false;
+    if (e == ERR_OK)
+        e = is_unused(call, entry.id, &unused, error);
+    if (e == ERR_OK && unused) {
+        call_message(call, "%.*s: nobody has used it yet, there is nothing to index", SLICE_ARGS(address));
+        return ERR_OK;
+    }
+    if (e == ERR_OK)
+        e = store_account(call->context->store, entry.id, &account, error);
+    if (e != ERR_OK)
+        return e;
+    e = reindex_account(call, account, error);
+    account_unref(account);
+    return e;
+}
+
+const struct admin_command admin_account_reindex = {
+    .name = "account.reindex",
+    .run = reindex,
+    .arguments = reindex_arguments,
+    .summary = "make an account's search index anew",
+    .about = "Deletes the search index and makes it from the messages. The server does that by itself where "
+             "it must; searches meanwhile read the messages, and find the same.",
+    .example = "posthorn account reindex anna@example.org",
 };
 
 /* --- remove --- */

@@ -76,15 +76,18 @@ static enum err write_fields(struct directory *directory, const struct account_r
         buf_failed(&off))
         return fail_nomem(error);
     bool enabled = changes->enabled < 0 ? entry->enabled : changes->enabled != 0;
+    bool by_certificate =
+        changes->certificate_login < 0 ? entry->certificate_login : changes->certificate_login != 0;
     enum err code = account_check_plan(directory, plan, error);
     if (code != ERR_OK)
         return code;
-    return sql_run(
-        directory, STATEMENT_ACCOUNT_SET,
-        PARAMETERS(NUMBER(entry->id.v), TEXT(changes->name.p != NULL ? changes->name : entry->name),
-                   TEXT(plan), TEXT(changes->language.p != NULL ? changes->language : entry->language),
-                   NUMBER(bytes), NUMBER(messages), NUMBER(enabled ? 1 : 0), TEXT(buf_slice(&off))),
-        error);
+    return sql_run(directory, STATEMENT_ACCOUNT_SET,
+                   PARAMETERS(NUMBER(entry->id.v),
+                              TEXT(changes->name.p != NULL ? changes->name : entry->name), TEXT(plan),
+                              TEXT(changes->language.p != NULL ? changes->language : entry->language),
+                              NUMBER(bytes), NUMBER(messages), NUMBER(enabled ? 1 : 0), TEXT(buf_slice(&off)),
+                              NUMBER(by_certificate ? 1 : 0)),
+                   error);
 }
 
 static enum err write_changes(struct directory *directory, const struct address_parts *address,

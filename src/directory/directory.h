@@ -98,6 +98,7 @@ struct account_entry {
     uint64_t quota_bytes;
     uint64_t quota_messages;
     bool enabled;
+    bool certificate_login;        /* who has a certificate for the address may log in by it */
     struct slice capabilities_off; /* IMAP capabilities that this account is not offered: base/name_list.h */
 };
 struct account_new {
@@ -125,15 +126,16 @@ enum err account_entry_get(struct directory *directory, struct account_id id, st
 enum err account_entry_list(struct directory *directory, struct slice domain, struct slice after, size_t max,
                             struct arena *arena, struct account_entry **ret_entries, size_t *ret_count,
                             struct error *error) MUST_CHECK;
-/* Fields with a value set in `changes` (slice with p != NULL, number != UINT64_MAX, enabled 0/1 or -1) are
- * changed. */
+/* Fields with a value set in `changes` (slice with p != NULL, number != UINT64_MAX, enabled and
+ * certificate_login 0/1 or -1) are changed. */
 struct account_changes {
     struct slice name, plan, language, password, hash, capabilities_off;
     uint64_t quota_bytes, quota_messages;
-    int enabled;
+    int enabled, certificate_login;
 };
-#define ACCOUNT_CHANGES_NONE \
-    ((struct account_changes){.quota_bytes = UINT64_MAX, .quota_messages = UINT64_MAX, .enabled = -1})
+#define ACCOUNT_CHANGES_NONE   \
+    ((struct account_changes){ \
+        .quota_bytes = UINT64_MAX, .quota_messages = UINT64_MAX, .enabled = -1, .certificate_login = -1})
 enum err account_entry_set(struct directory *directory, struct slice address,
                            const struct account_changes *changes, struct error *error) MUST_CHECK;
 enum err account_entry_rename(struct directory *directory, struct slice from, struct slice to,

@@ -186,6 +186,7 @@ static void record_put(struct buf *out, const struct account_record *record)
     wire_put_u8(out, entry->enabled ? 1 : 0);
     wire_put_u64(out, record->generation);
     wire_put_slice(out, entry->capabilities_off);
+    wire_put_u8(out, entry->certificate_login ? 1 : 0);
 }
 
 static void record_get(struct slice value, struct account_record *record)
@@ -205,6 +206,7 @@ static void record_get(struct slice value, struct account_record *record)
     entry->enabled = wire_get_u8(&reader) != 0;
     record->generation = wire_get_u64(&reader);
     entry->capabilities_off = wire_get_slice(&reader);
+    entry->certificate_login = wire_get_u8(&reader) != 0;
     must(wire_end(&reader));
 }
 
@@ -221,7 +223,8 @@ static struct account_record record_of_row(sqlite3_stmt *row)
                   .quota_bytes = sql_number(row, 7) != 0 ? sql_number(row, 7) : sql_number(row, 8),
                   .quota_messages = sql_number(row, 9),
                   .enabled = sql_number(row, 10) != 0,
-                  .capabilities_off = sql_bytes(row, 12)},
+                  .capabilities_off = sql_bytes(row, 12),
+                  .certificate_login = sql_number(row, 13) != 0},
         .key = sql_bytes(row, 1),
         .own_quota = sql_number(row, 7),
         .generation = sql_number(row, 11),

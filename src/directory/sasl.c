@@ -4,10 +4,12 @@
  */
 #include "directory/sasl.h"
 
+#include <pthread.h>
 #include <sodium.h>
 
 #include "base/base64.h"
 #include "base/must.h"
+#include "base/wire.h"
 #include "directory/app_password.h"
 #include "directory/credential.h"
 #include "directory/exchange.h"
@@ -22,6 +24,8 @@ struct sasl {
     struct exchange_table *exchanges;
     struct ticket_table *tickets;
     struct password_cache *passwords;
+    pthread_mutex_t lock;        /* client_ca */
+    struct client_ca *client_ca; /* NULL: none */
 };
 
 static const char *const mechanism_names[] = {
@@ -65,6 +69,7 @@ enum err sasl_create(struct directory *directory, struct sasl **ret_sasl, struct
     if (sasl == NULL)
         return fail_nomem(error);
     sasl->directory = directory;
+    pthread_mutex_init(&sasl->lock, NULL);
     sasl->exchanges = exchange_table_new(SASL_EXCHANGES_MAX);
     sasl->tickets = ticket_table_new(TICKETS_MAX);
     sasl->passwords = password_cache_new(PASSWORD_CACHE_MAX);
@@ -83,7 +88,18 @@ void sasl_destroy(struct sasl *sasl)
     exchange_table_free(sasl->exchanges);
     ticket_table_free(sasl->tickets);
     password_cache_free(sasl->passwords);
+    client_ca_unref(sasl->client_ca);
+    pthread_mutex_destroy(&sasl->lock);
     free(sasl);
+}
+
+void sasl_set_client_ca(struct sasl *sasl, struct client_ca *ca)
+{
+    pthread_mutex_lock(&sasl->lock);
+    struct client_ca *old = sasl->client_ca;
+    sasl->client_ca = client_ca_ref(ca);
+    pthread_mutex_unlock(&sasl->lock);
+    client_ca_unref(old);
 }
 
 /* --- who --- */
@@ -352,6 +368,66 @@ static enum err step_scram_final(struct sasl *sasl, struct exchange *exchange, s
     return code;
 }
 
+/* --- EXTERNAL (RFC 4422 A) --- */
+
+static enum err check_certificate(struct sasl *sasl, struct slice chain, struct buf *addresses,
+                                  struct error *error)
+{
+    pthread_mutex_lock(&sasl->lock);
+    struct client_ca *ca = client_ca_ref(sasl->client_ca);
+    pthread_mutex_unlock(&sasl->lock);
+    enum err code = ca != NULL ? client_ca_check(ca, chain, addresses, error)
+                               : fail(error, ERR_AUTH, NULL, "EXTERNAL without client-ca");
+    client_ca_unref(ca);
+    return code;
+}
+
+/* The first of the certificate's addresses that is an account; with an authorization identity, the one that
+ * is that account. person->known false: none. */
+static enum err find_certified(struct sasl *sasl, struct slice addresses, struct slice authzid,
+                               struct arena *arena, struct person *person, struct error *error)
+{
+    struct person wanted = {.known = false};
+    struct wire_reader reader = wire_reader_of(addresses);
+    enum err code = authzid.n > 0 ? find_person(sasl->directory, authzid, arena, &wanted, error) : ERR_OK;
+    *person = (struct person){.known = false};
+    while (code == ERR_OK && !cursor_done(&reader.c)) {
+        struct slice address = wire_get_slice(&reader);
+        struct person found = {.known = false};
+        /* A bare name is nobody's here: a certificate says a whole address. */
+        if (slice_find_char(address, '@') >= 0)
+            code = find_person(sasl->directory, address, arena, &found, error);
+        if (code != ERR_OK || !found.known)
+            continue;
+        if (!person->known || (wanted.known && found.record.entry.id.v == wanted.record.entry.id.v))
+            *person = found;
+    }
+    return code;
+}
+
+static enum err log_in_external(struct sasl *sasl, const struct sasl_start *start, struct arena *arena,
+                                struct sasl_result *result, struct error *error)
+{
+    CLEANUP(arena_release) struct arena scratch = ARENA(PERSON_SCRATCH_MAX);
+    CLEANUP(buf_release) struct buf addresses = BUF(CLIENT_ADDRESSES_MAX);
+    struct person person;
+    struct slice authzid = start->initial;
+    /* Edge asks the client first, so the exchange is one message. */
+    if (!start->has_initial || authzid.n > SASL_MESSAGE_MAX || slice_find_char(authzid, 0) >= 0)
+        return finish_failed(ERR_AUTH, result);
+    enum err code = check_certificate(sasl, start->certificate, &addresses, error);
+    if (code != ERR_OK)
+        return finish_failed(code, result);
+    code = find_certified(sasl, buf_slice(&addresses), authzid, &scratch, &person, error);
+    if (code != ERR_OK)
+        return code;
+    if (!person.known)
+        return finish_failed(ERR_AUTH, result);
+    if (!person.record.entry.certificate_login)
+        return finish_failed(ERR_DENIED, result);
+    return finish_proved(sasl, start->door, &person, authzid, arena, result, error);
+}
+
 /* --- the way in --- */
 
 static enum err step(struct sasl *sasl, struct exchange **exchange, struct slice message, struct arena *arena,
@@ -387,6 +463,8 @@ enum err sasl_begin(struct sasl *sasl, const struct sasl_start *start, struct ar
     /* What the edge says is as foreign as what the client says. */
     if ((unsigned)start->mechanism >= SASL_MECHANISMS)
         return fail_plain(error, ERR_INVALID, "no such log-in mechanism");
+    if (start->mechanism == SASL_EXTERNAL)
+        return log_in_external(sasl, start, arena, ret_result, error);
     const struct sasl_scram *scram = sasl_scram_of(start->mechanism);
     bool plus_without_binding = scram != NULL && start->mechanism == scram->plus &&
                                 (start->binding_type.n == 0 || start->binding.n == 0);

@@ -1,9 +1,10 @@
 /*
  * Log-in: SASL exchanges, run in the store process, since only it may see hashes. The edge carries the steps.
  *
- * Mechanisms: PLAIN (RFC 4616), LOGIN, SCRAM with SHA-256 and SHA-1, each with -PLUS too (RFC 5802, 7677).
- * POP3's USER/PASS and IMAP's LOGIN come as PLAIN. An unknown user costs the same time as a wrong password
- * and gets the same answer; SCRAM gives an unknown user a made-up but constant salt.
+ * Mechanisms: PLAIN (RFC 4616), LOGIN, SCRAM with SHA-256 and SHA-1, each with -PLUS too (RFC 5802, 7677),
+ * and EXTERNAL by a client's certificate (RFC 4422 A). POP3's USER/PASS and IMAP's LOGIN come as PLAIN. An
+ * unknown user costs the same time as a wrong password and gets the same answer; SCRAM gives an unknown user
+ * a made-up but constant salt.
  *
  * States: a started exchange lives SASL_EXCHANGE_SECONDS; it ends by success, failure, or cancel. Success
  * gives a ticket: 128 random bits, known to store, bound to the account and the service; what
@@ -18,6 +19,7 @@
 
 #include "directory/directory.h"
 #include "directory/scram.h"
+#include "rt/client_ca.h"
 
 enum {
     SASL_EXCHANGE_SECONDS = 120,
@@ -37,7 +39,8 @@ enum {
     X(SCRAM_SHA_256, "SCRAM-SHA-256", false)                           \
     X(SCRAM_SHA_256_PLUS, "SCRAM-SHA-256-PLUS", false)                 \
     X(SCRAM_SHA_1, "SCRAM-SHA-1", false)                               \
-    X(SCRAM_SHA_1_PLUS, "SCRAM-SHA-1-PLUS", false)
+    X(SCRAM_SHA_1_PLUS, "SCRAM-SHA-1-PLUS", false)                     \
+    X(EXTERNAL, "EXTERNAL", false)
 enum sasl_mechanism {
 #define X(name, text, tls) SASL_##name,
     SASL_MECHANISM_TABLE(X)
@@ -60,6 +63,8 @@ const struct sasl_scram *sasl_scram_of(enum sasl_mechanism mechanism);
 struct sasl; /* the exchanges and tickets of one store process */
 enum err sasl_create(struct directory *directory, struct sasl **ret_sasl, struct error *error) MUST_CHECK;
 void sasl_destroy(struct sasl *sasl);
+/* Who vouches for EXTERNAL from now on; NULL: nobody, and it fails. Keeps a reference of its own. */
+void sasl_set_client_ca(struct sasl *sasl, struct client_ca *ca);
 
 struct sasl_start {
     enum sasl_mechanism mechanism;
@@ -70,6 +75,7 @@ struct sasl_start {
     struct slice binding_type; /* "tls-exporter" or "tls-unique"; set whenever -PLUS was offered, whatever the
                                 * mechanism, so that a -PLUS taken off the list is noticed (RFC 5802 6) */
     struct slice binding;      /* its data */
+    struct slice certificate;  /* EXTERNAL: the client's chain, as rt/client_ca.h has it */
     struct session_id sid;
     struct slice peer; /* the client's address */
 };

@@ -55,6 +55,8 @@ static const char *const migrations[] = {
     " name TEXT NOT NULL, doors INTEGER NOT NULL, made INTEGER NOT NULL, expires INTEGER NOT NULL,"
     " used INTEGER NOT NULL DEFAULT 0, hash BLOB NOT NULL, scram BLOB NOT NULL, scram_sha1 BLOB NOT NULL,"
     " UNIQUE(account, name)) STRICT;",
+
+    "ALTER TABLE account ADD COLUMN certificate_login INTEGER NOT NULL DEFAULT 0",
 };
 
 static enum err schema_version(struct database *database, int64_t *ret_version, struct error *error)

@@ -14,9 +14,10 @@
 
 struct directory;
 
-#define ACCOUNT_COLUMNS_                                                                                     \
-    "SELECT a.id, a.address, a.shown, a.name, a.plan, a.language, p.doors, a.quota_bytes, p.quota_bytes,"    \
-    " a.quota_messages, a.enabled, a.generation, a.capabilities_off FROM account a JOIN plan p ON p.name = " \
+#define ACCOUNT_COLUMNS_                                                                                  \
+    "SELECT a.id, a.address, a.shown, a.name, a.plan, a.language, p.doors, a.quota_bytes, p.quota_bytes," \
+    " a.quota_messages, a.enabled, a.generation, a.capabilities_off, a.certificate_login FROM account a " \
+    "JOIN plan p ON p.name = "                                                                            \
     "a.plan "
 
 #define STATEMENT_TABLE(X)                                                                                   \
@@ -60,8 +61,9 @@ struct directory;
     X(ACCOUNT_GET, ACCOUNT_COLUMNS_ "WHERE a.id = ?1")                                                       \
     X(ACCOUNT_LIST, ACCOUNT_COLUMNS_ "WHERE a.domain = ?1 AND a.address > ?2 ORDER BY a.address LIMIT ?3")   \
     X(ACCOUNT_LIST_ALL, ACCOUNT_COLUMNS_ "WHERE a.address > ?1 ORDER BY a.address LIMIT ?2")                 \
-    X(ACCOUNT_SET, "UPDATE account SET name = ?2, plan = ?3, language = ?4, quota_bytes = ?5,"               \
-                   " quota_messages = ?6, enabled = ?7, capabilities_off = ?8 WHERE id = ?1")                \
+    X(ACCOUNT_SET,                                                                                           \
+      "UPDATE account SET name = ?2, plan = ?3, language = ?4, quota_bytes = ?5,"                            \
+      " quota_messages = ?6, enabled = ?7, capabilities_off = ?8, certificate_login = ?9 WHERE id = ?1")     \
     X(ACCOUNT_MOVE, "UPDATE account SET address = ?2, domain = ?3, shown = ?4,"                              \
                     " generation = generation + 1 WHERE id = ?1")                                            \
     X(ACCOUNT_REMOVE, "DELETE FROM account WHERE id = ?1")                                                   \

@@ -61,6 +61,10 @@
     X("REPLACE", false, true) \
     X("UIDBATCHES", false, true) \
     X("INPROGRESS", false, true) \
+    X("METADATA", false, true) \
+    X("LIST-METADATA", false, true) \
+    X("MULTISEARCH", false, true) \
+    X("SEARCH=FUZZY", false, true) \
     /* the end */
 /* clang-format on */
 
@@ -91,7 +95,10 @@
     X("IMAP4rev2", "LIST-STATUS")          \
     X("IMAP4rev2", "MOVE")                 \
     X("IMAP4rev2", "BINARY")               \
-    X("IMAP4rev2", "STATUS=SIZE")
+    X("IMAP4rev2", "STATUS=SIZE")          \
+    X("LIST-METADATA", "METADATA")         \
+    X("LIST-METADATA", "LIST-EXTENDED")    \
+    X("MULTISEARCH", "ESEARCH")
 
 /* "IMAP4rev1 LITERAL+ ..." without a space at either end. */
 void imap_put_capabilities(struct buf *out, bool logged_in, struct slice off) NONNULL;

@@ -66,6 +66,8 @@ static void put_entry(struct response *response, const struct annotation *item)
     response->begun = true;
     if (item->value.p == NULL)
         buf_put(out, S("NIL"));
+    else if (item->value.n > 0 && memchr(item->value.p, 0, item->value.n) != NULL)
+        imap_put_literal8(out, item->value);
     else
         imap_put_string(out, item->value);
     conn_wrote(response->call->session->conn);

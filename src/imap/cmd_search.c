@@ -23,15 +23,15 @@ static void put_each(struct imap_session *s, const struct uid_set *set, uint64_t
 void cmd_search(struct imap_session *s, struct imap_call *call)
 {
     struct imap_search *search = &call->command.search;
-    CLEANUP(imap_found_release) struct imap_found found = {0};
     if (s->rev2 && !search->extended) { /* RFC 9051 6.4.4 */
         search->extended = true;
         search->returns = IMAP_RETURN_ALL;
     }
+    CLEANUP(imap_found_release) struct imap_found found = IMAP_FOUND(call, search);
     if (!imap_context_allowed(call, search))
         return;
     bool whole = imap_search_find(call, search, WANT_FLAGS, imap_found_add, &found);
-    if (found.uids.failed || found.numbers.failed) {
+    if (found.uids.failed || found.numbers.failed || buf_failed(&found.scores)) {
         imap_call_no(call, "LIMIT", "Too many messages were found");
         whole = false;
     }
@@ -43,6 +43,7 @@ void cmd_search(struct imap_session *s, struct imap_call *call)
     if (!whole && set->count == 0)
         return;
     struct imap_answer answer = {.told = imap_order_of_set(set),
+                                 .scores = buf_slice(&found.scores),
                                  .modseq = imap_result_modseq(search, &found.modseqs)};
     if (!search->extended)
         put_each(s, set, answer.modseq);

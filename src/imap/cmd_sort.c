@@ -5,6 +5,7 @@
 #include "imap/sort_order.h"
 
 struct entry {
+    unsigned relevancy;
     uint32_t uid;
     uint32_t seq;
     uint64_t modseq;
@@ -12,12 +13,14 @@ struct entry {
 };
 
 struct sorting {
+    const struct imap_call *call;
     struct imap_sorter sorter;
     struct entry *entries;
     size_t count;
     size_t cap;
     uint32_t *uids; /* when it is sorted */
     uint32_t *numbers;
+    char *scores;
 };
 
 static void sorting_release(struct sorting *sorting)
@@ -26,6 +29,7 @@ static void sorting_release(struct sorting *sorting)
     free(sorting->entries);
     free(sorting->uids);
     free(sorting->numbers);
+    free(sorting->scores);
 }
 
 static bool add(void *context, const struct message *message, uint32_t seq)
@@ -43,9 +47,13 @@ static bool add(void *context, const struct message *message, uint32_t seq)
         sorting->entries = entries;
         sorting->cap = cap;
     }
+    sorting->sorter.relevancy = sorting->call->relevancy;
     struct imap_sort_value *values = imap_sort_values(&sorting->sorter, message);
-    sorting->entries[sorting->count++] =
-        (struct entry){.uid = message->uid.v, .seq = seq, .modseq = message->changed.v, .values = values};
+    sorting->entries[sorting->count++] = (struct entry){.relevancy = sorting->call->relevancy,
+                                                        .uid = message->uid.v,
+                                                        .seq = seq,
+                                                        .modseq = message->changed.v,
+                                                        .values = values};
     return !sorting->sorter.failed;
 }
 
@@ -65,13 +73,15 @@ static void arrange(struct sorting *sorting)
     qsort_r(sorting->entries, sorting->count, sizeof(*sorting->entries), entry_order, &sorting->sorter);
     sorting->uids = calloc(sorting->count, sizeof(*sorting->uids));
     sorting->numbers = calloc(sorting->count, sizeof(*sorting->numbers));
-    if (sorting->uids == NULL || sorting->numbers == NULL) {
+    sorting->scores = calloc(sorting->count, 1);
+    if (sorting->uids == NULL || sorting->numbers == NULL || sorting->scores == NULL) {
         sorting->sorter.failed = true;
         return;
     }
     for (size_t i = 0; i < sorting->count; i++) {
         sorting->uids[i] = sorting->entries[i].uid;
         sorting->numbers[i] = sorting->entries[i].seq;
+        sorting->scores[i] = (char)sorting->entries[i].relevancy;
     }
 }
 
@@ -100,7 +110,7 @@ static void put_each(struct imap_session *s, const struct imap_order *told, uint
 void cmd_sort(struct imap_session *s, struct imap_call *call)
 {
     struct imap_search *search = &call->command.search;
-    CLEANUP(sorting_release) struct sorting sorting = {.sorter = IMAP_SORTER(search)};
+    CLEANUP(sorting_release) struct sorting sorting = {.call = call, .sorter = IMAP_SORTER(search)};
     if (!imap_context_allowed(call, search))
         return;
     bool whole = imap_search_find(call, search, imap_sort_wants(search), add, &sorting);
@@ -116,7 +126,8 @@ void cmd_sort(struct imap_session *s, struct imap_call *call)
     if (!whole && sorting.count == 0)
         return;
     struct imap_answer answer = {.told = call->command.by_uid ? uids : numbers,
-                                 .modseq = modseq_of(&sorting)};
+                                 .modseq = modseq_of(&sorting),
+                                 .scores = slice_of(sorting.scores, sorting.count)};
     if (!search->extended)
         put_each(s, &answer.told, answer.modseq);
     else if (search->returns != IMAP_RETURN_SAVE)

@@ -147,6 +147,13 @@ static bool parse_search(struct imap_parser *p, struct imap_command *c)
     return imap_parse_space(p) && imap_parse_search(p, &c->search);
 }
 
+/* RFC 7377 2.1: it tells UIDs, with or without UID before it. */
+static bool parse_esearch(struct imap_parser *p, struct imap_command *c)
+{
+    c->by_uid = true;
+    return imap_parse_space(p) && imap_parse_esearch(p, &c->search);
+}
+
 static bool parse_sort(struct imap_parser *p, struct imap_command *c)
 {
     return imap_parse_space(p) && imap_parse_sort(p, &c->search);

@@ -72,6 +72,7 @@ enum {
     X(GETQUOTA, getquota, "GETQUOTA", quota_root, IMAP_AFTER_LOGIN, 0)                             \
     X(GETQUOTAROOT, getquotaroot, "GETQUOTAROOT", mailbox, IMAP_AFTER_LOGIN, 0)                    \
     X(SETQUOTA, setquota, "SETQUOTA", setquota, IMAP_AFTER_LOGIN, 0)                               \
+    X(ESEARCH, esearch, "ESEARCH", esearch, IMAP_AFTER_LOGIN, VERB_UID | VERB_KEEPS_NUMBERS)       \
     X(IDLE, idle, "IDLE", nothing, IMAP_AFTER_LOGIN, 0)                                            \
     X(CHECK, check, "CHECK", nothing, IMAP_IN_SELECTED, 0)                                         \
     X(CLOSE, close, "CLOSE", nothing, IMAP_IN_SELECTED, 0)                                         \

@@ -50,11 +50,11 @@ static bool numbers_of(const struct imap_context_numbers *numbers, const struct 
     return !out->failed;
 }
 
-static void begin_line(const struct imap_context *context, struct buf *out, const char *item)
+static void begin_line(const struct imap_context *context, const struct imap_session *s, struct buf *out,
+                       const char *item)
 {
-    buf_put(out, S("* ESEARCH (TAG "));
-    imap_put_string(out, context->tag);
-    buf_printf(out, ")%s %s (", context->by_uid ? " UID" : "", item);
+    imap_put_esearch_head(s, out, context->tag, &context->about);
+    buf_printf(out, "%s %s (", context->by_uid ? " UID" : "", item);
 }
 
 static void end_line(struct imap_call *call, struct buf *out)
@@ -71,7 +71,7 @@ static bool tell_set(const struct imap_context *context, const struct imap_conte
     if (!numbers_of(numbers, uids, &told))
         return false;
     struct buf *out = conn_output(numbers->call->session->conn);
-    begin_line(context, out, item);
+    begin_line(context, numbers->call->session, out, item);
     buf_put(out, S("0 "));
     uid_set_print(&told, out);
     end_line(numbers->call, out);
@@ -115,7 +115,7 @@ static bool remove_sorted(struct imap_context *context, const struct imap_contex
     struct run run = {.out = &line, .space = "", .told = told};
     bool fine = told != NULL;
     size_t kept = 0;
-    begin_line(context, &line, "REMOVEFROM");
+    begin_line(context, numbers->call->session, &line, "REMOVEFROM");
     for (size_t i = 0; i < context->count && fine; i++) {
         uint32_t uid = context->list[i];
         if (uid_set_has(gone, uid)) {
@@ -217,7 +217,7 @@ bool imap_context_insert(struct imap_context *context, const struct imap_context
     struct run run = {.out = &line, .space = "", .told = told};
     bool fine = told != NULL && make_room(context, count);
     size_t place = 0;
-    begin_line(context, &line, "ADDTO");
+    begin_line(context, numbers->call->session, &line, "ADDTO");
     for (size_t i = 0; i < count && fine; i++) {
         uint32_t uid = arrivals[i].uid;
         fine = find_place(context, numbers->call, sorter, &arrivals[i], &place);

@@ -14,6 +14,7 @@ struct imap_context {
     struct arena arena;
     struct slice text; /* the whole command */
     struct slice tag;
+    struct imap_correlator about;
     bool by_uid;
     bool utf8; /* how the command was read */
     bool sorted;

@@ -73,6 +73,8 @@ static bool begin_command(struct imap_login *login, const struct imap_command *c
         return true;
     if (login_is_off(mechanism, login->guest->settings))
         answer(login, "NO [CANNOT] This way of logging in is switched off here");
+    else if (mechanism == SASL_EXTERNAL)
+        answer(login, "NO [CANNOT] This mechanism needs TLS with a certificate of yours");
     else if (sasl_scram_of(mechanism) != NULL)
         answer(login, "NO [CANNOT] This mechanism needs TLS");
     else

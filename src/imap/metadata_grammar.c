@@ -133,6 +133,18 @@ static bool may_be_set(struct slice name)
     return parts >= (vendor ? VENDOR_PARTS_MIN : ENTRY_PARTS_MIN);
 }
 
+/* RFC 5464 5: a string, NIL, or a literal8, which may hold any byte. */
+static bool parse_value(struct imap_parser *p, struct slice *ret)
+{
+    if (!cursor_skip_char(&p->text, '~'))
+        return imap_parse_nstring(p, ret);
+    if (!imap_parse_message(p, ret))
+        return false;
+    if (ret->p == NULL)
+        ret->p = "";
+    return true;
+}
+
 static bool parse_pair(struct imap_parser *p, struct imap_metadata *metadata)
 {
     struct annotation *item;
@@ -140,7 +152,7 @@ static bool parse_pair(struct imap_parser *p, struct imap_metadata *metadata)
         return false;
     if (!may_be_set(item->entry))
         return imap_parse_fail(p, "no annotation can have this name");
-    return imap_parse_nstring(p, &item->value);
+    return parse_value(p, &item->value);
 }
 
 bool imap_parse_setmetadata(struct imap_parser *p, struct imap_metadata *ret)

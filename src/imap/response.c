@@ -36,6 +36,12 @@ void imap_put_string(struct buf *out, struct slice text)
         put_literal(out, text);
 }
 
+void imap_put_literal8(struct buf *out, struct slice bytes)
+{
+    buf_printf(out, "~{%zu}\r\n", bytes.n);
+    buf_put(out, bytes);
+}
+
 void imap_put_astring(struct buf *out, struct slice text)
 {
     bool atom = text.n > 0;
@@ -122,6 +128,12 @@ void imap_reply_set(struct imap_reply *reply, enum imap_status status, const cha
     for (char *c = reply->text; *c != 0; c++)
         if (*c == '\r' || *c == '\n')
             *c = ' ';
+}
+
+void imap_reply_copy(struct imap_reply *reply, const struct imap_reply *other)
+{
+    imap_reply_set(reply, other->status, "", "%s", other->text);
+    buf_put(&reply->code, buf_slice(&other->code));
 }
 
 void imap_reply_error(struct imap_reply *reply, const struct error *error)

@@ -11,6 +11,8 @@
 
 /* A quoted string where it can be one, else a literal. */
 void imap_put_string(struct buf *out, struct slice text) NONNULL;
+/* Any bytes (RFC 3516 4.2). */
+void imap_put_literal8(struct buf *out, struct slice bytes) NONNULL;
 /* An atom where it can be one, else as imap_put_string. */
 void imap_put_astring(struct buf *out, struct slice text) NONNULL;
 /* A path as a quoted mailbox name. utf8: in UTF-8, which the client has enabled; else in modified UTF-7. */
@@ -44,6 +46,8 @@ struct imap_reply {
 /* code: "TRYCREATE" or "" for none; text ends up without line ends. */
 void imap_reply_set(struct imap_reply *reply, enum imap_status status, const char *code, const char *format,
                     ...) FORMAT(4, 5) NONNULL;
+/* Answers with what the other says. */
+void imap_reply_copy(struct imap_reply *reply, const struct imap_reply *other) NONNULL;
 /* NO with the response code of RFC 5530 that says the same as the error. */
 void imap_reply_error(struct imap_reply *reply, const struct error *error) NONNULL;
 

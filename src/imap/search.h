@@ -15,10 +15,12 @@ enum {
     IMAP_SEARCH_DEPTH_MAX = 200, /* of nested keys; OR OR OR ... is how clients ask for many */
     IMAP_SEARCH_KEYS_MAX = 5000,
     IMAP_SORT_KEYS_MAX = 20,
+    IMAP_SOURCE_NAMES_MAX = 1000, /* mailboxes named by one ESEARCH */
 };
 
-/* Return options (RFC 4731 3.1, RFC 5182 2.1, RFC 9394 3.1, RFC 5267 4). */
-#define IMAP_RETURN_TABLE(X) X(MIN) X(MAX) X(ALL) X(COUNT) X(SAVE) X(PARTIAL) X(CONTEXT) X(UPDATE)
+/* Return options (RFC 4731 3.1, RFC 5182 2.1, RFC 9394 3.1, RFC 5267 4, RFC 6203 4). */
+#define IMAP_RETURN_TABLE(X) \
+    X(MIN) X(MAX) X(ALL) X(COUNT) X(SAVE) X(PARTIAL) X(CONTEXT) X(UPDATE) X(RELEVANCY)
 enum imap_return {
 #define X(name) IMAP_RETURN_AT_##name,
     IMAP_RETURN_TABLE(X)
@@ -30,9 +32,9 @@ enum { /* the same as bits */
 #undef X
 };
 
-/* Sort criteria (RFC 5256 3 SORT, RFC 5957 4). */
+/* Sort criteria (RFC 5256 3 SORT, RFC 5957 4, RFC 6203 6). */
 #define IMAP_SORT_TABLE(X) \
-    X(ARRIVAL) X(CC) X(DATE) X(FROM) X(SIZE) X(SUBJECT) X(TO) X(DISPLAYFROM) X(DISPLAYTO)
+    X(ARRIVAL) X(CC) X(DATE) X(FROM) X(SIZE) X(SUBJECT) X(TO) X(DISPLAYFROM) X(DISPLAYTO) X(RELEVANCY)
 enum imap_sort_criterion {
 #define X(name) IMAP_SORT_##name,
     IMAP_SORT_TABLE(X)
@@ -81,12 +83,17 @@ enum imap_search_kind {
     SEARCH_SAVEDSINCE,
     SEARCH_EMAILID, /* RFC 8474 */
     SEARCH_THREADID,
+    SEARCH_FUZZY, /* HEADER, BODY or TEXT (RFC 6203) */
 };
+
+struct imap_fuzzy; /* search_fuzzy.h */
 
 struct imap_search_key {
     struct imap_search_key *next;  /* its sibling in AND and OR */
     struct imap_search_key *child; /* of AND, OR, NOT */
     enum imap_search_kind kind;
+    enum imap_search_kind of; /* of FUZZY: what it is else */
+    struct imap_fuzzy *fuzzy; /* of FUZZY, after prepare */
     bool by_uid;
     bool known;   /* a KEYWORD that exists in the account */
     unsigned bit; /* of FLAG, and of a known KEYWORD */
@@ -102,22 +109,56 @@ struct imap_search_key {
     struct search_hits hits; /* of HEADER, BODY and TEXT: what the index says (search_narrow.h) */
 };
 
+/* Where ESEARCH looks (RFC 7377 2.2, RFC 5465 6): kind, wire name, mailboxes follow */
+#define IMAP_SOURCE_TABLE(X)            \
+    X(SELECTED, "selected", false)      \
+    X(INBOXES, "inboxes", false)        \
+    X(PERSONAL, "personal", false)      \
+    X(SUBSCRIBED, "subscribed", false)  \
+    X(SUBTREE, "subtree", true)         \
+    X(SUBTREE_ONE, "subtree-one", true) \
+    X(MAILBOXES, "mailboxes", true)
+enum imap_source_kind {
+#define X(name, text, names) IMAP_SOURCE_##name,
+    IMAP_SOURCE_TABLE(X)
+#undef X
+};
+struct imap_source_name {
+    struct imap_source_name *next;
+    struct slice path;
+};
+struct imap_source {
+    struct imap_source *next;
+    enum imap_source_kind kind;
+    struct imap_source_name *names;
+};
+
+/* Of which mailbox an ESEARCH response is; ESEARCH says so always (RFC 7377 2.1). */
+struct imap_correlator {
+    struct slice mailbox; /* p NULL: the selected one, not said */
+    uint32_t uidvalidity;
+};
+
 struct imap_search {
     bool extended;    /* RETURN was given: the answer is ESEARCH */
     unsigned returns; /* bits of enum imap_return; never none when extended */
     struct imap_partial partial;
+    struct imap_source *sources; /* of ESEARCH; NULL: the selected mailbox */
+    struct imap_correlator about;
     struct imap_sort_key *sort; /* of SORT */
     size_t sort_count;
     enum imap_thread_algorithm algorithm; /* of THREAD */
     struct slice charset;                 /* p NULL: not given */
     struct imap_search_key *root;         /* an AND */
     bool modseq;                          /* it has a MODSEQ key: the answer tells the highest */
+    bool fuzzy;                           /* it has a FUZZY key: matches have a relevancy */
     bool numbers;                         /* it names messages by number */
 };
 
 /* Everything behind "SEARCH ", "SORT ", "THREAD ". */
 bool imap_parse_search(struct imap_parser *p, struct imap_search *ret) MUST_CHECK;
 bool imap_parse_sort(struct imap_parser *p, struct imap_search *ret) MUST_CHECK;
+bool imap_parse_esearch(struct imap_parser *p, struct imap_search *ret) MUST_CHECK;
 bool imap_parse_thread(struct imap_parser *p, struct imap_search *ret) MUST_CHECK;
 
 /* search_grammar.c: one or more keys. */

@@ -92,15 +92,43 @@ static void put_partial(struct buf *out, struct imap_partial partial, const stru
     buf_putc(out, ')');
 }
 
+/* Of the messages told: a part's only, where a part is told. */
+static void put_scores(struct buf *out, const struct imap_search *search, struct slice scores)
+{
+    uint64_t from = 0;
+    uint64_t to = scores.n;
+    if (search->returns & IMAP_RETURN_PARTIAL)
+        imap_partial_places(search->partial, scores.n, &from, &to);
+    buf_put(out, S(" RELEVANCY ("));
+    for (uint64_t i = from; i < to; i++) {
+        if (i > from)
+            buf_putc(out, ' ');
+        buf_put_u64(out, (unsigned char)scores.p[i]);
+    }
+    buf_putc(out, ')');
+}
+
+void imap_put_esearch_head(const struct imap_session *s, struct buf *out, struct slice tag,
+                           const struct imap_correlator *about)
+{
+    buf_put(out, S("* ESEARCH (TAG "));
+    imap_put_string(out, tag);
+    if (about->mailbox.p != NULL) {
+        buf_put(out, S(" MAILBOX "));
+        imap_put_mailbox(out, about->mailbox, imap_speaks_utf8(s));
+        buf_printf(out, " UIDVALIDITY %u", about->uidvalidity);
+    }
+    buf_putc(out, ')');
+}
+
 void imap_send_esearch(const struct imap_call *call, const struct imap_search *search,
                        const struct imap_answer *answer)
 {
     const struct imap_order *told = &answer->told;
     unsigned returns = search->returns;
     struct buf *out = conn_output(call->session->conn);
-    buf_put(out, S("* ESEARCH (TAG "));
-    imap_put_string(out, call->command.tag);
-    buf_put(out, call->command.by_uid ? S(") UID") : S(")"));
+    imap_put_esearch_head(call->session, out, call->command.tag, &search->about);
+    buf_put(out, call->command.by_uid ? S(" UID") : S(""));
     if (told->count > 0 && (returns & IMAP_RETURN_MIN))
         buf_printf(out, " MIN %u", imap_order_at(told, 0));
     if (told->count > 0 && (returns & IMAP_RETURN_MAX))
@@ -115,6 +143,8 @@ void imap_send_esearch(const struct imap_call *call, const struct imap_search *s
     }
     if (returns & IMAP_RETURN_PARTIAL)
         put_partial(out, search->partial, told);
+    if (returns & IMAP_RETURN_RELEVANCY)
+        put_scores(out, search, answer->scores);
     buf_put(out, S("\r\n"));
     conn_wrote(call->session->conn);
 }

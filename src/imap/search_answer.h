@@ -34,10 +34,15 @@ uint32_t imap_order_at(const struct imap_order *order, uint64_t place);
  */
 void imap_order_put(const struct imap_order *order, uint64_t from, uint64_t to, struct buf *out);
 
+/* "* ESEARCH (TAG "a" MAILBOX "b" UIDVALIDITY 7)" */
+void imap_put_esearch_head(const struct imap_session *s, struct buf *out, struct slice tag,
+                           const struct imap_correlator *about);
+
 /* One ESEARCH response. */
 struct imap_answer {
     struct imap_order told; /* in the form the client asked for: numbers or UIDs */
     uint64_t modseq;        /* 0: none is told */
+    struct slice scores;    /* a byte for each, where RELEVANCY is to be told */
 };
 /* "* ESEARCH (TAG "a") UID MIN 2 MAX 9 COUNT 3 ALL 2,4,9" */
 void imap_send_esearch(const struct imap_call *call, const struct imap_search *search,

@@ -107,7 +107,7 @@ static bool freeze_key(void *state, struct imap_search_key *key)
     CLEANUP(uid_set_release) struct uid_set uids = {0};
     if (!is_frozen(key))
         return true;
-    return imap_resolve_set(freezing->call, &key->set, key->by_uid, &uids) &&
+    return imap_resolve_search_set(freezing->call, &key->set, key->by_uid, &uids) &&
            set_of(&freezing->context->arena, &uids, &freezing->context->frozen[freezing->at++]);
 }
 
@@ -149,6 +149,9 @@ static struct imap_context *context_new(struct imap_call *call, const struct ima
     context->arena = ARENA(IMAP_CONTEXT_ARENA_MAX);
     context->text = arena_dup(&context->arena, imap_reader_text(&call->session->reader));
     context->tag = arena_dup(&context->arena, call->command.tag);
+    context->about = search->about;
+    if (search->about.mailbox.p != NULL)
+        context->about.mailbox = arena_dup(&context->arena, search->about.mailbox);
     context->by_uid = call->command.by_uid;
     context->utf8 = imap_speaks_utf8(call->session);
     (void)each_key(search->root, count_frozen, context);
@@ -172,6 +175,15 @@ static bool too_many(const struct imap_session *s, const struct imap_order *uids
     return contexts >= IMAP_CONTEXTS_MAX || sorted > IMAP_CONTEXTS_SORTED_MAX;
 }
 
+/* What it was is not kept of the others. */
+static bool by_relevancy(const struct imap_search *search)
+{
+    for (size_t i = 0; i < search->sort_count; i++)
+        if (search->sort[i].criterion == IMAP_SORT_RELEVANCY)
+            return true;
+    return false;
+}
+
 static void refuse(struct imap_session *s, struct slice tag, const char *why)
 {
     struct buf *out = conn_output(s->conn);
@@ -187,6 +199,10 @@ void imap_context_begin(struct imap_call *call, const struct imap_search *search
     struct imap_session *s = call->session;
     if (!(search->returns & IMAP_RETURN_UPDATE) || call->reply.status != IMAP_STATUS_OK)
         return;
+    if (by_relevancy(search)) {
+        refuse(s, call->command.tag, "What is sorted by relevancy is not kept up to date");
+        return;
+    }
     if (too_many(s, uids)) {
         refuse(s, call->command.tag, "Too many searches are kept up to date");
         return;

@@ -1,6 +1,7 @@
 #include "imap/search_find.h"
 
 #include "base/log.h"
+#include "imap/search_fuzzy.h"
 #include "imap/search_match.h"
 #include "imap/search_narrow.h"
 
@@ -48,6 +49,8 @@ static bool find_one(struct finding *finding, const struct message *message)
         finding->whole = false;
         return true;
     }
+    if (matches)
+        call->relevancy = imap_fuzzy_relevancy(finding->matcher.root, finding->matcher.messages);
     return !matches || finding->each(finding->context, message, seq);
 }
 
@@ -62,7 +65,8 @@ static bool find_all(struct finding *finding, struct imap_search *search, unsign
     if (!candidates(call, search, &uids))
         return false;
     imap_search_narrow(call, search, &uids);
-    call->progress.goal += MIN(uid_set_size(&uids), view_exists(call->session->view));
+    if (call->progress.goal == 0)
+        call->progress.goal = MIN(uid_set_size(&uids), view_exists(call->session->view));
     do {
         if (!imap_next_batch(call, &uids, WANT_FLAGS | want, &after, &arena, &messages, &count))
             return false;
@@ -93,6 +97,7 @@ void imap_found_release(struct imap_found *found)
 {
     uid_set_release(&found->uids);
     uid_set_release(&found->numbers);
+    buf_release(&found->scores);
 }
 
 bool imap_found_add(void *context, const struct message *message, uint32_t seq)
@@ -101,5 +106,7 @@ bool imap_found_add(void *context, const struct message *message, uint32_t seq)
     uid_set_add(&found->uids, message->uid.v, message->uid.v);
     uid_set_add(&found->numbers, seq, seq);
     imap_found_modseq(&found->modseqs, message->changed.v);
+    if (found->call != NULL)
+        buf_putc(&found->scores, (char)found->call->relevancy);
     return true;
 }

@@ -24,7 +24,7 @@ static void check(bool read, const struct imap_parser *p, const struct imap_sear
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static bool (*const grammars[])(struct imap_parser *, struct imap_search *) = {
-        imap_parse_search, imap_parse_sort, imap_parse_thread};
+        imap_parse_search, imap_parse_sort, imap_parse_thread, imap_parse_esearch};
     for (size_t i = 0; i < ARRAY_LEN(grammars); i++) {
         CLEANUP(arena_release) struct arena arena = ARENA(4 << 20);
         struct imap_parser p = {

@@ -79,6 +79,8 @@ struct reading {
     struct imap_parser *p;
     bool modseq;
     bool numbers;
+    bool fuzzy;      /* a FUZZY key came */
+    unsigned within; /* how many FUZZY keys this one stands in */
     size_t keys;
     unsigned depth;
 };
@@ -144,6 +146,11 @@ static bool parse_row(struct reading *reading, const struct key_row *row, struct
     if (key == NULL)
         return false;
     key->bit = row->bit;
+    /* RFC 6203 5: what is no text is matched exactly. */
+    if (reading->within > 0 && row->kind >= SEARCH_HEADER && row->kind <= SEARCH_TEXT) {
+        key->kind = SEARCH_FUZZY;
+        key->of = row->kind;
+    }
     key->name = row->header;
     return parse_argument(reading->p, row, key) && give(reading, key, row->negated, ret);
 }
@@ -213,6 +220,15 @@ static bool parse_not(struct reading *reading, struct imap_search_key **ret)
     return imap_parse_space(reading->p) && parse_key(reading, &key) && give(reading, key, true, ret);
 }
 
+static bool parse_fuzzy(struct reading *reading, struct imap_search_key **ret)
+{
+    reading->fuzzy = true;
+    reading->within++;
+    bool fine = imap_parse_space(reading->p) && parse_key(reading, ret);
+    reading->within--;
+    return fine;
+}
+
 /* NEW is RECENT and UNSEEN. */
 static bool parse_new(struct reading *reading, struct imap_search_key **ret)
 {
@@ -264,6 +280,8 @@ static bool parse_word(struct reading *reading, struct imap_search_key **ret)
         return parse_or(reading, ret);
     if (slice_eq_nocase(word, S("NOT")))
         return parse_not(reading, ret);
+    if (slice_eq_nocase(word, S("FUZZY")))
+        return parse_fuzzy(reading, ret);
     if (slice_eq_nocase(word, S("NEW")))
         return parse_new(reading, ret);
     if (slice_eq_nocase(word, S("MODSEQ")))
@@ -304,5 +322,10 @@ bool imap_parse_search_keys(struct imap_parser *p, struct imap_search *search)
         return false;
     search->modseq = reading.modseq;
     search->numbers = reading.numbers;
-    return true;
+    search->fuzzy = reading.fuzzy;
+    bool relevancy = (search->returns & IMAP_RETURN_RELEVANCY) != 0;
+    for (size_t i = 0; i < search->sort_count; i++)
+        relevancy = relevancy || search->sort[i].criterion == IMAP_SORT_RELEVANCY;
+    /* RFC 6203 4, 6 */
+    return !relevancy || search->fuzzy || imap_parse_fail(p, "RELEVANCY needs a FUZZY search key");
 }

@@ -1,5 +1,6 @@
 #include "imap/search_match.h"
 
+#include "imap/search_fuzzy.h"
 #include "mime/date.h"
 #include "mime/header.h"
 
@@ -63,6 +64,42 @@ static enum answer test_text(struct test *t, const struct imap_search_key *key)
     if (t->level == LEVEL_HEADER)
         return ANSWER_UNKNOWN;
     return answer_of(!mime_search_body(&t->m->search, t->root, lacks, &needle));
+}
+
+/* A body's texts go one after the other into what is wanted of them. */
+struct fuzzy_text {
+    const struct imap_search_key *key;
+    bool exact; /* a query without words is found as it is written */
+};
+
+static void look(struct fuzzy_text *text, struct slice folded, enum imap_fuzzy_place place)
+{
+    text->exact = text->exact || (text->key->fuzzy->count == 0 && holds(folded, text->key->text));
+    imap_fuzzy_look(text->key->fuzzy, folded, place);
+}
+
+static bool look_in_body(void *text, struct slice folded)
+{
+    look(text, folded, IMAP_FUZZY_IN_BODY);
+    return true;
+}
+
+/* RFC 6203: the best of the whole message counts, so a text in the header does not end the looking. */
+static enum answer test_fuzzy(struct test *t, const struct imap_search_key *key)
+{
+    struct fuzzy_text text = {.key = key};
+    struct cursor c = cursor_of(t->header);
+    struct mime_field field;
+    if (t->level < (key->of == SEARCH_HEADER ? LEVEL_HEADER : LEVEL_WHOLE))
+        return ANSWER_UNKNOWN;
+    imap_fuzzy_begin(key->fuzzy);
+    while (key->of != SEARCH_BODY && mime_field_next(&c, &field))
+        if (key->of == SEARCH_TEXT || slice_eq_nocase(field.name, key->name))
+            look(&text, mime_search_value(&t->m->search, field.value), imap_fuzzy_place_of(field.name));
+    bool looked = key->of == SEARCH_HEADER || mime_search_body(&t->m->search, t->root, look_in_body, &text);
+    key->fuzzy->score = text.exact ? 100 : imap_fuzzy_score(key->fuzzy);
+    key->fuzzy->message = t->m->messages;
+    return answer_of(looked && key->fuzzy->score > 0);
 }
 
 static bool compare_day(enum imap_search_kind kind, int32_t day, int32_t wanted)
@@ -187,6 +224,8 @@ static enum answer test_key(struct test *t, const struct imap_search_key *key)
     case SEARCH_BODY:
     case SEARCH_TEXT:
         return test_text(t, key);
+    case SEARCH_FUZZY:
+        return test_fuzzy(t, key);
     }
     return ANSWER_NO;
 }
@@ -194,7 +233,7 @@ static enum answer test_key(struct test *t, const struct imap_search_key *key)
 /* A key that the header decides. TEXT is none: where it is not in the header, the body must be read. */
 static bool asks_header(const struct imap_search_key *key)
 {
-    switch (key->kind) {
+    switch (key->kind == SEARCH_FUZZY ? key->of : key->kind) {
     case SEARCH_HEADER:
     case SEARCH_SENTBEFORE:
     case SEARCH_SENTON:
@@ -250,6 +289,7 @@ enum err imap_matcher_test(struct imap_matcher *m, const struct message *message
 {
     struct test t = {.m = m, .message = message, .level = LEVEL_ROW};
     mime_search_begin(&m->search);
+    m->messages++;
     enum answer answer = test_key(&t, m->root);
     if (answer == ANSWER_UNKNOWN) {
         /* Else reading the header first would only be a second reading. */

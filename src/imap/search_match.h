@@ -22,6 +22,7 @@ struct imap_matcher {
     bool asks_header;   /* some key may be decided by the header alone */
     struct arena arena; /* of one message's structure */
     struct mime_search search;
+    uint64_t messages; /* tested so far */
 };
 
 /* Fills in sets, keywords and folded texts. False: the reply says why. */

@@ -1,4 +1,5 @@
 #include "base/clock.h"
+#include "imap/search_fuzzy.h"
 #include "imap/search_match.h"
 #include "mime/charset.h"
 #include "mime/fold.h"
@@ -19,12 +20,21 @@ static bool prepare_text(struct imap_call *call, struct imap_search_key *key, st
     return false;
 }
 
+static bool prepare_fuzzy(struct imap_call *call, struct imap_search_key *key)
+{
+    key->fuzzy = imap_fuzzy_new(&call->arena, key->text);
+    if (key->fuzzy != NULL)
+        return true;
+    imap_call_no(call, "LIMIT", "A fuzzy search text has too many words");
+    return false;
+}
+
 static bool prepare_key(struct imap_call *call, struct imap_search_key *key, struct slice charset)
 {
     enum err err;
     switch (key->kind) {
     case SEARCH_SEQUENCE:
-        return imap_resolve_set(call, &key->set, key->by_uid, &key->uids);
+        return imap_resolve_search_set(call, &key->set, key->by_uid, &key->uids);
     case SEARCH_KEYWORD:
         err = keyword_bit(call->session->account, key->name, false, &key->bit, &call->error);
         key->known = err == ERR_OK;
@@ -40,6 +50,8 @@ static bool prepare_key(struct imap_call *call, struct imap_search_key *key, str
     case SEARCH_BODY:
     case SEARCH_TEXT:
         return prepare_text(call, key, charset);
+    case SEARCH_FUZZY:
+        return prepare_text(call, key, charset) && prepare_fuzzy(call, key);
     default:
         break;
     }

@@ -87,7 +87,7 @@ static void count_error(struct imap_session *s, const struct imap_reply *reply)
 static bool searches(const struct imap_command *command)
 {
     return command->verb == IMAP_VERB_SEARCH || command->verb == IMAP_VERB_SORT ||
-           command->verb == IMAP_VERB_THREAD;
+           command->verb == IMAP_VERB_THREAD || command->verb == IMAP_VERB_ESEARCH;
 }
 
 /* It takes or tells message numbers, which ENABLE UIDONLY has ruled out (RFC 9586 3). */

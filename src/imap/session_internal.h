@@ -84,6 +84,7 @@ struct imap_call {
     size_t keyword_count;
     bool keywords_loaded;
     struct imap_progress progress;
+    unsigned relevancy;             /* of the message just found: 1 to 100 (RFC 6203) */
     struct share_identity identity; /* of the person, once it was asked for */
     struct imap_visited *visited;   /* given back at the command's end */
     bool removed; /* messages of the selected mailbox: its new HIGHESTMODSEQ is told (RFC 7162 3.2.7) */
@@ -109,10 +110,10 @@ bool imap_load_keywords(struct imap_call *call) MUST_CHECK;
 bool imap_tell_keywords(struct imap_call *call) MUST_CHECK;
 /* "* FLAGS (...)" and "* OK [PERMANENTFLAGS (...)]". */
 void imap_send_flag_names(struct imap_call *call);
-/* "* 3 FETCH (UID 7 FLAGS (\Seen) MODSEQ (12))" for every message of `uids` that the client knows; UID and
- * MODSEQ always when CONDSTORE is on. */
 /* "* 3 FETCH (", or "* 7 UIDFETCH (" which needs no UID in it (RFC 9586). */
 void imap_put_fetch(struct imap_session *s, struct uid uid, uint32_t seq);
+/* "* 3 FETCH (UID 7 FLAGS (\Seen) MODSEQ (12))" for every message of `uids` that the client knows; UID and
+ * MODSEQ always when CONDSTORE is on. */
 struct imap_tell {
     bool uid;
     bool flags;
@@ -149,6 +150,9 @@ bool imap_resync(struct imap_call *call, const struct folder *folder) MUST_CHECK
 /* The UIDs a command means. Numbers the client can't know are an error (RFC 3501 9, seq-number). */
 bool imap_resolve_set(struct imap_call *call, const struct imap_sequence_set *set, bool by_uid,
                       struct uid_set *out) MUST_CHECK;
+/* The same for a search, in which such numbers mean nothing (RFC 7377 2). */
+bool imap_resolve_search_set(struct imap_call *call, const struct imap_sequence_set *set, bool by_uid,
+                             struct uid_set *out) MUST_CHECK;
 /* The flags in the account's form. `create`: keywords that don't exist yet are made. */
 bool imap_resolve_flags(struct imap_call *call, struct account *account, const struct imap_flags *flags,
                         bool create, struct flagset *ret_flags) MUST_CHECK;

@@ -33,6 +33,26 @@ static bool set_failed(struct imap_call *call)
     return false;
 }
 
+static bool resolve_numbers(struct imap_call *call, const struct imap_sequence_set *set, struct uid_set *out)
+{
+    struct view *view = call->session->view;
+    CLEANUP(uid_set_release) struct uid_set numbers = {0};
+    imap_sequence_set_numbers(set, view_exists(view), &numbers);
+    if (numbers.failed)
+        return set_failed(call);
+    if (view_uids(view, &numbers, out, &call->error) != ERR_OK) {
+        imap_call_failed(call);
+        return false;
+    }
+    return true;
+}
+
+bool imap_resolve_search_set(struct imap_call *call, const struct imap_sequence_set *set, bool by_uid,
+                             struct uid_set *out)
+{
+    return by_uid || set->saved ? imap_resolve_set(call, set, by_uid, out) : resolve_numbers(call, set, out);
+}
+
 bool imap_resolve_set(struct imap_call *call, const struct imap_sequence_set *set, bool by_uid,
                       struct uid_set *out)
 {
@@ -56,15 +76,7 @@ bool imap_resolve_set(struct imap_call *call, const struct imap_sequence_set *se
         imap_reply_set(&call->reply, IMAP_STATUS_BAD, "", "There is no message with such a number");
         return false;
     }
-    CLEANUP(uid_set_release) struct uid_set numbers = {0};
-    imap_sequence_set_numbers(set, view_exists(view), &numbers);
-    if (numbers.failed)
-        return set_failed(call);
-    if (view_uids(view, &numbers, out, &call->error) != ERR_OK) {
-        imap_call_failed(call);
-        return false;
-    }
-    return true;
+    return resolve_numbers(call, set, out);
 }
 
 bool imap_resolve_flags(struct imap_call *call, struct account *account, const struct imap_flags *flags,

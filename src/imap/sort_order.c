@@ -48,6 +48,8 @@ static struct imap_sort_value value_of(struct imap_sorter *sorter, enum imap_sor
         return value_of_text(sorter, message->display_from);
     case IMAP_SORT_DISPLAYTO:
         return value_of_text(sorter, message->display_to);
+    case IMAP_SORT_RELEVANCY: /* RFC 6203 6: the highest first */
+        return value_of_number(-(int64_t)sorter->relevancy);
     }
     return (struct imap_sort_value){0};
 }
@@ -59,7 +61,8 @@ unsigned imap_sort_wants(const struct imap_search *search)
         enum imap_sort_criterion criterion = search->sort[i].criterion;
         if (criterion == IMAP_SORT_DATE)
             want |= WANT_SENT;
-        else if (criterion != IMAP_SORT_ARRIVAL && criterion != IMAP_SORT_SIZE)
+        else if (criterion != IMAP_SORT_ARRIVAL && criterion != IMAP_SORT_SIZE &&
+                 criterion != IMAP_SORT_RELEVANCY)
             want |= WANT_SORT_KEYS;
     }
     return want;

@@ -25,6 +25,7 @@ struct imap_sorter {
     const struct imap_search *search;
     struct arena arena;
     struct buf folded;
+    unsigned relevancy; /* of the message whose values are asked for */
     bool failed;
 };
 #define IMAP_SORTER(of_search) \

@@ -13,6 +13,7 @@ void link_put_sasl_start(struct buf *b, const struct sasl_start *start)
     wire_put_u8(b, start->tls);
     wire_put_slice(b, start->binding_type);
     wire_put_slice(b, start->binding);
+    wire_put_slice(b, start->certificate);
     wire_put_u64(b, start->sid.v);
     wire_put_slice(b, start->peer);
 }
@@ -29,6 +30,7 @@ void link_get_sasl_start(struct wire_reader *r, struct sasl_start *ret)
     ret->tls = wire_get_u8(r) != 0;
     ret->binding_type = wire_get_slice(r);
     ret->binding = wire_get_slice(r);
+    ret->certificate = wire_get_slice(r);
     ret->sid.v = wire_get_u64(r);
     ret->peer = wire_get_slice(r);
 }

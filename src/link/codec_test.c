@@ -17,6 +17,7 @@ static void test_sasl_start_comes_as_it_was_sent(void **state)
                                .tls = true,
                                .binding_type = S("tls-exporter"),
                                .binding = S("\1\2"),
+                               .certificate = S("\0030\1\0"),
                                .sid = {77},
                                .peer = S("192.0.2.1")};
     struct sasl_start got;
@@ -30,6 +31,7 @@ static void test_sasl_start_comes_as_it_was_sent(void **state)
     assert_true(got.has_initial && got.tls);
     assert_true(slice_eq(got.initial, start.initial));
     assert_true(slice_eq(got.binding_type, start.binding_type) && slice_eq(got.binding, start.binding));
+    assert_true(slice_eq(got.certificate, start.certificate));
     assert_int_equal(got.sid.v, 77);
     assert_true(slice_eq(got.peer, start.peer));
     b.p[0] = SASL_MECHANISMS;

@@ -1,6 +1,5 @@
 #include "link/login.h"
 
-#include <arpa/inet.h>
 #include <sodium.h>
 #include <stdlib.h>
 #include <sys/socket.h>
@@ -9,44 +8,7 @@
 #include "base/fdio.h"
 #include "base/log.h"
 #include "base/name_list.h"
-
-/* After six failures a name from that address waits; from then on it has one guess in half a minute. The
- * bounds lie between two doublings, since a penalty fades from its first moment on. */
-#define GUARD_STEP_US CLOCK_SECOND
-#define GUARD_CAP_US (15 * CLOCK_MINUTE)
-#define GUARD_HALF_LIFE_US (30 * CLOCK_SECOND)
-#define GUARD_REFUSE_US (24 * CLOCK_SECOND)
-#define GUARD_PEER_REFUSE_US (384 * CLOCK_SECOND) /* many people may share an address */
-
-struct login_guard {
-    struct rate *by_peer;
-    struct rate *by_name; /* address and account name */
-};
-
-struct login_guard *login_guard_create(void)
-{
-    struct login_guard *guard = calloc(1, sizeof(*guard));
-    if (guard == NULL)
-        return NULL;
-    guard->by_peer = rate_create(GUARD_STEP_US, GUARD_CAP_US, GUARD_HALF_LIFE_US);
-    guard->by_name = rate_create(GUARD_STEP_US, GUARD_CAP_US, GUARD_HALF_LIFE_US);
-    if (guard->by_peer == NULL || guard->by_name == NULL) {
-        login_guard_destroy(guard);
-        return NULL;
-    }
-    return guard;
-}
-
-void login_guard_destroy(struct login_guard *guard)
-{
-    if (guard == NULL)
-        return;
-    if (guard->by_peer != NULL)
-        rate_destroy(guard->by_peer);
-    if (guard->by_name != NULL)
-        rate_destroy(guard->by_name);
-    free(guard);
-}
+#include "link/login_guard.h"
 
 void login_init(struct login *login, struct link *link, struct login_guard *guard,
                 const struct settings *settings, struct conn *conn, enum door door)
@@ -112,6 +74,8 @@ bool login_offers(const struct conn *conn, enum sasl_mechanism mechanism, const 
         return false;
     if (scram != NULL && mechanism == scram->plus)
         return conn_tls(conn) != NULL;
+    if (mechanism == SASL_EXTERNAL)
+        return conn_tls(conn) != NULL && tls_client_is_certified(conn_tls(conn));
     return !sends_password[mechanism] || login_may(conn, settings->plaintext_login);
 }
 
@@ -123,18 +87,6 @@ static struct slice plain_name(struct slice message)
         return slice_none();
     slice_cut(rest, 0, &name, &password);
     return name;
-}
-
-/* Who is behind an address: in IPv6 a /64, which is what one customer of an access provider has at least. */
-static struct slice peer_key(const struct login *login, char ret_text[static CONN_PEER_TEXT_MAX])
-{
-    struct in6_addr address;
-    snprintf(ret_text, CONN_PEER_TEXT_MAX, "%s", conn_peer(login->conn));
-    if (inet_pton(AF_INET6, ret_text, &address) == 1) {
-        memset(&address.s6_addr[8], 0, 8);
-        (void)!inet_ntop(AF_INET6, &address, ret_text, CONN_PEER_TEXT_MAX);
-    }
-    return slice_cstr(ret_text);
 }
 
 /* The name in SCRAM's first message (RFC 5802 7): "n,,n=name,r=nonce", as it is written there. */
@@ -162,42 +114,24 @@ static void remember_name(struct login *login, struct slice name)
         login->name[i] = ascii_lower(name.p[i]);
 }
 
-static struct slice guard_key(struct login *login, struct buf *key)
-{
-    char peer[CONN_PEER_TEXT_MAX];
-    buf_clear(key);
-    buf_put(key, peer_key(login, peer));
-    buf_putc(key, ' ');
-    buf_put(key, slice_of(login->name, login->name_n));
-    return buf_slice(key);
-}
-
 static bool must_wait(struct login *login)
 {
-    CLEANUP(buf_release) struct buf key = BUF(CONN_PEER_TEXT_MAX + 1 + ADDRESS_MAX);
-    char peer[CONN_PEER_TEXT_MAX];
-    return rate_penalty_us(login->guard->by_peer, peer_key(login, peer)) >= GUARD_PEER_REFUSE_US ||
-           rate_penalty_us(login->guard->by_name, guard_key(login, &key)) >= GUARD_REFUSE_US;
+    return guard_must_wait(login->guard, conn_peer(login->conn), slice_of(login->name, login->name_n));
 }
 
 static void note_failure(struct login *login)
 {
-    CLEANUP(buf_release) struct buf key = BUF(CONN_PEER_TEXT_MAX + 1 + ADDRESS_MAX);
-    char peer[CONN_PEER_TEXT_MAX];
+    struct slice name = slice_of(login->name, login->name_n);
     login->failures++;
-    rate_failed(login->guard->by_peer, peer_key(login, peer));
-    rate_failed(login->guard->by_name, guard_key(login, &key));
+    guard_failed(login->guard, conn_peer(login->conn), name);
     LOG(LOG_INFO, conn_sid(login->conn), "login.failed", F_CSTR("peer", conn_peer(login->conn)),
-        F_CSTR("mechanism", sasl_mechanism_name(login->start.mechanism)),
-        F_STR("name", slice_from(buf_slice(&key), strlen(peer) + 1)));
+        F_CSTR("mechanism", sasl_mechanism_name(login->start.mechanism)), F_STR("name", name));
 }
 
-/* Who has an account of his own must not buy more guesses at others' with it, so the address's failures stay
- * and fade. */
 static void note_success(struct login *login)
 {
-    CLEANUP(buf_release) struct buf key = BUF(CONN_PEER_TEXT_MAX + 1 + ADDRESS_MAX);
-    rate_succeeded(login->guard->by_name, guard_key(login, &key));
+    guard_succeeded(login->guard, conn_peer(login->conn), slice_of(login->name, login->name_n),
+                    login->result.address);
     LOG(LOG_INFO, conn_sid(login->conn), "login.ok", F_CSTR("peer", conn_peer(login->conn)),
         F_CSTR("mechanism", sasl_mechanism_name(login->start.mechanism)),
         F_STR("account", login->result.address));
@@ -271,6 +205,7 @@ static enum login_status begin_with(struct login *login, struct slice initial, b
                                     struct error *error)
 {
     CLEANUP(buf_release) struct buf binding = BUF(1024);
+    CLEANUP(buf_release) struct buf certificate = BUF(CLIENT_CHAIN_MAX);
     login->start.initial = initial;
     login->start.has_initial = has_initial;
     login->awaits_first = false;
@@ -281,10 +216,14 @@ static enum login_status begin_with(struct login *login, struct slice initial, b
         return LOGIN_SLOW_DOWN;
     }
     find_binding(login, &binding);
+    if (login->start.mechanism == SASL_EXTERNAL)
+        tls_client_chain(conn_tls(login->conn), &certificate);
+    login->start.certificate = buf_slice(&certificate);
     enum err err = link_sasl_begin(login->link, &login->start, &login->arena, &login->result, error);
     enum login_status status = outcome(login, err, error);
     login->start.initial = slice_none();
     login->start.binding = slice_none();
+    login->start.certificate = slice_none();
     login->start.binding_type = slice_none();
     return status;
 }

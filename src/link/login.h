@@ -3,10 +3,10 @@
  * bindings, and slowing of those who guess.
  *
  * A protocol embeds a `struct login`, feeds it the client's words, and says the outcome in its own form.
- * Someone who failed too often (by address and by address + name) is told to wait without being checked, so
- * guessing is slow while no thread sleeps. Ownership: texts in the result borrow from the login until its
- * next call. login_release ends an exchange half done. Threads: a login is its session's; the guard is
- * shared.
+ * Someone who failed too often (by address, by address and name, or as one of many at one name) is told to
+ * wait without being checked, so guessing is slow while no thread sleeps. Ownership: texts in the result
+ * borrow from the login until its next call. login_release ends an exchange half done. Threads: a login is
+ * its session's; the guard is shared.
  */
 #ifndef POSTHORN_LINK_LOGIN_H
 #define POSTHORN_LINK_LOGIN_H
@@ -89,7 +89,8 @@ void login_hand_over(struct login *login, struct slice tag, const struct login_r
 /* Passwords may be sent: by TLS, from this machine itself, or since the settings say so. */
 bool login_may(const struct conn *conn, bool plaintext_allowed);
 /* The mechanism can be used here: it is not switched off; one that sends the password only where login_may;
- * -PLUS only inside TLS that this process speaks. PLAIN stands for IMAP's LOGIN and POP3's USER and PASS too.
+ * -PLUS only inside TLS that this process speaks; EXTERNAL with a client's certificate. PLAIN stands for
+ * IMAP's LOGIN and POP3's USER and PASS too.
  */
 bool login_offers(const struct conn *conn, enum sasl_mechanism mechanism, const struct settings *settings);
 /* `sasl-without` names it: it is as if we did not know it. */

@@ -144,7 +144,8 @@ static void do_auth(struct pop3_login *session, struct slice argument)
         return;
     }
     if (!offers(session, mechanism)) {
-        refuse(session, "please start TLS first (STLS)");
+        refuse(session, mechanism == SASL_EXTERNAL ? "that needs TLS with a certificate of yours"
+                                                   : "please start TLS first (STLS)");
         return;
     }
     enum login_status status =

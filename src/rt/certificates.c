@@ -145,3 +145,21 @@ enum err certificates_load(const struct settings *settings, int *ret_fd, struct 
                           CONTROL_CERTIFICATES_BYTES_MAX);
     return ipc_memfd(buf_slice(&all), ret_fd, error);
 }
+
+enum err certificates_client_ca(const struct settings *settings, struct buf *out, struct error *error)
+{
+    CLEANUP(buf_release) struct buf pem = BUF(CERTIFICATE_FILE_MAX);
+    struct client_ca *ca;
+    struct error why;
+    const char *file = settings->client_ca_file;
+    if (file == NULL)
+        return ERR_OK;
+    enum err e = read_pem(AT_FDCWD, file, &pem, error);
+    if (e != ERR_OK)
+        return e;
+    if (client_ca_create(buf_slice(&pem), &ca, &why) != ERR_OK)
+        return fail_plain(error, ERR_INVALID, "client-ca %s cannot be used: %s", file, why.client);
+    client_ca_unref(ca);
+    buf_put(out, buf_slice(&pem));
+    return ERR_OK;
+}

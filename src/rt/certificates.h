@@ -15,4 +15,8 @@ enum { CERTIFICATE_FILE_MAX = 1024 * 1024 };
 
 enum err certificates_load(const struct settings *settings, int *ret_fd, struct error *error) MUST_CHECK;
 
+/* The text of `client-ca`, checked, appended; nothing when there is none. */
+enum err certificates_client_ca(const struct settings *settings, struct buf *out,
+                                struct error *error) MUST_CHECK;
+
 #endif

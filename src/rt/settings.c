@@ -275,6 +275,7 @@ void settings_text(const struct settings *s, struct buf *out)
     buf_printf(out, "ca-file = \"%s\"\n", s->ca_file);
     buf_printf(out, "imap-without = \"%s\"\n", s->imap_without);
     buf_printf(out, "sasl-without = \"%s\"\n", s->sasl_without);
+    buf_printf(out, "client-ca = \"%s\"\n", s->client_ca_file != NULL ? s->client_ca_file : "none");
 }
 
 void settings_free(struct settings *settings)

@@ -55,7 +55,8 @@ enum listen_protocol {
     X(resolver, "resolver", "system", "ADDRESS[:PORT] of the name server, or system: /etc/resolv.conf")      \
     X(ca_file, "ca-file", "/etc/ssl/certs/ca-certificates.crt", "PEM of the authorities that are trusted")   \
     X(imap_without, "imap-without", "none", "NAME, NAME ...: IMAP capabilities that nobody gets")            \
-    X(sasl_without, "sasl-without", "none", "NAME, NAME ...: log-in mechanisms that are not offered")
+    X(sasl_without, "sasl-without", "none", "NAME, NAME ...: log-in mechanisms that are not offered")        \
+    X(client_ca, "client-ca", "none", "FILE in PEM: who vouches for clients that log in by certificate")
 
 struct listen_setting {
     enum listen_protocol protocol;
@@ -98,11 +99,13 @@ struct settings {
     uint32_t connections_per_address; /* `connections-per-address`, default 100 */
     uint32_t sessions_per_account;    /* `sessions-per-account`, default 100 */
     bool plaintext_login; /* `plaintext-login = yes|no`, default no: log-in without TLS only from loopback */
-    const char *imap_without; /* `imap-without`: capabilities switched off for all, as base/name_list.h */
-    const char *sasl_without; /* `sasl-without`: SASL mechanisms switched off, the same way */
-    bool full_mailbox_refuse; /* `full-mailbox = defer|refuse`, default defer: 452 or 552 at RCPT */
-    const char *resolver;     /* `resolver`: an address, "[::1]:53"; empty: what /etc/resolv.conf says */
-    const char *ca_file;      /* `ca-file`: whom outgoing TLS trusts */
+    const char *imap_without;   /* `imap-without`: capabilities switched off for all, as base/name_list.h */
+    const char *sasl_without;   /* `sasl-without`: SASL mechanisms switched off, the same way */
+    const char *client_ca_file; /* `client-ca`; NULL: none */
+    struct slice client_ca;     /* in workers, what is in that file */
+    bool full_mailbox_refuse;   /* `full-mailbox = defer|refuse`, default defer: 452 or 552 at RCPT */
+    const char *resolver;       /* `resolver`: an address, "[::1]:53"; empty: what /etc/resolv.conf says */
+    const char *ca_file;        /* `ca-file`: whom outgoing TLS trusts */
 };
 
 /* Errors' client text is the one line for the person: "posthorn.conf:12: unknown key \"hostnam\"; did you

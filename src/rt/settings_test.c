@@ -129,7 +129,8 @@ static void test_text_reads_back_the_same(void **state)
         "hostname = a.example\nrun = \"/r u#n\"\nlisten = imap [::1]:1143\nlisten = smtp 127.0.0.1:25\n"
         "listen = lmtp \"/a b\"\ncertificate = \"/a #b\" /c\nlog-level = error\nlog-format = json\n"
         "message-size-max = 65537\nplaintext-login = yes\nfull-mailbox = refuse\n"
-        "resolver = [::1]:5353\nca-file = \"/c a\"\nimap-without = idle, move\nsasl-without = login\n",
+        "resolver = [::1]:5353\nca-file = \"/c a\"\nimap-without = idle, move\nsasl-without = "
+        "login\nclient-ca = /c\n",
     };
     for (size_t i = 0; i < ARRAY_LEN(texts); i++) {
         CLEANUP(buf_release) struct buf first = BUF(SETTINGS_FILE_MAX);

@@ -394,3 +394,12 @@ enum err setting_read_sasl_without(struct reading *r, const struct words *words,
 {
     return read_names(r, words, &r->settings->sasl_without, error);
 }
+
+enum err setting_read_client_ca(struct reading *r, const struct words *words, struct error *error)
+{
+    enum err e = setting_one_word(r, words, error);
+    if (e != ERR_OK || slice_eq(words->at[0], S("none")))
+        return e;
+    e = setting_keep_path(r, words->at[0], SETTING_PATH_BYTES_MAX, &r->settings->client_ca_file, error);
+    return e != ERR_OK ? e : setting_check_file(r, r->settings->client_ca_file, error);
+}

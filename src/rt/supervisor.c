@@ -253,6 +253,11 @@ static enum err make_settings_fd(const struct settings *settings, int *ret_fd, s
 {
     CLEANUP(buf_release) struct buf text = BUF(SETTINGS_TEXT_MAX);
     settings_text(settings, &text);
+    /* Behind a NUL follows what workers need of a file: they open none. */
+    buf_putc(&text, 0);
+    enum err e = certificates_client_ca(settings, &text, error);
+    if (e != ERR_OK)
+        return e;
     return buf_failed(&text) ? fail_nomem(error) : ipc_memfd(buf_slice(&text), ret_fd, error);
 }
 

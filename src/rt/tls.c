@@ -10,6 +10,7 @@
 
 #include "base/map.h"
 #include "base/must.h"
+#include "base/wire.h"
 #include "rt/tls_stream.h"
 
 enum {
@@ -25,12 +26,14 @@ struct tls_context {
     _Atomic unsigned references;
     SSL_CTX **each;
     size_t count;
-    struct map names; /* lower-case name, "*.example.org" too -> SSL_CTX */
+    struct client_ca *client_ca; /* NULL: clients are not asked for certificates */
+    struct map names;            /* lower-case name, "*.example.org" too -> SSL_CTX */
 };
 
 struct tls {
     SSL *ssl;
     struct tls_context *context;
+    bool client_is_certified;
 };
 
 /* OpenSSL's oldest error, which is nearest to the cause. */
@@ -295,7 +298,68 @@ void tls_context_unref(struct tls_context *context)
         SSL_CTX_free(context->each[i]);
     free(context->each);
     map_release(&context->names);
+    client_ca_unref(context->client_ca);
     free(context);
+}
+
+/* A certificate that is not good is as good as none: the client may still log in otherwise. */
+static int take_any(X509_STORE_CTX *context UNUSED, void *argument UNUSED)
+{
+    return 1;
+}
+
+enum err tls_context_ask_clients(struct tls_context *context, struct client_ca *ca, struct error *error)
+{
+    for (size_t i = 0; i < context->count; i++) {
+        SSL_CTX *s = context->each[i];
+        STACK_OF(X509_NAME) *names = client_ca_names(ca);
+        if (names == NULL || SSL_CTX_set_num_tickets(s, 0) != 1)
+            return fail_nomem(error);
+        SSL_CTX_set_client_CA_list(s, names);
+        SSL_CTX_set_options(s, SSL_OP_NO_TICKET);
+        SSL_CTX_set_max_cert_list(s, CLIENT_CHAIN_MAX);
+        SSL_CTX_set_cert_verify_callback(s, take_any, NULL);
+        SSL_CTX_set_verify(s, SSL_VERIFY_PEER, NULL);
+    }
+    context->client_ca = client_ca_ref(ca);
+    return ERR_OK;
+}
+
+static void put_der(struct buf *out, X509 *certificate)
+{
+    unsigned char *der = NULL;
+    int n = i2d_X509(certificate, &der);
+    if (n > 0)
+        wire_put_slice(out, slice_of(der, (size_t)n));
+    OPENSSL_free(der);
+}
+
+void tls_client_chain(const struct tls *tls, struct buf *out)
+{
+    X509 *leaf = SSL_get0_peer_certificate(tls->ssl);
+    STACK_OF(X509) *others = SSL_get_peer_cert_chain(tls->ssl); /* without the leaf, at the server */
+    if (leaf != NULL)
+        put_der(out, leaf);
+    for (int i = 0; i < sk_X509_num(others); i++)
+        put_der(out, sk_X509_value(others, i));
+}
+
+static void check_client(struct tls *tls)
+{
+    CLEANUP(buf_release) struct buf chain = BUF(CLIENT_CHAIN_MAX);
+    CLEANUP(buf_release) struct buf addresses = BUF(CLIENT_ADDRESSES_MAX);
+    struct error why;
+    if (tls->context->client_ca == NULL || SSL_get0_peer_certificate(tls->ssl) == NULL)
+        return;
+    tls_client_chain(tls, &chain);
+    tls->client_is_certified =
+        !buf_failed(&chain) &&
+        client_ca_check(tls->context->client_ca, buf_slice(&chain), &addresses, &why) == ERR_OK;
+}
+
+bool tls_client_is_certified(const struct tls *tls)
+{
+    return tls->client_is_certified;
 }
 
 struct tls *tls_new(struct tls_context *context, int fd)
@@ -349,6 +413,8 @@ enum io tls_handshake(struct tls *tls, struct error *error)
         fail_tls(error, ERR_CLOSED, "TLS handshake");
         return IO_FAILED;
     }
+    if (io == IO_DONE)
+        check_client(tls);
     return io;
 }
 

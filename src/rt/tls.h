@@ -10,6 +10,7 @@
 
 #include "base/buf.h"
 #include "base/error.h"
+#include "rt/client_ca.h"
 
 struct tls_context;
 struct tls;
@@ -26,6 +27,11 @@ enum err tls_context_create(const struct tls_pem *pems, size_t count, struct tls
 struct tls_context *tls_context_ref(struct tls_context *context);
 void tls_context_unref(struct tls_context *context);
 
+/* Clients are asked for a certificate, and need not have one. Before the context is used. Such connections
+ * are not resumed, since a resumed one would know less of its client. */
+enum err tls_context_ask_clients(struct tls_context *context, struct client_ca *ca,
+                                 struct error *error) MUST_CHECK;
+
 /* A self-signed ECDSA P-256 certificate for host (and *.host), valid for ten years, as PEM. */
 enum err tls_make_self_signed(const char *host, struct buf *ret_chain, struct buf *ret_key,
                               struct error *error) MUST_CHECK;
@@ -39,5 +45,10 @@ const char *tls_server_name(const struct tls *tls);
  * "tls-server-end-point". False when this connection has none of that type.
  */
 bool tls_channel_binding(const struct tls *tls, struct slice type, struct buf *ret_data) MUST_CHECK;
+
+/* The client has shown a certificate of the context's client_ca, and that he has its key. */
+bool tls_client_is_certified(const struct tls *tls);
+/* His chain, as client_ca_check reads it. */
+void tls_client_chain(const struct tls *tls, struct buf *out);
 
 #endif

@@ -36,18 +36,40 @@ static enum err open_package(struct control *message, struct package *ret_packag
 {
     CLEANUP(ipc_unmap) struct slice text = {0};
     enum err e = ipc_map(message->fds[0], SETTINGS_BYTES_MAX, &text, error);
+    struct slice own, client_ca;
     struct settings *settings = NULL;
+    slice_cut(text, 0, &own, &client_ca);
     if (e == ERR_OK)
-        e = settings_parse(text, "settings", &settings, error);
+        e = settings_parse(own, "settings", &settings, error);
     if (e != ERR_OK)
         return e;
+    settings->client_ca = arena_dup(&settings->arena, client_ca);
+    if (settings->client_ca.p == NULL) {
+        settings_free(settings);
+        return fail_nomem(error);
+    }
     ret_package->settings = settings;
     ret_package->certificates_fd = message->fd_count > 1 ? fd_take(&message->fds[1]) : -1;
     return ERR_OK;
 }
 
-static enum err make_tls(int certificates_fd, struct tls_context **ret_tls, struct error *error)
+static enum err ask_clients(struct tls_context *tls, struct slice pem, struct error *error)
 {
+    struct client_ca *ca;
+    if (pem.n == 0)
+        return ERR_OK;
+    enum err e = client_ca_create(pem, &ca, error);
+    if (e != ERR_OK)
+        return e;
+    e = tls_context_ask_clients(tls, ca, error);
+    client_ca_unref(ca);
+    return e;
+}
+
+static enum err make_tls(int certificates_fd, const struct settings *settings, struct tls_context **ret_tls,
+                         struct error *error)
+{
+    struct tls_context *tls = NULL;
     CLEANUP(ipc_unmap) struct slice bytes = {0};
     struct tls_pem *pems = calloc(SETTINGS_CERTIFICATES_MAX, sizeof(*pems));
     size_t count = 0;
@@ -57,8 +79,14 @@ static enum err make_tls(int certificates_fd, struct tls_context **ret_tls, stru
     if (e == ERR_OK)
         e = control_get_certificates(bytes, pems, SETTINGS_CERTIFICATES_MAX, &count, error);
     if (e == ERR_OK)
-        e = tls_context_create(pems, count, ret_tls, error);
+        e = tls_context_create(pems, count, &tls, error);
     free(pems);
+    if (e == ERR_OK)
+        e = ask_clients(tls, settings->client_ca, error);
+    if (e == ERR_OK)
+        *ret_tls = tls;
+    else
+        tls_context_unref(tls);
     return e;
 }
 
@@ -142,7 +170,7 @@ static void reload(const struct worker *worker, const struct worker_hooks *hooks
     CLEANUP(package_release) struct package package = {NULL, -1};
     enum err e = open_package(message, &package, &error);
     if (e == ERR_OK && package.certificates_fd >= 0)
-        e = make_tls(package.certificates_fd, &tls, &error);
+        e = make_tls(package.certificates_fd, package.settings, &tls, &error);
     if (e != ERR_OK) {
         LOG(LOG_ERROR, NO_SID, "worker.reload_failed", F_ERR(&error));
         return;
@@ -201,7 +229,7 @@ static enum err start(struct worker *worker, const struct worker_hooks *hooks, s
     if (e == ERR_OK)
         e = enter_sandbox(worker, error);
     if (e == ERR_OK && package->certificates_fd >= 0)
-        e = make_tls(package->certificates_fd, &worker->tls, error);
+        e = make_tls(package->certificates_fd, worker->settings, &worker->tls, error);
     fd_close(&package->certificates_fd);
     if (e == ERR_OK)
         e = hooks->start(worker, ret_context, error);

@@ -187,6 +187,18 @@ static void account_limits(void *context, struct account_id id, struct account_l
     ret_limits->quota_messages = entry.quota_messages;
 }
 
+/* Without: EXTERNAL fails here, whatever edge thinks of it. */
+static enum err set_client_ca(struct store_worker *worker, const struct settings *settings,
+                              struct error *error)
+{
+    struct client_ca *ca = NULL;
+    enum err err = settings->client_ca.n > 0 ? client_ca_create(settings->client_ca, &ca, error) : ERR_OK;
+    if (err == ERR_OK)
+        sasl_set_client_ca(worker->link.sasl, ca);
+    client_ca_unref(ca);
+    return err;
+}
+
 /* Databases in the order in which they need each other. */
 static enum err open_data(struct store_worker *worker, const struct settings *settings, struct error *error)
 {
@@ -198,6 +210,8 @@ static enum err open_data(struct store_worker *worker, const struct settings *se
         err = directory_open(store_volume(link->store), &link->directory, error);
     if (err == ERR_OK)
         err = sasl_create(link->directory, &link->sasl, error);
+    if (err == ERR_OK)
+        err = set_client_ca(worker, settings, error);
     if (err == ERR_OK)
         err = stays_create(link->directory, &worker->stays, error);
     const struct queue_options queue_options = {
@@ -298,6 +312,8 @@ static void store_reload(void *context, struct settings *settings, struct tls_co
     struct error error;
     must(tls == NULL);
     queue_set_message_size_max(worker->link.queue, settings->message_size_max);
+    if (set_client_ca(worker, settings, &error) != ERR_OK)
+        LOG(LOG_ERROR, NO_SID, "store.reload_failed", F_ERR(&error));
     if (current_replace(&worker->current, settings, NULL, &error) != ERR_OK) {
         settings_free(settings);
         LOG(LOG_ERROR, NO_SID, "store.reload_failed", F_ERR(&error));

@@ -68,7 +68,9 @@ void smtp_auth(struct smtp_session *session, struct slice argument)
         return;
     }
     if (!login_offers(session->conn, mechanism, session->settings)) {
-        smtp_refuse(session, "538 5.7.11 please start TLS first");
+        smtp_refuse(session, "%s",
+                    mechanism == SASL_EXTERNAL ? "504 5.5.4 that needs TLS with a certificate of yours"
+                                               : "538 5.7.11 please start TLS first");
         return;
     }
     enum login_status status =

@@ -5,10 +5,10 @@
  * Checks: SQLite's own integrity; every pack record's checksum and length; every object's bytes there;
  * members point to objects and folders; counters equal the rows; UIDs below UIDNEXT, none twice; derived
  * values equal what parsing gives again; change numbers not above the account's; no record without an owner
- * beyond what compaction will remove. Repair never touches what is whole: it writes a new database beside the
- * old (kept as account.db.damaged-N), takes over every readable row, rebuilds the rest from the packs (each
- * record names its account, object, folder, UID and date), puts messages whose folder is unknown into
- * "Recovered", and starts a new epoch.
+ * beyond what compaction will remove; every text of every message in the search index, if there is one.
+ * Repair never touches what is whole: it writes a new database beside the old (kept as account.db.damaged-N),
+ * takes over every readable row, rebuilds the rest from the packs (each record names its account, object,
+ * folder, UID and date), puts messages whose folder is unknown into "Recovered", and starts a new epoch.
  */
 #ifndef POSTHORN_STORE_CHECK_H
 #define POSTHORN_STORE_CHECK_H

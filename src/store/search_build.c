@@ -11,73 +11,83 @@ struct listed {
     uint64_t size;
 };
 
-/* One batch: the objects behind `indexed`. */
-struct batch {
-    struct account *account;
-    struct search *search;
-    struct search_grams *grams;
-    const atomic_bool *stop;
-    uint64_t first;
-    uint64_t last;
-    int64_t objects;
-    struct search_writer writer;
-    struct listed listed[SEARCH_BATCH_SPAN];
-    size_t count;
-};
-
 /* --- reading --- */
 
-static enum err list_objects(struct batch *batch, struct error *error)
+static enum err list_objects(struct account *account, uint64_t first, uint64_t last, struct listed *listed,
+                             size_t *ret_count, struct error *error)
 {
-    struct account *account = batch->account;
     CLEANUP(db_reset) sqlite3_stmt *statement = NULL;
+    size_t count = 0;
     enum err err = db_statement(account, STATEMENT_OBJECT_SIZES, &statement, error);
     if (err != ERR_OK)
         return err;
-    sqlite3_bind_int64(statement, 1, (int64_t)batch->first);
-    sqlite3_bind_int64(statement, 2, (int64_t)batch->last);
+    sqlite3_bind_int64(statement, 1, (int64_t)first);
+    sqlite3_bind_int64(statement, 2, (int64_t)last);
     sqlite3_bind_int64(statement, 3, SEARCH_BATCH_SPAN);
     bool row;
     while ((err = db_step(account, statement, &row, error)) == ERR_OK && row)
-        batch->listed[batch->count++] = (struct listed){(uint64_t)sqlite3_column_int64(statement, 0),
-                                                        (uint64_t)sqlite3_column_int64(statement, 1)};
+        listed[count++] = (struct listed){(uint64_t)sqlite3_column_int64(statement, 0),
+                                          (uint64_t)sqlite3_column_int64(statement, 1)};
+    *ret_count = count;
     return err;
 }
 
 /* A message that can't be read may hold anything: then the search that opens it says what is wrong. */
-static enum err add_object(struct batch *batch, const struct listed *listed, struct error *error)
+static enum err add_object(struct account *account, struct search_grams *grams, uint16_t place,
+                           const struct listed *listed, int64_t *objects, struct error *error)
 {
     CLEANUP(content_release) struct content content = {0};
-    uint16_t place = (uint16_t)(listed->id - batch->first);
     enum err err = ERR_LIMIT;
     if (listed->size <= SEARCH_MESSAGE_MAX)
-        err = message_read(batch->account, (struct object_id){listed->id}, CONTENT_WHOLE, &content, error);
+        err = message_read(account, (struct object_id){listed->id}, CONTENT_WHOLE, &content, error);
     if (err == ERR_NOT_FOUND)
         return ERR_OK; /* purged meanwhile */
-    batch->objects++;
+    ++*objects;
     if (err == ERR_OK)
-        return search_grams_add(batch->grams, place, &content, error);
+        return search_grams_add(grams, place, &content, error);
     if (err != ERR_LIMIT && err != ERR_CORRUPT)
         return err;
-    search_grams_add_any(batch->grams, place);
+    search_grams_add_any(grams, place);
     return ERR_OK;
 }
 
-static enum err add_objects(struct batch *batch, struct error *error)
+enum err search_gather(struct account *account, struct search_grams *grams, uint64_t base, uint64_t first,
+                       uint64_t *last, int64_t *ret_objects, const atomic_bool *stop, struct error *error)
 {
-    for (size_t i = 0; i < batch->count; i++) {
-        if (atomic_load(batch->stop))
+    struct listed listed[SEARCH_BATCH_SPAN];
+    size_t count;
+    int64_t objects = 0;
+    must(*last - first < SEARCH_BATCH_SPAN);
+    search_grams_clear(grams);
+    enum err err = account_lock(account, error);
+    if (err != ERR_OK)
+        return err;
+    err = list_objects(account, first, *last, listed, &count, error);
+    account_unlock(account);
+    for (size_t i = 0; err == ERR_OK && i < count; i++) {
+        if (atomic_load(stop))
             return fail(error, ERR_CLOSED, NULL, "the search index is not needed any more");
-        if (!search_grams_room(batch->grams)) {
-            batch->last = batch->listed[i].id - 1;
+        if (!search_grams_room(grams)) {
+            *last = listed[i].id - 1;
             break;
         }
-        enum err err = add_object(batch, &batch->listed[i], error);
-        if (err != ERR_OK)
-            return err;
+        err = add_object(account, grams, (uint16_t)(listed[i].id - base), &listed[i], &objects, error);
     }
-    return search_grams_sort(batch->grams, error);
+    if (err == ERR_OK)
+        err = search_grams_sort(grams, error);
+    *ret_objects = objects;
+    return err;
 }
+
+/* One batch: the objects behind `indexed`. */
+struct batch {
+    struct search *search;
+    struct search_grams *grams;
+    uint64_t first;
+    uint64_t last;
+    int64_t objects;
+    struct search_writer writer;
+};
 
 /* --- writing --- */
 
@@ -102,7 +112,8 @@ static enum err write_locked(struct batch *batch, struct error *error)
     enum err err = SEARCH_RUN_PLAIN(search, BEGIN, error);
     if (err == ERR_OK && batch->objects > 0) {
         err = SEARCH_RUN(search, SEGMENT_INSERT, error, search->next_segment, SEARCH_SEGMENT_LIVE,
-                         (int64_t)batch->first, (int64_t)batch->last, batch->objects, grams->any_count > 0);
+                         (int64_t)batch->first, (int64_t)batch->last, batch->objects, (int64_t)grams->text,
+                         grams->any_count > 0);
         batch->writer = (struct search_writer){.put = put_block, .context = batch};
         if (err == ERR_OK)
             err = search_grams_write(grams, &batch->writer, error);
@@ -130,18 +141,6 @@ static enum err batch_write(struct batch *batch, struct error *error)
     return err;
 }
 
-static enum err batch_run(struct batch *batch, struct error *error)
-{
-    enum err err = account_lock(batch->account, error);
-    if (err != ERR_OK)
-        return err;
-    err = list_objects(batch, error);
-    account_unlock(batch->account);
-    if (err == ERR_OK)
-        err = add_objects(batch, error);
-    return err == ERR_OK ? batch_write(batch, error) : err;
-}
-
 /* --- what is to be done --- */
 
 struct plan {
@@ -163,18 +162,11 @@ static enum err plan_read(struct account *account, bool every, struct plan *ret_
 static enum err batch_step(struct search *search, struct search_grams *grams, uint64_t indexed,
                            uint64_t newest, const atomic_bool *stop, struct error *error)
 {
-    struct batch *batch = calloc(1, sizeof(*batch));
-    if (batch == NULL)
-        return fail_nomem(error);
-    batch->account = search->account;
-    batch->search = search;
-    batch->grams = grams;
-    batch->stop = stop;
-    batch->first = indexed + 1;
-    batch->last = MIN(newest, (indexed / SEARCH_BATCH_SPAN + 1) * SEARCH_BATCH_SPAN);
-    enum err err = batch_run(batch, error);
-    free(batch);
-    return err;
+    struct batch batch = {.search = search, .grams = grams, .first = indexed + 1};
+    batch.last = MIN(newest, (indexed / SEARCH_BATCH_SPAN + 1) * SEARCH_BATCH_SPAN);
+    enum err err = search_gather(search->account, grams, batch.first, batch.first, &batch.last,
+                                 &batch.objects, stop, error);
+    return err == ERR_OK ? batch_write(&batch, error) : err;
 }
 
 static enum err step_locked(struct search *search, struct search_grams *grams, bool every,
@@ -193,7 +185,6 @@ static enum err step_locked(struct search *search, struct search_grams *grams, b
     search_end(search);
     uint64_t tail = plan.newest - MIN(indexed, plan.newest);
     if (tail >= (every ? 1 : SEARCH_TAIL)) {
-        search_grams_clear(grams);
         *ret_more = true;
         return batch_step(search, grams, indexed, plan.newest, stop, error);
     }

@@ -42,4 +42,12 @@ enum err search_build(struct account *account, bool fresh, const atomic_bool *st
                       void (*progress)(void *context, struct search_progress progress), void *context,
                       struct error *error) MUST_CHECK;
 
+/*
+ * The grams of the living objects from first to *last, SEARCH_BATCH_SPAN of them at most, sorted; an object's
+ * place is its id - base. *last gets less when there is no room for more.
+ */
+enum err search_gather(struct account *account, struct search_grams *grams, uint64_t base, uint64_t first,
+                       uint64_t *last, int64_t *ret_objects, const atomic_bool *stop,
+                       struct error *error) MUST_CHECK;
+
 #endif

@@ -23,6 +23,7 @@ static const char schema[] = "CREATE TABLE meta ("
                              " first INTEGER NOT NULL,"
                              " last INTEGER NOT NULL,"
                              " objects INTEGER NOT NULL,"
+                             " text INTEGER NOT NULL,"
                              " any_object INTEGER NOT NULL"
                              ") STRICT;"
                              "CREATE TABLE block ("
@@ -114,6 +115,19 @@ enum err search_run(struct search *search, enum search_statement which, const in
     return search_step(search, statement, &row, error);
 }
 
+enum err search_number(struct search *search, const char *query, int64_t *ret_number, struct error *error)
+{
+    sqlite3_stmt *statement = NULL;
+    int result = sqlite3_prepare_v2(search->database.sqlite, query, -1, &statement, NULL);
+    if (result == SQLITE_OK && sqlite3_step(statement) == SQLITE_ROW)
+        *ret_number = sqlite3_column_int64(statement, 0);
+    else
+        result = SQLITE_ERROR;
+    enum err err = result == SQLITE_OK ? ERR_OK : volume_database_fail(&search->database, query, error);
+    sqlite3_finalize(statement);
+    return err;
+}
+
 enum err search_finish(struct search *search, enum err err)
 {
     if (err != ERR_OK && !sqlite3_get_autocommit(search->database.sqlite))
@@ -129,7 +143,7 @@ static void finalize(sqlite3_stmt **statement)
 enum err search_segments_read(struct search *search, struct error *error)
 {
     static const char select[] =
-        "SELECT id, first, last, objects, any_object FROM segment WHERE state = 0 ORDER BY first";
+        "SELECT id, first, last, objects, text, any_object FROM segment WHERE state = 0 ORDER BY first";
     CLEANUP(finalize) sqlite3_stmt *statement = NULL;
     if (sqlite3_prepare_v2(search->database.sqlite, select, -1, &statement, NULL) != SQLITE_OK)
         return volume_database_fail(&search->database, select, error);
@@ -150,7 +164,8 @@ enum err search_segments_read(struct search *search, struct error *error)
             .first = (uint64_t)sqlite3_column_int64(statement, 1),
             .last = (uint64_t)sqlite3_column_int64(statement, 2),
             .objects = sqlite3_column_int64(statement, 3),
-            .any = sqlite3_column_int64(statement, 4) != 0,
+            .text = sqlite3_column_int64(statement, 4),
+            .any = sqlite3_column_int64(statement, 5) != 0,
         };
         if (segment.first <= last || segment.last < segment.first || segment.last > search->indexed ||
             segment.last - segment.first >= SEARCH_SPAN_MAX)
@@ -195,6 +210,27 @@ enum err search_block_at(struct search *search, const struct search_segment *seg
         return ERR_OK;
     uint32_t first = (uint32_t)(sqlite3_column_int64(*ret_statement, 0) & ((1 << SEARCH_KEY_BITS) - 1));
     return search_block_open(db_column(*ret_statement, 1), first, ret_block, error);
+}
+
+void search_walk_end(struct search_walk *walk)
+{
+    db_reset(&walk->statement);
+}
+
+enum err search_walk_find(struct search_walk *walk, uint32_t gram, struct search_entry *ret_entry,
+                          bool *ret_found, struct error *error)
+{
+    *ret_found = false;
+    if (gram >= walk->block.next || gram < walk->block.first) {
+        db_reset(&walk->statement);
+        enum err err =
+            search_block_at(walk->search, walk->segment, gram, true, &walk->statement, &walk->block, error);
+        if (err != ERR_OK)
+            return err;
+        if (gram >= walk->block.next)
+            return fail(error, ERR_CORRUPT, NULL, "search index: the block of gram %u is missing", gram);
+    }
+    return search_block_find(&walk->block, gram, ret_entry, ret_found, error);
 }
 
 /* --- opening --- */

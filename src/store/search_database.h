@@ -34,6 +34,7 @@ struct search_segment {
     uint64_t first; /* object ids */
     uint64_t last;
     int64_t objects; /* that were alive when it was made */
+    int64_t text;    /* bytes of folded text, about */
     bool any;        /* some may hold anything */
 };
 
@@ -42,10 +43,11 @@ struct search_segment {
     X(COMMIT, "COMMIT")                                                                                 \
     X(ROLLBACK, "ROLLBACK")                                                                             \
     X(META_WRITE, "UPDATE meta SET indexed = ?1, next_segment = ?2, swept = ?3")                        \
-    X(SEGMENT_INSERT, "INSERT INTO segment (id, state, first, last, objects, any_object) "              \
-                      "VALUES (?1, ?2, ?3, ?4, ?5, ?6)")                                                \
+    X(SEGMENT_INSERT, "INSERT INTO segment (id, state, first, last, objects, text, any_object) "        \
+                      "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)")                                            \
     X(SEGMENT_STATE, "UPDATE segment SET state = ?2 WHERE id = ?1")                                     \
-    X(SEGMENT_FINISH, "UPDATE segment SET state = 0, objects = ?2, any_object = ?3 WHERE id = ?1")      \
+    X(SEGMENT_FINISH,                                                                                   \
+      "UPDATE segment SET state = 0, objects = ?2, text = ?3, any_object = ?4 WHERE id = ?1")           \
     X(SEGMENT_DELETE, "DELETE FROM segment WHERE id = ?1")                                              \
     X(SEGMENT_LEFT, "SELECT id FROM segment WHERE state <> 0 LIMIT 1")                                  \
     X(BLOCK_INSERT, "INSERT INTO block (key, data) VALUES (?1, ?2)")                                    \
@@ -109,6 +111,9 @@ enum err search_run(struct search *search, enum search_statement which, const in
                sizeof((const int64_t[]){__VA_ARGS__}) / sizeof(int64_t), (error))
 #define SEARCH_RUN_PLAIN(search, which, error) \
     search_run((search), SEARCH_STATEMENT_##which, NULL, 0, (error))
+/* The one number that a query gives; for what is asked seldom. */
+enum err search_number(struct search *search, const char *query, int64_t *ret_number,
+                       struct error *error) MUST_CHECK;
 /* After a transaction: rolls back what it left open, when it failed. Returns err. */
 enum err search_finish(struct search *search, enum err err) MUST_CHECK;
 /* Reads the live segments anew, after a commit that changed them. */
@@ -125,5 +130,17 @@ static inline int64_t search_key(int64_t segment, uint32_t gram)
 enum err search_block_at(struct search *search, const struct search_segment *segment, uint32_t gram,
                          bool below, sqlite3_stmt **ret_statement, struct search_block *ret_block,
                          struct error *error) MUST_CHECK;
+
+/* Looking up grams of one segment, ascending from call to call. */
+struct search_walk {
+    struct search *search;
+    const struct search_segment *segment;
+    sqlite3_stmt *statement;
+    struct search_block block; /* next == 0: none is open */
+};
+void search_walk_end(struct search_walk *walk); /* for CLEANUP */
+/* The entry lives until the next call. */
+enum err search_walk_find(struct search_walk *walk, uint32_t gram, struct search_entry *ret_entry,
+                          bool *ret_found, struct error *error) MUST_CHECK;
 
 #endif

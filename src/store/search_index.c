@@ -62,47 +62,17 @@ static void choose_grams(struct question *question, struct slice needle)
     question->gram_count = kept;
 }
 
-/* Where a segment's blocks are read, gram by gram. */
-struct walk {
-    struct search *search;
-    const struct search_segment *segment;
-    sqlite3_stmt *statement;
-    struct search_block block; /* next == 0: none is open */
-};
-
-static void walk_end(struct walk *walk)
-{
-    db_reset(&walk->statement);
-}
-
-/* Grams ascend from call to call. */
-static enum err walk_find(struct walk *walk, uint32_t gram, struct search_entry *ret_entry, bool *ret_found,
-                          struct error *error)
-{
-    *ret_found = false;
-    if (gram >= walk->block.next || gram < walk->block.first) {
-        db_reset(&walk->statement);
-        enum err err =
-            search_block_at(walk->search, walk->segment, gram, true, &walk->statement, &walk->block, error);
-        if (err != ERR_OK)
-            return err;
-        if (gram >= walk->block.next)
-            return fail(error, ERR_CORRUPT, NULL, "search index: the block of gram %u is missing", gram);
-    }
-    return search_block_find(&walk->block, gram, ret_entry, ret_found, error);
-}
-
 static enum err segment_places(struct search *search, const struct search_segment *segment,
                                const struct question *question, uint16_t places[static SEARCH_SPAN_MAX],
                                size_t *ret_count, struct error *error)
 {
-    CLEANUP(walk_end) struct walk walk = {.search = search, .segment = segment};
+    CLEANUP(search_walk_end) struct search_walk walk = {.search = search, .segment = segment};
     uint32_t span = (uint32_t)(segment->last - segment->first + 1);
     *ret_count = 0;
     for (size_t i = 0; i < question->gram_count; i++) {
         struct search_entry entry;
         bool found;
-        enum err err = walk_find(&walk, question->grams[i], &entry, &found, error);
+        enum err err = search_walk_find(&walk, question->grams[i], &entry, &found, error);
         if (err != ERR_OK)
             return err;
         if (!found)
@@ -258,4 +228,30 @@ bool search_hits_uids(struct account *account, struct folder_id folder, const st
         return false;
     uid_set_union(uids, &found);
     return true;
+}
+
+/* --- figures --- */
+
+enum err search_index_figures(struct account *account, struct search_figures *ret_figures,
+                              struct error *error)
+{
+    struct search_figures figures = {0};
+    int64_t pages = 0;
+    struct search *search = account->search;
+    enum err err = search_begin(search, false, error);
+    if (err != ERR_OK)
+        return err;
+    for (size_t i = 0; i < search->segment_count; i++) {
+        figures.objects += (uint64_t)search->segments[i].objects;
+        figures.text += (uint64_t)search->segments[i].text;
+    }
+    err = search_number(search,
+                        "SELECT (page_count - freelist_count) * page_size FROM pragma_page_count, "
+                        "pragma_freelist_count, pragma_page_size",
+                        &pages, error);
+    search_end(search);
+    figures.bytes = (uint64_t)pages;
+    if (err == ERR_OK)
+        *ret_figures = figures;
+    return err;
 }

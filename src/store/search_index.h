@@ -44,4 +44,13 @@ bool search_hits_may_match(const struct search_hits *hits, struct object_id obje
 bool search_hits_uids(struct account *account, struct folder_id folder, const struct search_hits *hits,
                       struct uid_set *uids) MUST_CHECK;
 
+/* What the index is made of; ERR_NOT_FOUND: there is none. */
+struct search_figures {
+    uint64_t objects; /* indexed */
+    uint64_t text;    /* bytes of folded text they were indexed from */
+    uint64_t bytes;   /* of the index's pages in use */
+};
+enum err search_index_figures(struct account *account, struct search_figures *ret_figures,
+                              struct error *error) MUST_CHECK;
+
 #endif

@@ -12,6 +12,7 @@
 #include "mime/fold.h"
 #include "store/prune.h"
 #include "store/search_build.h"
+#include "store/search_check.h"
 #include "store/search_database.h"
 #include "store/testing.h"
 
@@ -375,6 +376,55 @@ static void test_damage_hides_nothing_and_is_mended(void **state)
     }
 }
 
+static void test_check_finds_what_is_hidden_and_repairs(void **state)
+{
+    static const char *const damages[] = {
+        "UPDATE block SET data = CAST(substr(data, 1, 40) || x'00' || substr(data, 42) AS BLOB)",
+        "UPDATE segment SET first = first + 1",                                    /* shifts the places */
+        "UPDATE segment SET first = 1, last = 1 WHERE first = 1; VACUUM",          /* a gap */
+        "UPDATE block SET key = key + 1 WHERE key = (SELECT max(key) FROM block)", /* the block's gram */
+    };
+    struct fixture *fixture = *state;
+    const char *problem = "";
+    append_random(fixture, 300);
+    OK(search_check(fixture->account, false, &problem, &fixture->error)); /* there is none */
+    assert_null(problem);
+    for (size_t i = 0; i < ARRAY_LEN(damages); i++) {
+        build(fixture);
+        OK(search_check(fixture->account, false, &problem, &fixture->error));
+        assert_null(problem);
+        sql(fixture, damages[i]);
+        fixture_again(fixture);
+        OK(search_check(fixture->account, false, &problem, &fixture->error));
+        assert_non_null(problem);
+        OK(search_check(fixture->account, true, &problem, &fixture->error));
+        assert_non_null(problem);
+        OK(search_check(fixture->account, false, &problem, &fixture->error));
+        assert_null(problem);
+        check_random_needles(fixture, 10);
+    }
+}
+
+/* As `posthorn account check` does it. */
+static void test_check_of_the_account_tells_of_its_index(void **state)
+{
+    struct fixture *fixture = *state;
+    struct check_result result;
+    append_random(fixture, 50);
+    build(fixture);
+    sql(fixture, "UPDATE segment SET last = 10");
+    account_unref(take(fixture->account));
+    const struct check_options look = {0};
+    const struct check_options repair = {.repair = true};
+    OK(check_account(fixture->store, test_account, &look, &result, &fixture->error));
+    assert_int_equal(result.findings, 1);
+    OK(check_account(fixture->store, test_account, &repair, &result, &fixture->error));
+    assert_int_equal(result.repaired, 1);
+    OK(check_account(fixture->store, test_account, &look, &result, &fixture->error));
+    assert_int_equal(result.findings, 0);
+    fixture_account(fixture);
+}
+
 static void test_index_of_another_reading_is_made_anew(void **state)
 {
     static const char *const changes[] = {
@@ -522,6 +572,8 @@ int main(void)
         STORE_TEST(test_what_is_pruned_leaves_the_index),
         STORE_TEST(test_what_cannot_be_told_may_hold_anything),
         STORE_TEST(test_damage_hides_nothing_and_is_mended),
+        STORE_TEST(test_check_finds_what_is_hidden_and_repairs),
+        STORE_TEST(test_check_of_the_account_tells_of_its_index),
         STORE_TEST(test_index_of_another_reading_is_made_anew),
         STORE_TEST(test_index_may_be_removed_at_any_time),
         STORE_TEST(test_kill_leaves_an_index_that_tells_the_truth),

@@ -12,28 +12,15 @@ static const uint64_t levels[] = {SEARCH_SPAN_MAX, SEARCH_BATCH_SPAN, 256};
 
 /* --- dropping --- */
 
-static enum err pragma_number(struct search *search, const char *pragma, int64_t *ret, struct error *error)
-{
-    sqlite3_stmt *statement = NULL;
-    int result = sqlite3_prepare_v2(search->database.sqlite, pragma, -1, &statement, NULL);
-    if (result == SQLITE_OK && sqlite3_step(statement) == SQLITE_ROW)
-        *ret = sqlite3_column_int64(statement, 0);
-    else
-        result = SQLITE_ERROR;
-    enum err err = result == SQLITE_OK ? ERR_OK : volume_database_fail(&search->database, pragma, error);
-    sqlite3_finalize(statement);
-    return err;
-}
-
 /* Gives free pages back, once they are a good part of the file. */
 static enum err shrink(struct search *search, bool *ret_did, struct error *error)
 {
     int64_t unused = 0;
     int64_t pages = 0;
     *ret_did = false;
-    enum err err = pragma_number(search, "PRAGMA freelist_count", &unused, error);
+    enum err err = search_number(search, "PRAGMA freelist_count", &unused, error);
     if (err == ERR_OK)
-        err = pragma_number(search, "PRAGMA page_count", &pages, error);
+        err = search_number(search, "PRAGMA page_count", &pages, error);
     if (err != ERR_OK || unused < FREE_PAGES_MIN || unused < pages / FREE_PART)
         return err;
     *ret_did = true;
@@ -290,7 +277,7 @@ static enum err target_insert(struct merge *merge, struct error *error)
         err = search_meta_write(search, error);
     if (err == ERR_OK)
         err = SEARCH_RUN(search, SEGMENT_INSERT, error, next, SEARCH_SEGMENT_BUILDING, (int64_t)target->first,
-                         (int64_t)target->last, 0, 0);
+                         (int64_t)target->last, 0, 0, 0);
     if (err == ERR_OK)
         err = SEARCH_RUN_PLAIN(search, COMMIT, error);
     return err;
@@ -304,7 +291,8 @@ static enum err exchange(struct merge *merge, struct error *error)
     for (size_t i = 0; err == ERR_OK && i < merge->count; i++)
         err = SEARCH_RUN(search, SEGMENT_STATE, error, merge->sources[i].segment.id, SEARCH_SEGMENT_DEAD);
     if (err == ERR_OK && target->objects > 0)
-        err = SEARCH_RUN(search, SEGMENT_FINISH, error, target->id, target->objects, target->any);
+        err =
+            SEARCH_RUN(search, SEGMENT_FINISH, error, target->id, target->objects, target->text, target->any);
     if (err == ERR_OK)
         err = SEARCH_RUN_PLAIN(search, COMMIT, error);
     return err;
@@ -361,8 +349,10 @@ static enum err merge_segments(struct search *search, const struct search_segmen
     if (merge->sources == NULL || merge->blocks == NULL)
         return fail_nomem(error);
     merge->count = count;
-    for (size_t i = 0; i < count; i++)
+    for (size_t i = 0; i < count; i++) {
         merge->sources[i].segment = segments[i];
+        merge->target.text += segments[i].text;
+    }
     return merge_run(merge, error);
 }
 

@@ -161,6 +161,8 @@ def test_account_password(posthorn, anna):
 def test_account_check_and_remove(posthorn, anna):
     assert "0 findings" in posthorn.good("account", "check", anna)
     assert "0 findings" in posthorn.good("account", "check", anna, "--repair")
+    assert "indexed 0 messages" in posthorn.good("account", "reindex", anna)
+    assert "0 findings" in posthorn.good("account", "check", anna)
     identity = posthorn.rows("account", "show", anna)[0]["id"]
     data = posthorn.directory / "data" / "accounts" / identity[:2] / identity
     assert data.is_dir()
