@@ -46,6 +46,9 @@
     X("LIST-STATUS", false, true) \
     X("CREATE-SPECIAL-USE", false, true) \
     X("MULTIAPPEND", false, true) \
+    X("ACL", false, true)                   \
+    X("RIGHTS=kxte", false, true)           \
+    X("LIST-MYRIGHTS", false, true)         \
     X("QUOTA", false, true) \
     X("QUOTA=RES-STORAGE", false, true) \
     X("QUOTA=RES-MESSAGE", false, true) \
@@ -59,6 +62,9 @@
     X("BINARY", false, true) \
     X("CATENATE", false, true) \
     X("REPLACE", false, true) \
+    X("URLAUTH", false, true) \
+    X("URLAUTH=BINARY", false, true) \
+    X("URL-PARTIAL", false, true) \
     X("UIDBATCHES", false, true) \
     X("INPROGRESS", false, true) \
     X("METADATA", false, true) \
@@ -98,7 +104,8 @@
     X("IMAP4rev2", "STATUS=SIZE")          \
     X("LIST-METADATA", "METADATA")         \
     X("LIST-METADATA", "LIST-EXTENDED")    \
-    X("MULTISEARCH", "ESEARCH")
+    X("MULTISEARCH", "ESEARCH")            \
+    X("URLAUTH=BINARY", "URLAUTH")
 
 /* "IMAP4rev1 LITERAL+ ..." without a space at either end. */
 void imap_put_capabilities(struct buf *out, bool logged_in, struct slice off) NONNULL;

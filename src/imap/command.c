@@ -41,6 +41,16 @@ static bool parse_create(struct imap_parser *p, struct imap_command *c)
     return imap_parse_space(p) && imap_parse_create(p, &c->create);
 }
 
+static bool parse_setacl(struct imap_parser *p, struct imap_command *c)
+{
+    return imap_parse_space(p) && imap_parse_setacl(p, &c->acl);
+}
+
+static bool parse_identifier(struct imap_parser *p, struct imap_command *c)
+{
+    return imap_parse_space(p) && imap_parse_identifier(p, &c->acl);
+}
+
 static bool parse_status_item(struct imap_parser *p, unsigned *items)
 {
     static const struct slice names[] = {
@@ -135,6 +145,21 @@ static bool parse_setquota(struct imap_parser *p, struct imap_command *c)
             return false;
     } while (cursor_skip_char(&p->text, ' '));
     return imap_parse_char(p, ')');
+}
+
+static bool parse_genurlauth(struct imap_parser *p, struct imap_command *c)
+{
+    return imap_parse_genurlauth(p, &c->urls);
+}
+
+static bool parse_urlfetch(struct imap_parser *p, struct imap_command *c)
+{
+    return imap_parse_urlfetch(p, &c->urls);
+}
+
+static bool parse_resetkey(struct imap_parser *p, struct imap_command *c)
+{
+    return imap_parse_resetkey(p, &c->resetkey);
 }
 
 static bool parse_expunge(struct imap_parser *p, struct imap_command *c)

@@ -13,6 +13,7 @@
 #include "imap/parser.h"
 #include "imap/search.h"
 #include "mime/structure.h"
+#include "store/share.h"
 
 enum {
     IMAP_FETCH_ITEMS_MAX = 100,
@@ -24,6 +25,7 @@ enum {
     IMAP_ENABLE_MAX = 30,     /* names in one ENABLE */
     IMAP_LIST_PATTERNS_MAX = 100,
     IMAP_USES_MAX = 20,             /* special uses in one CREATE */
+    IMAP_URLS_MAX = 100,            /* in one GENURLAUTH or URLFETCH */
     IMAP_CATENATE_PARTS_MAX = 1000, /* texts and URLs in all messages of one APPEND */
     IMAP_CANCELS_MAX = 100,         /* tags in one CANCELUPDATE */
     IMAP_UID_BATCH_MIN = 500,       /* messages; RFC 10022: fewer would only make numbers of UIDs */
@@ -72,8 +74,16 @@ enum {
     X(GETQUOTA, getquota, "GETQUOTA", quota_root, IMAP_AFTER_LOGIN, 0)                             \
     X(GETQUOTAROOT, getquotaroot, "GETQUOTAROOT", mailbox, IMAP_AFTER_LOGIN, 0)                    \
     X(SETQUOTA, setquota, "SETQUOTA", setquota, IMAP_AFTER_LOGIN, 0)                               \
+    X(SETACL, setacl, "SETACL", setacl, IMAP_AFTER_LOGIN, 0)                                       \
+    X(DELETEACL, deleteacl, "DELETEACL", identifier, IMAP_AFTER_LOGIN, 0)                          \
+    X(GETACL, getacl, "GETACL", mailbox, IMAP_AFTER_LOGIN, 0)                                      \
+    X(LISTRIGHTS, listrights, "LISTRIGHTS", identifier, IMAP_AFTER_LOGIN, 0)                       \
+    X(MYRIGHTS, myrights, "MYRIGHTS", mailbox, IMAP_AFTER_LOGIN, 0)                                \
     X(ESEARCH, esearch, "ESEARCH", esearch, IMAP_AFTER_LOGIN, VERB_UID | VERB_KEEPS_NUMBERS)       \
     X(IDLE, idle, "IDLE", nothing, IMAP_AFTER_LOGIN, 0)                                            \
+    X(GENURLAUTH, genurlauth, "GENURLAUTH", genurlauth, IMAP_AFTER_LOGIN, 0)                       \
+    X(RESETKEY, resetkey, "RESETKEY", resetkey, IMAP_AFTER_LOGIN, 0)                               \
+    X(URLFETCH, urlfetch, "URLFETCH", urlfetch, IMAP_AFTER_LOGIN, 0)                               \
     X(CHECK, check, "CHECK", nothing, IMAP_IN_SELECTED, 0)                                         \
     X(CLOSE, close, "CLOSE", nothing, IMAP_IN_SELECTED, 0)                                         \
     X(UNSELECT, unselect, "UNSELECT", nothing, IMAP_IN_SELECTED, 0)                                \
@@ -191,6 +201,7 @@ enum {
     IMAP_LIST_RECURSIVEMATCH = 4,
     IMAP_LIST_SPECIAL_USE = 8,
     IMAP_LIST_CHILDREN = 16,
+    IMAP_LIST_MYRIGHTS = 32,
 };
 struct imap_list {
     bool extended; /* anything that plain LIST does not have */
@@ -229,6 +240,41 @@ struct imap_replace {
     struct imap_append append;    /* one message */
 };
 
+/* What URLFETCH tells of a URL (RFC 5524 3.1). */
+#define IMAP_URL_ITEM_TABLE(X) \
+    X(BODY, "BODY")            \
+    X(BINARY, "BINARY")        \
+    X(BODYPARTSTRUCTURE, "BODYPARTSTRUCTURE")
+enum imap_url_item {
+#define X(name, text) IMAP_URL_##name,
+    IMAP_URL_ITEM_TABLE(X)
+#undef X
+};
+/* A URL of GENURLAUTH or URLFETCH. */
+struct imap_url_request {
+    struct slice url;
+    struct slice mechanism;      /* GENURLAUTH */
+    enum imap_url_item items[3]; /* URLFETCH, each once; none: as RFC 4467 has it */
+    size_t item_count;
+};
+struct imap_urls {
+    struct imap_url_request *requests;
+    size_t count;
+};
+struct imap_resetkey {
+    bool given; /* a mailbox; else all */
+    struct slice mailbox;
+    bool unknown_mechanism;
+};
+
+/* SETACL, DELETEACL, LISTRIGHTS (RFC 4314 7). */
+struct imap_acl {
+    struct slice mailbox;
+    struct slice identifier;
+    enum share_how how;
+    unsigned rights; /* enum right */
+};
+
 /* CREATE's mailbox and its special uses (RFC 6154). */
 struct imap_create {
     struct slice mailbox;
@@ -265,12 +311,15 @@ struct imap_command {
         } rename;
         struct imap_list list; /* and LSUB's */
         struct imap_create create;
+        struct imap_acl acl;
         struct {
             struct slice mailbox;
             unsigned items; /* bits of enum imap_status_item */
         } status;
         struct imap_append append;
         struct imap_replace replace;
+        struct imap_urls urls; /* GENURLAUTH and URLFETCH */
+        struct imap_resetkey resetkey;
         struct imap_metadata metadata;
         struct imap_quota quota;       /* GETQUOTA and SETQUOTA */
         struct imap_sequence_set uids; /* UID EXPUNGE */
@@ -328,9 +377,16 @@ bool imap_parse_lsub(struct imap_parser *p, struct imap_list *ret) MUST_CHECK;
 bool imap_parse_create(struct imap_parser *p, struct imap_create *ret) MUST_CHECK;
 /* command.c: "(MESSAGES UNSEEN)". */
 bool imap_parse_status_items(struct imap_parser *p, unsigned *ret_items) MUST_CHECK;
+/* acl_grammar.c: mailbox and identifier; SETACL's "+lr" too. */
+bool imap_parse_identifier(struct imap_parser *p, struct imap_acl *ret) MUST_CHECK;
+bool imap_parse_setacl(struct imap_parser *p, struct imap_acl *ret) MUST_CHECK;
 /* append_grammar.c */
 bool imap_parse_append(struct imap_parser *p, struct imap_append *ret) MUST_CHECK;
 bool imap_parse_replace(struct imap_parser *p, struct imap_replace *ret) MUST_CHECK;
+/* urlauth_grammar.c: from the space behind the verb. */
+bool imap_parse_genurlauth(struct imap_parser *p, struct imap_urls *ret) MUST_CHECK;
+bool imap_parse_urlfetch(struct imap_parser *p, struct imap_urls *ret) MUST_CHECK;
+bool imap_parse_resetkey(struct imap_parser *p, struct imap_resetkey *ret) MUST_CHECK;
 /* select_grammar.c: mailbox and parameters. */
 bool imap_parse_select(struct imap_parser *p, struct imap_select *ret) MUST_CHECK;
 /* fetch_grammar.c: set, items and modifiers. */

@@ -149,8 +149,10 @@ static void run(struct imap_session *s, struct imap_call *call)
     if (!allowed(s, call))
         return;
     imap_refresh_rights(s, call);
-    if (s->closing)
+    if (s->closing) {
+        call->reply.none = true;
         return;
+    }
     imap_reply_set(&call->reply, IMAP_STATUS_OK, "", "%s completed", imap_verb_name(command->verb));
     handler_of(command->verb)(s, call);
     imap_tell_normal_name(s, call);
@@ -308,6 +310,7 @@ enum err imap_session_start(struct loop *loop, const struct visit *visit, struct
     s->directory = visit->directory;
     s->account = s->own;
     s->message_size_max = visit->settings->message_size_max;
+    s->tls = visit->tls;
     s->ended = visit->ended;
     s->context = visit->context;
     imap_reader_init(&s->reader,

@@ -45,6 +45,8 @@ struct imap_session {
     } rights_as_of;
     bool condstore;       /* mod-sequences are told (RFC 7162 3.1) */
     bool qresync;         /* VANISHED in place of EXPUNGE (RFC 7162 3.2.3) */
+    bool tls;             /* nobody listens on the way */
+    uint64_t urls_as_of;  /* access_key_generation that the client knows of */
     bool uidonly;         /* no message numbers either way (RFC 9586) */
     bool utf8_accept;     /* RFC 6855 */
     bool rev2;            /* RFC 9051 */
@@ -158,6 +160,7 @@ bool imap_resolve_flags(struct imap_call *call, struct account *account, const s
                         bool create, struct flagset *ret_flags) MUST_CHECK;
 
 /* session_names.c */
+enum { IMAP_RIGHTS_ANY = 1 << 30 /* in place of needed rights: any that MYRIGHTS tells of (RFC 4314 4) */ };
 #define IMAP_OTHER_USERS "Other Users" /* the namespace of others' mailboxes (RFC 2342) */
 /* What a mailbox name means: in whose account it lies, borrowed for the command, and its path there. */
 struct imap_place {
@@ -204,6 +207,9 @@ void imap_note_rights(struct imap_session *s, unsigned rights);
  * the session ends (RFC 4314 5.1.1); s->closing says so. */
 void imap_refresh_rights(struct imap_session *s, struct imap_call *call);
 
+/* The flags of a message that is added there: only those that the person may set, silently (RFC 4314 4). */
+bool imap_resolve_new_flags(struct imap_call *call, const struct imap_mailbox *mailbox,
+                            const struct imap_flags *flags, struct flagset *ret_flags) MUST_CHECK;
 /* cmd_append.c: the messages that APPEND or REPLACE brings, ready for the store. */
 struct imap_batch {
     struct append_item *items;
@@ -217,6 +223,9 @@ bool imap_batch_make(struct imap_call *call, const struct imap_append *append,
                      const struct imap_mailbox *mailbox, struct imap_batch *batch) MUST_CHECK;
 /* "[APPENDUID 1 7:9]" (RFC 4315 3). */
 void imap_put_appenduid(struct buf *out, const struct imap_batch *batch);
+
+/* cmd_resetkey.c: tells, once, that URLs of this person were revoked (RFC 4467 7). */
+void imap_tell_urlmech(struct imap_session *s);
 
 /* catenate.c: joins the pieces of a message, at most out->max bytes. False: the reply says why. */
 bool imap_catenate(struct imap_call *call, const struct imap_append_message *message,

@@ -326,6 +326,8 @@ static enum err delete_locked(struct work *work, struct folder_id id, struct err
         err = annotations_remove(work, id, error);
     if (err == ERR_OK)
         err = share_drop(work, id, error);
+    if (err == ERR_OK)
+        err = DB_RUN(work->account, ACCESS_KEY_DROP, error, (int64_t)id.v);
     if (err != ERR_OK)
         return err;
     touched->removed = true;
