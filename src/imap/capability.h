@@ -14,6 +14,7 @@
 /* clang-format off */
 #define IMAP_CAPABILITY_TABLE(X) \
     X("IMAP4rev1", true, true) \
+    X("IMAP4rev2", true, true) \
     X("LITERAL+", true, true) \
     X("LITERAL-", true, true) \
     X("SASL-IR", true, false) \
@@ -60,8 +61,6 @@
     X("COMPRESS=DEFLATE", false, true) \
     X("METADATA", false, true) \
     X("LIST-METADATA", false, true) \
-    X("UIDBATCHES", false, true) \
-    X("INPROGRESS", false, true) \
     X("MULTISEARCH", false, true) \
     X("SEARCH=FUZZY", false, true) \
     X("THREAD=REFS", false, true) \
@@ -92,6 +91,21 @@
     X("CONTEXT=SEARCH", "ESEARCH")         \
     X("CONTEXT=SORT", "ESORT")             \
     X("UIDONLY", "ENABLE")                 \
+    X("IMAP4rev2", "ENABLE")               \
+    X("IMAP4rev2", "IDLE")                 \
+    X("IMAP4rev2", "NAMESPACE")            \
+    X("IMAP4rev2", "UNSELECT")             \
+    X("IMAP4rev2", "UIDPLUS")              \
+    X("IMAP4rev2", "ESEARCH")              \
+    X("IMAP4rev2", "SEARCHRES")            \
+    X("IMAP4rev2", "LIST-EXTENDED")        \
+    X("IMAP4rev2", "LIST-STATUS")          \
+    X("IMAP4rev2", "MOVE")                 \
+    X("IMAP4rev2", "BINARY")               \
+    X("IMAP4rev2", "STATUS=SIZE")          \
+    X("LIST-METADATA", "METADATA")         \
+    X("LIST-METADATA", "LIST-EXTENDED")    \
+    X("MULTISEARCH", "ESEARCH")            \
     X("URLAUTH=BINARY", "URLAUTH")
 
 /* "IMAP4rev1 LITERAL+ ..." without a space at either end. */

@@ -49,7 +49,7 @@ static bool acceptable(struct imap_call *call, struct slice message)
 {
     if (message.n == 0)
         imap_call_no(call, "CANNOT", "A message of no bytes can't be stored");
-    else if (!call->session->utf8_accept && imap_has(call->session, S("UTF8=ACCEPT")) &&
+    else if (!imap_speaks_utf8(call->session) && imap_has(call->session, S("UTF8=ACCEPT")) &&
              has_high_bytes_in_header(message)) /* RFC 6855 4 */
         imap_call_no(call, "CANNOT", "Header fields beyond ASCII take ENABLE UTF8=ACCEPT first");
     else if (memchr(message.p, 0, message.n) != NULL)

@@ -250,6 +250,8 @@ struct imap_command {
     struct slice tag;
     enum imap_verb verb;
     bool by_uid;
+    struct slice written; /* parser.h */
+    bool denormal;
     union {
         struct slice mailbox;
         struct imap_select select;

@@ -49,8 +49,8 @@ struct imap_fetch_item {
     enum imap_fetch_kind kind;
     struct imap_section section;
     bool partial;
-    uint32_t offset; /* bytes */
-    uint32_t length;
+    uint64_t offset; /* bytes */
+    uint64_t length;
 };
 struct imap_fetch {
     struct imap_sequence_set set;

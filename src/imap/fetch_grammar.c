@@ -78,8 +78,8 @@ static bool parse_partial(struct imap_parser *p, struct imap_fetch_item *item)
     if (!cursor_skip_char(&p->text, '<'))
         return true;
     item->partial = true;
-    if (!imap_parse_number(p, &item->offset) || !imap_parse_char(p, '.') ||
-        !imap_parse_number(p, &item->length) || !imap_parse_char(p, '>'))
+    if (!imap_parse_number64(p, &item->offset) || !imap_parse_char(p, '.') ||
+        !imap_parse_number64(p, &item->length) || !imap_parse_char(p, '>'))
         return false;
     return item->length > 0 || imap_parse_fail(p, "a part of no bytes");
 }

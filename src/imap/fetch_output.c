@@ -230,7 +230,7 @@ static void put_section(struct output *o, const struct imap_fetch_item *item)
     struct slice bytes;
     put_section_name(o, "BODY", section);
     if (item->partial)
-        conn_printf(o->conn, "<%u>", item->offset);
+        conn_printf(o->conn, "<%llu>", (unsigned long long)item->offset);
     if (!imap_section_find(&o->content, o->root, section, &bytes)) {
         put(o, S(" NIL"));
         return;
@@ -250,7 +250,7 @@ static void put_binary(struct output *o, const struct imap_fetch_item *item, con
     struct slice bytes = item->section.count == 0 ? o->content.whole : decoded->bytes;
     put_section_name(o, item->kind == IMAP_FETCH_BINARY ? "BINARY" : "BINARY.SIZE", &item->section);
     if (item->partial)
-        conn_printf(o->conn, "<%u>", item->offset);
+        conn_printf(o->conn, "<%llu>", (unsigned long long)item->offset);
     if (item->kind == IMAP_FETCH_BINARY_SIZE)
         conn_printf(o->conn, " %zu", bytes.n);
     else if (exists)
@@ -276,7 +276,7 @@ static void put_flags(struct output *o)
     put_name(o, S("FLAGS"));
     struct buf *out = conn_output(o->conn);
     imap_put_flags(out, &o->message->flags, o->call->keywords, o->call->keyword_count,
-                   view_is_recent(s->view, o->message->uid));
+                   !s->rev2 && view_is_recent(s->view, o->message->uid));
     conn_wrote(o->conn);
 }
 

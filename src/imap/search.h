@@ -99,7 +99,8 @@ struct imap_search_key {
     bool known;   /* a KEYWORD that exists in the account */
     unsigned bit; /* of FLAG, and of a known KEYWORD */
     int32_t day;
-    uint32_t number;   /* of FILTER: how many FUZZY keys it stands in */
+    uint32_t number;   /* of OLDER and YOUNGER; of FILTER: how many FUZZY keys it stands in */
+    uint64_t bytes;    /* of LARGER and SMALLER */
     int64_t second;    /* of OLDER and YOUNGER, after prepare: since 1970 */
     uint64_t modseq;   /* at least this */
     struct slice name; /* of HEADER, or KEYWORD */

@@ -331,7 +331,8 @@ static int arrival_order(const void *a, const void *b, void *search)
     return imap_sort_compare(search, left->values, left->uid, right->values, right->uid);
 }
 
-/* RFC 5465 7: of those that came and are found, what the client asked for, before it hears of their places. */
+/* RFC 5465 7: of those that came and are found, what the client asked for, before it hears of their places.
+ */
 static void tell_arrivals(struct imap_call *call, const struct uid_set *came, const struct uid_set *arrived)
 {
     const struct imap_fetch *fetch = &call->command.search.update;
@@ -390,7 +391,8 @@ void imap_contexts_changed(struct imap_call *call, const struct uid_set *concern
     while (*link != NULL) {
         struct imap_context *context = *link;
         bool all = context->floats && moved;
-        if ((!all && concerned->count == 0) || bring_up_to_date(s, context, all ? NULL : concerned, arrived)) {
+        if ((!all && concerned->count == 0) ||
+            bring_up_to_date(s, context, all ? NULL : concerned, arrived)) {
             link = &context->next;
             continue;
         }

@@ -129,7 +129,7 @@ static bool parse_argument(struct imap_parser *p, const struct key_row *row, str
     case ARGUMENT_DAY:
         return imap_parse_day(p, &key->day);
     case ARGUMENT_NUMBER:
-        return imap_parse_number(p, &key->number);
+        return imap_parse_number64(p, &key->bytes);
     case ARGUMENT_INTERVAL:
         return imap_parse_number(p, &key->number) &&
                (key->number > 0 || imap_parse_fail(p, "an interval is never 0"));

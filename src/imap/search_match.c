@@ -209,9 +209,9 @@ static enum answer test_key(struct test *t, const struct imap_search_key *key)
     case SEARCH_YOUNGER:
         return answer_of(second_of_us(message->internal_date_us) >= key->second);
     case SEARCH_LARGER:
-        return answer_of(message->size > key->number);
+        return answer_of(message->size > key->bytes);
     case SEARCH_SMALLER:
-        return answer_of(message->size < key->number);
+        return answer_of(message->size < key->bytes);
     case SEARCH_SAVEDBEFORE:
     case SEARCH_SAVEDON:
     case SEARCH_SAVEDSINCE:

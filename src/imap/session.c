@@ -165,6 +165,7 @@ static void run(struct imap_session *s, struct imap_call *call)
     }
     imap_reply_set(&call->reply, IMAP_STATUS_OK, "", "%s completed", imap_verb_name(command->verb));
     handler_of(command->verb)(s, call);
+    imap_tell_normal_name(s, call);
     bool keeps = keeps_numbers(command);
     if (s->closing)
         return;

@@ -51,6 +51,7 @@ struct imap_session {
     uint64_t urls_as_of;  /* access_key_generation that the client knows of */
     bool uidonly;         /* no message numbers either way (RFC 9586) */
     bool utf8_accept;     /* RFC 6855 */
+    bool rev2;            /* RFC 9051 */
     uint64_t modseq_told; /* the highest MODSEQ of this command's FETCH responses */
     bool closing;
     uint64_t commands; /* for the log */
@@ -61,7 +62,7 @@ struct imap_session {
 /* Mailbox names go over the wire in UTF-8. */
 static inline bool imap_speaks_utf8(const struct imap_session *s)
 {
-    return s->utf8_accept;
+    return s->utf8_accept || s->rev2;
 }
 
 /* The capability is not switched off for this session. */
@@ -107,6 +108,7 @@ void imap_call_failed(struct imap_call *call);
 void imap_call_no(struct imap_call *call, const char *code, const char *text);
 
 /* session_update.c */
+void imap_send_exists(struct imap_session *s, uint32_t exists, uint32_t recent);
 /* Tells what changed in the selected mailbox since the client was last told; with `expunges` also what went.
  */
 void imap_send_updates(struct imap_session *s, struct imap_call *call, bool expunges);
@@ -246,6 +248,14 @@ bool imap_next_batch(struct imap_call *call, const struct uid_set *uids, unsigne
 
 /* cmd_list.c: the reference goes in front of the pattern (RFC 3501 6.3.8). False: the reply says why. */
 bool imap_full_pattern(struct imap_call *call, struct slice pattern, struct slice *ret) MUST_CHECK;
+
+/* cmd_list.c: "* LIST (\HasNoChildren) "/" "INBOX" ("OLDNAME" ("inbox"))", OLDNAME where `written` is another
+ * name (RFC 9051 6.3.9.7). folder NULL: there is none of this name. */
+void imap_send_list(struct imap_session *s, struct slice name, const struct folder *folder,
+                    struct slice written);
+
+/* normal_name.c: after a command that took a mailbox name which was not in NFC (RFC 9051 6.3.9.7). */
+void imap_tell_normal_name(struct imap_session *s, struct imap_call *call);
 
 /* cmd_status.c: "* STATUS ..." with the items, bits of enum imap_status_item. */
 void imap_send_status(struct imap_session *s, struct slice name, const struct folder *folder, unsigned items);

@@ -69,7 +69,7 @@ static void send_flags_of(struct imap_call *call, const struct message *message,
     if (tell.flags) {
         buf_printf(out, "%sFLAGS ", space);
         imap_put_flags(out, &message->flags, call->keywords, call->keyword_count,
-                       view_is_recent(s->view, message->uid));
+                       !s->rev2 && view_is_recent(s->view, message->uid));
         space = " ";
     }
     if (s->condstore) {
@@ -99,6 +99,13 @@ void imap_told_flags(struct imap_session *s, const struct uid_set *uids, struct 
     view_told_flags(s->view, uids, change);
     if (s->contexts != NULL)
         uid_set_union(&s->retest, uids);
+}
+
+void imap_send_exists(struct imap_session *s, uint32_t exists, uint32_t recent)
+{
+    conn_printf(s->conn, "* %u EXISTS\r\n", exists);
+    if (!s->rev2) /* RFC 9051 E 12 */
+        conn_printf(s->conn, "* %u RECENT\r\n", recent);
 }
 
 static void send_removals(struct imap_session *s, const struct view_changes *changes)
@@ -156,7 +163,7 @@ void imap_send_updates(struct imap_session *s, struct imap_call *call, bool expu
         imap_contexts_removed(call, &changes);
     send_removals(s, &changes);
     if (changes.exists_changed)
-        conn_printf(s->conn, "* %u EXISTS\r\n* %u RECENT\r\n", changes.exists, changes.recent);
+        imap_send_exists(s, changes.exists, changes.recent);
     if (told & IMAP_NOTIFY_FlagChange)
         imap_send_flags(call, &changes.flags, (struct imap_tell){.uid = true, .flags = true});
     known -= (uint32_t)changes.expunged_count;

@@ -22,7 +22,8 @@ static bool parse_choice(struct imap_parser *p, enum imap_place_of_word place, c
 static bool parse_update(struct imap_parser *p, enum imap_place_of_word place, struct imap_search *search)
 {
     struct slice rest = cursor_rest(&p->text);
-    if (!imap_parse_knows(p, place, S("UPDATE items")) || (!slice_starts(rest, S("(")) && !slice_starts(rest, S(" ("))))
+    if (!imap_parse_knows(p, place, S("UPDATE items")) ||
+        (!slice_starts(rest, S("(")) && !slice_starts(rest, S(" ("))))
         return true;
     cursor_skip_char(&p->text, ' ');
     return imap_parse_fetch_items(p, &search->update);
