@@ -106,7 +106,10 @@
     X("LIST-METADATA", "METADATA")         \
     X("LIST-METADATA", "LIST-EXTENDED")    \
     X("MULTISEARCH", "ESEARCH")            \
-    X("URLAUTH=BINARY", "URLAUTH")
+    X("URLAUTH=BINARY", "URLAUTH")         \
+    X("RIGHTS=kxte", "ACL")                \
+    X("LIST-MYRIGHTS", "ACL")              \
+    X("LIST-MYRIGHTS", "LIST-EXTENDED")
 
 /* "IMAP4rev1 LITERAL+ ..." without a space at either end. */
 void imap_put_capabilities(struct buf *out, bool logged_in, struct slice off) NONNULL;
