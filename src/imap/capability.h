@@ -45,6 +45,9 @@
     X("LIST-STATUS", false, true) \
     X("CREATE-SPECIAL-USE", false, true) \
     X("MULTIAPPEND", false, true) \
+    X("ACL", false, true)                   \
+    X("RIGHTS=kxte", false, true)           \
+    X("LIST-MYRIGHTS", false, true)         \
     X("QUOTA", false, true) \
     X("QUOTA=RES-STORAGE", false, true) \
     X("QUOTA=RES-MESSAGE", false, true) \

@@ -134,7 +134,7 @@ bool imap_batch_make(struct imap_call *call, const struct imap_append *append,
         struct append_item *item = &batch->items[batch->count];
         *item = (struct append_item){.folder = mailbox->folder.id, .internal_date_us = message->date_us};
         if (!make_text(call, message, &left, &batch->made[batch->count++], &item->body) ||
-            !imap_resolve_flags(call, mailbox->account, &message->flags, true, &item->flags))
+            !imap_resolve_new_flags(call, mailbox, &message->flags, &item->flags))
             return false;
     }
     return true;
@@ -161,6 +161,6 @@ void cmd_append(struct imap_session *s, struct imap_call *call)
     if (message_append(mailbox.account, batch.items, batch.count, batch.results, &call->error) != ERR_OK ||
         account_sync(mailbox.account, &call->error) != ERR_OK)
         imap_call_failed(call);
-    else if (imap_has(s, S("UIDPLUS")))
+    else if (imap_has(s, S("UIDPLUS")) && (mailbox.rights & RIGHT_READ) != 0) /* RFC 4315 3 */
         imap_put_appenduid(&call->reply.code, &batch);
 }

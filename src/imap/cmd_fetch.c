@@ -77,7 +77,8 @@ static bool fetch_batch(struct imap_call *call, struct message *messages, size_t
     CLEANUP(uid_set_release) struct uid_set changed = {0};
     if (fetch->changed_since_given)
         count = keep_changed(messages, count, fetch->changed_since);
-    if (fetch->sets_seen && !s->read_only && !set_seen(call, messages, count, &changed))
+    if (fetch->sets_seen && !s->read_only && (s->rights & RIGHT_SEEN) != 0 &&
+        !set_seen(call, messages, count, &changed))
         return false;
     CLEANUP(arena_release) struct arena scratch = ARENA(IMAP_COMMAND_ARENA_MAX);
     for (size_t i = 0; i < count && !conn_broken(s->conn); i++) {

@@ -1,6 +1,9 @@
 #include "imap/session_internal.h"
 #include "store/access_key.h"
 
+/* Any of these makes a mailbox one that can be written to (RFC 4314 5.2). */
+enum { RIGHTS_TO_WRITE = RIGHT_INSERT | RIGHT_EXPUNGE | RIGHT_SEEN | RIGHT_WRITE | RIGHT_TRASH };
+
 /* What SELECT and EXAMINE must say (RFC 3501 6.3.1); everything comes from counters and the view. */
 static bool tell_mailbox(struct imap_session *s, struct imap_call *call, const struct folder *folder)
 {
@@ -47,7 +50,9 @@ static void open_mailbox(struct imap_session *s, struct imap_call *call, bool re
     struct imap_mailbox mailbox;
     if (!imap_resolve_mailbox(call, select->mailbox, RIGHT_READ, "NONEXISTENT", &mailbox))
         return;
-    if (view_open(mailbox.account, mailbox.folder.id, read_only, &s->view, &call->error) != ERR_OK) {
+    /* RFC 4314 5.2; who can change nothing leaves \Recent to others. */
+    bool writes = !read_only && (mailbox.rights & RIGHTS_TO_WRITE) != 0;
+    if (view_open(mailbox.account, mailbox.folder.id, !writes, &s->view, &call->error) != ERR_OK) {
         imap_call_failed(call);
         return;
     }
@@ -59,7 +64,7 @@ static void open_mailbox(struct imap_session *s, struct imap_call *call, bool re
         imap_close_view(s);
         return;
     }
-    imap_reply_set(&call->reply, IMAP_STATUS_OK, read_only ? "READ-ONLY" : "READ-WRITE", "%s completed",
+    imap_reply_set(&call->reply, IMAP_STATUS_OK, writes ? "READ-WRITE" : "READ-ONLY", "%s completed",
                    imap_verb_name(call->command.verb));
 }
 

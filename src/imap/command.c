@@ -41,6 +41,16 @@ static bool parse_create(struct imap_parser *p, struct imap_command *c)
     return imap_parse_space(p) && imap_parse_create(p, &c->create);
 }
 
+static bool parse_setacl(struct imap_parser *p, struct imap_command *c)
+{
+    return imap_parse_space(p) && imap_parse_setacl(p, &c->acl);
+}
+
+static bool parse_identifier(struct imap_parser *p, struct imap_command *c)
+{
+    return imap_parse_space(p) && imap_parse_identifier(p, &c->acl);
+}
+
 static bool parse_status_item(struct imap_parser *p, unsigned *items)
 {
     static const struct slice names[] = {

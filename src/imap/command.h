@@ -13,6 +13,7 @@
 #include "imap/parser.h"
 #include "imap/search.h"
 #include "mime/structure.h"
+#include "store/share.h"
 
 enum {
     IMAP_FETCH_ITEMS_MAX = 100,
@@ -73,6 +74,11 @@ enum {
     X(GETQUOTA, getquota, "GETQUOTA", quota_root, IMAP_AFTER_LOGIN, 0)                             \
     X(GETQUOTAROOT, getquotaroot, "GETQUOTAROOT", mailbox, IMAP_AFTER_LOGIN, 0)                    \
     X(SETQUOTA, setquota, "SETQUOTA", setquota, IMAP_AFTER_LOGIN, 0)                               \
+    X(SETACL, setacl, "SETACL", setacl, IMAP_AFTER_LOGIN, 0)                                       \
+    X(DELETEACL, deleteacl, "DELETEACL", identifier, IMAP_AFTER_LOGIN, 0)                          \
+    X(GETACL, getacl, "GETACL", mailbox, IMAP_AFTER_LOGIN, 0)                                      \
+    X(LISTRIGHTS, listrights, "LISTRIGHTS", identifier, IMAP_AFTER_LOGIN, 0)                       \
+    X(MYRIGHTS, myrights, "MYRIGHTS", mailbox, IMAP_AFTER_LOGIN, 0)                                \
     X(ESEARCH, esearch, "ESEARCH", esearch, IMAP_AFTER_LOGIN, VERB_UID | VERB_KEEPS_NUMBERS)       \
     X(IDLE, idle, "IDLE", nothing, IMAP_AFTER_LOGIN, 0)                                            \
     X(GENURLAUTH, genurlauth, "GENURLAUTH", genurlauth, IMAP_AFTER_LOGIN, 0)                       \
@@ -195,6 +201,7 @@ enum {
     IMAP_LIST_RECURSIVEMATCH = 4,
     IMAP_LIST_SPECIAL_USE = 8,
     IMAP_LIST_CHILDREN = 16,
+    IMAP_LIST_MYRIGHTS = 32,
 };
 struct imap_list {
     bool extended; /* anything that plain LIST does not have */
@@ -260,6 +267,14 @@ struct imap_resetkey {
     bool unknown_mechanism;
 };
 
+/* SETACL, DELETEACL, LISTRIGHTS (RFC 4314 7). */
+struct imap_acl {
+    struct slice mailbox;
+    struct slice identifier;
+    enum share_how how;
+    unsigned rights; /* enum right */
+};
+
 /* CREATE's mailbox and its special uses (RFC 6154). */
 struct imap_create {
     struct slice mailbox;
@@ -294,6 +309,7 @@ struct imap_command {
         } rename;
         struct imap_list list; /* and LSUB's */
         struct imap_create create;
+        struct imap_acl acl;
         struct {
             struct slice mailbox;
             unsigned items; /* bits of enum imap_status_item */
@@ -359,6 +375,9 @@ bool imap_parse_lsub(struct imap_parser *p, struct imap_list *ret) MUST_CHECK;
 bool imap_parse_create(struct imap_parser *p, struct imap_create *ret) MUST_CHECK;
 /* command.c: "(MESSAGES UNSEEN)". */
 bool imap_parse_status_items(struct imap_parser *p, unsigned *ret_items) MUST_CHECK;
+/* acl_grammar.c: mailbox and identifier; SETACL's "+lr" too. */
+bool imap_parse_identifier(struct imap_parser *p, struct imap_acl *ret) MUST_CHECK;
+bool imap_parse_setacl(struct imap_parser *p, struct imap_acl *ret) MUST_CHECK;
 /* append_grammar.c */
 bool imap_parse_append(struct imap_parser *p, struct imap_append *ret) MUST_CHECK;
 bool imap_parse_replace(struct imap_parser *p, struct imap_replace *ret) MUST_CHECK;

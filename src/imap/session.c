@@ -149,8 +149,10 @@ static void run(struct imap_session *s, struct imap_call *call)
     if (!allowed(s, call))
         return;
     imap_refresh_rights(s, call);
-    if (s->closing)
+    if (s->closing) {
+        call->reply.none = true;
         return;
+    }
     imap_reply_set(&call->reply, IMAP_STATUS_OK, "", "%s completed", imap_verb_name(command->verb));
     handler_of(command->verb)(s, call);
     bool keeps = keeps_numbers(command);

@@ -158,6 +158,7 @@ bool imap_resolve_flags(struct imap_call *call, struct account *account, const s
                         bool create, struct flagset *ret_flags) MUST_CHECK;
 
 /* session_names.c */
+enum { IMAP_RIGHTS_ANY = 1 << 30 /* in place of needed rights: any that MYRIGHTS tells of (RFC 4314 4) */ };
 #define IMAP_OTHER_USERS "Other Users" /* the namespace of others' mailboxes (RFC 2342) */
 /* What a mailbox name means: in whose account it lies, borrowed for the command, and its path there. */
 struct imap_place {
@@ -204,6 +205,9 @@ void imap_note_rights(struct imap_session *s, unsigned rights);
  * the session ends (RFC 4314 5.1.1); s->closing says so. */
 void imap_refresh_rights(struct imap_session *s, struct imap_call *call);
 
+/* The flags of a message that is added there: only those that the person may set, silently (RFC 4314 4). */
+bool imap_resolve_new_flags(struct imap_call *call, const struct imap_mailbox *mailbox,
+                            const struct imap_flags *flags, struct flagset *ret_flags) MUST_CHECK;
 /* cmd_append.c: the messages that APPEND or REPLACE brings, ready for the store. */
 struct imap_batch {
     struct append_item *items;

@@ -116,6 +116,14 @@ static enum err find_rights(struct imap_call *call, struct account *account, str
                : err;
 }
 
+/* Who may do there what he wants to, or may see it, knows of it already. */
+static bool is_there(unsigned rights, unsigned needed)
+{
+    if (needed == IMAP_RIGHTS_ANY)
+        return (rights & RIGHTS_TOLD) != 0;
+    return (rights & RIGHTS_VISIBLE) != 0 || (needed != 0 && (needed & ~rights) == 0);
+}
+
 /* The folder of a name, and what the person may do there; ERR_NOT_FOUND also when he may not see it. */
 static enum err find_folder(struct imap_call *call, struct slice name, unsigned needed,
                             struct imap_place *ret_place, struct folder *ret_folder)
@@ -131,8 +139,7 @@ static enum err find_folder(struct imap_call *call, struct slice name, unsigned 
         err = find_rights(call, place.account, folder.id, &place.rights);
     if (err != ERR_OK)
         return err;
-    if (folder.class != FOLDER_MAIL ||
-        ((place.rights & RIGHTS_VISIBLE) == 0 && ((needed & ~place.rights) != 0 || needed == 0)))
+    if (folder.class != FOLDER_MAIL || !is_there(place.rights, needed))
         return nothing_there(name, &call->error);
     *ret_place = place;
     *ret_folder = folder;
@@ -143,7 +150,7 @@ static enum err find_folder(struct imap_call *call, struct slice name, unsigned 
 
 bool imap_may(struct imap_call *call, unsigned rights, unsigned needed)
 {
-    if ((needed & ~rights) == 0)
+    if (needed == IMAP_RIGHTS_ANY || (needed & ~rights) == 0)
         return true;
     imap_call_no(call, "NOPERM", "You have no right to do this here");
     return false;
@@ -270,6 +277,8 @@ void imap_refresh_rights(struct imap_session *s, struct imap_call *call)
         return;
     }
     s->rights = now;
-    if (now != before && imap_load_keywords(call))
-        imap_send_flag_names(call);
+    if (now == before || !imap_load_keywords(call))
+        return;
+    imap_send_flag_names(call);
+    call->keywords_loaded = false; /* the command may go on to another account */
 }

@@ -18,14 +18,17 @@ void imap_send_flag_names(struct imap_call *call)
 {
     struct imap_session *s = call->session;
     struct buf *out = conn_output(s->conn);
+    const struct flagset all = FLAGS_ALL;
+    const unsigned rights = s->read_only ? 0 : s->rights;
+    const struct flagset may = rights_flags(rights);
     buf_put(out, S("* FLAGS ("));
-    imap_put_flag_names(out, call->keywords, call->keyword_count);
+    imap_put_flag_names(out, &all, call->keywords, call->keyword_count);
     buf_put(out, S(")\r\n* OK [PERMANENTFLAGS ("));
-    if (!s->read_only) {
-        imap_put_flag_names(out, call->keywords, call->keyword_count);
+    imap_put_flag_names(out, &may, call->keywords, call->keyword_count);
+    if ((rights & RIGHT_WRITE) != 0)
         buf_put(out, S(" \\*"));
-    }
-    buf_put(out, s->read_only ? S(")] No flag can be changed\r\n") : S(")] These flags stay\r\n"));
+    bool none = (rights & (RIGHT_SEEN | RIGHT_WRITE | RIGHT_TRASH)) == 0;
+    buf_put(out, none ? S(")] No flag can be changed\r\n") : S(")] These flags stay\r\n"));
     conn_wrote(s->conn);
     s->keywords_told = call->keyword_count;
 }

@@ -59,6 +59,15 @@ def without_parts(message: bytes) -> bool:
     return types > len(boundaries) or any(re.search(rb"--" + re.escape(one) + rb"[ \t]*\r\n", message) is None for one in boundaries)
 
 
+def holds_a_message(message: bytes) -> bool:
+    return b"message/rfc822" in message or b"multipart/digest" in message
+
+
+def in_header_or_text(one: Difference) -> bool:
+    """What one takes for the header is the other's text."""
+    return re.search(r"\.(HEADER|TEXT|MIME)", one.path) is not None and (not one.ours or not one.theirs)
+
+
 def section_of_nothing(one: Difference) -> bool:
     """NIL or nothing for a section that isn't there."""
     return one.ours is None and one.theirs == b""
@@ -69,7 +78,7 @@ def without_uses(attributes: list) -> list:
 
 
 SPECIAL_USES = {"\\archive", "\\drafts", "\\junk", "\\sent", "\\trash"}
-ANY_SECTION = r"B(ODY|INARY)\[.*\](<\d+>)?"
+ANY_SECTION = r"B(ODY|INARY|INARY\.SIZE)\[.*\](<\d+>)?"
 IN_STRUCTURE = r"(BODY|BODYSTRUCTURE)(/parts/\d+|/parts|/body)*/"
 
 EXPLANATIONS = [
@@ -113,7 +122,7 @@ EXPLANATIONS = [
     Explanation(
         "parts of what has none", "ours", "RFC 3501 6.4.5",
         "Part 2.1 of a text at 2 is the text itself for dovecot. Only a message that is no multipart has a part 1 in this way.",
-        fetched(r"BODY\[.*\.1(\.MIME)?\](<\d+>)?", lambda one: one.ours is None),
+        fetched(r"B(ODY|INARY)\[.*\.1(\.MIME)?\](<\d+>)?", lambda one: one.ours is None),
     ),
     Explanation(
         "broken Content-Type", "ours", "RFC 2045 5.2",
@@ -124,7 +133,7 @@ EXPLANATIONS = [
         "the line end before a boundary", "ours", "RFC 2046 5.1.1",
         "It belongs to the boundary; dovecot counts it to the part when the part is a multipart itself.",
         lambda one: fetched(ANY_SECTION, lambda one: isinstance(one.ours, bytes) and one.theirs == one.ours + b"\r\n")(one)
-        or fetched(IN_STRUCTURE + "size", lambda one: int(one.theirs) == int(one.ours) + 2)(one)
+        or fetched(IN_STRUCTURE + r"size|BINARY\.SIZE\[.*\]", lambda one: int(one.theirs) == int(one.ours or 0) + 2)(one)
         or fetched(IN_STRUCTURE + "lines", lambda one: int(one.theirs) == int(one.ours) + 1)(one),
     ),
     Explanation(
@@ -155,7 +164,9 @@ EXPLANATIONS = [
     Explanation(
         "lines of a part that are no header fields", "allowed", "RFC 2046 5.1",
         "A part, or a message within, that begins with neither field nor empty line is all body for us, header for dovecot.",
-        fetched(IN_STRUCTURE + "(size|lines)", lambda one: one.theirs == "0"),
+        lambda one: fetched(IN_STRUCTURE + "(size|lines)", lambda one: one.theirs == "0")(one)
+        or fetched(ANY_SECTION, lambda one: holds_a_message(one.message) and in_header_or_text(one))(one)
+        or fetched(r"BINARY.*", lambda one: b"\n--abcx\r\n" in one.message)(one),
     ),
     Explanation(
         "a slash in a parameter without quotes", "allowed", "RFC 2045 5.1",
@@ -170,7 +181,7 @@ EXPLANATIONS = [
     Explanation(
         "a line in the header that is no field", "allowed", "RFC 5322 2.2",
         "For us it goes on with the field before it, for dovecot it is one of its own.",
-        fetched(r"BODY\[.*HEADER\.FIELDS.*", lambda one: b"this line is no field\r\n" in one.message),
+        fetched(r"BODY\[.*HEADER\.FIELDS.*", lambda one: b"this line is no field\r\n" in one.message or one.message.startswith(b"From ")),
     ),
     Explanation(
         "an encoded message within", "allowed", "RFC 2046 5.2.1",
@@ -182,6 +193,21 @@ EXPLANATIONS = [
         "empty line of a header that has none", "ours", "RFC 9051 6.4.5",
         "HEADER.FIELDS adds none then. dovecot adds one, but in HEADER.FIELDS.NOT, which may end within the last line.",
         fetched(r"BODY\[.*HEADER\.FIELDS.*", lambda one: isinstance(one.ours, bytes) and one.theirs in (one.ours + b"\r\n", one.ours[:-2])),
+    ),
+    Explanation(
+        "BINARY of what holds parts", "allowed", "RFC 3516 4.2",
+        "A multipart, a message within, or the whole message has no encoding to undo for us. dovecot undoes that of all parts within.",
+        fetched(r"BINARY(\.SIZE)?\[.*\](<\d+>)?", lambda one: b"Content-Transfer-Encoding" in one.message and one.ours is not None),
+    ),
+    Explanation(
+        "BINARY that can't be decoded", "allowed", "RFC 3516 4.3",
+        "dovecot says NO for what is broken or unknown in any part of what it decodes, we for the part asked for.",
+        statuses("FETCH", "OK", "NO", "BINARY"), ends=True,
+    ),
+    Explanation(
+        "header of a part that ends at a boundary", "allowed", "RFC 2046 5.1.1",
+        "An empty line is missing, so the line end is wanted twice. We give it to the header, dovecot to the boundary.",
+        fetched(r"BODY\[.*MIME\](<\d+>)?", lambda one: one.theirs is not None and one.ours == one.theirs + b"\r\n"),
     ),
     Explanation(
         "modifiers behind a single item", "ours", "RFC 4466 2.4 (fetch)",
@@ -198,6 +224,11 @@ EXPLANATIONS = [
         "sent date of a message without one", "allowed", "RFC 3501 6.4.4, RFC 5256 2.2",
         "We take INTERNALDATE, as SORT must; for dovecot it was sent before all others.",
         searched("SENT", lambda message: not re.search(rb"^Date: .*\d\d:\d\d", header_of(message), re.MULTILINE)),
+    ),
+    Explanation(
+        "SORT that is another when asked again", "ours", "RFC 5256 3",
+        "dovecot now and then puts new messages into a wrong place; the same command once more gives our order.",
+        lambda one: one.kind == "search" and one.path == "only when asked first",
     ),
     Explanation(
         "sharp s and ss", "allowed", "RFC 3501 6.4.4",
@@ -256,6 +287,11 @@ EXPLANATIONS = [
         "What is made is the name without it. dovecot makes a name that is no mailbox, and may be created once more.",
         statuses("CREATE", "NO", "OK"), ends=True,
     ),
+    Explanation(
+        "APPEND of a header beyond ASCII", "ours", "RFC 6855 4",
+        "A server with UTF8=ACCEPT must refuse it where the client has not enabled that. dovecot has no such thing.",
+        statuses("APPEND", "NO", "OK", "[\x80-\xff]"), ends=True,
+    ),
     # --- the selected mailbox ---
     Explanation(
         "EXPUNGE in EXAMINE", "allowed", "RFC 3501 6.4.3",
@@ -301,8 +337,8 @@ EXPLANATIONS = [
     ),
     Explanation(
         "HIGHESTMODSEQ behind other commands", "allowed", "RFC 7162 3.2, 3.2.7",
-        "Only EXPUNGE and its like must end with it. dovecot says it wherever VANISHED was told.",
-        lambda one: one.kind == "code" and one.step.verb not in ("EXPUNGE", "MOVE", "CLOSE") and one.ours == ("none",) and one.theirs[0] == "HIGHESTMODSEQ",
+        "Only EXPUNGE and its like must end with it, when they expunged something. dovecot says it wherever VANISHED was told.",
+        lambda one: one.kind == "code" and (one.stale or one.step.verb not in ("EXPUNGE", "MOVE", "CLOSE")) and one.ours == ("none",) and one.theirs[0] == "HIGHESTMODSEQ",
     ),
     Explanation(
         "HIGHESTMODSEQ with SELECT", "ours", "RFC 7162 3.1.2.1",
@@ -318,7 +354,7 @@ EXPLANATIONS = [
         "dovecot ends the session", "ours", "RFC 3501 3.4",
         "Assertions fail in it (UID FETCH of $ with VANISHED; $ or THREAD after an expunge), and it disconnects who has a mailbox "
         "open that is deleted or renamed. We go on; the messages are gone.",
-        lambda one: one.kind == "protocol" and re.fullmatch(r"dovecot \w closed the connection", one.path) is not None, ends=True,
+        lambda one: one.kind == "protocol" and re.fullmatch(r"dovecot \w(: .*reset by peer| closed the connection)", one.path) is not None, ends=True,
     ),
     Explanation(
         "NO where we say BAD", "allowed", "RFC 3501 7.1.2, 7.1.3",

@@ -8,7 +8,7 @@ from difflib import SequenceMatcher
 import commands
 from client import Ended, Session, View
 from commands import Literal, Step
-from meaning import Reader, differences
+from meaning import NOT_ASKED, Reader, differences
 from responses import Malformed, Response
 
 PLACE = re.compile(r"<(seq|uid|mark|validity):([^>]*)>")
@@ -48,8 +48,8 @@ class Side:
         self.name = name
         # A date that APPEND had to choose lies after this; clocks of both are the same.
         self.reader = Reader(datetime.now(timezone.utc) - timedelta(days=1))
-        self.sessions = [Session(f"{name} {letter}", host, port) for letter in "ABO"]
-        self.observer = self.sessions[commands.SESSIONS]
+        self.sessions = [Session(f"{name} {letter}", host, port) for letter in "ABOF"]
+        self.observer, self.filler = self.sessions[commands.SESSIONS :]
         self.mailboxes: list[str] = ["", ""]
         for session in self.sessions:
             found = session.command([f"LOGIN {login}".encode()])
@@ -60,18 +60,24 @@ class Side:
             session.close()
 
     def prepare(self, messages: list) -> None:
+        announced = self.capabilities()
+        if "UTF8=ACCEPT" in announced:
+            self.must([b"ENABLE UTF8=ACCEPT"], self.filler)
         for mailbox in commands.MAILBOXES[1:]:
             self.must([f'CREATE "{mailbox}"'.encode()])
         for mailbox in ("INBOX", "Work"):
             self.must([f"SUBSCRIBE {mailbox}".encode()])
         self.mark()  # which also makes dovecot keep MODSEQs
         for flags, date, raw in messages:
-            self.must([f"APPEND INBOX {flags} {date} {{{len(raw)}+}}".encode(), raw])
+            if "UTF8=ACCEPT" in announced and beyond_ascii(raw):
+                self.must([f"APPEND INBOX {flags} {date} UTF8 (~{{{len(raw)}+}}".encode(), raw + b")"], self.filler)
+            else:
+                self.must([f"APPEND INBOX {flags} {date} {{{len(raw)}+}}".encode(), raw])
         for name in ("INBOX", *commands.MAILBOXES[1:]):
             self.reader.listed(self.must([f'STATUS "{name}" (UIDVALIDITY)'.encode()]))
 
-    def must(self, pieces: list[bytes]) -> list[Response]:
-        found = self.observer.command(pieces)
+    def must(self, pieces: list[bytes], session: Session | None = None) -> list[Response]:
+        found = (session or self.observer).command(pieces)
         assert found[-1].name == "OK", f"{self.name}: {pieces!r}: {found[-1].text}"
         return found
 
@@ -112,6 +118,11 @@ class Side:
             else:
                 pieces[-1] += PLACE.sub(fill, part).encode("latin-1")
         return pieces
+
+
+def beyond_ascii(message: bytes) -> bool:
+    """In its header."""
+    return max(message.split(b"\r\n\r\n")[0], default=0) > 126
 
 
 def target_of(step: Step) -> str:
@@ -222,6 +233,8 @@ class Play:
             found.append(next((one.arguments for one in answer if one.name == step.verb), []))
         ours, theirs = found
         if ours == theirs:
+            for difference in self.found:
+                difference.path = "only when asked first"
             return []
         self.found = []
         self.differ("search", "order", ours, theirs)
@@ -341,7 +354,10 @@ class Play:
             asked = {name for name in ("UID", "FLAGS", "MODSEQ") if re.search(rf"\b{name}\b", step.notes["items"])}
             if step.notes["items"] in ("ALL", "FAST", "FULL"):
                 asked.add("FLAGS")
-            self.compare("fetch", *(one.fetched(mailbox, answer, asked) for one, answer in zip(readers, answers)))
+            found = [one.fetched(mailbox, answer, asked) for one, answer in zip(readers, answers)]
+            if self.stale[step.session]:
+                without_news(*found)
+            self.compare("fetch", *found)
             self.add_messages(step.session)
             self.compare("vanished", *(earlier(answer) for answer in answers))
         elif step.verb in ("SEARCH", "SORT", "THREAD"):
@@ -359,6 +375,13 @@ class Play:
 
 def flat(value) -> list[int]:
     return [number for one in value for number in flat(one)] if isinstance(value, list) else [int(value)]
+
+
+def without_news(ours: dict, theirs: dict) -> None:
+    """Drops what only one server told of a message when it may have been told unasked."""
+    for one, other in ((ours, theirs), (theirs, ours)):
+        for uid in [uid for uid in one if uid not in other and set(one[uid]) <= NOT_ASKED]:
+            del one[uid]
 
 
 def without_children(listings: list[dict], step: Step) -> list[dict]:
