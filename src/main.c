@@ -51,6 +51,7 @@ static const struct {
      "accounts: add, list, show, set, rename, remove, password, app-password, check, import"},
     {"alias", admin_main, "more addresses of an account"},
     {"group", admin_main, "addresses of several people"},
+    {"share", admin_main, "folders shared between accounts"},
     {"queue", admin_main, "mail in flight"},
     {"plan", admin_main, "what is open to accounts"},
 };

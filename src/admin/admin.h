@@ -127,6 +127,9 @@ struct admin_command {
     X(group_remove) \
     X(group_member_add) \
     X(group_member_remove) \
+    X(share_add) \
+    X(share_list) \
+    X(share_remove) \
     X(queue_list) \
     X(queue_show) \
     X(queue_flush) \

@@ -39,7 +39,8 @@ void base64_encode_utf7(struct buf *out, struct slice in)
     encode(out, in, alphabet_utf7, false);
 }
 
-static int value_of(char c, char last)
+/* plus, last: the letters of 62 and 63. */
+static int value_of(char c, char plus, char last)
 {
     if (c >= 'A' && c <= 'Z')
         return c - 'A';
@@ -47,17 +48,17 @@ static int value_of(char c, char last)
         return c - 'a' + 26;
     if (c >= '0' && c <= '9')
         return c - '0' + 52;
-    if (c == '+')
+    if (c == plus)
         return 62;
     return c == last ? 63 : -1;
 }
 
-static bool decode(struct buf *out, struct slice in, char last)
+static bool decode(struct buf *out, struct slice in, char plus, char last)
 {
     uint32_t bits = 0;
     unsigned have = 0;
     for (size_t i = 0; i < in.n; i++) {
-        int v = value_of(in.p[i], last);
+        int v = value_of(in.p[i], plus, last);
         if (v < 0)
             return false;
         bits = bits << 6 | (uint32_t)v;
@@ -90,12 +91,17 @@ bool base64_decode(struct buf *out, struct slice in)
         in.n--;
         padding++;
     }
-    return (padding == 0 || in.n % 4 == 4 - padding) && decode(out, in, '/');
+    return (padding == 0 || in.n % 4 == 4 - padding) && decode(out, in, '+', '/');
 }
 
 bool base64_decode_utf7(struct buf *out, struct slice in)
 {
-    return decode(out, in, ',');
+    return decode(out, in, '+', ',');
+}
+
+bool base64_decode_url(struct buf *out, struct slice in)
+{
+    return decode(out, in, '-', '_');
 }
 
 void base64_stream_decode(struct base64_stream *s, struct buf *out, struct slice in)
@@ -105,7 +111,7 @@ void base64_stream_decode(struct base64_stream *s, struct buf *out, struct slice
         return;
     char *to = at;
     for (size_t i = 0; i < in.n && !s->ended; i++) {
-        int v = value_of(in.p[i], '/');
+        int v = value_of(in.p[i], '+', '/');
         if (v >= 0) {
             s->bits = s->bits << 6 | (uint32_t)v;
             if (++s->have == 4) {

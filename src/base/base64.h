@@ -1,5 +1,5 @@
 /*
- * Base64 (RFC 4648 4), one coder for MIME, SASL and modified UTF-7 (which passes its own alphabet).
+ * Base64 (RFC 4648 4), one coder for MIME, SASL, modified UTF-7 and tokens (with their own alphabets).
  */
 #ifndef POSTHORN_BASE_BASE64_H
 #define POSTHORN_BASE_BASE64_H
@@ -15,6 +15,8 @@ void base64_encode_utf7(struct buf *out, struct slice in) NONNULL;
 /* Strict: the alphabet, right padding, nothing else. False: not base64; out may hold a part. */
 bool base64_decode(struct buf *out, struct slice in) NONNULL MUST_CHECK;
 bool base64_decode_utf7(struct buf *out, struct slice in) NONNULL MUST_CHECK;
+/* With '-' and '_', without padding (RFC 4648 5, RFC 7515 2). */
+bool base64_decode_url(struct buf *out, struct slice in) NONNULL MUST_CHECK;
 
 /* Lenient, in pieces, for bodies (RFC 2045 6.8: other characters are skipped; ends at padding). Zeroed to
  * start. */

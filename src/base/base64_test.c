@@ -71,6 +71,17 @@ static void test_utf7_has_its_own_alphabet(void **state UNUSED)
     assert_false(base64_decode_utf7(&out, S("A")));
 }
 
+static void test_url_has_its_own_alphabet(void **state UNUSED)
+{
+    CLEANUP(buf_release) struct buf out = BUF(100);
+    assert_true(base64_decode_url(&out, S("-_-_")));
+    assert_true(slice_eq(buf_slice(&out), S("\xfb\xff\xbf")));
+    assert_false(base64_decode_url(&out, S("+_-_")));
+    assert_false(base64_decode_url(&out, S("-/-_")));
+    assert_false(base64_decode_url(&out, S("Zg==")));
+    assert_false(base64_decode_url(&out, S("Zh")));
+}
+
 static void test_encoding_past_the_limit_fails_whole(void **state UNUSED)
 {
     CLEANUP(buf_release) struct buf out = BUF(8);
@@ -107,6 +118,7 @@ int main(void)
         cmocka_unit_test(test_all_bytes_return),
         cmocka_unit_test(test_rejects_what_is_not_base64),
         cmocka_unit_test(test_utf7_has_its_own_alphabet),
+        cmocka_unit_test(test_url_has_its_own_alphabet),
         cmocka_unit_test(test_encoding_past_the_limit_fails_whole),
         cmocka_unit_test(test_stream_is_the_same_in_any_pieces),
     };

@@ -22,6 +22,7 @@ struct exchange *exchange_new(const struct sasl_start *start)
         return NULL;
     exchange->deadline = clock_mono_us() + SASL_EXCHANGE_SECONDS * CLOCK_SECOND;
     exchange->door = start->door;
+    exchange->sid = start->sid;
     exchange->binding_type = BUF(SASL_MESSAGE_MAX);
     exchange->binding = BUF(SASL_MESSAGE_MAX);
     exchange->user = BUF(SASL_MESSAGE_MAX);

@@ -17,6 +17,9 @@ enum exchange_state {
     EXCHANGE_LOGIN_PASS,  /* LOGIN: the password */
     EXCHANGE_SCRAM_FIRST, /* SCRAM: client-first-message */
     EXCHANGE_SCRAM_FINAL, /* SCRAM: client-final-message */
+    EXCHANGE_OAUTHBEARER, /* the one message */
+    EXCHANGE_XOAUTH2,
+    EXCHANGE_OAUTH_FAILED, /* whatever: it has failed, and the client knows why (RFC 7628 3.2.3) */
 };
 
 struct exchange {
@@ -26,6 +29,7 @@ struct exchange {
     int64_t deadline; /* monotonic */
     enum exchange_state state;
     enum door door;
+    struct session_id sid;
     struct buf binding_type;
     struct buf binding;
     struct buf user; /* LOGIN's name */

@@ -8,12 +8,15 @@
 #include <sodium.h>
 
 #include "base/base64.h"
+#include "base/log.h"
 #include "base/must.h"
 #include "base/wire.h"
 #include "directory/app_password.h"
 #include "directory/credential.h"
 #include "directory/exchange.h"
 #include "directory/inside.h"
+#include "directory/oauth.h"
+#include "directory/oauth_message.h"
 #include "directory/password_cache.h"
 #include "directory/ticket.h"
 
@@ -26,6 +29,7 @@ struct sasl {
     struct password_cache *passwords;
     pthread_mutex_t lock;        /* client_ca */
     struct client_ca *client_ca; /* NULL: none */
+    struct oauth *oauth;         /* NULL: none */
 };
 
 static const char *const mechanism_names[] = {
@@ -79,6 +83,11 @@ enum err sasl_create(struct directory *directory, struct sasl **ret_sasl, struct
     }
     *ret_sasl = sasl;
     return ERR_OK;
+}
+
+void sasl_use_oauth(struct sasl *sasl, struct oauth *oauth)
+{
+    sasl->oauth = oauth;
 }
 
 void sasl_destroy(struct sasl *sasl)
@@ -428,6 +437,48 @@ static enum err log_in_external(struct sasl *sasl, const struct sasl_start *star
     return finish_proved(sasl, start->door, &person, authzid, arena, result, error);
 }
 
+/* --- OAuth --- */
+
+/* The client hears why in a challenge, answers with something empty, and then it has failed (RFC 7628 3.2.2,
+ * 3.2.3). What exactly was wrong with the token is for the log alone. */
+static enum err token_failed(struct sasl *sasl, struct exchange **exchange, const struct error *why,
+                             struct arena *arena, struct sasl_result *result, struct error *error)
+{
+    bool rfc = (*exchange)->state == EXCHANGE_OAUTHBEARER;
+    LOG(LOG_INFO, (*exchange)->sid, "login.token_refused", F_CSTR("why", why->detail));
+    return go_on(sasl, exchange, EXCHANGE_OAUTH_FAILED,
+                 rfc ? S("{\"status\":\"invalid_token\"}") : S("{\"status\":\"401\",\"schemes\":\"bearer\"}"),
+                 arena, result, error);
+}
+
+static enum err step_oauth(struct sasl *sasl, struct exchange **exchange, struct slice message,
+                           struct arena *arena, struct sasl_result *result, struct error *error)
+{
+    CLEANUP(arena_release) struct arena scratch = ARENA(PERSON_SCRATCH_MAX);
+    struct oauth_message parsed;
+    struct slice account;
+    struct person person = {0};
+    bool good = (*exchange)->state == EXCHANGE_OAUTHBEARER
+                    ? oauthbearer_parse(message, &(*exchange)->user, &parsed)
+                    : xoauth2_parse(message, &parsed);
+    if (!good || sasl->oauth == NULL)
+        return finish_failed(ERR_AUTH, result);
+    enum err code = oauth_check(sasl->oauth, parsed.token, &scratch, &account, error);
+    if (code == ERR_UNAVAILABLE)
+        LOG(LOG_WARN, (*exchange)->sid, "login.token_unchecked", F_ERR(error));
+    if (code == ERR_OK)
+        code = find_person(sasl->directory, account, &scratch, &person, error);
+    if (code == ERR_OK && !person.known)
+        code = fail(error, ERR_AUTH, NULL, "no account %.*s", SLICE_ARGS(account));
+    if (code == ERR_AUTH) {
+        const struct error why = *error;
+        return token_failed(sasl, exchange, &why, arena, result, error);
+    }
+    if (code != ERR_OK)
+        return finish_failed(code, result);
+    return finish_proved(sasl, (*exchange)->door, &person, parsed.user, arena, result, error);
+}
+
 /* --- the way in --- */
 
 static enum err step(struct sasl *sasl, struct exchange **exchange, struct slice message, struct arena *arena,
@@ -443,6 +494,11 @@ static enum err step(struct sasl *sasl, struct exchange **exchange, struct slice
         return step_login(sasl, exchange, message, arena, result, error);
     case EXCHANGE_SCRAM_FIRST:
         return step_scram_first(sasl, exchange, message, arena, result, error);
+    case EXCHANGE_OAUTHBEARER:
+    case EXCHANGE_XOAUTH2:
+        return step_oauth(sasl, exchange, message, arena, result, error);
+    case EXCHANGE_OAUTH_FAILED:
+        return finish_failed(ERR_AUTH, result);
     case EXCHANGE_SCRAM_FINAL:
         break;
     }
@@ -459,6 +515,8 @@ enum err sasl_begin(struct sasl *sasl, const struct sasl_start *start, struct ar
         [SASL_SCRAM_SHA_256_PLUS] = EXCHANGE_SCRAM_FIRST,
         [SASL_SCRAM_SHA_1] = EXCHANGE_SCRAM_FIRST,
         [SASL_SCRAM_SHA_1_PLUS] = EXCHANGE_SCRAM_FIRST,
+        [SASL_OAUTHBEARER] = EXCHANGE_OAUTHBEARER,
+        [SASL_XOAUTH2] = EXCHANGE_XOAUTH2,
     };
     /* What the edge says is as foreign as what the client says. */
     if ((unsigned)start->mechanism >= SASL_MECHANISMS)

@@ -4,7 +4,8 @@
  * Mechanisms: PLAIN (RFC 4616), LOGIN, SCRAM with SHA-256 and SHA-1, each with -PLUS too (RFC 5802, 7677),
  * and EXTERNAL by a client's certificate (RFC 4422 A). POP3's USER/PASS and IMAP's LOGIN come as PLAIN. An
  * unknown user costs the same time as a wrong password and gets the same answer; SCRAM gives an unknown user
- * a made-up but constant salt.
+ * a made-up but constant salt. OAUTHBEARER (RFC 7628) and XOAUTH2 ask the identity provider (oauth.h) for
+ * whom the token is.
  *
  * States: a started exchange lives SASL_EXCHANGE_SECONDS; it ends by success, failure, or cancel. Success
  * gives a ticket: 128 random bits, known to store, bound to the account and the service; what
@@ -40,7 +41,9 @@ enum {
     X(SCRAM_SHA_256_PLUS, "SCRAM-SHA-256-PLUS", false)                 \
     X(SCRAM_SHA_1, "SCRAM-SHA-1", false)                               \
     X(SCRAM_SHA_1_PLUS, "SCRAM-SHA-1-PLUS", false)                     \
-    X(EXTERNAL, "EXTERNAL", false)
+    X(EXTERNAL, "EXTERNAL", false)                                     \
+    X(OAUTHBEARER, "OAUTHBEARER", true)                                \
+    X(XOAUTH2, "XOAUTH2", true)
 enum sasl_mechanism {
 #define X(name, text, tls) SASL_##name,
     SASL_MECHANISM_TABLE(X)
@@ -50,6 +53,11 @@ enum sasl_mechanism {
 /* By name, without regard to case; false: unknown. */
 bool sasl_mechanism_find(struct slice name, enum sasl_mechanism *ret) MUST_CHECK;
 const char *sasl_mechanism_name(enum sasl_mechanism mechanism);
+
+static inline bool sasl_is_oauth(enum sasl_mechanism mechanism)
+{
+    return mechanism == SASL_OAUTHBEARER || mechanism == SASL_XOAUTH2;
+}
 
 /* A pair of the SCRAM family: without and with channel binding. */
 struct sasl_scram {
@@ -62,6 +70,9 @@ const struct sasl_scram *sasl_scram_of(enum sasl_mechanism mechanism);
 
 struct sasl; /* the exchanges and tickets of one store process */
 enum err sasl_create(struct directory *directory, struct sasl **ret_sasl, struct error *error) MUST_CHECK;
+/* Before the first exchange. Borrowed. Without it no token is good. */
+struct oauth;
+void sasl_use_oauth(struct sasl *sasl, struct oauth *oauth);
 void sasl_destroy(struct sasl *sasl);
 /* Who vouches for EXTERNAL from now on; NULL: nobody, and it fails. Keeps a reference of its own. */
 void sasl_set_client_ca(struct sasl *sasl, struct client_ca *ca);

@@ -2,6 +2,7 @@
 
 #include "base/clock.h"
 #include "directory/inside.h"
+#include "directory/oauth.h"
 #include "directory/scram.h"
 #include "directory/test.h"
 #include "directory/test_client.h"
@@ -403,6 +404,129 @@ static void test_names_of_mechanisms(void **state UNUSED)
     assert_false(sasl_mechanism_find(S(""), &mechanism));
 }
 
+/* --- OAuth --- */
+
+/* The provider: a token is the account's name, "late" gets no answer. */
+static enum err introspect(void *context, const struct fetch_request *request, struct arena *arena,
+                           struct fetch_answer *ret_answer, struct error *error)
+{
+    CLEANUP(buf_release) struct buf text = BUF(1000);
+    struct slice head, token;
+    (void)context;
+    slice_cut(request->body, '=', &head, &token);
+    slice_cut(token, '&', &token, &head);
+    if (slice_eq(token, S("late")))
+        return fail(error, ERR_TIMEOUT, NULL, "played");
+    buf_printf(&text, "{\"active\":%s,\"email\":\"%.*s@demo.example\"}",
+               slice_eq(token, S("revoked")) ? "false" : "true", SLICE_ARGS(token));
+    *ret_answer = (struct fetch_answer){200, arena_dup(arena, buf_slice(&text))};
+    return ERR_OK;
+}
+
+static struct oauth *oauth_of(struct fixture *t, struct sasl *sasl)
+{
+    const struct oauth_options options = {.jwks = "",
+                                          .introspection = "https://id.example/",
+                                          .client = "",
+                                          .secret = "",
+                                          .issuer = "",
+                                          .audience = "",
+                                          .claim = "email",
+                                          .fetch = introspect};
+    struct oauth *oauth = NULL;
+    ASSERT_OK(t, oauth_create(&options, &oauth, &t->error));
+    sasl_use_oauth(sasl, oauth);
+    return oauth;
+}
+
+static void release_oauth(struct oauth **oauth)
+{
+    oauth_destroy(*oauth);
+}
+
+static struct sasl_result show(struct fixture *t, struct sasl *sasl, enum sasl_mechanism mechanism,
+                               const char *message)
+{
+    struct sasl_start start = {.mechanism = mechanism,
+                               .door = DOOR_IMAP,
+                               .initial = slice_cstr(message),
+                               .has_initial = true,
+                               .tls = true};
+    return begin(t, sasl, &start);
+}
+
+static void test_tokens(void **state)
+{
+    struct fixture *t = *state;
+    CLEANUP(release) struct sasl *sasl = sasl_of(t);
+    CLEANUP(release_oauth) struct oauth *oauth = oauth_of(t, sasl);
+    make_domain(t, "demo.example");
+    struct account_id anna = make_account(t, "anna@demo.example", "secret");
+    make_account(t, "ben@demo.example", "other");
+    struct sasl_result result = show(t, sasl, SASL_OAUTHBEARER, "n,,\1auth=Bearer anna\1\1");
+    assert_int_equal(result.status, SASL_OK);
+    assert_int_equal(result.account.v, anna.v);
+    ASSERT_SLICE(result.address, "anna@demo.example");
+    assert_int_equal(show(t, sasl, SASL_OAUTHBEARER, "n,a=anna,\1auth=Bearer anna\1\1").status, SASL_OK);
+    assert_int_equal(show(t, sasl, SASL_XOAUTH2, "user=anna@demo.example\1auth=Bearer anna\1\1").status,
+                     SASL_OK);
+    assert_int_equal(show(t, sasl, SASL_XOAUTH2, "user=\1auth=Bearer late\1\1").status, SASL_TEMPORARY);
+    /* whose token it is, not who he says he is */
+    assert_failed(show(t, sasl, SASL_XOAUTH2, "user=ben@demo.example\1auth=Bearer anna\1\1"), ERR_DENIED);
+    assert_failed(show(t, sasl, SASL_OAUTHBEARER, "n,a=x@y.example,\1auth=Bearer anna\1\1"), ERR_DENIED);
+    assert_failed(show(t, sasl, SASL_OAUTHBEARER, "user=anna\1auth=Bearer anna\1\1"), ERR_AUTH);
+    assert_failed(show(t, sasl, SASL_XOAUTH2, "n,,\1auth=Bearer anna\1\1"), ERR_AUTH);
+    sasl_use_oauth(sasl, NULL);
+    assert_failed(show(t, sasl, SASL_XOAUTH2, "user=\1auth=Bearer anna\1\1"), ERR_AUTH);
+}
+
+static void test_refused_token_is_told_why_and_then_fails(void **state)
+{
+    struct fixture *t = *state;
+    static const struct {
+        enum sasl_mechanism mechanism;
+        const char *message;
+        const char *said;
+        struct slice answer;
+    } talks[] = {
+        {SASL_OAUTHBEARER, "n,,\1auth=Bearer revoked\1\1", "{\"status\":\"invalid_token\"}", {"\1", 1}},
+        {SASL_OAUTHBEARER, "n,,\1auth=Bearer nobody\1\1", "{\"status\":\"invalid_token\"}", {"\1", 1}},
+        {SASL_XOAUTH2,
+         "user=\1auth=Bearer revoked\1\1",
+         "{\"status\":\"401\",\"schemes\":\"bearer\"}",
+         {"", 0}},
+        /* a good message comes too late */
+        {SASL_XOAUTH2,
+         "user=\1auth=Bearer revoked\1\1",
+         "{\"status\":\"401\",\"schemes\":\"bearer\"}",
+         {"user=\1auth=Bearer anna\1\1", 24}},
+    };
+    CLEANUP(release) struct sasl *sasl = sasl_of(t);
+    CLEANUP(release_oauth) struct oauth *oauth = oauth_of(t, sasl);
+    make_domain(t, "demo.example");
+    make_account(t, "anna@demo.example", "secret");
+    for (size_t i = 0; i < ARRAY_LEN(talks); i++) {
+        struct sasl_result result = show(t, sasl, talks[i].mechanism, talks[i].message);
+        assert_int_equal(result.status, SASL_CONTINUE);
+        ASSERT_SLICE(result.data, talks[i].said);
+        assert_failed(step(t, sasl, result.exchange, talks[i].answer), ERR_AUTH);
+        assert_failed(step(t, sasl, result.exchange, talks[i].answer), ERR_AUTH);
+    }
+}
+
+static void test_good_token_opens_no_closed_door(void **state)
+{
+    struct fixture *t = *state;
+    CLEANUP(release) struct sasl *sasl = sasl_of(t);
+    CLEANUP(release_oauth) struct oauth *oauth = oauth_of(t, sasl);
+    make_domain(t, "demo.example");
+    make_account(t, "anna@demo.example", "secret");
+    struct account_changes changes = ACCOUNT_CHANGES_NONE;
+    changes.plan = S("pop3");
+    change(t, changes);
+    assert_failed(show(t, sasl, SASL_XOAUTH2, "user=\1auth=Bearer anna\1\1"), ERR_DENIED);
+}
+
 /* --- tickets --- */
 
 static enum err use_ticket(struct fixture *t, struct sasl *sasl, const struct sasl_result *result,
@@ -477,6 +601,9 @@ int main(void)
         TEST(test_message_and_password_limits),
         TEST(test_exchanges_are_limited_and_end_in_time),
         TEST(test_names_of_mechanisms),
+        TEST(test_tokens),
+        TEST(test_refused_token_is_told_why_and_then_fails),
+        TEST(test_good_token_opens_no_closed_door),
         TEST(test_tickets),
         TEST(test_ticket_ends_with_the_account),
     };

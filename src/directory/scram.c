@@ -204,8 +204,7 @@ static bool scram_fail(struct buf *answer, const char *why)
     return false;
 }
 
-/* saslname of RFC 5802 7: "=2C" and "=3D" stand for comma and equals sign. */
-static bool decode_name(struct slice name, struct buf *out)
+bool scram_name_decode(struct slice name, struct buf *out)
 {
     struct cursor c = cursor_of(name);
     while (!cursor_done(&c)) {
@@ -268,7 +267,7 @@ bool scram_first(struct scram_server *scram, struct slice message, struct buf *a
     if (wrong != NULL)
         return scram_fail(answer, wrong);
     bool named = take_attribute(&c, 'a', &name);
-    if (named && !decode_name(name, &scram->authzid))
+    if (named && !scram_name_decode(name, &scram->authzid))
         return scram_fail(answer, "invalid-username-encoding");
     if (!named && !cursor_skip_char(&c, ','))
         return scram_fail(answer, "other-error");
@@ -279,7 +278,7 @@ bool scram_first(struct scram_server *scram, struct slice message, struct buf *a
         return scram_fail(answer, "extensions-not-supported");
     if (!take_attribute(&c, 'n', &name))
         return scram_fail(answer, "other-error");
-    if (!decode_name(name, &scram->user))
+    if (!scram_name_decode(name, &scram->user))
         return scram_fail(answer, "invalid-username-encoding");
     if (!take_attribute(&c, 'r', &nonce) || !nonce_valid(nonce))
         return scram_fail(answer, "other-error");

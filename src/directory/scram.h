@@ -74,4 +74,7 @@ void scram_challenge(struct scram_server *scram, struct slice nonce, struct buf 
 /* Reads client-final-message and writes server-final-message. */
 bool scram_final(struct scram_server *scram, struct slice message, struct buf *answer) NONNULL MUST_CHECK;
 
+/* saslname of RFC 5802 7: "=2C" and "=3D" stand for comma and equals sign. False: it is none. */
+bool scram_name_decode(struct slice name, struct buf *out) NONNULL MUST_CHECK;
+
 #endif

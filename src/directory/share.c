@@ -351,6 +351,9 @@ static enum err set(struct directory *directory, struct account *owner, const st
 enum err share_set(struct directory *directory, struct account *owner, const struct share_change *change,
                    struct error *error)
 {
+    struct slice whom = change->grantee;
+    if (share_grantee_is(slice_starts(whom, S("-")) ? slice_from(whom, 1) : whom, account_id(owner)))
+        return fail_plain(error, ERR_INVALID, "The owner always has all rights");
     pthread_mutex_lock(&directory->sharing);
     enum err code = set(directory, owner, change, error);
     pthread_mutex_unlock(&directory->sharing);

@@ -39,7 +39,7 @@ enum err share_identifier(struct directory *directory, struct slice grantee, str
 /* The grantee means this account and nobody else. */
 bool share_grantee_is(struct slice grantee, struct account_id id);
 
-/* Changes a folder's list and the index; durable when it returns. */
+/* Changes a folder's list and the index; durable when it returns. ERR_INVALID for the owner's own rights. */
 struct share_change {
     struct folder_id folder;
     struct slice grantee;

@@ -7,7 +7,7 @@ void cmd_expunge(struct imap_session *s, struct imap_call *call)
     const struct imap_sequence_set all = {.ranges = &everything, .count = 1};
     CLEANUP(uid_set_release) struct uid_set uids = {0};
     CLEANUP(uid_set_release) struct uid_set removed = {0};
-    if (view_exists(s->view) == 0 ||
+    if (!imap_may(call, s->rights, RIGHT_EXPUNGE) || view_exists(s->view) == 0 ||
         !imap_resolve_set(call, call->command.by_uid ? &call->command.uids : &all, true, &uids))
         return;
     if (message_expunge(s->account, s->folder, &uids, true, &removed, &call->error) != ERR_OK)

@@ -16,6 +16,24 @@ static bool fail_all(struct imap_call *call, const struct uid_set *uids, struct 
     return true;
 }
 
+/* RFC 4314 4: with the right to change one of the flags named, the others are passed over. */
+static bool may_store(struct imap_call *call)
+{
+    const struct imap_command *command = &call->command;
+    const struct imap_flags *flags = &command->store.flags;
+    const struct flagset may = rights_flags(call->session->rights);
+    struct flagset named = {{flags->system}};
+    if (flags->keyword_count > 0)
+        flag_set(&named, FLAG_KEYWORDS_FROM);
+    bool none = named.words[0] == 0;
+    /* FLAGS () takes away what is there. */
+    if (none && command->store.how == IMAP_STORE_REPLACE)
+        named = FLAGS_ALL;
+    named = flags_and(&named, &may);
+    bool any = named.words[0] != 0 || (none && command->store.how != IMAP_STORE_REPLACE);
+    return any || imap_may(call, 0, RIGHT_WRITE);
+}
+
 static bool change_flags(struct imap_session *s, struct imap_call *call, const struct uid_set *uids,
                          struct flag_result *result)
 {
@@ -23,18 +41,18 @@ static bool change_flags(struct imap_session *s, struct imap_call *call, const s
                                                [IMAP_STORE_ADD] = FLAGS_ADD,
                                                [IMAP_STORE_REMOVE] = FLAGS_REMOVE};
     const struct imap_command *command = &call->command;
-    struct change_no since = {command->store.unchanged_since};
-    struct flagset flags;
-    if (!imap_resolve_flags(call, s->account, &command->store.flags, command->store.how != IMAP_STORE_REMOVE,
-                            &flags))
+    struct flag_order order = {.how = changes[command->store.how],
+                               .may = rights_flags(s->rights),
+                               .unchanged_since = {command->store.unchanged_since}};
+    bool create = command->store.how != IMAP_STORE_REMOVE && (s->rights & RIGHT_WRITE) != 0;
+    if (!imap_resolve_flags(call, s->account, &command->store.flags, create, &order.flags))
         return false;
     /* New keywords are told before a flag list shows one, even to a silent STORE: it has to know them. */
     if (!imap_tell_keywords(call))
         return false;
-    if (command->store.conditional && since.v == 0)
+    if (command->store.conditional && order.unchanged_since.v == 0)
         return fail_all(call, uids, result);
-    if (message_flags(s->account, s->folder, uids, changes[command->store.how], &flags, since, result,
-                      &call->error) != ERR_OK) {
+    if (message_flags_order(s->account, s->folder, uids, &order, result, &call->error) != ERR_OK) {
         imap_call_failed(call);
         return false;
     }
@@ -66,7 +84,7 @@ void cmd_store(struct imap_session *s, struct imap_call *call)
     const struct imap_command *command = &call->command;
     CLEANUP(uid_set_release) struct uid_set uids = {0};
     CLEANUP(flag_result_release) struct flag_result result = {0};
-    if (!imap_resolve_set(call, &command->store.set, command->by_uid, &uids))
+    if (!may_store(call) || !imap_resolve_set(call, &command->store.set, command->by_uid, &uids))
         return;
     if (command->store.conditional)
         imap_enable_condstore(s);

@@ -10,20 +10,19 @@
 #define POSTHORN_IMAP_COMMAND_H
 
 #include "imap/metadata.h"
+#include "imap/notify.h"
 #include "imap/parser.h"
 #include "imap/search.h"
-#include "mime/structure.h"
+#include "store/share.h"
 
 enum {
-    IMAP_FETCH_ITEMS_MAX = 100,
-    IMAP_FETCH_NAMES_MAX = 500, /* header names of one section */
-    IMAP_SECTION_NUMBERS_MAX = MIME_DEPTH_MAX,
     IMAP_ID_PAIRS_MAX = 30,   /* RFC 2971 3.3 */
     IMAP_ID_NAME_MAX = 30,    /* bytes */
     IMAP_ID_VALUE_MAX = 1024, /* bytes */
     IMAP_ENABLE_MAX = 30,     /* names in one ENABLE */
     IMAP_LIST_PATTERNS_MAX = 100,
     IMAP_USES_MAX = 20,             /* special uses in one CREATE */
+    IMAP_URLS_MAX = 100,            /* in one GENURLAUTH or URLFETCH */
     IMAP_CATENATE_PARTS_MAX = 1000, /* texts and URLs in all messages of one APPEND */
     IMAP_CANCELS_MAX = 100,         /* tags in one CANCELUPDATE */
     IMAP_UID_BATCH_MIN = 500,       /* messages; RFC 10022: fewer would only make numbers of UIDs */
@@ -72,8 +71,17 @@ enum {
     X(GETQUOTA, getquota, "GETQUOTA", quota_root, IMAP_AFTER_LOGIN, 0)                             \
     X(GETQUOTAROOT, getquotaroot, "GETQUOTAROOT", mailbox, IMAP_AFTER_LOGIN, 0)                    \
     X(SETQUOTA, setquota, "SETQUOTA", setquota, IMAP_AFTER_LOGIN, 0)                               \
+    X(SETACL, setacl, "SETACL", setacl, IMAP_AFTER_LOGIN, 0)                                       \
+    X(DELETEACL, deleteacl, "DELETEACL", identifier, IMAP_AFTER_LOGIN, 0)                          \
+    X(GETACL, getacl, "GETACL", mailbox, IMAP_AFTER_LOGIN, 0)                                      \
+    X(LISTRIGHTS, listrights, "LISTRIGHTS", identifier, IMAP_AFTER_LOGIN, 0)                       \
+    X(MYRIGHTS, myrights, "MYRIGHTS", mailbox, IMAP_AFTER_LOGIN, 0)                                \
     X(ESEARCH, esearch, "ESEARCH", esearch, IMAP_AFTER_LOGIN, VERB_UID | VERB_KEEPS_NUMBERS)       \
+    X(NOTIFY, notify, "NOTIFY", notify, IMAP_AFTER_LOGIN, 0)                                       \
     X(IDLE, idle, "IDLE", nothing, IMAP_AFTER_LOGIN, 0)                                            \
+    X(GENURLAUTH, genurlauth, "GENURLAUTH", genurlauth, IMAP_AFTER_LOGIN, 0)                       \
+    X(RESETKEY, resetkey, "RESETKEY", resetkey, IMAP_AFTER_LOGIN, 0)                               \
+    X(URLFETCH, urlfetch, "URLFETCH", urlfetch, IMAP_AFTER_LOGIN, 0)                               \
     X(CHECK, check, "CHECK", nothing, IMAP_IN_SELECTED, 0)                                         \
     X(CLOSE, close, "CLOSE", nothing, IMAP_IN_SELECTED, 0)                                         \
     X(UNSELECT, unselect, "UNSELECT", nothing, IMAP_IN_SELECTED, 0)                                \
@@ -120,54 +128,6 @@ enum imap_status_item {
         IMAP_STATUS_ITEMS
 };
 
-enum imap_fetch_kind {
-    IMAP_FETCH_UID,
-    IMAP_FETCH_FLAGS,
-    IMAP_FETCH_INTERNALDATE,
-    IMAP_FETCH_SIZE,
-    IMAP_FETCH_ENVELOPE,
-    IMAP_FETCH_BODY, /* the structure without extension data */
-    IMAP_FETCH_BODYSTRUCTURE,
-    IMAP_FETCH_SECTION,
-    IMAP_FETCH_RFC822,
-    IMAP_FETCH_RFC822_HEADER,
-    IMAP_FETCH_RFC822_TEXT,
-    IMAP_FETCH_MODSEQ,
-    IMAP_FETCH_EMAILID,
-    IMAP_FETCH_THREADID,
-    IMAP_FETCH_SAVEDATE,
-    IMAP_FETCH_PREVIEW,
-    IMAP_FETCH_BINARY,      /* RFC 3516 4.2: a part without its transfer encoding */
-    IMAP_FETCH_BINARY_SIZE, /* and how many bytes that is */
-};
-struct imap_section {
-    uint32_t *numbers;
-    size_t count;
-    enum mime_section what;
-    bool fields; /* HEADER.FIELDS with the names below */
-    bool but;    /* HEADER.FIELDS.NOT */
-    struct slice *names;
-    size_t name_count;
-};
-struct imap_fetch_item {
-    enum imap_fetch_kind kind;
-    struct imap_section section;
-    bool partial;
-    uint32_t offset; /* bytes */
-    uint32_t length;
-};
-struct imap_fetch {
-    struct imap_sequence_set set;
-    struct imap_fetch_item *items;
-    size_t count;
-    bool sets_seen; /* an item reads a body without PEEK */
-    bool modseq;    /* MODSEQ is asked for, perhaps by CHANGEDSINCE */
-    bool changed_since_given;
-    uint64_t changed_since;      /* RFC 7162 3.1.4.1 */
-    bool vanished;               /* RFC 7162 3.2.6 */
-    struct imap_partial partial; /* RFC 9394 3.3 */
-};
-
 enum imap_store_how { IMAP_STORE_REPLACE, IMAP_STORE_ADD, IMAP_STORE_REMOVE };
 
 /* What SELECT and EXAMINE may be told (RFC 7162 3.1.8, 3.2.5). */
@@ -191,6 +151,7 @@ enum {
     IMAP_LIST_RECURSIVEMATCH = 4,
     IMAP_LIST_SPECIAL_USE = 8,
     IMAP_LIST_CHILDREN = 16,
+    IMAP_LIST_MYRIGHTS = 32,
 };
 struct imap_list {
     bool extended; /* anything that plain LIST does not have */
@@ -229,6 +190,41 @@ struct imap_replace {
     struct imap_append append;    /* one message */
 };
 
+/* What URLFETCH tells of a URL (RFC 5524 3.1). */
+#define IMAP_URL_ITEM_TABLE(X) \
+    X(BODY, "BODY")            \
+    X(BINARY, "BINARY")        \
+    X(BODYPARTSTRUCTURE, "BODYPARTSTRUCTURE")
+enum imap_url_item {
+#define X(name, text) IMAP_URL_##name,
+    IMAP_URL_ITEM_TABLE(X)
+#undef X
+};
+/* A URL of GENURLAUTH or URLFETCH. */
+struct imap_url_request {
+    struct slice url;
+    struct slice mechanism;      /* GENURLAUTH */
+    enum imap_url_item items[3]; /* URLFETCH, each once; none: as RFC 4467 has it */
+    size_t item_count;
+};
+struct imap_urls {
+    struct imap_url_request *requests;
+    size_t count;
+};
+struct imap_resetkey {
+    bool given; /* a mailbox; else all */
+    struct slice mailbox;
+    bool unknown_mechanism;
+};
+
+/* SETACL, DELETEACL, LISTRIGHTS (RFC 4314 7). */
+struct imap_acl {
+    struct slice mailbox;
+    struct slice identifier;
+    enum share_how how;
+    unsigned rights; /* enum right */
+};
+
 /* CREATE's mailbox and its special uses (RFC 6154). */
 struct imap_create {
     struct slice mailbox;
@@ -254,6 +250,8 @@ struct imap_command {
     struct slice tag;
     enum imap_verb verb;
     bool by_uid;
+    struct slice written; /* parser.h */
+    bool denormal;
     union {
         struct slice mailbox;
         struct imap_select select;
@@ -263,13 +261,17 @@ struct imap_command {
         } rename;
         struct imap_list list; /* and LSUB's */
         struct imap_create create;
+        struct imap_acl acl;
         struct {
             struct slice mailbox;
             unsigned items; /* bits of enum imap_status_item */
         } status;
         struct imap_append append;
         struct imap_replace replace;
+        struct imap_urls urls; /* GENURLAUTH and URLFETCH */
+        struct imap_resetkey resetkey;
         struct imap_metadata metadata;
+        struct imap_notify_set notify;
         struct imap_quota quota;       /* GETQUOTA and SETQUOTA */
         struct imap_sequence_set uids; /* UID EXPUNGE */
         struct imap_search search;     /* SEARCH, SORT, THREAD */
@@ -326,13 +328,18 @@ bool imap_parse_lsub(struct imap_parser *p, struct imap_list *ret) MUST_CHECK;
 bool imap_parse_create(struct imap_parser *p, struct imap_create *ret) MUST_CHECK;
 /* command.c: "(MESSAGES UNSEEN)". */
 bool imap_parse_status_items(struct imap_parser *p, unsigned *ret_items) MUST_CHECK;
+/* acl_grammar.c: mailbox and identifier; SETACL's "+lr" too. */
+bool imap_parse_identifier(struct imap_parser *p, struct imap_acl *ret) MUST_CHECK;
+bool imap_parse_setacl(struct imap_parser *p, struct imap_acl *ret) MUST_CHECK;
 /* append_grammar.c */
 bool imap_parse_append(struct imap_parser *p, struct imap_append *ret) MUST_CHECK;
 bool imap_parse_replace(struct imap_parser *p, struct imap_replace *ret) MUST_CHECK;
+/* urlauth_grammar.c: from the space behind the verb. */
+bool imap_parse_genurlauth(struct imap_parser *p, struct imap_urls *ret) MUST_CHECK;
+bool imap_parse_urlfetch(struct imap_parser *p, struct imap_urls *ret) MUST_CHECK;
+bool imap_parse_resetkey(struct imap_parser *p, struct imap_resetkey *ret) MUST_CHECK;
 /* select_grammar.c: mailbox and parameters. */
 bool imap_parse_select(struct imap_parser *p, struct imap_select *ret) MUST_CHECK;
-/* fetch_grammar.c: set, items and modifiers. */
-bool imap_parse_fetch(struct imap_parser *p, struct imap_fetch *ret) MUST_CHECK;
 /* fetch_grammar.c: "1.2.MIME", "HEADER.FIELDS (TO)"; not empty. */
 bool imap_parse_section(struct imap_parser *p, struct imap_section *ret) MUST_CHECK;
 

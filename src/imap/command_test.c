@@ -289,6 +289,29 @@ static void test_pieces_have_a_limit(void **state)
     assert_false(parse(buf_slice(&text), &c));
 }
 
+static void test_reads_urls(void **state)
+{
+    (void)state;
+    struct imap_command c = parsed("a URLFETCH x (y) (\"z\" body BODYPARTSTRUCTURE)");
+    assert_int_equal(c.urls.count, 3);
+    assert_slice(c.urls.requests[2].url, "z");
+    assert_int_equal(c.urls.requests[1].item_count, 0);
+    assert_int_equal(c.urls.requests[2].item_count, 2);
+    assert_int_equal(c.urls.requests[2].items[0], IMAP_URL_BODY);
+    c = parsed("a GENURLAUTH x INTERNAL {1}\r\ny X-Z");
+    assert_int_equal(c.urls.count, 2);
+    assert_slice(c.urls.requests[1].mechanism, "X-Z");
+    assert_false(parsed("a RESETKEY").resetkey.given);
+    assert_slice(parsed("a RESETKEY INBOX internal INTERNAL").resetkey.mailbox, "INBOX");
+    CLEANUP(buf_release) struct buf text = BUF(100000);
+    buf_put(&text, S("a URLFETCH"));
+    for (int i = 0; i < IMAP_URLS_MAX; i++)
+        buf_put(&text, S(" x"));
+    assert_true(parse(buf_slice(&text), &c));
+    buf_put(&text, S(" x"));
+    assert_false(parse(buf_slice(&text), &c));
+}
+
 static void assert_numbers(const char *set, uint32_t star, const char *wanted)
 {
     struct cursor c = cursor_of(slice_cstr(set));
@@ -368,6 +391,7 @@ int main(void)
         cmocka_unit_test(test_reads_append),
         cmocka_unit_test(test_reads_pieces_of_messages),
         cmocka_unit_test(test_pieces_have_a_limit),
+        cmocka_unit_test(test_reads_urls),
         cmocka_unit_test(test_sets_mean_numbers),
         cmocka_unit_test(test_sets_have_a_limit),
     };

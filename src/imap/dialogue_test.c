@@ -8,11 +8,16 @@
  *   WITHOUT: IDLE MOVE          first of all: the first session has these capabilities switched off
  *   L: a2 APPEND INBOX          sent by the first session with the "|" lines as a literal
  *
- * The log-in's answer is read by itself.
+ *   PEOPLE: a@example.org b@example.org   there is a directory with these; each logs in with one connection
+ *   GROUP: team@example.org b@example.org
+ *
+ * The log-in's answer is read by itself. Without PEOPLE all connections are of one account that no directory
+ * knows.
  */
 #include <fcntl.h>
 #include <glob.h>
 
+#include "directory/directory.h"
 #include "imap/session.h"
 #include "store/message.h"
 
@@ -20,17 +25,73 @@
 
 enum { MESSAGE_MAX = 1024 * 1024 };
 
+struct people {
+    struct directory *directory;
+    struct account_id ids[PLAYER_PEERS_MAX];
+    size_t count;
+};
+
+static struct account_id whose(const struct player *player)
+{
+    const struct people *people = player->people;
+    if (people == NULL)
+        return (struct account_id){1};
+    assert_true(player->connecting < people->count);
+    return people->ids[player->connecting];
+}
+
+static void add_person(struct player *player, struct slice address)
+{
+    struct people *people = player->people;
+    const struct account_new new = {.address = address};
+    struct domain_id domain;
+    struct slice local;
+    struct slice name;
+    assert_true(people->count < PLAYER_PEERS_MAX && slice_cut(address, '@', &local, &name));
+    if (!domain_is_local(people->directory, name))
+        PLAYER_OK(player, domain_add(people->directory, name, &domain, &error));
+    PLAYER_OK(player, account_entry_add(people->directory, &new, &people->ids[people->count], &error));
+    PLAYER_OK(player, store_account_create(player->context, people->ids[people->count++], &error));
+}
+
+static void add_people(struct player *player, struct slice argument, struct slice block)
+{
+    struct people *people = calloc(1, sizeof(*people));
+    (void)block;
+    assert_non_null(people);
+    player->people = people;
+    PLAYER_OK(player, directory_open(store_volume(player->context), &people->directory, &error));
+    while (argument.n > 0) {
+        struct slice address;
+        slice_cut(argument, ' ', &address, &argument);
+        add_person(player, address);
+    }
+}
+
+static void add_group(struct player *player, struct slice argument, struct slice block)
+{
+    const struct people *people = player->people;
+    struct slice member;
+    struct alias group = {.targets = &member, .target_count = 1, .group = true};
+    (void)block;
+    assert_true(people != NULL && slice_cut(argument, ' ', &group.address, &member));
+    PLAYER_OK(player, alias_set(people->directory, &group, true, &error));
+}
+
 static int enter_without(struct player *player, struct slice off)
 {
     int pair[2];
     assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), 0);
     static const struct settings settings = {.message_size_max = MESSAGE_MAX};
+    const struct people *people = player->people;
     struct visit visit = {.fd = pair[1],
                           .tag = S("login"),
                           .peer = "127.0.0.1",
                           .capabilities_off = off,
-                          .settings = &settings};
-    PLAYER_OK(player, store_account(player->context, (struct account_id){1}, &visit.account, &error));
+                          .settings = &settings,
+                          .store = player->context,
+                          .directory = people != NULL ? people->directory : NULL};
+    PLAYER_OK(player, store_account(player->context, whose(player), &visit.account, &error));
     PLAYER_OK(player, imap_session_start(player->loop, &visit, &error));
     return pair[0];
 }
@@ -134,6 +195,10 @@ static void start(struct player *player)
 
 static void stop(struct player *player)
 {
+    struct people *people = player->people;
+    if (people != NULL)
+        directory_close(people->directory);
+    free(people);
     store_close(player->context);
 }
 
@@ -148,6 +213,8 @@ int main(int argc, char **argv)
         .verbs = {{{"FILL", 4}, fill},
                   {{"DAMAGE", 6}, damage},
                   {{"L", 1}, send_literal},
+                  {{"PEOPLE", 6}, add_people},
+                  {{"GROUP", 5}, add_group},
                   {{"V", 1}, send_with_validity},
                   {{"WITHOUT", 7}, without}},
     };

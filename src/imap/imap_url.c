@@ -1,7 +1,9 @@
 #include "imap/imap_url.h"
 
 #include "base/utf8.h"
+#include "imap/mailbox_name.h"
 #include "mime/date.h"
+#include "store/folder.h"
 
 struct url_parser {
     struct cursor text;
@@ -107,6 +109,16 @@ static bool parse_server(struct url_parser *p, struct imap_url *url)
     return host.n > 0;
 }
 
+/* Names are compared in NFC. */
+static bool normalise(struct url_parser *p, struct slice *name)
+{
+    CLEANUP(buf_release) struct buf normal = BUF(2 * FOLDER_PATH_MAX);
+    if (!mailbox_name_read(&normal, *name, true))
+        return false;
+    *name = arena_dup(p->arena, buf_slice(&normal));
+    return name->p != NULL && name->n > 0;
+}
+
 /* "INBOX;UIDVALIDITY=7" before "/;UID=" */
 static bool parse_mailbox(struct url_parser *p, struct imap_url *url)
 {
@@ -120,7 +132,8 @@ static bool parse_mailbox(struct url_parser *p, struct imap_url *url)
     (void)slice_cut(name, '/', &first, &others);
     if (!url->from_root && slice_find_char(first, ':') >= 0)
         return false;
-    if (slice_starts(name, S("/")) || !parse_piece(p, name, is_bchar, &url->mailbox))
+    if (slice_starts(name, S("/")) || !parse_piece(p, name, is_bchar, &url->mailbox) ||
+        !normalise(p, &url->mailbox))
         return false;
     p->text.p = reference.p + reference.n;
     if (!has_validity)

@@ -12,6 +12,7 @@ static const struct option {
     {{"RECURSIVEMATCH", 14}, IMAP_LIST_RECURSIVEMATCH, true, false},
     {{"SPECIAL-USE", 11}, IMAP_LIST_SPECIAL_USE, true, true},
     {{"CHILDREN", 8}, IMAP_LIST_CHILDREN, false, true},
+    {{"MYRIGHTS", 8}, IMAP_LIST_MYRIGHTS, false, true},
 };
 
 static bool parse_option(struct imap_parser *p, bool selects, struct imap_list *list)

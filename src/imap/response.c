@@ -98,12 +98,21 @@ void imap_put_flags(struct buf *out, const struct flagset *flags, const struct s
     buf_putc(out, ')');
 }
 
-void imap_put_flag_names(struct buf *out, const struct slice *names, size_t count)
+void imap_put_flag_names(struct buf *out, const struct flagset *only, const struct slice *names, size_t count)
 {
-    for (size_t i = 0; i < ARRAY_LEN(system_flags); i++)
-        buf_printf(out, "%s%s", i > 0 ? " " : "", system_flags[i].name);
-    for (size_t i = 0; i < count; i++)
-        buf_printf(out, " %.*s", SLICE_ARGS(names[i]));
+    const char *space = "";
+    for (size_t i = 0; i < ARRAY_LEN(system_flags); i++) {
+        if (flag_has(only, system_flags[i].bit)) {
+            buf_printf(out, "%s%s", space, system_flags[i].name);
+            space = " ";
+        }
+    }
+    for (size_t i = 0; i < count; i++) {
+        if (flag_has(only, FLAG_KEYWORDS_FROM + (unsigned)i)) {
+            buf_printf(out, "%s%.*s", space, SLICE_ARGS(names[i]));
+            space = " ";
+        }
+    }
 }
 
 void imap_put_internal_date(struct buf *out, int64_t at_us)

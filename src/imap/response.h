@@ -20,8 +20,9 @@ void imap_put_mailbox(struct buf *out, struct slice path, bool utf8) NONNULL;
 /* "(\Seen $Forwarded \Recent)". names: the account's keywords. */
 void imap_put_flags(struct buf *out, const struct flagset *flags, const struct slice *names, size_t count,
                     bool recent) NONNULL;
-/* "\Answered \Flagged ... kw1 kw2": what can be set. */
-void imap_put_flag_names(struct buf *out, const struct slice *names, size_t count);
+/* "\Answered \Flagged ... kw1 kw2": those of `only`. */
+void imap_put_flag_names(struct buf *out, const struct flagset *only, const struct slice *names,
+                         size_t count);
 /* "26-Jul-1996 ..." in quotes, in UTC. */
 void imap_put_internal_date(struct buf *out, int64_t at_us) NONNULL;
 

@@ -209,9 +209,9 @@ static enum answer test_key(struct test *t, const struct imap_search_key *key)
     case SEARCH_YOUNGER:
         return answer_of(second_of_us(message->internal_date_us) >= key->second);
     case SEARCH_LARGER:
-        return answer_of(message->size > key->number);
+        return answer_of(message->size > key->bytes);
     case SEARCH_SMALLER:
-        return answer_of(message->size < key->number);
+        return answer_of(message->size < key->bytes);
     case SEARCH_SAVEDBEFORE:
     case SEARCH_SAVEDON:
     case SEARCH_SAVEDSINCE:
@@ -228,6 +228,8 @@ static enum answer test_key(struct test *t, const struct imap_search_key *key)
         return test_text(t, key);
     case SEARCH_FUZZY:
         return test_fuzzy(t, key);
+    case SEARCH_FILTER:
+        break; /* none is left: imap_search_expand */
     }
     return ANSWER_NO;
 }

@@ -82,6 +82,25 @@ bool imap_is_other(struct slice name)
     return slice_starts(name, S(IMAP_OTHER_USERS "/"));
 }
 
+struct slice imap_other_address(struct slice name)
+{
+    struct slice address;
+    struct slice path;
+    return imap_is_other(name) && split_other(name, &address, &path) ? address : slice_none();
+}
+
+bool imap_is_subscribed(struct imap_call *call, struct slice name)
+{
+    struct slice *paths;
+    size_t count;
+    if (folder_subscriptions(call->session->own, &call->arena, &paths, &count, &call->error) != ERR_OK)
+        return false;
+    for (size_t i = 0; i < count; i++)
+        if (slice_eq(paths[i], name))
+            return true;
+    return false;
+}
+
 /* In whose account the name lies. ERR_NOT_FOUND: in nobody's who shares anything with the person. */
 static enum err find_owner(struct imap_call *call, struct slice name, struct imap_place *ret_place)
 {
@@ -106,14 +125,22 @@ static enum err find_owner(struct imap_call *call, struct slice name, struct ima
     return ERR_OK;
 }
 
-static enum err find_rights(struct imap_call *call, struct account *account, struct folder_id folder,
-                            unsigned *ret_rights)
+enum err imap_find_rights(struct imap_call *call, struct account *account, struct folder_id folder,
+                          unsigned *ret_rights)
 {
     const struct share_identity *identity;
     enum err err = imap_identity(call, &identity, &call->error);
     return err == ERR_OK
                ? share_rights(account, folder, identity->grantees, identity->count, ret_rights, &call->error)
                : err;
+}
+
+/* Who may do there what he wants to, or may see it, knows of it already. */
+static bool is_there(unsigned rights, unsigned needed)
+{
+    if (needed == IMAP_RIGHTS_ANY)
+        return (rights & RIGHTS_TOLD) != 0;
+    return (rights & RIGHTS_VISIBLE) != 0 || (needed != 0 && (needed & ~rights) == 0);
 }
 
 /* The folder of a name, and what the person may do there; ERR_NOT_FOUND also when he may not see it. */
@@ -128,11 +155,10 @@ static enum err find_folder(struct imap_call *call, struct slice name, unsigned 
     if (err == ERR_OK)
         err = folder_find(place.account, place.path, &call->arena, &folder, &call->error);
     if (err == ERR_OK && other)
-        err = find_rights(call, place.account, folder.id, &place.rights);
+        err = imap_find_rights(call, place.account, folder.id, &place.rights);
     if (err != ERR_OK)
         return err;
-    if (folder.class != FOLDER_MAIL ||
-        ((place.rights & RIGHTS_VISIBLE) == 0 && ((needed & ~place.rights) != 0 || needed == 0)))
+    if (folder.class != FOLDER_MAIL || !is_there(place.rights, needed))
         return nothing_there(name, &call->error);
     *ret_place = place;
     *ret_folder = folder;
@@ -143,7 +169,7 @@ static enum err find_folder(struct imap_call *call, struct slice name, unsigned 
 
 bool imap_may(struct imap_call *call, unsigned rights, unsigned needed)
 {
-    if ((needed & ~rights) == 0)
+    if (needed == IMAP_RIGHTS_ANY || (needed & ~rights) == 0)
         return true;
     imap_call_no(call, "NOPERM", "You have no right to do this here");
     return false;
@@ -182,7 +208,7 @@ static enum err find_parent_rights(struct imap_call *call, struct imap_place *pl
         if (err == ERR_NOT_FOUND)
             continue;
         return err == ERR_OK && folder.class == FOLDER_MAIL
-                   ? find_rights(call, place->account, folder.id, &place->rights)
+                   ? imap_find_rights(call, place->account, folder.id, &place->rights)
                    : err;
     }
     return ERR_OK;
@@ -265,11 +291,13 @@ void imap_refresh_rights(struct imap_session *s, struct imap_call *call)
     unsigned now = 0;
     /* Noted before they are read: what changes meanwhile is looked at once more. */
     imap_note_rights(s, before);
-    if (find_rights(call, s->account, s->folder, &now) != ERR_OK || (now & RIGHT_READ) == 0) {
+    if (imap_find_rights(call, s->account, s->folder, &now) != ERR_OK || (now & RIGHT_READ) == 0) {
         imap_bye(s, "The mailbox is gone, or no longer shared with you");
         return;
     }
     s->rights = now;
-    if (now != before && imap_load_keywords(call))
-        imap_send_flag_names(call);
+    if (now == before || !imap_load_keywords(call))
+        return;
+    imap_send_flag_names(call);
+    call->keywords_loaded = false; /* the command may go on to another account */
 }

@@ -98,6 +98,17 @@ bool imap_resolve_flags(struct imap_call *call, struct account *account, const s
     return true;
 }
 
+bool imap_resolve_new_flags(struct imap_call *call, const struct imap_mailbox *mailbox,
+                            const struct imap_flags *flags, struct flagset *ret_flags)
+{
+    const struct flagset may = rights_flags(mailbox->rights);
+    struct flagset set;
+    if (!imap_resolve_flags(call, mailbox->account, flags, (mailbox->rights & RIGHT_WRITE) != 0, &set))
+        return false;
+    *ret_flags = flags_and(&set, &may);
+    return true;
+}
+
 bool imap_next_batch(struct imap_call *call, const struct uid_set *uids, unsigned want, uint32_t *after,
                      struct arena *arena, struct message **ret_messages, size_t *ret_count)
 {

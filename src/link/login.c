@@ -29,6 +29,7 @@ static void forget(struct login *login)
     login->active = false;
     login->awaits_first = false;
     login->awaits_last = false;
+    login->noted = false;
     login->exchange = 0;
 }
 
@@ -59,6 +60,8 @@ bool login_may(const struct conn *conn, bool plaintext_allowed)
 
 bool login_is_off(enum sasl_mechanism mechanism, const struct settings *settings)
 {
+    if (sasl_is_oauth(mechanism) && !settings->oauth)
+        return true;
     return name_list_has(slice_cstr(settings->sasl_without), slice_cstr(sasl_mechanism_name(mechanism)));
 }
 
@@ -99,10 +102,24 @@ static struct slice scram_name(struct slice message)
     return slice_starts(name, S("n=")) ? slice_from(name, 2) : slice_none();
 }
 
+/* The name in OAUTHBEARER's message, "n,a=name,\1..." (RFC 7628 3.1), and in XOAUTH2's, "user=name\1...". */
+static struct slice oauth_name(struct slice message)
+{
+    struct slice head, flag, name, rest;
+    slice_cut(message, '\1', &head, &rest);
+    if (slice_starts(head, S("user=")))
+        return slice_from(head, 5);
+    slice_cut(head, ',', &flag, &rest);
+    slice_cut(rest, ',', &name, &rest);
+    return slice_starts(name, S("a=")) ? slice_from(name, 2) : slice_none();
+}
+
 static struct slice name_in(enum sasl_mechanism mechanism, struct slice initial)
 {
     if (sasl_scram_of(mechanism) != NULL)
         return scram_name(initial);
+    if (sasl_is_oauth(mechanism))
+        return oauth_name(initial);
     return mechanism == SASL_PLAIN ? plain_name(initial) : initial;
 }
 
@@ -149,6 +166,10 @@ static enum login_status outcome(struct login *login, enum err err, struct error
     switch (login->result.status) {
     case SASL_CONTINUE:
         login->exchange = login->result.exchange;
+        /* A token's refusal comes as a challenge; who leaves then has failed all the same. */
+        login->noted = sasl_is_oauth(login->start.mechanism);
+        if (login->noted)
+            note_failure(login);
         return LOGIN_CHALLENGE;
     case SASL_OK:
         note_success(login);
@@ -163,12 +184,14 @@ static enum login_status outcome(struct login *login, enum err err, struct error
     case SASL_FAILED:
         break;
     }
+    bool noted = login->noted;
     forget(login);
     if (login->result.code == ERR_DENIED) {
         (void)fail(error, ERR_DENIED, "this account may not log in here", "door closed or account disabled");
         return LOGIN_CLOSED_DOOR;
     }
-    note_failure(login);
+    if (!noted)
+        note_failure(login);
     return LOGIN_FAILED;
 }
 

@@ -39,6 +39,7 @@ struct login {
     bool active;            /* between begin and its end */
     bool awaits_last;       /* success came with data: an empty line ends it */
     bool awaits_first;      /* the client's first message comes as an answer to an empty challenge */
+    bool noted;             /* this failure is counted already */
     unsigned failures;      /* on this connection */
     char name[ADDRESS_MAX]; /* who it is about, for the guard; not known in LOGIN until the first answer */
     size_t name_n;
@@ -93,7 +94,8 @@ bool login_may(const struct conn *conn, bool plaintext_allowed);
  * IMAP's LOGIN and POP3's USER and PASS too.
  */
 bool login_offers(const struct conn *conn, enum sasl_mechanism mechanism, const struct settings *settings);
-/* `sasl-without` names it: it is as if we did not know it. */
+/* `sasl-without` names it, or it needs an identity provider and there is none: it is as if we did not know
+ * it. */
 bool login_is_off(enum sasl_mechanism mechanism, const struct settings *settings);
 
 #endif

@@ -239,9 +239,60 @@ static void test_a_name_with_nul_is_malformed(void **state)
     login_guard_destroy(guard);
 }
 
+/* The refusal comes as a challenge: it counts then, and only once. */
+static void test_refused_token_counts_once_however_it_ends(void **state)
+{
+    struct login_guard *guard = login_guard_create();
+    struct talk t;
+    struct error error;
+    struct slice message = S("bixhPWFubmEsAWF1dGg9QmVhcmVyIHgBAQ=="); /* n,a=anna,^Aauth=Bearer x^A^A */
+    (void)state;
+    played_reset();
+    start(&t, "192.0.2.9", guard);
+    assert_int_equal(login_begin(&t.login, SASL_OAUTHBEARER, message, &error), LOGIN_CHALLENGE);
+    assert_true(slice_eq(slice_of(t.login.name, t.login.name_n), S("anna")));
+    assert_int_equal(t.login.failures, 1);
+    assert_int_equal(login_step(&t.login, S("AQ=="), &error), LOGIN_FAILED);
+    assert_int_equal(t.login.failures, 1);
+    assert_int_equal(login_begin(&t.login, SASL_OAUTHBEARER, message, &error), LOGIN_CHALLENGE);
+    login_cancel(&t.login);
+    assert_int_equal(t.login.failures, 2);
+    message = S("dXNlcj1BbmVhAWF1dGg9QmVhcmVyIHgBAQ=="); /* user=Anea^A... */
+    assert_int_equal(login_begin(&t.login, SASL_XOAUTH2, message, &error), LOGIN_CHALLENGE);
+    assert_true(slice_eq(slice_of(t.login.name, t.login.name_n), S("anea")));
+    assert_int_equal(login_step(&t.login, S(""), &error), LOGIN_FAILED);
+    assert_int_equal(t.login.failures, 3);
+    assert_int_equal(try(&t, "anna", "wrong"), LOGIN_FAILED); /* what comes next counts for itself */
+    assert_int_equal(t.login.failures, 4);
+    stop(&t);
+    login_guard_destroy(guard);
+}
+
+static void test_tokens_need_a_provider(void **state)
+{
+    struct login_guard *guard = login_guard_create();
+    struct talk t;
+    (void)state;
+    played_reset();
+    start(&t, "127.0.0.1", guard);
+    assert_true(login_is_off(SASL_XOAUTH2, &t.settings));
+    assert_false(login_offers(t.conn, SASL_OAUTHBEARER, &t.settings));
+    t.settings.oauth = true;
+    assert_true(login_offers(t.conn, SASL_OAUTHBEARER, &t.settings));
+    assert_true(login_offers(t.conn, SASL_XOAUTH2, &t.settings));
+    stop(&t);
+    start(&t, "192.0.2.1", guard); /* in the clear, from afar */
+    t.settings.oauth = true;
+    assert_false(login_offers(t.conn, SASL_OAUTHBEARER, &t.settings));
+    stop(&t);
+    login_guard_destroy(guard);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_refused_token_counts_once_however_it_ends),
+        cmocka_unit_test(test_tokens_need_a_provider),
         cmocka_unit_test(test_one_name_waits_and_no_other),
         cmocka_unit_test(test_an_address_that_tries_many_names_waits),
         cmocka_unit_test(test_success_wipes_the_names_slate),

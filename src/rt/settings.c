@@ -189,7 +189,7 @@ static enum err fill_defaults(struct reading *r, const bool *seen, struct error 
         e = default_listens(r, error);
     else if (e == ERR_OK && r->listen_none && r->settings->listen_count > 0)
         e = setting_refuse(r, error, "\"listen = none\" stands beside other listeners");
-    return e;
+    return e == ERR_OK ? setting_check_oauth(r, error) : e;
 }
 
 /* ---- the whole ---- */
@@ -273,6 +273,7 @@ void settings_text(const struct settings *s, struct buf *out)
     buf_printf(out, "full-mailbox = %s\n", setting_full_names[s->full_mailbox_refuse]);
     buf_printf(out, "resolver = %s\n", s->resolver[0] != 0 ? s->resolver : "system");
     buf_printf(out, "ca-file = \"%s\"\n", s->ca_file);
+    setting_put_oauth(s, out);
     buf_printf(out, "imap-without = \"%s\"\n", s->imap_without);
     buf_printf(out, "sasl-without = \"%s\"\n", s->sasl_without);
     buf_printf(out, "client-ca = \"%s\"\n", s->client_ca_file != NULL ? s->client_ca_file : "none");

@@ -53,6 +53,12 @@ enum listen_protocol {
     X(plaintext_login, "plaintext-login", "no", "yes: log-in without TLS from anywhere, not only loopback")  \
     X(full_mailbox, "full-mailbox", "defer", "mail for a full mailbox: defer (452) or refuse (552)")         \
     X(resolver, "resolver", "system", "ADDRESS[:PORT] of the name server, or system: /etc/resolv.conf")      \
+    X(oauth_jwks, "oauth-jwks", "none", "URL of the keys that verify tokens: log-in by OAuth")               \
+    X(oauth_introspection, "oauth-introspection", "none", "URL that is asked about each token instead")      \
+    X(oauth_client, "oauth-client", "none", "ID SECRET-FILE: who we are to it")                              \
+    X(oauth_issuer, "oauth-issuer", "none", "who makes the tokens")                                          \
+    X(oauth_audience, "oauth-audience", "none", "for whom they must be made")                                \
+    X(oauth_claim, "oauth-claim", "email", "what in a token names the account")                              \
     X(ca_file, "ca-file", "/etc/ssl/certs/ca-certificates.crt", "PEM of the authorities that are trusted")   \
     X(imap_without, "imap-without", "none", "NAME, NAME ...: IMAP capabilities that nobody gets")            \
     X(sasl_without, "sasl-without", "none", "NAME, NAME ...: log-in mechanisms that are not offered")        \
@@ -106,6 +112,15 @@ struct settings {
     bool full_mailbox_refuse;   /* `full-mailbox = defer|refuse`, default defer: 452 or 552 at RCPT */
     const char *resolver;       /* `resolver`: an address, "[::1]:53"; empty: what /etc/resolv.conf says */
     const char *ca_file;        /* `ca-file`: whom outgoing TLS trusts */
+    /* `oauth-...`; empty: none. At most one of the two URLs; with neither there is no log-in by OAuth. */
+    const char *oauth_jwks;
+    const char *oauth_introspection;
+    const char *oauth_client;      /* to the introspection, by HTTP Basic */
+    const char *oauth_secret_file; /* its password; read by store */
+    const char *oauth_issuer;
+    const char *oauth_audience;
+    const char *oauth_claim;
+    bool oauth; /* one of the URLs is there */
 };
 
 /* Errors' client text is the one line for the person: "posthorn.conf:12: unknown key \"hostnam\"; did you

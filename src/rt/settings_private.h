@@ -46,6 +46,9 @@ enum err setting_keep_path(struct reading *r, struct slice path, size_t max, con
 enum err setting_check_file(const struct reading *r, const char *file, struct error *error) MUST_CHECK;
 enum err setting_add_listen(struct reading *r, const struct listen_setting *listen,
                             struct error *error) MUST_CHECK;
+/* The oauth-... keys go together. */
+enum err setting_check_oauth(struct reading *r, struct error *error) MUST_CHECK;
+void setting_put_oauth(const struct settings *settings, struct buf *out);
 uint16_t listen_protocol_port(enum listen_protocol protocol);
 
 #endif

@@ -51,6 +51,8 @@ static void test_defaults_serve_every_protocol(void **state)
     assert_false(s->plaintext_login);
     assert_false(s->full_mailbox_refuse);
     assert_string_equal(s->resolver, "");
+    assert_false(s->oauth);
+    assert_string_equal(s->oauth_claim, "email");
     assert_string_equal(s->ca_file, "/etc/ssl/certs/ca-certificates.crt");
     settings_free(s);
 }
@@ -129,6 +131,8 @@ static void test_text_reads_back_the_same(void **state)
         "hostname = a.example\nrun = \"/r u#n\"\nlisten = imap [::1]:1143\nlisten = smtp 127.0.0.1:25\n"
         "listen = lmtp \"/a b\"\ncertificate = \"/a #b\" /c\nlog-level = error\nlog-format = json\n"
         "message-size-max = 65537\nplaintext-login = yes\nfull-mailbox = refuse\n"
+        "oauth-introspection = https://id.example/i?a=b\noauth-client = \"post horn\" /s\noauth-audience = "
+        "\"a b\"\n"
         "resolver = [::1]:5353\nca-file = \"/c a\"\nimap-without = idle, move\nsasl-without = "
         "login\nclient-ca = /c\n",
     };
@@ -210,6 +214,50 @@ static void test_refuses_name_servers_that_are_no_addresses(void **state)
         refused(line, why);
     }
     refused("ca-file = certs.pem\n", "posthorn.conf:1: \"certs.pem\" is not an absolute path");
+}
+
+static void test_oauth_is_whole_or_not_at_all(void **state)
+{
+    (void)state;
+    struct settings *s = parse_good("hostname = a\noauth-jwks = https://id.example/keys\n"
+                                    "oauth-issuer = https://id.example\noauth-audience = mail\n");
+    assert_true(s->oauth);
+    assert_string_equal(s->oauth_jwks, "https://id.example/keys");
+    assert_string_equal(s->oauth_client, "");
+    settings_free(s);
+    s = parse_good("hostname = a\noauth-introspection = http://127.0.0.1:80/i\n");
+    assert_true(s->oauth);
+    settings_free(s);
+    s = parse_good("hostname = a\noauth-introspection = none\noauth-claim = username\n");
+    assert_false(s->oauth);
+    assert_string_equal(s->oauth_claim, "username");
+    settings_free(s);
+    refused("hostname = a\noauth-jwks = https://a/\noauth-issuer = a\n",
+            "posthorn.conf: oauth-jwks needs oauth-issuer and oauth-audience");
+    refused("hostname = a\noauth-jwks = https://a/\noauth-audience = a\n",
+            "posthorn.conf: oauth-jwks needs oauth-issuer and oauth-audience");
+    refused("hostname = a\noauth-jwks = https://a/\noauth-introspection = https://a/\n",
+            "posthorn.conf: oauth-jwks or oauth-introspection, not both");
+    refused("hostname = a\noauth-client = a /b\n",
+            "posthorn.conf: oauth-client is for oauth-introspection, which is not set");
+    refused("oauth-client = a\n", "posthorn.conf:1: ID SECRET-FILE is expected");
+    refused("oauth-client = a b\n", "posthorn.conf:1: \"b\" is not an absolute path");
+    refused("oauth-claim = none\n",
+            "posthorn.conf:1: a claim is needed: its account is all that a token is for");
+    static const char *const urls[] = {"id.example",
+                                       "https://",
+                                       "http://id.example/",
+                                       "http://localhostile/",
+                                       "http://127.0.0.1.example/",
+                                       "http://[::1].example/",
+                                       "ftp://127.0.0.1/",
+                                       "https://\xc3\xa4/"};
+    for (size_t i = 0; i < ARRAY_LEN(urls); i++) {
+        char line[100], why[200];
+        snprintf(line, sizeof(line), "oauth-jwks = %s\n", urls[i]);
+        snprintf(why, sizeof(why), "posthorn.conf:1: \"%s\" is no https URL", urls[i]);
+        refused(line, why);
+    }
 }
 
 static void test_refuses_bad_listeners(void **state)
@@ -381,6 +429,7 @@ int main(void)
         cmocka_unit_test(test_refuses_bad_lines),
         cmocka_unit_test(test_refuses_bad_values),
         cmocka_unit_test(test_refuses_name_servers_that_are_no_addresses),
+        cmocka_unit_test(test_oauth_is_whole_or_not_at_all),
         cmocka_unit_test(test_refuses_bad_listeners),
         cmocka_unit_test(test_sizes_at_their_limits),
         cmocka_unit_test(test_counts_at_their_limits),

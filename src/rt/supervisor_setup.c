@@ -162,9 +162,17 @@ enum err setup_keep_fixed(struct settings *s, const struct settings *old, struct
         {&s->user_relay, old->user_relay, "user-relay"},
         {&s->resolver, old->resolver, "resolver"},
         {&s->ca_file, old->ca_file, "ca-file"},
+        {&s->oauth_jwks, old->oauth_jwks, "oauth-jwks"},
+        {&s->oauth_introspection, old->oauth_introspection, "oauth-introspection"},
+        {&s->oauth_client, old->oauth_client, "oauth-client"},
+        {&s->oauth_secret_file, old->oauth_secret_file, "oauth-client"},
+        {&s->oauth_issuer, old->oauth_issuer, "oauth-issuer"},
+        {&s->oauth_audience, old->oauth_audience, "oauth-audience"},
+        {&s->oauth_claim, old->oauth_claim, "oauth-claim"},
     };
     enum err e = ERR_OK;
     for (size_t i = 0; e == ERR_OK && i < ARRAY_LEN(fixed); i++)
         e = keep_text(s, fixed[i].value, fixed[i].old, fixed[i].key, ret_changed, error);
+    s->oauth = old->oauth;
     return e != ERR_OK ? e : keep_listens(s, old, ret_changed, error);
 }

@@ -50,7 +50,9 @@ struct player_peer {
 
 struct player {
     const struct player_house *house;
-    void *context; /* the house's */
+    void *context;     /* the house's */
+    void *people;      /* the house's too: whose sessions they are, where that differs */
+    size_t connecting; /* number of the connection that is being made */
     const char *file;
     int line;
     char directory[64]; /* scratch */
@@ -155,6 +157,7 @@ static inline struct player_peer *player_peer(struct player *player, size_t numb
     struct player_peer *peer = &player->peers[number];
     if (peer->fd >= 0)
         return peer;
+    player->connecting = number;
     peer->fd = player->house->connect(player);
     if (player->house->greeting != NULL)
         player_expect(player, peer, slice_cstr(player->house->greeting));

@@ -1,3 +1,4 @@
+#include <fcntl.h>
 #include <stdlib.h>
 
 #include "admin/admin.h"
@@ -6,6 +7,7 @@
 #include "base/must.h"
 #include "base/name_list.h"
 #include "base/wire.h"
+#include "directory/oauth.h"
 #include "imap/session.h"
 #include "link/visit.h"
 #include "pop3/pop3.h"
@@ -25,7 +27,8 @@ enum {
     SESSION_THREADS_MAX = 128,
     SESSION_WAITING_MAX = 512, /* sessions whose client reads slowly */
     SERVICE_THREADS_MIN = 2,
-    SERVICE_THREADS_MAX = 64
+    SERVICE_THREADS_MAX = 64,
+    SECRET_MAX = 4096, /* bytes of oauth-client's file */
 };
 
 struct store_worker {
@@ -255,6 +258,47 @@ static enum err open_loops(struct store_worker *worker, struct worker *process, 
     return err != ERR_OK ? err : loop_start(worker->service, error);
 }
 
+/* What lets us ask the identity provider; none, when there is no provider. */
+static enum err open_oauth(struct store_worker *worker, const struct settings *settings, const char *secret,
+                           struct error *error)
+{
+    struct oauth *oauth = NULL;
+    if (!settings->oauth)
+        return ERR_OK;
+    const struct oauth_options options = {
+        .jwks = settings->oauth_jwks,
+        .introspection = settings->oauth_introspection,
+        .client = settings->oauth_client,
+        .secret = secret != NULL ? secret : "",
+        .issuer = settings->oauth_issuer,
+        .audience = settings->oauth_audience,
+        .claim = settings->oauth_claim,
+        .fetch = fetch_ask,
+        .fetch_context = worker->relay,
+    };
+    enum err err = oauth_create(&options, &oauth, error);
+    if (err == ERR_OK)
+        sasl_use_oauth(worker->link.sasl, oauth);
+    return err;
+}
+
+/* The one file outside the data directory: its owner need not be store's user. */
+static enum err store_prepare(struct worker *process, struct error *error)
+{
+    const char *path = process->settings->oauth_secret_file;
+    CLEANUP(buf_release) struct buf text = BUF(SECRET_MAX);
+    if (path[0] == 0)
+        return ERR_OK;
+    CLEANUP(fd_close) int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        return fail_errno(error, "open %s", path);
+    enum err err = fd_read_all(fd, &text, error);
+    if (err != ERR_OK)
+        return error_context(error, "%s", path);
+    process->prepared = slice_to_cstr(slice_trim(buf_slice(&text)));
+    return process->prepared != NULL ? ERR_OK : fail(error, ERR_INVALID, NULL, "%s is no text", path);
+}
+
 static enum err store_start(struct worker *process, void **ret_context, struct error *error)
 {
     struct store_worker *worker = calloc(1, sizeof(*worker));
@@ -269,6 +313,8 @@ static enum err store_start(struct worker *process, void **ret_context, struct e
     /* The first settings live on: what is opened with them keeps pointers into them. */
     if (err == ERR_OK)
         err = open_data(worker, current_get(&worker->current)->settings, error);
+    if (err == ERR_OK)
+        err = open_oauth(worker, worker->current.version->settings, process->prepared, error);
     if (err == ERR_OK)
         err = open_loops(worker, process, error);
     /* On failure the process ends, and all of it with it. */
@@ -334,6 +380,7 @@ static void store_stop(void *context, int64_t deadline_us)
 }
 
 const struct worker_hooks store_hooks = {
+    .prepare = store_prepare,
     .start = store_start,
     .peer = store_peer,
     .client = store_client,

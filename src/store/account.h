@@ -58,6 +58,7 @@ struct account {
     uint64_t synced_commits;           /* how many of them are durable */
     bool broken;                       /* a sync failed: what is on disk is unknown until it is opened anew */
     _Atomic uint64_t share_generation; /* see share.h */
+    _Atomic uint64_t access_key_generation; /* see access_key.h */
 
     pthread_mutex_t sync_mutex; /* one sync at a time; taken before mutex */
 

@@ -72,6 +72,9 @@ static const struct rule after_objects[] = {
      "SELECT printf('folder %d, %s', folder, entry) FROM annotation WHERE folder <> 0 AND "
      "folder NOT IN (SELECT id FROM folder)",
      "DELETE FROM annotation WHERE folder <> 0 AND folder NOT IN (SELECT id FROM folder)"},
+    {"access key", "its folder is missing", false,
+     "SELECT printf('folder %d', folder) FROM access_key WHERE folder NOT IN (SELECT id FROM folder)",
+     "DELETE FROM access_key WHERE folder NOT IN (SELECT id FROM folder)"},
     {"share", "its folder is missing", false,
      "SELECT printf('folder %d grantee %s', folder, grantee) FROM share WHERE folder NOT IN "
      "(SELECT id FROM folder)",

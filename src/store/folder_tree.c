@@ -257,6 +257,8 @@ static enum err rename_inbox(struct rename *rename, struct folder_id parent, str
         err = members_copy(rename->work, inbox, ALL_UIDS, made, &order, &from, &to, error);
     if (err == ERR_OK)
         err = annotations_copy(rename->work, inbox->id, made->id, error);
+    if (err == ERR_OK)
+        inbox->changed = true; /* so that the log tells this from a mere making */
     return err;
 }
 
@@ -326,6 +328,8 @@ static enum err delete_locked(struct work *work, struct folder_id id, struct err
         err = annotations_remove(work, id, error);
     if (err == ERR_OK)
         err = share_drop(work, id, error);
+    if (err == ERR_OK)
+        err = DB_RUN(work->account, ACCESS_KEY_DROP, error, (int64_t)id.v);
     if (err != ERR_OK)
         return err;
     touched->removed = true;

@@ -196,7 +196,7 @@ static enum err tables_copy(struct check *check, sqlite3 *from, struct error *er
         {"object_text", "object", false}, {"member", "key", true},     {"tombstone", "key", true},
         {"keyword", "number", false},     {"change_log", NULL, false}, {"subscription", NULL, false},
         {"device", NULL, false},          {"share", NULL, false},      {"delivery", NULL, false},
-        {"message_id", "hash", false},    {"annotation", NULL, false},
+        {"message_id", "hash", false},    {"annotation", NULL, false}, {"access_key", "folder", false},
     };
     enum err code = ERR_OK;
     check->incomplete = false;

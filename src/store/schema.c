@@ -161,6 +161,12 @@ static const char *const migrations[] = {
     " changed INTEGER NOT NULL,"
     " PRIMARY KEY (folder, person, entry)"
     ") STRICT, WITHOUT ROWID;",
+
+    /* URLAUTH: with what the URLs of a mailbox are signed. */
+    "CREATE TABLE access_key ("
+    " folder INTEGER PRIMARY KEY,"
+    " key BLOB NOT NULL"
+    ") STRICT;",
 };
 
 int schema_version(void)

@@ -46,6 +46,8 @@ enum {
     RIGHT_TABLE(X)
 #undef X
         ,
+    /* one of these, and MYRIGHTS tells of it (RFC 4314 4) */
+    RIGHTS_TOLD = RIGHT_LOOKUP | RIGHT_READ | RIGHT_INSERT | RIGHT_CREATE | RIGHT_DELETE | RIGHT_ADMINISTER,
     RIGHTS_VISIBLE = RIGHT_LOOKUP | RIGHT_READ, /* without one of these a folder is not there for a person */
     RIGHTS_OLD_CREATE = RIGHT_CREATE | RIGHT_DELETE, /* "c" of RFC 2086 (RFC 4314 2.1.1) */
     RIGHTS_OLD_DELETE = RIGHT_TRASH | RIGHT_EXPUNGE, /* "d" */

@@ -147,6 +147,10 @@
     X(DELIVERY_OF_OBJECT, "DELETE FROM delivery WHERE object = ?1")                                        \
     X(THREAD_FIND, "SELECT thread FROM message_id WHERE hash = ?1")                                        \
     X(THREAD_INSERT, "INSERT OR IGNORE INTO message_id (hash, thread) VALUES (?1, ?2)")                    \
+    X(ACCESS_KEY_READ, "SELECT key FROM access_key WHERE folder = ?1")                                     \
+    X(ACCESS_KEY_WRITE, "INSERT OR REPLACE INTO access_key (folder, key) VALUES (?1, ?2)")                 \
+    X(ACCESS_KEY_DROP, "DELETE FROM access_key WHERE folder = ?1")                                         \
+    X(ACCESS_KEYS_REMOVE, "DELETE FROM access_key")                                                        \
     X(THREAD_DELETE, "DELETE FROM message_id WHERE hash = ?1 AND thread = ?2")                             \
     X(SHARE_LIST, "SELECT folder, grantee, rights FROM share WHERE folder = ?1 ORDER BY grantee")          \
     X(SHARE_ALL, "SELECT folder, grantee, rights FROM share ORDER BY folder, grantee")                     \
