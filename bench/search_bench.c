@@ -232,7 +232,7 @@ int main(int argc, char **argv)
     struct account *account;
     struct loop *loop;
     struct settings settings = {.message_size_max = 1 << 20};
-    OK(store_open(&(struct store_options){.directory = argv[1]}, &store, &error));
+    OK(store_open(&(struct store_options){.directory = argv[1], .without_index = true}, &store, &error));
     OK(store_account_create(store, (struct account_id){1}, &error));
     OK(store_account(store, (struct account_id){1}, &account, &error));
     if (argc > 3)

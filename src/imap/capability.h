@@ -14,6 +14,7 @@
 /* clang-format off */
 #define IMAP_CAPABILITY_TABLE(X) \
     X("IMAP4rev1", true, true) \
+    X("IMAP4rev2", true, true) \
     X("LITERAL+", true, true) \
     X("LITERAL-", true, true) \
     X("SASL-IR", true, false) \
@@ -58,23 +59,19 @@
     X("CONTEXT=SORT", false, true) \
     X("UIDONLY", false, true) \
     X("COMPRESS=DEFLATE", false, true) \
+    X("METADATA", false, true) \
+    X("LIST-METADATA", false, true) \
+    X("MULTISEARCH", false, true) \
+    X("SEARCH=FUZZY", false, true) \
+    X("THREAD=REFS", false, true) \
+    X("FILTERS", false, true) \
     X("BINARY", false, true) \
     X("CATENATE", false, true) \
     X("REPLACE", false, true) \
+    X("NOTIFY", false, true) \
     X("URLAUTH", false, true) \
     X("URLAUTH=BINARY", false, true) \
     X("URL-PARTIAL", false, true) \
-    X("UIDBATCHES", false, true) \
-    X("INPROGRESS", false, true) \
-    X("METADATA", false, true) \
-    X("LIST-METADATA", false, true) \
-    X("UIDBATCHES", false, true) \
-    X("INPROGRESS", false, true) \
-    X("MULTISEARCH", false, true) \
-    X("SEARCH=FUZZY", false, true) \
-    X("BINARY", false, true) \
-    X("CATENATE", false, true) \
-    X("REPLACE", false, true) \
     /* the end */
 /* clang-format on */
 
@@ -93,7 +90,23 @@
     X("QUOTASET", "QUOTA")                 \
     X("CONTEXT=SEARCH", "ESEARCH")         \
     X("CONTEXT=SORT", "ESORT")             \
-    X("UIDONLY", "ENABLE")
+    X("UIDONLY", "ENABLE")                 \
+    X("IMAP4rev2", "ENABLE")               \
+    X("IMAP4rev2", "IDLE")                 \
+    X("IMAP4rev2", "NAMESPACE")            \
+    X("IMAP4rev2", "UNSELECT")             \
+    X("IMAP4rev2", "UIDPLUS")              \
+    X("IMAP4rev2", "ESEARCH")              \
+    X("IMAP4rev2", "SEARCHRES")            \
+    X("IMAP4rev2", "LIST-EXTENDED")        \
+    X("IMAP4rev2", "LIST-STATUS")          \
+    X("IMAP4rev2", "MOVE")                 \
+    X("IMAP4rev2", "BINARY")               \
+    X("IMAP4rev2", "STATUS=SIZE")          \
+    X("LIST-METADATA", "METADATA")         \
+    X("LIST-METADATA", "LIST-EXTENDED")    \
+    X("MULTISEARCH", "ESEARCH")            \
+    X("URLAUTH=BINARY", "URLAUTH")
 
 /* "IMAP4rev1 LITERAL+ ..." without a space at either end. */
 void imap_put_capabilities(struct buf *out, bool logged_in, struct slice off) NONNULL;

@@ -90,6 +90,10 @@ static void test_words_go_with_their_capability(void **state)
     assert_false(imap_word_known(S("LIST-EXTENDED"), IMAP_WORD_LIST_OPTION, S("CHILDREN")));
     assert_false(imap_word_known(S("ESEARCH"), IMAP_WORD_SEARCH_OPTION, S("RETURN")));
     assert_true(imap_word_known(S("ESEARCH"), IMAP_WORD_SORT_OPTION, S("RETURN")));
+    assert_false(imap_word_known(S("URLAUTH"), IMAP_WORD_VERB, S("URLFETCH")));
+    assert_false(imap_word_known(S("URLAUTH"), IMAP_WORD_URLFETCH, S("(")));
+    assert_true(imap_word_known(S("URLAUTH=BINARY"), IMAP_WORD_VERB, S("URLFETCH")));
+    assert_false(imap_word_known(S("URLAUTH=BINARY"), IMAP_WORD_URLFETCH, S("(")));
 }
 
 int main(void)

@@ -49,7 +49,7 @@ static bool acceptable(struct imap_call *call, struct slice message)
 {
     if (message.n == 0)
         imap_call_no(call, "CANNOT", "A message of no bytes can't be stored");
-    else if (!call->session->utf8_accept && imap_has(call->session, S("UTF8=ACCEPT")) &&
+    else if (!imap_speaks_utf8(call->session) && imap_has(call->session, S("UTF8=ACCEPT")) &&
              has_high_bytes_in_header(message)) /* RFC 6855 4 */
         imap_call_no(call, "CANNOT", "Header fields beyond ASCII take ENABLE UTF8=ACCEPT first");
     else if (memchr(message.p, 0, message.n) != NULL)
@@ -150,6 +150,15 @@ void imap_put_appenduid(struct buf *out, const struct imap_batch *batch)
     buf_putc(out, ']');
 }
 
+void imap_note_brought(struct imap_call *call, const struct imap_mailbox *mailbox,
+                       const struct append_result *results, size_t count)
+{
+    const struct imap_session *s = call->session;
+    for (size_t i = 0; i < count && mailbox->account == s->account && mailbox->folder.id.v == s->folder.v;
+         i++)
+        uid_set_add(&call->brought, results[i].uid.v, results[i].uid.v);
+}
+
 void cmd_append(struct imap_session *s, struct imap_call *call)
 {
     const struct imap_append *append = &call->command.append;
@@ -161,6 +170,9 @@ void cmd_append(struct imap_session *s, struct imap_call *call)
     if (message_append(mailbox.account, batch.items, batch.count, batch.results, &call->error) != ERR_OK ||
         account_sync(mailbox.account, &call->error) != ERR_OK)
         imap_call_failed(call);
-    else if (imap_has(s, S("UIDPLUS")) && (mailbox.rights & RIGHT_READ) != 0) /* RFC 4315 3 */
+    else
+        imap_note_brought(call, &mailbox, batch.results, batch.count);
+    if (call->reply.status == IMAP_STATUS_OK && imap_has(s, S("UIDPLUS")) &&
+        (mailbox.rights & RIGHT_READ) != 0) /* RFC 4315 3 */
         imap_put_appenduid(&call->reply.code, &batch);
 }

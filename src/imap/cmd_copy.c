@@ -36,6 +36,8 @@ static bool copy(struct imap_session *s, struct imap_call *call, bool move, stru
         imap_call_failed(call);
         return false;
     }
+    if (mailbox.account == s->account && mailbox.folder.id.v == s->folder.v)
+        uid_set_union(&call->brought, &ret_result->to);
     *ret_told = ret_result->from.count > 0 && (mailbox.rights & RIGHT_READ) != 0 && imap_has(s, S("UIDPLUS"));
     return true;
 }

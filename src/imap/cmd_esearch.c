@@ -7,6 +7,7 @@
  */
 #include "base/map.h"
 #include "imap/search_context.h"
+#include "imap/search_filter.h"
 #include "imap/search_find.h"
 
 /* A mailbox to be searched. */
@@ -261,6 +262,8 @@ static bool find_there(struct imap_call *call, const struct target *target, stru
         imap_call_no(call, "SERVERBUG", "out of memory"); /* it was grammatical */
         return false;
     }
+    if (!imap_search_expand(call, &call->command.search))
+        return false;
     if (s->view != NULL && s->account == target->account && s->folder.v == target->folder.v)
         return imap_search_find(call, &call->command.search, WANT_FLAGS, imap_found_add, found);
     enum err err = view_open(target->account, target->folder, true, &there.view, &call->error);

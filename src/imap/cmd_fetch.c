@@ -173,6 +173,28 @@ static bool take_part(struct imap_call *call, struct uid_set *uids)
     return false;
 }
 
+void imap_send_arrivals(struct imap_call *call, const struct uid_set *uids, const struct imap_fetch *fetch)
+{
+    struct imap_session *s = call->session;
+    CLEANUP(arena_release) struct arena arena = ARENA(IMAP_COMMAND_ARENA_MAX);
+    CLEANUP(arena_release) struct arena scratch = ARENA(IMAP_COMMAND_ARENA_MAX);
+    uint32_t after = 0;
+    struct message *messages;
+    size_t count;
+    if (uids->count == 0 || !imap_tell_keywords(call))
+        return;
+    while (imap_next_batch(call, uids, wants_of(fetch), &after, &arena, &messages, &count) && count > 0) {
+        for (size_t i = 0; i < count && !conn_broken(s->conn); i++) {
+            uint32_t seq = 0;
+            if (view_seq(s->view, messages[i].uid, &seq, &call->error) != ERR_OK || seq == 0)
+                continue;
+            if (!imap_send_fetch(call, fetch, &messages[i], seq, false, &scratch))
+                note_damage(call, messages[i].uid);
+            arena_reset(&scratch);
+        }
+    }
+}
+
 /* RFC 3501 6.4.5 */
 void cmd_fetch(struct imap_session *s, struct imap_call *call)
 {

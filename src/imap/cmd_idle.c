@@ -1,4 +1,4 @@
-#include "imap/session_internal.h"
+#include "imap/notify_session.h"
 
 #include <stdlib.h>
 
@@ -21,7 +21,8 @@ void cmd_idle(struct imap_session *s, struct imap_call *call)
 void imap_idle_input(struct imap_session *s, struct imap_call *call)
 {
     char *tag = take(s->idle_tag);
-    if (s->view != NULL)
+    /* NOTIFY goes on watching. */
+    if (s->view != NULL && s->notify == NULL)
         view_unwatch(s->view);
     bool done = slice_eq_nocase(slice_trim(imap_reader_text(&s->reader)), S("DONE"));
     imap_refresh_rights(s, call);

@@ -162,6 +162,14 @@ static void unite(struct imap_listing *listing)
     listing->count = kept;
 }
 
+enum err imap_listing_gather(struct imap_call *call, struct imap_listing *listing)
+{
+    enum err err = gather(call, listing);
+    if (err == ERR_OK)
+        unite(listing);
+    return err;
+}
+
 static void mark_parents(struct imap_listing *listing)
 {
     for (size_t k = 0; k < listing->count; k++) {
@@ -186,6 +194,35 @@ static void put_attribute(struct buf *out, const char *attribute)
         buf_printf(out, "%s%s", out->p[out->n - 1] == '(' ? "" : " ", attribute);
 }
 
+/* state: \Noselect, \NonExistent or nothing. */
+static void put_attributes(struct imap_session *s, struct buf *out, const struct folder *folder,
+                           const char *state, bool children, bool children_wanted)
+{
+    put_attribute(out, state);
+    if (children_wanted || imap_has(s, S("CHILDREN")))
+        put_attribute(out, children ? "\\HasChildren" : "\\HasNoChildren");
+    if (folder != NULL && imap_has(s, S("SPECIAL-USE")))
+        put_attribute(out, folder_role_attribute(folder->role));
+}
+
+void imap_send_list(struct imap_session *s, struct slice name, const struct folder *folder,
+                    struct slice written)
+{
+    struct buf *out = conn_output(s->conn);
+    buf_put(out, S("* LIST ("));
+    const char *state = folder == NULL ? "\\NonExistent" : folder->selectable ? "" : "\\Noselect";
+    put_attributes(s, out, folder, state, folder != NULL && folder->has_children, false);
+    buf_put(out, S(") \"/\" "));
+    imap_put_mailbox(out, name, imap_speaks_utf8(s));
+    if (!slice_eq(name, written)) {
+        buf_put(out, S(" (\"OLDNAME\" ("));
+        imap_put_mailbox(out, written, imap_speaks_utf8(s));
+        buf_put(out, S("))"));
+    }
+    buf_put(out, S("\r\n"));
+    conn_wrote(s->conn);
+}
+
 static void send_name(struct imap_session *s, const struct imap_listing *listing,
                       const struct imap_list_name *name)
 {
@@ -194,15 +231,13 @@ static void send_name(struct imap_session *s, const struct imap_listing *listing
     struct buf *out = conn_output(s->conn);
     buf_put(out, S("* LIST ("));
     bool children = folder != NULL ? folder->has_children : name->level || name->inhabited;
+    const char *state = "";
     /* Plain LIST does not know \NonExistent (RFC 5258 3). */
     if (folder == NULL && (list->extended || !name->level))
-        put_attribute(out, "\\NonExistent");
+        state = "\\NonExistent";
     else if (folder == NULL || !folder->selectable)
-        put_attribute(out, "\\Noselect");
-    if (imap_has(s, S("CHILDREN")) || (list->returns & IMAP_LIST_CHILDREN))
-        put_attribute(out, children ? "\\HasChildren" : "\\HasNoChildren");
-    if (folder != NULL && imap_has(s, S("SPECIAL-USE")))
-        put_attribute(out, folder_role_attribute(folder->role));
+        state = "\\Noselect";
+    put_attributes(s, out, folder, state, children, list->returns & IMAP_LIST_CHILDREN);
     if (name->subscribed && ((list->select | list->returns) & IMAP_LIST_SUBSCRIBED))
         put_attribute(out, "\\Subscribed");
     buf_put(out, S(") \"/\" "));
@@ -254,13 +289,12 @@ void cmd_list(struct imap_session *s, struct imap_call *call)
     }
     if (!take_patterns(call, &listing))
         return;
-    if (gather(call, &listing) != ERR_OK) {
+    if (imap_listing_gather(call, &listing) != ERR_OK) {
         imap_call_failed(call);
         return;
     }
     if (listing.list->status & 1U << IMAP_STATUS_HIGHESTMODSEQ)
         imap_enable_condstore(s);
-    unite(&listing);
     mark_parents(&listing);
     if (listing.count > 0)
         qsort(listing.names, listing.count, sizeof(*listing.names), by_order);

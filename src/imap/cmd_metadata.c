@@ -4,7 +4,7 @@
  * Annotations of the server ("") are each account's own: private ones may be set, shared ones would be
  * everybody's and may not.
  */
-#include "imap/session_internal.h"
+#include "imap/search_filter.h"
 #include "store/annotation.h"
 
 /* RFC 5464 3.3: beside "l", any of these. What all share is set by those who may write. */
@@ -144,6 +144,12 @@ static bool may_set(struct imap_call *call, const struct target *target)
         }
         if (!annotation_is_private(item->entry) && !imap_may(call, target->rights, RIGHT_WRITE))
             return false;
+        /* RFC 5466 3.2 */
+        if (target->folder.v == 0 && item->value.p != NULL &&
+            slice_starts(item->entry, S(IMAP_FILTERS_PRIVATE)) && !imap_filter_valid(item->value)) {
+            imap_call_no(call, "CANNOT", "The value of a filter is a search");
+            return false;
+        }
         if (item->value.n > ANNOTATION_VALUE_MAX) {
             imap_call_no(call, "", "The value is too large");
             buf_printf(&call->reply.code, "[METADATA MAXSIZE %d]", ANNOTATION_VALUE_MAX);

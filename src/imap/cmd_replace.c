@@ -64,7 +64,9 @@ void cmd_replace(struct imap_session *s, struct imap_call *call)
         return;
     }
     call->removed = true;
-    if (!imap_has(s, S("UIDPLUS")) || (mailbox.rights & RIGHT_READ) == 0) /* RFC 4315 3 */
+    imap_note_brought(call, &mailbox, batch.results, batch.count);
+    /* RFC 4315 3: nor where the person may not read. */
+    if (!imap_has(s, S("UIDPLUS")) || (mailbox.rights & RIGHT_READ) == 0)
         return;
     /* RFC 8508 4.3: before the EXPUNGE. */
     CLEANUP(buf_release) struct buf code = BUF(100);

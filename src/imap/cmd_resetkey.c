@@ -12,7 +12,7 @@ void imap_tell_urlmech(struct imap_session *s)
     uint64_t generation = access_key_generation(s->own);
     bool changed = generation != s->urls_as_of;
     s->urls_as_of = generation;
-    if (changed && s->tls)
+    if (changed && s->tls && imap_has(s, S("URLAUTH")))
         conn_write(s->conn, S("* OK [URLMECH INTERNAL] Signed URLs were revoked\r\n"));
 }
 

@@ -23,6 +23,10 @@ static void put_each(struct imap_session *s, const struct uid_set *set, uint64_t
 void cmd_search(struct imap_session *s, struct imap_call *call)
 {
     struct imap_search *search = &call->command.search;
+    if (s->rev2 && !search->extended) { /* RFC 9051 6.4.4 */
+        search->extended = true;
+        search->returns = IMAP_RETURN_ALL;
+    }
     CLEANUP(imap_found_release) struct imap_found found = IMAP_FOUND(call, search);
     if (!imap_context_allowed(call, search))
         return;

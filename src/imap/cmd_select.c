@@ -1,22 +1,27 @@
-#include "imap/session_internal.h"
+#include "imap/notify_session.h"
 #include "store/access_key.h"
 
 /* Any of these makes a mailbox one that can be written to (RFC 4314 5.2). */
 enum { RIGHTS_TO_WRITE = RIGHT_INSERT | RIGHT_EXPUNGE | RIGHT_SEEN | RIGHT_WRITE | RIGHT_TRASH };
 
-/* What SELECT and EXAMINE must say (RFC 3501 6.3.1); everything comes from counters and the view. */
-static bool tell_mailbox(struct imap_session *s, struct imap_call *call, const struct folder *folder)
+/* What SELECT and EXAMINE must say (RFC 3501 6.3.1, RFC 9051 6.3.2); everything comes from counters and the
+ * view. */
+static bool tell_mailbox(struct imap_session *s, struct imap_call *call, const struct imap_mailbox *mailbox)
 {
+    const struct folder *folder = &mailbox->folder;
     uint32_t unseen = 0;
     if (!imap_load_keywords(call))
         return false;
-    /* RFC 9586: [UNSEEN] is a message number. */
-    if (folder->unseen > 0 && !s->uidonly && view_first_unseen(s->view, &unseen, &call->error) != ERR_OK) {
+    /* [UNSEEN] is a message number, which UIDONLY has not (RFC 9586), and gone in IMAP4rev2. */
+    if (folder->unseen > 0 && !s->uidonly && !s->rev2 &&
+        view_first_unseen(s->view, &unseen, &call->error) != ERR_OK) {
         imap_call_failed(call);
         return false;
     }
     imap_send_flag_names(call);
-    conn_printf(s->conn, "* %u EXISTS\r\n* %u RECENT\r\n", view_exists(s->view), view_recent(s->view));
+    imap_send_exists(s, view_exists(s->view), view_recent(s->view));
+    if (s->rev2)
+        imap_send_list(s, mailbox->name, folder, call->command.written);
     if (unseen > 0)
         conn_printf(s->conn, "* OK [UNSEEN %u] The first unseen message\r\n", unseen);
     conn_printf(s->conn,
@@ -43,7 +48,7 @@ static void open_mailbox(struct imap_session *s, struct imap_call *call, bool re
         return;
     }
     /* RFC 3501 6.3.1: even if the new one can't be selected, the old one is no longer. */
-    if (s->view != NULL && imap_has(s, S("QRESYNC")))
+    if (s->view != NULL && (s->rev2 || imap_has(s, S("QRESYNC"))))
         conn_write(s->conn, S("* OK [CLOSED] The mailbox selected before\r\n")); /* RFC 7162 3.2.11 */
     imap_close_view(s);
     s->condstore = s->condstore || select->condstore;
@@ -59,8 +64,10 @@ static void open_mailbox(struct imap_session *s, struct imap_call *call, bool re
     s->account = mailbox.account;
     s->folder = mailbox.folder.id;
     s->read_only = read_only;
+    if (s->notify != NULL)
+        view_watch(s->view, conn_loop(s->conn), conn_place(s->conn));
     imap_note_rights(s, mailbox.rights);
-    if (!tell_mailbox(s, call, &mailbox.folder)) {
+    if (!tell_mailbox(s, call, &mailbox)) {
         imap_close_view(s);
         return;
     }

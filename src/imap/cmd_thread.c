@@ -17,11 +17,10 @@ static bool add(void *context, const struct message *message, uint32_t seq)
     buf_clear(&threading->folded);
     if (threads->algorithm != IMAP_THREAD_REFS)
         mime_fold_sort(&threading->folded, message->base_subject);
-    /* REFS goes by when messages came, the others by when they were sent. */
     imap_threads_add(threads, &(struct imap_threads_message){
                                   .number = threading->by_uid ? message->uid.v : seq,
-                                  .date = threads->algorithm == IMAP_THREAD_REFS ? message->internal_date_us
-                                                                                 : message->sent_us,
+                                  .date = message->sent_us,
+                                  .arrived = message->internal_date_us,
                                   .subject = buf_slice(&threading->folded),
                                   .keys = message->thread_keys,
                               });

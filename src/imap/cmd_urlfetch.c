@@ -11,13 +11,14 @@ struct answer {
     struct conn *conn;
     const struct imap_url *url;
     const struct imap_part *part;
-    struct buf decoded; /* when BINARY is asked for */
+    struct slice binary; /* when that is asked for */
+    struct buf made;     /* what `binary` may borrow from */
     bool undecodable;
 };
 
 static void answer_release(struct answer *answer)
 {
-    buf_release(&answer->decoded);
+    buf_release(&answer->made);
 }
 
 static struct slice cut(const struct imap_url *url, struct slice bytes)
@@ -51,17 +52,11 @@ static const struct mime_part *body_part(const struct imap_part *part)
 static enum err decode(struct answer *answer, struct error *error)
 {
     const struct mime_part *part = body_part(answer->part);
-    if (part == NULL) {
-        /* It has no transfer encoding. */
-        answer->decoded = BUF(answer->part->bytes.n);
-        buf_put(&answer->decoded, answer->part->bytes);
-    } else if (mime_part_decodable(part)) {
-        answer->decoded = BUF(2 * part->body.n);
-        mime_part_put_binary(&answer->decoded, part);
-    } else {
-        answer->undecodable = true;
-    }
-    return buf_failed(&answer->decoded) ? fail_nomem(error) : ERR_OK;
+    answer->binary = answer->part->bytes; /* what is no part has no encoding */
+    if (part != NULL && mime_part_decodable(part))
+        answer->binary = mime_part_binary(part, &answer->made);
+    answer->undecodable = part != NULL && !mime_part_decodable(part);
+    return buf_failed(&answer->made) ? fail_nomem(error) : ERR_OK;
 }
 
 static enum mime_encoding identity_of(struct slice bytes)
@@ -95,7 +90,7 @@ static struct mime_part described(const struct answer *answer, bool binary)
         it = *part;
     bool decoded = whole && section->count > 0 && binary && !answer->undecodable && it.kind == MIME_LEAF;
     if (decoded)
-        it.body = buf_slice(&answer->decoded);
+        it.body = answer->binary;
     if (decoded || !whole) {
         it.encoding = identity_of(it.body);
         it.body_lines = count_lines(it.body);
@@ -128,7 +123,7 @@ static void put_item(struct answer *answer, enum imap_url_item item, bool binary
         if (answer->undecodable)
             conn_write(conn, S("NIL"));
         else
-            put_binary(conn, cut(answer->url, buf_slice(&answer->decoded)));
+            put_binary(conn, cut(answer->url, answer->binary));
         break;
     case IMAP_URL_BODYPARTSTRUCTURE:
         conn_write(conn, S(" (BODYPARTSTRUCTURE "));

@@ -147,6 +147,11 @@ static bool parse_setquota(struct imap_parser *p, struct imap_command *c)
     return imap_parse_char(p, ')');
 }
 
+static bool parse_notify(struct imap_parser *p, struct imap_command *c)
+{
+    return imap_parse_space(p) && imap_parse_notify(p, &c->notify);
+}
+
 static bool parse_genurlauth(struct imap_parser *p, struct imap_command *c)
 {
     return imap_parse_genurlauth(p, &c->urls);
@@ -389,5 +394,9 @@ bool imap_command_parse(struct imap_parser *p, struct imap_command *ret_command)
                       !imap_parse_knows(p, IMAP_WORD_UID_VERB, slice_cstr(verbs[c->verb].text))))
         return imap_parse_fail(p, "this command has no UID form");
     p->spools = (verbs[c->verb].flags & VERB_MESSAGE) != 0;
-    return verbs[c->verb].grammar(p, c) && imap_parse_end(p);
+    if (!verbs[c->verb].grammar(p, c) || !imap_parse_end(p))
+        return false;
+    c->written = p->written;
+    c->denormal = p->denormal;
+    return true;
 }

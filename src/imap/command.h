@@ -10,15 +10,12 @@
 #define POSTHORN_IMAP_COMMAND_H
 
 #include "imap/metadata.h"
+#include "imap/notify.h"
 #include "imap/parser.h"
 #include "imap/search.h"
-#include "mime/structure.h"
 #include "store/share.h"
 
 enum {
-    IMAP_FETCH_ITEMS_MAX = 100,
-    IMAP_FETCH_NAMES_MAX = 500, /* header names of one section */
-    IMAP_SECTION_NUMBERS_MAX = MIME_DEPTH_MAX,
     IMAP_ID_PAIRS_MAX = 30,   /* RFC 2971 3.3 */
     IMAP_ID_NAME_MAX = 30,    /* bytes */
     IMAP_ID_VALUE_MAX = 1024, /* bytes */
@@ -80,6 +77,7 @@ enum {
     X(LISTRIGHTS, listrights, "LISTRIGHTS", identifier, IMAP_AFTER_LOGIN, 0)                       \
     X(MYRIGHTS, myrights, "MYRIGHTS", mailbox, IMAP_AFTER_LOGIN, 0)                                \
     X(ESEARCH, esearch, "ESEARCH", esearch, IMAP_AFTER_LOGIN, VERB_UID | VERB_KEEPS_NUMBERS)       \
+    X(NOTIFY, notify, "NOTIFY", notify, IMAP_AFTER_LOGIN, 0)                                       \
     X(IDLE, idle, "IDLE", nothing, IMAP_AFTER_LOGIN, 0)                                            \
     X(GENURLAUTH, genurlauth, "GENURLAUTH", genurlauth, IMAP_AFTER_LOGIN, 0)                       \
     X(RESETKEY, resetkey, "RESETKEY", resetkey, IMAP_AFTER_LOGIN, 0)                               \
@@ -128,54 +126,6 @@ enum imap_status_item {
     IMAP_STATUS_TABLE(X)
 #undef X
         IMAP_STATUS_ITEMS
-};
-
-enum imap_fetch_kind {
-    IMAP_FETCH_UID,
-    IMAP_FETCH_FLAGS,
-    IMAP_FETCH_INTERNALDATE,
-    IMAP_FETCH_SIZE,
-    IMAP_FETCH_ENVELOPE,
-    IMAP_FETCH_BODY, /* the structure without extension data */
-    IMAP_FETCH_BODYSTRUCTURE,
-    IMAP_FETCH_SECTION,
-    IMAP_FETCH_RFC822,
-    IMAP_FETCH_RFC822_HEADER,
-    IMAP_FETCH_RFC822_TEXT,
-    IMAP_FETCH_MODSEQ,
-    IMAP_FETCH_EMAILID,
-    IMAP_FETCH_THREADID,
-    IMAP_FETCH_SAVEDATE,
-    IMAP_FETCH_PREVIEW,
-    IMAP_FETCH_BINARY,      /* RFC 3516 4.2: a part without its transfer encoding */
-    IMAP_FETCH_BINARY_SIZE, /* and how many bytes that is */
-};
-struct imap_section {
-    uint32_t *numbers;
-    size_t count;
-    enum mime_section what;
-    bool fields; /* HEADER.FIELDS with the names below */
-    bool but;    /* HEADER.FIELDS.NOT */
-    struct slice *names;
-    size_t name_count;
-};
-struct imap_fetch_item {
-    enum imap_fetch_kind kind;
-    struct imap_section section;
-    bool partial;
-    uint32_t offset; /* bytes */
-    uint32_t length;
-};
-struct imap_fetch {
-    struct imap_sequence_set set;
-    struct imap_fetch_item *items;
-    size_t count;
-    bool sets_seen; /* an item reads a body without PEEK */
-    bool modseq;    /* MODSEQ is asked for, perhaps by CHANGEDSINCE */
-    bool changed_since_given;
-    uint64_t changed_since;      /* RFC 7162 3.1.4.1 */
-    bool vanished;               /* RFC 7162 3.2.6 */
-    struct imap_partial partial; /* RFC 9394 3.3 */
 };
 
 enum imap_store_how { IMAP_STORE_REPLACE, IMAP_STORE_ADD, IMAP_STORE_REMOVE };
@@ -300,6 +250,8 @@ struct imap_command {
     struct slice tag;
     enum imap_verb verb;
     bool by_uid;
+    struct slice written; /* parser.h */
+    bool denormal;
     union {
         struct slice mailbox;
         struct imap_select select;
@@ -319,6 +271,7 @@ struct imap_command {
         struct imap_urls urls; /* GENURLAUTH and URLFETCH */
         struct imap_resetkey resetkey;
         struct imap_metadata metadata;
+        struct imap_notify_set notify;
         struct imap_quota quota;       /* GETQUOTA and SETQUOTA */
         struct imap_sequence_set uids; /* UID EXPUNGE */
         struct imap_search search;     /* SEARCH, SORT, THREAD */
@@ -387,8 +340,6 @@ bool imap_parse_urlfetch(struct imap_parser *p, struct imap_urls *ret) MUST_CHEC
 bool imap_parse_resetkey(struct imap_parser *p, struct imap_resetkey *ret) MUST_CHECK;
 /* select_grammar.c: mailbox and parameters. */
 bool imap_parse_select(struct imap_parser *p, struct imap_select *ret) MUST_CHECK;
-/* fetch_grammar.c: set, items and modifiers. */
-bool imap_parse_fetch(struct imap_parser *p, struct imap_fetch *ret) MUST_CHECK;
 /* fetch_grammar.c: "1.2.MIME", "HEADER.FIELDS (TO)"; not empty. */
 bool imap_parse_section(struct imap_parser *p, struct imap_section *ret) MUST_CHECK;
 

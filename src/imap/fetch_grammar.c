@@ -78,8 +78,8 @@ static bool parse_partial(struct imap_parser *p, struct imap_fetch_item *item)
     if (!cursor_skip_char(&p->text, '<'))
         return true;
     item->partial = true;
-    if (!imap_parse_number(p, &item->offset) || !imap_parse_char(p, '.') ||
-        !imap_parse_number(p, &item->length) || !imap_parse_char(p, '>'))
+    if (!imap_parse_number64(p, &item->offset) || !imap_parse_char(p, '.') ||
+        !imap_parse_number64(p, &item->length) || !imap_parse_char(p, '>'))
         return false;
     return item->length > 0 || imap_parse_fail(p, "a part of no bytes");
 }
@@ -258,6 +258,19 @@ static bool parse_items(struct imap_parser *p, struct imap_fetch *fetch)
             return false;
     } while (list && cursor_skip_char(&p->text, ' '));
     return !list || imap_parse_char(p, ')');
+}
+
+bool imap_parse_fetch_items(struct imap_parser *p, struct imap_fetch *ret)
+{
+    struct imap_fetch fetch = {.items = arena_array(p->arena, IMAP_FETCH_ITEMS_MAX, sizeof(*fetch.items))};
+    if (fetch.items == NULL)
+        return imap_parse_fail(p, "memory");
+    if (!imap_parse_at(p, '('))
+        return imap_parse_fail(p, "a list of FETCH items is missing");
+    if (!parse_items(p, &fetch))
+        return false;
+    *ret = fetch;
+    return true;
 }
 
 bool imap_parse_fetch(struct imap_parser *p, struct imap_fetch *ret)

@@ -9,6 +9,13 @@
 
 enum need { NEED_NOTHING, NEED_HEADER, NEED_WHOLE };
 
+/* What a BINARY item gives. */
+struct decoded {
+    const struct mime_part *part; /* NULL: there is none, or it is the whole message */
+    struct slice bytes;
+    struct buf made;
+};
+
 /* One response being written. */
 struct output {
     struct imap_call *call;
@@ -16,8 +23,8 @@ struct output {
     const struct message *message;
     struct arena *arena;
     struct content content;
-    struct mime_part *root; /* parsed when first needed */
-    struct buf *decoded;    /* of each item: what BINARY gives; NULL: no item asks for it */
+    struct mime_part *root;  /* parsed when first needed */
+    struct decoded *decoded; /* of each item; NULL: no item asks for BINARY */
     size_t decoded_count;
     const char *space;
 };
@@ -81,19 +88,31 @@ static const struct mime_part *binary_part(const struct output *o, const struct 
     return section->count > 0 ? mime_section_part(o->root, section->numbers, section->count) : NULL;
 }
 
-static bool decode(struct output *o, const struct imap_section *section, struct buf *decoded)
+/* Each part once: a command may name it a hundred times. */
+static bool find_decoded(const struct output *o, const struct mime_part *part, struct slice *ret)
+{
+    for (size_t i = 0; i < o->decoded_count; i++) {
+        if (o->decoded[i].part == part) {
+            *ret = o->decoded[i].bytes;
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool decode(struct output *o, const struct imap_section *section, struct decoded *decoded)
 {
     const struct mime_part *part = binary_part(o, section);
-    if (part == NULL)
-        return true;
     struct error *error = &o->call->error;
+    if (part == NULL || find_decoded(o, part, &decoded->bytes))
+        return true;
     if (!mime_part_decodable(part)) {
         fail_plain(error, ERR_UNSUPPORTED, "Its transfer encoding is unknown");
         return false;
     }
-    *decoded = BUF(2 * part->body.n);
-    mime_part_put_binary(decoded, part);
-    if (!buf_failed(decoded))
+    decoded->bytes = mime_part_binary(part, &decoded->made);
+    decoded->part = part;
+    if (!buf_failed(&decoded->made))
         return true;
     fail_nomem(error);
     return false;
@@ -211,7 +230,7 @@ static void put_section(struct output *o, const struct imap_fetch_item *item)
     struct slice bytes;
     put_section_name(o, "BODY", section);
     if (item->partial)
-        conn_printf(o->conn, "<%u>", item->offset);
+        conn_printf(o->conn, "<%llu>", (unsigned long long)item->offset);
     if (!imap_section_find(&o->content, o->root, section, &bytes)) {
         put(o, S(" NIL"));
         return;
@@ -225,13 +244,13 @@ static void put_section(struct output *o, const struct imap_fetch_item *item)
     put_literal(o, item, buf_slice(&fields));
 }
 
-static void put_binary(struct output *o, const struct imap_fetch_item *item, const struct buf *decoded)
+static void put_binary(struct output *o, const struct imap_fetch_item *item, const struct decoded *decoded)
 {
     bool exists = item->section.count == 0 || binary_part(o, &item->section) != NULL;
-    struct slice bytes = item->section.count == 0 ? o->content.whole : buf_slice(decoded);
+    struct slice bytes = item->section.count == 0 ? o->content.whole : decoded->bytes;
     put_section_name(o, item->kind == IMAP_FETCH_BINARY ? "BINARY" : "BINARY.SIZE", &item->section);
     if (item->partial)
-        conn_printf(o->conn, "<%u>", item->offset);
+        conn_printf(o->conn, "<%llu>", (unsigned long long)item->offset);
     if (item->kind == IMAP_FETCH_BINARY_SIZE)
         conn_printf(o->conn, " %zu", bytes.n);
     else if (exists)
@@ -257,7 +276,7 @@ static void put_flags(struct output *o)
     put_name(o, S("FLAGS"));
     struct buf *out = conn_output(o->conn);
     imap_put_flags(out, &o->message->flags, o->call->keywords, o->call->keyword_count,
-                   view_is_recent(s->view, o->message->uid));
+                   !s->rev2 && view_is_recent(s->view, o->message->uid));
     conn_wrote(o->conn);
 }
 
@@ -291,7 +310,7 @@ static void put_modseq(struct output *o)
     s->modseq_told = MAX(s->modseq_told, o->message->changed.v);
 }
 
-static void put_item(struct output *o, const struct imap_fetch_item *item, const struct buf *decoded)
+static void put_item(struct output *o, const struct imap_fetch_item *item, const struct decoded *decoded)
 {
     switch (item->kind) {
     case IMAP_FETCH_UID:
@@ -358,7 +377,7 @@ static void put_item(struct output *o, const struct imap_fetch_item *item, const
 static void output_release(struct output *o)
 {
     for (size_t i = 0; i < o->decoded_count; i++)
-        buf_release(&o->decoded[i]);
+        buf_release(&o->decoded[i].made);
     content_release(&o->content);
 }
 

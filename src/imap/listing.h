@@ -32,6 +32,8 @@ struct imap_listing {
     size_t cap;
 };
 
+/* cmd_list.c: all of them, each once, by path. */
+enum err imap_listing_gather(struct imap_call *call, struct imap_listing *listing) MUST_CHECK;
 /* False: no memory. */
 bool imap_listing_add(struct imap_listing *listing, struct imap_list_name name) MUST_CHECK;
 /* The mailboxes of others that the person may look up, when a pattern can mean one; opens the accounts of

@@ -152,7 +152,7 @@ static void hear(struct talk *t, const char *wanted)
     buf_consume(&t->in, n);
 }
 
-#define SAID_BEFORE "IMAP4rev1 LITERAL+ SASL-IR ID ENABLE IDLE"
+#define SAID_BEFORE "IMAP4rev1 IMAP4rev2 LITERAL+ SASL-IR ID ENABLE IDLE"
 #define GREETING_LOOPBACK           \
     "* OK [CAPABILITY " SAID_BEFORE \
     " AUTH=PLAIN AUTH=LOGIN AUTH=SCRAM-SHA-256 AUTH=SCRAM-SHA-1] mail.example Posthorn ready\r\n"
@@ -345,8 +345,9 @@ static void test_capabilities_switched_off_for_all_are_unknown(void **state)
     (void)state;
     struct talk t = {.settings = {.imap_without = "SASL-IR ID LITERAL+"}};
     start(&t, "127.0.0.1");
-    hear(&t, "* OK [CAPABILITY IMAP4rev1 LITERAL- ENABLE IDLE AUTH=PLAIN AUTH=LOGIN AUTH=SCRAM-SHA-256 "
-             "AUTH=SCRAM-SHA-1] mail.example Posthorn ready\r\n");
+    hear(&t,
+         "* OK [CAPABILITY IMAP4rev1 IMAP4rev2 LITERAL- ENABLE IDLE AUTH=PLAIN AUTH=LOGIN AUTH=SCRAM-SHA-256 "
+         "AUTH=SCRAM-SHA-1] mail.example Posthorn ready\r\n");
     say(&t, "a1 AUTHENTICATE PLAIN AGFubmEAc2VjcmV0\r\na2 ID NIL\r\n");
     hear(&t, "a1 BAD AUTHENTICATE takes the mechanism only\r\na2 BAD there is no such command\r\n");
     stop(&t);

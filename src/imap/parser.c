@@ -161,6 +161,12 @@ bool imap_parse_number(struct imap_parser *p, uint32_t *ret)
     return cursor_u32(&p->text, ret) || imap_parse_fail(p, "a number is missing or too large");
 }
 
+bool imap_parse_number64(struct imap_parser *p, uint64_t *ret)
+{
+    return (cursor_u64(&p->text, ret) && *ret <= INT64_MAX) ||
+           imap_parse_fail(p, "a number is missing or too large");
+}
+
 bool imap_parse_modseq(struct imap_parser *p, uint64_t *ret)
 {
     return (cursor_u64(&p->text, ret) && *ret <= INT64_MAX) ||
@@ -173,6 +179,10 @@ static bool decode_name(struct imap_parser *p, struct slice wire, struct slice *
     if (!mailbox_name_read(&name, wire, p->utf8))
         return imap_parse_fail(p, p->utf8 ? "the mailbox name is no UTF-8 or too long"
                                           : "the mailbox name is no modified UTF-7 or too long");
+    if (p->utf8) {
+        p->written = p->written.p == NULL ? wire : p->written;
+        p->denormal = p->denormal || !slice_eq(wire, buf_slice(&name));
+    }
     struct slice copy = arena_dup(p->arena, buf_slice(&name));
     if (copy.p == NULL)
         return imap_parse_fail(p, "memory");

@@ -20,10 +20,12 @@ struct imap_parser {
     struct cursor spool; /* large literals, in order */
     struct arena *arena;
     const char *problem;
-    bool limit;       /* it was too much, not wrong: NO [LIMIT] */
-    bool spools;      /* the verb is one of those whose literals the reader may have spooled */
-    bool utf8;        /* mailbox names come in UTF-8 (RFC 6855 3, RFC 9051 5.1) */
-    struct slice off; /* capabilities that are switched off: their words are unknown */
+    bool limit;           /* it was too much, not wrong: NO [LIMIT] */
+    bool spools;          /* the verb is one of those whose literals the reader may have spooled */
+    bool utf8;            /* mailbox names come in UTF-8 (RFC 6855 3, RFC 9051 5.1) */
+    struct slice written; /* the first mailbox name as the client wrote it, if `utf8` */
+    bool denormal;        /* a mailbox name was not in NFC */
+    struct slice off;     /* capabilities that are switched off: their words are unknown */
 };
 
 /* Flags of STORE and APPEND. Bit k of system is the store's FLAG_*. */
@@ -54,6 +56,8 @@ bool imap_parse_nstring(struct imap_parser *p, struct slice *ret) MUST_CHECK;
 /* A message: a literal, which may hold any byte. */
 bool imap_parse_message(struct imap_parser *p, struct slice *ret) MUST_CHECK;
 bool imap_parse_number(struct imap_parser *p, uint32_t *ret) MUST_CHECK;
+/* Bytes, 63 bits (RFC 9051 9, number64). */
+bool imap_parse_number64(struct imap_parser *p, uint64_t *ret) MUST_CHECK;
 /* A mod-sequence, 63 bits (RFC 7162 3.1). Zero is one too: clients ask for changes since the beginning. */
 bool imap_parse_modseq(struct imap_parser *p, uint64_t *ret) MUST_CHECK;
 /* A mailbox name, as UTF-8 in NFC. */

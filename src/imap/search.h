@@ -8,6 +8,7 @@
 #ifndef POSTHORN_IMAP_SEARCH_H
 #define POSTHORN_IMAP_SEARCH_H
 
+#include "imap/fetch.h"
 #include "imap/partial.h"
 #include "store/search_index.h"
 
@@ -45,8 +46,7 @@ struct imap_sort_key {
     bool reverse;
 };
 
-/* Threading algorithms (RFC 5256 3 THREAD). REFS is not announced until it was checked against its draft
- * (morg-inthread). */
+/* Threading algorithms (RFC 5256 3 THREAD, draft-ietf-morg-inthread 4). */
 #define IMAP_THREAD_TABLE(X) X(ORDEREDSUBJECT) X(REFERENCES) X(REFS)
 enum imap_thread_algorithm {
 #define X(name) IMAP_THREAD_##name,
@@ -83,7 +83,8 @@ enum imap_search_kind {
     SEARCH_SAVEDSINCE,
     SEARCH_EMAILID, /* RFC 8474 */
     SEARCH_THREADID,
-    SEARCH_FUZZY, /* HEADER, BODY or TEXT (RFC 6203) */
+    SEARCH_FILTER, /* a name; other keys once it is expanded (search_filter.h) */
+    SEARCH_FUZZY,  /* HEADER, BODY or TEXT (RFC 6203) */
 };
 
 struct imap_fuzzy; /* search_fuzzy.h */
@@ -98,7 +99,8 @@ struct imap_search_key {
     bool known;   /* a KEYWORD that exists in the account */
     unsigned bit; /* of FLAG, and of a known KEYWORD */
     int32_t day;
-    uint32_t number;
+    uint32_t number;   /* of OLDER and YOUNGER; of FILTER: how many FUZZY keys it stands in */
+    uint64_t bytes;    /* of LARGER and SMALLER */
     int64_t second;    /* of OLDER and YOUNGER, after prepare: since 1970 */
     uint64_t modseq;   /* at least this */
     struct slice name; /* of HEADER, or KEYWORD */
@@ -142,6 +144,7 @@ struct imap_search {
     bool extended;    /* RETURN was given: the answer is ESEARCH */
     unsigned returns; /* bits of enum imap_return; never none when extended */
     struct imap_partial partial;
+    struct imap_fetch update;    /* what UPDATE tells of messages that come; no items: nothing */
     struct imap_source *sources; /* of ESEARCH; NULL: the selected mailbox */
     struct imap_correlator about;
     struct imap_sort_key *sort; /* of SORT */
@@ -150,6 +153,8 @@ struct imap_search {
     struct slice charset;                 /* p NULL: not given */
     struct imap_search_key *root;         /* an AND */
     bool modseq;                          /* it has a MODSEQ key: the answer tells the highest */
+    bool filters;                         /* it names filters */
+    size_t keys;                          /* how many it has */
     bool fuzzy;                           /* it has a FUZZY key: matches have a relevancy */
     bool numbers;                         /* it names messages by number */
 };
@@ -160,6 +165,9 @@ bool imap_parse_sort(struct imap_parser *p, struct imap_search *ret) MUST_CHECK;
 bool imap_parse_esearch(struct imap_parser *p, struct imap_search *ret) MUST_CHECK;
 bool imap_parse_thread(struct imap_parser *p, struct imap_search *ret) MUST_CHECK;
 
+/* search_grammar.c: the keys of a filter, which `key` becomes an AND of; counted with the search's. */
+bool imap_parse_filter_keys(struct imap_parser *p, struct imap_search *search,
+                            struct imap_search_key *key) MUST_CHECK;
 /* search_grammar.c: one or more keys. */
 bool imap_parse_search_keys(struct imap_parser *p, struct imap_search *search) MUST_CHECK;
 

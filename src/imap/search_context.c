@@ -199,6 +199,10 @@ void imap_context_begin(struct imap_call *call, const struct imap_search *search
     struct imap_session *s = call->session;
     if (!(search->returns & IMAP_RETURN_UPDATE) || call->reply.status != IMAP_STATUS_OK)
         return;
+    if (search->filters) {
+        refuse(s, call->command.tag, "A filter may change: what it finds is not kept up to date");
+        return;
+    }
     if (by_relevancy(search)) {
         refuse(s, call->command.tag, "What is sorted by relevancy is not kept up to date");
         return;
@@ -327,7 +331,22 @@ static int arrival_order(const void *a, const void *b, void *search)
     return imap_sort_compare(search, left->values, left->uid, right->values, right->uid);
 }
 
-static bool tell(struct imap_call *call, struct evaluation *evaluation, const struct uid_set *concerned)
+/* RFC 5465 7: of those that came and are found, what the client asked for, before it hears of their places.
+ */
+static void tell_arrivals(struct imap_call *call, const struct uid_set *came, const struct uid_set *arrived)
+{
+    const struct imap_fetch *fetch = &call->command.search.update;
+    CLEANUP(uid_set_release) struct uid_set uids = {0};
+    if (fetch->count == 0)
+        return;
+    uid_set_union(&uids, came);
+    uid_set_intersect(&uids, arrived);
+    if (!uids.failed)
+        imap_send_arrivals(call, &uids, fetch);
+}
+
+static bool tell(struct imap_call *call, struct evaluation *evaluation, const struct uid_set *concerned,
+                 const struct uid_set *arrived)
 {
     struct imap_context *context = evaluation->context;
     struct imap_context_numbers numbers = {.call = call, .by_uid = context->by_uid};
@@ -341,6 +360,7 @@ static bool tell(struct imap_call *call, struct evaluation *evaluation, const st
     uid_set_subtract(&came, &context->uids);
     if (gone.failed || came.failed || !imap_context_remove(context, &numbers, &gone))
         return false;
+    tell_arrivals(call, &came, arrived);
     if (!context->sorted)
         return imap_context_add(context, &numbers, &came);
     if (evaluation->count == 0)
@@ -352,25 +372,27 @@ static bool tell(struct imap_call *call, struct evaluation *evaluation, const st
 }
 
 static bool bring_up_to_date(struct imap_session *s, struct imap_context *context,
-                             const struct uid_set *concerned)
+                             const struct uid_set *concerned, const struct uid_set *arrived)
 {
     /* A call of its own: nothing of this belongs into the answer of the command that runs. */
     struct imap_call call = {.session = s, .reply = IMAP_REPLY, .arena = ARENA(IMAP_COMMAND_ARENA_MAX)};
     CLEANUP(evaluation_release) struct evaluation evaluation = {.context = context};
-    bool fine = evaluate(&call, &evaluation, concerned) && tell(&call, &evaluation, concerned);
+    bool fine = evaluate(&call, &evaluation, concerned) && tell(&call, &evaluation, concerned, arrived);
     arena_release(&call.arena);
     buf_release(&call.reply.code);
     return fine;
 }
 
-void imap_contexts_changed(struct imap_call *call, const struct uid_set *concerned, bool moved)
+void imap_contexts_changed(struct imap_call *call, const struct uid_set *concerned,
+                           const struct uid_set *arrived, bool moved)
 {
     struct imap_session *s = call->session;
     struct imap_context **link = &s->contexts;
     while (*link != NULL) {
         struct imap_context *context = *link;
         bool all = context->floats && moved;
-        if ((!all && concerned->count == 0) || bring_up_to_date(s, context, all ? NULL : concerned)) {
+        if ((!all && concerned->count == 0) ||
+            bring_up_to_date(s, context, all ? NULL : concerned, arrived)) {
             link = &context->next;
             continue;
         }

@@ -32,7 +32,9 @@ void imap_contexts_release(struct imap_session *s);
 
 /* Before EXPUNGE or VANISHED tells of what is gone. */
 void imap_contexts_removed(struct imap_call *call, const struct view_changes *changes);
-/* After all else was told. concerned: what came, or whose flags changed; moved: numbers came or went. */
-void imap_contexts_changed(struct imap_call *call, const struct uid_set *concerned, bool moved);
+/* After all else was told. concerned: what came, or whose flags changed; arrived: those that came; moved:
+ * numbers came or went. */
+void imap_contexts_changed(struct imap_call *call, const struct uid_set *concerned,
+                           const struct uid_set *arrived, bool moved);
 
 #endif

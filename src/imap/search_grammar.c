@@ -79,6 +79,7 @@ struct reading {
     struct imap_parser *p;
     bool modseq;
     bool numbers;
+    bool filters;
     bool fuzzy;      /* a FUZZY key came */
     unsigned within; /* how many FUZZY keys this one stands in */
     size_t keys;
@@ -128,7 +129,7 @@ static bool parse_argument(struct imap_parser *p, const struct key_row *row, str
     case ARGUMENT_DAY:
         return imap_parse_day(p, &key->day);
     case ARGUMENT_NUMBER:
-        return imap_parse_number(p, &key->number);
+        return imap_parse_number64(p, &key->bytes);
     case ARGUMENT_INTERVAL:
         return imap_parse_number(p, &key->number) &&
                (key->number > 0 || imap_parse_fail(p, "an interval is never 0"));
@@ -229,6 +230,21 @@ static bool parse_fuzzy(struct reading *reading, struct imap_search_key **ret)
     return fine;
 }
 
+/* RFC 5466 4 */
+static bool parse_filter(struct reading *reading, struct imap_search_key **ret)
+{
+    struct imap_parser *p = reading->p;
+    struct imap_search_key *key = new_key(reading, SEARCH_FILTER);
+    if (key == NULL || !imap_parse_space(p) || !imap_parse_atom(p, &key->name))
+        return false;
+    if (slice_find_char(key->name, '/') >= 0)
+        return imap_parse_fail(p, "a filter's name has no \"/\"");
+    key->number = reading->within;
+    reading->filters = true;
+    *ret = key;
+    return true;
+}
+
 /* NEW is RECENT and UNSEEN. */
 static bool parse_new(struct reading *reading, struct imap_search_key **ret)
 {
@@ -282,6 +298,8 @@ static bool parse_word(struct reading *reading, struct imap_search_key **ret)
         return parse_not(reading, ret);
     if (slice_eq_nocase(word, S("FUZZY")))
         return parse_fuzzy(reading, ret);
+    if (slice_eq_nocase(word, S("FILTER")))
+        return parse_filter(reading, ret);
     if (slice_eq_nocase(word, S("NEW")))
         return parse_new(reading, ret);
     if (slice_eq_nocase(word, S("MODSEQ")))
@@ -323,9 +341,27 @@ bool imap_parse_search_keys(struct imap_parser *p, struct imap_search *search)
     search->modseq = reading.modseq;
     search->numbers = reading.numbers;
     search->fuzzy = reading.fuzzy;
+    search->filters = reading.filters;
+    search->keys = reading.keys;
     bool relevancy = (search->returns & IMAP_RETURN_RELEVANCY) != 0;
     for (size_t i = 0; i < search->sort_count; i++)
         relevancy = relevancy || search->sort[i].criterion == IMAP_SORT_RELEVANCY;
     /* RFC 6203 4, 6 */
     return !relevancy || search->fuzzy || imap_parse_fail(p, "RELEVANCY needs a FUZZY search key");
+}
+
+bool imap_parse_filter_keys(struct imap_parser *p, struct imap_search *search, struct imap_search_key *key)
+{
+    struct reading reading = {.p = p, .keys = search->keys, .within = key->number};
+    struct imap_search_key *all;
+    bool read = parse_keys(&reading, &all) && imap_parse_end(p);
+    search->keys = reading.keys;
+    if (!read)
+        return false;
+    key->kind = SEARCH_AND;
+    key->child = all->child;
+    search->modseq = search->modseq || reading.modseq;
+    search->numbers = search->numbers || reading.numbers;
+    search->fuzzy = search->fuzzy || reading.fuzzy;
+    return true;
 }

@@ -59,6 +59,8 @@ static enum answer test_text(struct test *t, const struct imap_search_key *key)
     if (key->kind == SEARCH_HEADER)
         return answer_of(header_has(t, key->name, key->text));
     struct slice needle = key->text;
+    if (needle.n == 0) /* every text holds it, and what is no text too (RFC 3501 6.4.4) */
+        return ANSWER_YES;
     if (key->kind == SEARCH_TEXT && !mime_search_fields(&t->m->search, t->header, lacks, &needle))
         return ANSWER_YES;
     if (t->level == LEVEL_HEADER)
@@ -207,9 +209,9 @@ static enum answer test_key(struct test *t, const struct imap_search_key *key)
     case SEARCH_YOUNGER:
         return answer_of(second_of_us(message->internal_date_us) >= key->second);
     case SEARCH_LARGER:
-        return answer_of(message->size > key->number);
+        return answer_of(message->size > key->bytes);
     case SEARCH_SMALLER:
-        return answer_of(message->size < key->number);
+        return answer_of(message->size < key->bytes);
     case SEARCH_SAVEDBEFORE:
     case SEARCH_SAVEDON:
     case SEARCH_SAVEDSINCE:
@@ -226,6 +228,8 @@ static enum answer test_key(struct test *t, const struct imap_search_key *key)
         return test_text(t, key);
     case SEARCH_FUZZY:
         return test_fuzzy(t, key);
+    case SEARCH_FILTER:
+        break; /* none is left: imap_search_expand */
     }
     return ANSWER_NO;
 }

@@ -5,7 +5,9 @@
 #include "base/fdio.h"
 #include "base/log.h"
 #include "base/must.h"
+#include "imap/notify_session.h"
 #include "imap/search_context.h"
+#include "imap/search_filter.h"
 
 static imap_handler_fn *handler_of(enum imap_verb verb)
 {
@@ -117,12 +119,20 @@ static bool allowed(struct imap_session *s, struct imap_call *call)
         imap_call_no(call, "READ-ONLY", "The mailbox was opened with EXAMINE");
         return false;
     }
-    if (s->uidonly && uses_numbers(&call->command)) {
-        imap_reply_set(&call->reply, IMAP_STATUS_BAD, "UIDREQUIRED",
-                       "Message numbers are not used after ENABLE UIDONLY");
-        return false;
-    }
     return true;
+}
+
+/* Filters may name message numbers too. */
+static bool numbers_allowed(struct imap_session *s, struct imap_call *call)
+{
+    struct imap_command *command = &call->command;
+    if (searches(command) && !imap_search_expand(call, &command->search))
+        return false;
+    if (!s->uidonly || !uses_numbers(command))
+        return true;
+    imap_reply_set(&call->reply, IMAP_STATUS_BAD, "UIDREQUIRED",
+                   "Message numbers are not used after ENABLE UIDONLY");
+    return false;
 }
 
 /* RFC 3501 7.4.1; RFC 7162 3.2.10.2: a UID SEARCH that names numbers too. */
@@ -146,7 +156,7 @@ static void run(struct imap_session *s, struct imap_call *call)
                        parser.limit ? "LIMIT" : "", "%s", parser.problem);
         return;
     }
-    if (!allowed(s, call))
+    if (!allowed(s, call) || !numbers_allowed(s, call))
         return;
     imap_refresh_rights(s, call);
     if (s->closing) {
@@ -155,31 +165,34 @@ static void run(struct imap_session *s, struct imap_call *call)
     }
     imap_reply_set(&call->reply, IMAP_STATUS_OK, "", "%s completed", imap_verb_name(command->verb));
     handler_of(command->verb)(s, call);
+    imap_tell_normal_name(s, call);
     bool keeps = keeps_numbers(command);
     if (s->closing)
         return;
     imap_send_updates(s, call, !keeps);
     imap_limit_modseq(s);
+    imap_notify_tell(s);
     if (call->removed && s->qresync && s->view != NULL && call->reply.status == IMAP_STATUS_OK)
         buf_printf(&call->reply.code, "[HIGHESTMODSEQ %llu]", (unsigned long long)view_change(s->view).v);
 }
 
-static struct imap_call call_of(struct imap_session *s)
+struct imap_call imap_call_of(struct imap_session *s)
 {
     return (struct imap_call){.session = s, .reply = IMAP_REPLY, .arena = ARENA(IMAP_COMMAND_ARENA_MAX)};
 }
 
-static void call_release(struct imap_call *call)
+void imap_call_release(struct imap_call *call)
 {
     imap_visited_release(call);
     arena_release(&call->arena);
+    uid_set_release(&call->brought);
     buf_release(&call->reply.code);
 }
 
 static void ready(struct conn *conn, void *session)
 {
     struct imap_session *s = session;
-    CLEANUP(call_release) struct imap_call call = call_of(s);
+    CLEANUP(imap_call_release) struct imap_call call = imap_call_of(s);
     (void)conn;
     if (s->idle_tag != NULL) {
         imap_idle_input(s, &call);
@@ -215,14 +228,15 @@ static void notice(struct conn *conn, void *session)
 {
     struct imap_session *s = session;
     (void)conn;
-    if (s->idle_tag == NULL)
+    if (s->idle_tag == NULL && s->notify == NULL)
         return;
-    CLEANUP(call_release) struct imap_call call = call_of(s);
+    CLEANUP(imap_call_release) struct imap_call call = imap_call_of(s);
     imap_refresh_rights(s, &call);
     if (s->closing)
         return;
-    imap_send_updates(s, &call, true);
+    imap_send_updates(s, &call, s->idle_tag != NULL || imap_notify_at_once(s));
     imap_limit_modseq(s);
+    imap_notify_tell(s);
 }
 
 static void expired(struct conn *conn, void *session)
@@ -245,6 +259,7 @@ static void stopping(struct conn *conn, void *session)
 static void closed(void *session)
 {
     struct imap_session *s = session;
+    imap_notify_end(s);
     imap_close_view(s);
     imap_reader_clear(&s->reader);
     free(s->idle_tag);

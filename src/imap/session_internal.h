@@ -19,6 +19,7 @@
 #include "store/view.h"
 
 struct imap_context; /* search_context.h */
+struct imap_notify;  /* notify_session.h */
 
 struct imap_session {
     struct conn *conn;
@@ -33,9 +34,10 @@ struct imap_session {
     struct uid_set saved;          /* "$": UIDs a search has saved (RFC 5182); some may be gone by now */
     struct imap_reader reader;
     uint64_t message_size_max;
-    char *off;            /* capabilities that are switched off, a base/name_list.h */
-    size_t keywords_told; /* how many of the account's keywords the client has been told in FLAGS */
-    char *idle_tag;       /* of the IDLE that runs; NULL: none */
+    char *off;                  /* capabilities that are switched off, a base/name_list.h */
+    size_t keywords_told;       /* how many of the account's keywords the client has been told in FLAGS */
+    struct imap_notify *notify; /* what NOTIFY SET asked for; NULL: nothing */
+    char *idle_tag;             /* of the IDLE that runs; NULL: none */
     unsigned idle_reminders;
     unsigned errors_in_a_row;
     bool read_only;
@@ -49,6 +51,7 @@ struct imap_session {
     uint64_t urls_as_of;  /* access_key_generation that the client knows of */
     bool uidonly;         /* no message numbers either way (RFC 9586) */
     bool utf8_accept;     /* RFC 6855 */
+    bool rev2;            /* RFC 9051 */
     uint64_t modseq_told; /* the highest MODSEQ of this command's FETCH responses */
     bool closing;
     uint64_t commands; /* for the log */
@@ -59,7 +62,7 @@ struct imap_session {
 /* Mailbox names go over the wire in UTF-8. */
 static inline bool imap_speaks_utf8(const struct imap_session *s)
 {
-    return s->utf8_accept;
+    return s->utf8_accept || s->rev2;
 }
 
 /* The capability is not switched off for this session. */
@@ -88,8 +91,12 @@ struct imap_call {
     unsigned relevancy;             /* of the message just found: 1 to 100 (RFC 6203) */
     struct share_identity identity; /* of the person, once it was asked for */
     struct imap_visited *visited;   /* given back at the command's end */
+    struct uid_set brought;         /* into the selected mailbox, by this command */
     bool removed; /* messages of the selected mailbox: its new HIGHESTMODSEQ is told (RFC 7162 3.2.7) */
 };
+
+struct imap_call imap_call_of(struct imap_session *s);
+void imap_call_release(struct imap_call *call);
 
 typedef void imap_handler_fn(struct imap_session *s, struct imap_call *call);
 #define X(name, handler, text, grammar, states, flags) imap_handler_fn cmd_##handler;
@@ -101,6 +108,7 @@ void imap_call_failed(struct imap_call *call);
 void imap_call_no(struct imap_call *call, const char *code, const char *text);
 
 /* session_update.c */
+void imap_send_exists(struct imap_session *s, uint32_t exists, uint32_t recent);
 /* Tells what changed in the selected mailbox since the client was last told; with `expunges` also what went.
  */
 void imap_send_updates(struct imap_session *s, struct imap_call *call, bool expunges);
@@ -190,6 +198,11 @@ bool imap_resolve_mailbox(struct imap_call *call, struct slice name, unsigned ne
 /* All of `needed` is among `rights` (of a mailbox, or s->rights of the selected one); else NO [NOPERM]. */
 bool imap_may(struct imap_call *call, unsigned rights, unsigned needed) MUST_CHECK;
 bool imap_is_other(struct slice name);
+/* "bob@example.org" of "Other Users/bob@example.org/Plans"; empty: it is no such name. */
+struct slice imap_other_address(struct slice name);
+bool imap_is_subscribed(struct imap_call *call, struct slice name);
+enum err imap_find_rights(struct imap_call *call, struct account *account, struct folder_id folder,
+                          unsigned *ret_rights) MUST_CHECK;
 /* "Other Users/bob@example.org/"; p NULL: no memory. */
 struct slice imap_other_prefix(struct imap_call *call, struct slice address);
 /* Whom the person is; ERR_NOT_FOUND where nobody is known. */
@@ -236,12 +249,26 @@ bool imap_next_batch(struct imap_call *call, const struct uid_set *uids, unsigne
 /* cmd_list.c: the reference goes in front of the pattern (RFC 3501 6.3.8). False: the reply says why. */
 bool imap_full_pattern(struct imap_call *call, struct slice pattern, struct slice *ret) MUST_CHECK;
 
+/* cmd_list.c: "* LIST (\HasNoChildren) "/" "INBOX" ("OLDNAME" ("inbox"))", OLDNAME where `written` is another
+ * name (RFC 9051 6.3.9.7). folder NULL: there is none of this name. */
+void imap_send_list(struct imap_session *s, struct slice name, const struct folder *folder,
+                    struct slice written);
+
+/* normal_name.c: after a command that took a mailbox name which was not in NFC (RFC 9051 6.3.9.7). */
+void imap_tell_normal_name(struct imap_session *s, struct imap_call *call);
+
 /* cmd_status.c: "* STATUS ..." with the items, bits of enum imap_status_item. */
 void imap_send_status(struct imap_session *s, struct slice name, const struct folder *folder, unsigned items);
 
 /* cmd_metadata.c: "* METADATA name (...)" with the entries asked for. False: the reply says why. */
 bool imap_send_metadata(struct imap_call *call, struct account *account, struct slice name,
                         struct folder_id folder, const struct imap_metadata *asked) MUST_CHECK;
+
+/* cmd_append.c: these came into the selected mailbox, if it is this one, by the client's own command. */
+void imap_note_brought(struct imap_call *call, const struct imap_mailbox *mailbox,
+                       const struct append_result *results, size_t count);
+/* cmd_fetch.c: one response for each of these messages, which came into the selected mailbox. */
+void imap_send_arrivals(struct imap_call *call, const struct uid_set *uids, const struct imap_fetch *fetch);
 
 /* cmd_idle.c */
 void imap_idle_input(struct imap_session *s, struct imap_call *call);

@@ -82,6 +82,25 @@ bool imap_is_other(struct slice name)
     return slice_starts(name, S(IMAP_OTHER_USERS "/"));
 }
 
+struct slice imap_other_address(struct slice name)
+{
+    struct slice address;
+    struct slice path;
+    return imap_is_other(name) && split_other(name, &address, &path) ? address : slice_none();
+}
+
+bool imap_is_subscribed(struct imap_call *call, struct slice name)
+{
+    struct slice *paths;
+    size_t count;
+    if (folder_subscriptions(call->session->own, &call->arena, &paths, &count, &call->error) != ERR_OK)
+        return false;
+    for (size_t i = 0; i < count; i++)
+        if (slice_eq(paths[i], name))
+            return true;
+    return false;
+}
+
 /* In whose account the name lies. ERR_NOT_FOUND: in nobody's who shares anything with the person. */
 static enum err find_owner(struct imap_call *call, struct slice name, struct imap_place *ret_place)
 {
@@ -106,8 +125,8 @@ static enum err find_owner(struct imap_call *call, struct slice name, struct ima
     return ERR_OK;
 }
 
-static enum err find_rights(struct imap_call *call, struct account *account, struct folder_id folder,
-                            unsigned *ret_rights)
+enum err imap_find_rights(struct imap_call *call, struct account *account, struct folder_id folder,
+                          unsigned *ret_rights)
 {
     const struct share_identity *identity;
     enum err err = imap_identity(call, &identity, &call->error);
@@ -136,7 +155,7 @@ static enum err find_folder(struct imap_call *call, struct slice name, unsigned 
     if (err == ERR_OK)
         err = folder_find(place.account, place.path, &call->arena, &folder, &call->error);
     if (err == ERR_OK && other)
-        err = find_rights(call, place.account, folder.id, &place.rights);
+        err = imap_find_rights(call, place.account, folder.id, &place.rights);
     if (err != ERR_OK)
         return err;
     if (folder.class != FOLDER_MAIL || !is_there(place.rights, needed))
@@ -189,7 +208,7 @@ static enum err find_parent_rights(struct imap_call *call, struct imap_place *pl
         if (err == ERR_NOT_FOUND)
             continue;
         return err == ERR_OK && folder.class == FOLDER_MAIL
-                   ? find_rights(call, place->account, folder.id, &place->rights)
+                   ? imap_find_rights(call, place->account, folder.id, &place->rights)
                    : err;
     }
     return ERR_OK;
@@ -272,7 +291,7 @@ void imap_refresh_rights(struct imap_session *s, struct imap_call *call)
     unsigned now = 0;
     /* Noted before they are read: what changes meanwhile is looked at once more. */
     imap_note_rights(s, before);
-    if (find_rights(call, s->account, s->folder, &now) != ERR_OK || (now & RIGHT_READ) == 0) {
+    if (imap_find_rights(call, s->account, s->folder, &now) != ERR_OK || (now & RIGHT_READ) == 0) {
         imap_bye(s, "The mailbox is gone, or no longer shared with you");
         return;
     }

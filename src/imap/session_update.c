@@ -1,4 +1,5 @@
 /* What changed in the selected mailbox, told to the client (RFC 3501 5.2, 7.3, 7.4). */
+#include "imap/notify_session.h"
 #include "imap/search_context.h"
 
 bool imap_load_keywords(struct imap_call *call)
@@ -68,7 +69,7 @@ static void send_flags_of(struct imap_call *call, const struct message *message,
     if (tell.flags) {
         buf_printf(out, "%sFLAGS ", space);
         imap_put_flags(out, &message->flags, call->keywords, call->keyword_count,
-                       view_is_recent(s->view, message->uid));
+                       !s->rev2 && view_is_recent(s->view, message->uid));
         space = " ";
     }
     if (s->condstore) {
@@ -100,6 +101,13 @@ void imap_told_flags(struct imap_session *s, const struct uid_set *uids, struct 
         uid_set_union(&s->retest, uids);
 }
 
+void imap_send_exists(struct imap_session *s, uint32_t exists, uint32_t recent)
+{
+    conn_printf(s->conn, "* %u EXISTS\r\n", exists);
+    if (!s->rev2) /* RFC 9051 E 12 */
+        conn_printf(s->conn, "* %u RECENT\r\n", recent);
+}
+
 static void send_removals(struct imap_session *s, const struct view_changes *changes)
 {
     if (!s->qresync && !s->uidonly) {
@@ -116,27 +124,31 @@ static void send_removals(struct imap_session *s, const struct view_changes *cha
     conn_wrote(s->conn);
 }
 
+static bool find_arrivals(struct imap_call *call, uint32_t first, uint32_t last, struct uid_set *arrived)
+{
+    CLEANUP(uid_set_release) struct uid_set numbers = {0};
+    uid_set_add(&numbers, first, last);
+    return view_uids(call->session->view, &numbers, arrived, &call->error) == ERR_OK;
+}
+
 /* Messages that have numbers only now, and those whose flags changed. */
 static void update_contexts(struct imap_session *s, struct imap_call *call,
-                            const struct view_changes *changes, uint32_t known)
+                            const struct view_changes *changes, const struct uid_set *arrived)
 {
-    CLEANUP(uid_set_release) struct uid_set arrived = {0};
     CLEANUP(uid_set_release) struct uid_set concerned = {0};
-    if (changes->exists > known)
-        uid_set_add(&arrived, known + 1, changes->exists);
-    if (view_uids(s->view, &arrived, &concerned, &call->error) != ERR_OK)
-        return;
+    uid_set_union(&concerned, arrived);
     uid_set_union(&concerned, &changes->flags);
     uid_set_union(&concerned, &s->retest);
     uid_set_release(&s->retest);
     s->retest = (struct uid_set){0};
-    imap_contexts_changed(call, &concerned, changes->exists > known || changes->vanished.count > 0);
+    imap_contexts_changed(call, &concerned, arrived, arrived->count > 0 || changes->vanished.count > 0);
 }
 
 void imap_send_updates(struct imap_session *s, struct imap_call *call, bool expunges)
 {
+    unsigned told = imap_notify_selected(s);
     imap_tell_urlmech(s);
-    if (s->view == NULL || !view_pending(s->view))
+    if (s->view == NULL || told == 0 || !view_pending(s->view))
         return;
     uint32_t known = view_exists(s->view);
     CLEANUP(view_changes_release) struct view_changes changes = {0};
@@ -151,8 +163,16 @@ void imap_send_updates(struct imap_session *s, struct imap_call *call, bool expu
         imap_contexts_removed(call, &changes);
     send_removals(s, &changes);
     if (changes.exists_changed)
-        conn_printf(s->conn, "* %u EXISTS\r\n* %u RECENT\r\n", changes.exists, changes.recent);
-    imap_send_flags(call, &changes.flags, (struct imap_tell){.uid = true, .flags = true});
+        imap_send_exists(s, changes.exists, changes.recent);
+    if (told & IMAP_NOTIFY_FlagChange)
+        imap_send_flags(call, &changes.flags, (struct imap_tell){.uid = true, .flags = true});
+    known -= (uint32_t)changes.expunged_count;
+    CLEANUP(uid_set_release) struct uid_set arrived = {0};
+    if (changes.exists > known && !find_arrivals(call, known + 1, changes.exists, &arrived))
+        return;
     if (s->contexts != NULL)
-        update_contexts(s, call, &changes, known - (uint32_t)changes.expunged_count);
+        update_contexts(s, call, &changes, &arrived);
+    /* RFC 5465 5.2: after what a search that is kept up to date says of them. */
+    uid_set_subtract(&arrived, &call->brought);
+    imap_notify_arrivals(call, &arrived);
 }

@@ -17,6 +17,18 @@ static bool parse_choice(struct imap_parser *p, enum imap_place_of_word place, c
     return imap_parse_fail(p, problem);
 }
 
+/* Behind UPDATE: "(UID BODY.PEEK[HEADER])", what is told of messages that come (RFC 5465 7). Its grammar has
+ * no space before it, its examples have one. */
+static bool parse_update(struct imap_parser *p, enum imap_place_of_word place, struct imap_search *search)
+{
+    struct slice rest = cursor_rest(&p->text);
+    if (!imap_parse_knows(p, place, S("UPDATE items")) ||
+        (!slice_starts(rest, S("(")) && !slice_starts(rest, S(" ("))))
+        return true;
+    cursor_skip_char(&p->text, ' ');
+    return imap_parse_fetch_items(p, &search->update);
+}
+
 static bool parse_return_option(struct imap_parser *p, enum imap_place_of_word place,
                                 struct imap_search *search)
 {
@@ -33,6 +45,8 @@ static bool parse_return_option(struct imap_parser *p, enum imap_place_of_word p
     if (((1U << at) & results) != 0 && (search->returns & results) != 0)
         return imap_parse_fail(p, "only one of PARTIAL and ALL can be returned");
     search->returns |= 1U << at;
+    if (at == IMAP_RETURN_AT_UPDATE)
+        return parse_update(p, place, search);
     return at != IMAP_RETURN_AT_PARTIAL || (imap_parse_space(p) && imap_parse_partial(p, &search->partial));
 }
 

@@ -17,6 +17,7 @@ struct imap_threads_node {
     bool reply;
     bool gone; /* a dummy that is not in the answer */
     int64_t date;
+    int64_t arrived;
     struct slice subject;
 };
 
@@ -154,6 +155,7 @@ void imap_threads_add(struct imap_threads *t, const struct imap_threads_message 
         return;
     t->nodes[node].number = message->number;
     t->nodes[node].date = message->date;
+    t->nodes[node].arrived = message->arrived;
     t->nodes[node].subject = subject;
     t->nodes[node].reply = keys > 0 && message->keys.p[0] == 1;
     uint32_t before = NONE;
@@ -379,10 +381,13 @@ static void order_by_subject(struct imap_threads *t, struct sort_item *items)
     }
 }
 
-/* REFS: the threads in the order of their latest messages. The tops are already under the root. */
+/* REFS: the threads in the order of their latest arrivals (draft-ietf-morg-inthread 4); within a thread it is
+ * that of sending. The tops are already under the root. */
 static void order_by_latest(struct imap_threads *t, struct sort_item *items)
 {
     size_t count = collect(t, items, false);
+    for (size_t i = 0; i < count; i++)
+        items[i].date = t->nodes[items[i].node].arrived;
     qsort(items, count, sizeof(*items), item_order);
     struct sort_item *tops = items + count;
     /* From the latest message on: the first to reach a top gives it its place. `next` of a node that was

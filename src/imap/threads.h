@@ -24,7 +24,8 @@ enum {
 
 struct imap_threads_message {
     uint32_t number;      /* as the response names it; ascending from one to the next */
-    int64_t date;         /* what it is sorted by */
+    int64_t date;         /* when it was sent */
+    int64_t arrived;      /* REFS sorts threads by the latest of these */
     struct slice subject; /* base subject, folded for comparison; copied */
     struct slice keys; /* as the store keeps them: derived_thread_keys; others are read as far as they go */
 };

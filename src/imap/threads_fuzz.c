@@ -21,6 +21,7 @@ static void add(struct imap_threads *t, uint32_t number, struct cursor *c)
     imap_threads_add(t, &(struct imap_threads_message){
                             .number = number,
                             .date = cursor_next(c),
+                            .arrived = cursor_peek(c),
                             .subject = slice_of(subject, head & 64 ? 1 : 0),
                             .keys = slice_of(keys, head & 128 ? (size_t)(head & 31) : 1 + 8 * ids)});
 }

@@ -23,7 +23,7 @@ static void put_key(char *to, uint64_t key)
         to[i] = (char)(key >> (8 * i));
 }
 
-static void add(struct imap_threads *t, uint32_t number, const struct sample *sample)
+static void add_arrived(struct imap_threads *t, uint32_t number, const struct sample *sample, int64_t arrived)
 {
     char keys[1 + 8 * (1 + REFERENCES_MAX)] = {sample->reply ? 1 : 0};
     size_t n = 9;
@@ -32,8 +32,14 @@ static void add(struct imap_threads *t, uint32_t number, const struct sample *sa
         put_key(keys + n, sample->references[i]);
     imap_threads_add(t, &(struct imap_threads_message){.number = number,
                                                        .date = sample->date,
+                                                       .arrived = arrived,
                                                        .subject = slice_cstr(sample->subject),
                                                        .keys = slice_of(keys, n)});
+}
+
+static void add(struct imap_threads *t, uint32_t number, const struct sample *sample)
+{
+    add_arrived(t, number, sample, sample->date);
 }
 
 static void check(enum imap_thread_algorithm algorithm, const struct sample *samples, size_t count,
@@ -114,6 +120,24 @@ static void test_one_id_twice_counts_once(void **state)
         {4, 0, {0}, "D", false},  {5, 0, {0}, "E", false},
     };
     CHECK(REFERENCES, samples, " (1 3)(2)(4)(5)");
+}
+
+static void test_refs_orders_threads_by_arrival_and_messages_by_sending(void **state)
+{
+    (void)state;
+    const struct sample samples[] = {{1, 10, {0}, "A", false},
+                                     {5, 20, {10}, "A", true},
+                                     {4, 30, {10}, "A", true},
+                                     {7, 40, {0}, "B", false}};
+    const int64_t arrived[] = {1, 6, 9, 8};
+    CLEANUP(buf_release) struct buf out = BUF(OUTPUT_MAX);
+    struct imap_threads t;
+    imap_threads_init(&t, IMAP_THREAD_REFS);
+    for (size_t i = 0; i < ARRAY_LEN(samples); i++)
+        add_arrived(&t, (uint32_t)i + 1, &samples[i], arrived[i]);
+    imap_threads_put(&t, &out);
+    assert_string_equal(buf_cstr(&out), " (4)(1 (3)(2))");
+    imap_threads_release(&t);
 }
 
 static void test_last_reference_wins_over_a_guessed_parent(void **state)
@@ -244,6 +268,7 @@ int main(void)
         cmocka_unit_test(test_dummies_below_the_top_are_spliced_out),
         cmocka_unit_test(test_loops_are_not_made),
         cmocka_unit_test(test_one_id_twice_counts_once),
+        cmocka_unit_test(test_refs_orders_threads_by_arrival_and_messages_by_sending),
         cmocka_unit_test(test_last_reference_wins_over_a_guessed_parent),
         cmocka_unit_test(test_one_subject_is_one_thread),
         cmocka_unit_test(test_refs_goes_by_the_latest_message_and_no_subject),

@@ -72,7 +72,7 @@ bool imap_parse_urlfetch(struct imap_parser *p, struct imap_urls *ret)
         struct imap_url_request *request;
         if (!new_request(p, ret, &request))
             return false;
-        bool list = cursor_skip_char(&p->text, '(');
+        bool list = imap_parse_knows(p, IMAP_WORD_URLFETCH, S("(")) && cursor_skip_char(&p->text, '(');
         if (!imap_parse_astring(p, &request->url))
             return false;
         while (list && cursor_skip_char(&p->text, ' '))

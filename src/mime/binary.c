@@ -41,22 +41,34 @@ static void put_with_crlf(struct buf *out, struct slice text)
     }
 }
 
-void mime_part_put_binary(struct buf *out, const struct mime_part *part)
+static bool is_encoded(const struct mime_part *part)
 {
-    if (part->kind != MIME_LEAF) {
-        buf_put(out, part->body);
-        return;
-    }
+    return part->encoding == MIME_ENCODING_BASE64 || part->encoding == MIME_ENCODING_QUOTED_PRINTABLE;
+}
+
+struct slice mime_part_binary(const struct mime_part *part, struct buf *made)
+{
+    if (part->kind != MIME_LEAF)
+        return part->body;
     bool lines = slice_eq_nocase(part->type, S("text")) &&
                  !is_wide_charset(mime_parameter_raw(part->parameters, S("charset")));
-    if (!lines) {
-        mime_decode_all(out, part->encoding, part->body);
-        return;
-    }
     CLEANUP(buf_release) struct buf decoded = BUF(part->body.n + 16);
-    mime_decode_all(&decoded, part->encoding, part->body);
-    put_with_crlf(out, buf_slice(&decoded));
-    out->failed = out->failed || buf_failed(&decoded);
+    struct slice bytes = part->body;
+    if (is_encoded(part)) {
+        mime_decode_all(&decoded, part->encoding, part->body);
+        bytes = buf_slice(&decoded);
+    }
+    bool failed = buf_failed(&decoded);
+    if (lines && has_bare_lf(bytes)) {
+        *made = BUF(2 * bytes.n);
+        put_with_crlf(made, bytes);
+        bytes = buf_slice(made);
+    } else if (is_encoded(part)) {
+        *made = decoded;
+        decoded = BUF(0);
+    }
+    made->failed = made->failed || failed;
+    return bytes;
 }
 
 static bool must_be_encoded(const struct mime_part *part)

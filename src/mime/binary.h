@@ -14,10 +14,11 @@
 bool mime_part_decodable(const struct mime_part *part) NONNULL;
 /*
  * A decodable part's body as FETCH BINARY gives it: decoded, a container's as it is. In text whose charset
- * writes LF as one byte, every line end becomes CRLF (RFC 9051 7.5.2, RFC 2046 4.1.1). At most
- * 2 * body.n bytes are written.
+ * writes LF as one byte, every line end becomes CRLF (RFC 9051 7.5.2, RFC 2046 4.1.1). The result borrows
+ * from the message when that changes nothing, else from `made`, an empty buf, of which it sets the size; so
+ * the parts of a message together never make more than twice its size.
  */
-void mime_part_put_binary(struct buf *out, const struct mime_part *part) NONNULL;
+struct slice mime_part_binary(const struct mime_part *part, struct buf *made) NONNULL;
 
 /*
  * The message with every part in base64 that would lose something on its way through IMAP or the store: one

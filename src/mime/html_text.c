@@ -170,11 +170,29 @@ static void take_tag(struct stripper *s, struct cursor *c)
     }
 }
 
+/* A run of ASCII that means itself: most of the text, copied at once as far as there is room. */
+static bool take_plain(struct stripper *s, struct cursor *c)
+{
+    const char *end = c->p;
+    while (end<c->end && * end> ' ' && *end < 0x7f && *end != '<' && *end != '&')
+        end++;
+    struct slice run = slice_of(c->p, (size_t)(end - c->p));
+    if (run.n == 0)
+        return false;
+    put_gap(s);
+    size_t had = s->out->n - s->start;
+    buf_put(s->out, slice_sub(run, 0, MAX(s->max, had) - had));
+    c->p = end;
+    return true;
+}
+
 void mime_html_to_text(struct buf *out, struct slice html, size_t max_out)
 {
     struct stripper s = {.out = out, .start = out->n, .max = max_out};
     struct cursor c = cursor_of(html);
     while (!cursor_done(&c) && !is_full(&s)) {
+        if (take_plain(&s, &c))
+            continue;
         if (*c.p == '<') {
             take_tag(&s, &c);
         } else if (*c.p == '&') {

@@ -313,9 +313,10 @@ enum err tls_context_ask_clients(struct tls_context *context, struct client_ca *
     for (size_t i = 0; i < context->count; i++) {
         SSL_CTX *s = context->each[i];
         STACK_OF(X509_NAME) *names = client_ca_names(ca);
-        if (names == NULL || SSL_CTX_set_num_tickets(s, 0) != 1)
+        if (names == NULL)
             return fail_nomem(error);
         SSL_CTX_set_client_CA_list(s, names);
+        must(SSL_CTX_set_num_tickets(s, 0) == 1);
         SSL_CTX_set_options(s, SSL_OP_NO_TICKET);
         SSL_CTX_set_max_cert_list(s, CLIENT_CHAIN_MAX);
         SSL_CTX_set_cert_verify_callback(s, take_any, NULL);

@@ -27,8 +27,8 @@ enum err tls_context_create(const struct tls_pem *pems, size_t count, struct tls
 struct tls_context *tls_context_ref(struct tls_context *context);
 void tls_context_unref(struct tls_context *context);
 
-/* Clients are asked for a certificate, and need not have one. Before the context is used. Such connections
- * are not resumed, since a resumed one would know less of its client. */
+/* Clients are asked for a certificate, and need not have one. Before the context is used. No connection of
+ * it is resumed, since a resumed one would know less of its client. */
 enum err tls_context_ask_clients(struct tls_context *context, struct client_ca *ca,
                                  struct error *error) MUST_CHECK;
 

@@ -1,7 +1,5 @@
 /* Certificates by name, versions, bindings: server and client in one process over a socket pair. */
-#include <openssl/pem.h>
-#include <openssl/x509v3.h>
-
+#include "rt/test_certificates.h"
 #include "rt/test_wire.h"
 #include "rt/tls_stream.h"
 
@@ -264,6 +262,56 @@ static void test_says_what_is_wrong_with_a_certificate(void **state)
         buf_release(&b[i]);
 }
 
+/* What the server thinks of a client that shows this certificate (NULL: none), and what it was asked for. */
+static bool is_certified(struct tls_context *context, const struct test_certificate *client, int version)
+{
+    struct pair p;
+    CLEANUP(buf_release) struct buf chain = BUF(CLIENT_CHAIN_MAX);
+    pair_begin(&p, context, NULL);
+    SSL_set_max_proto_version(p.client, version);
+    if (client != NULL) {
+        assert_int_equal(SSL_use_certificate(p.client, client->x), 1);
+        assert_int_equal(SSL_use_PrivateKey(p.client, client->key), 1);
+    }
+    assert_true(shake(&p));
+    tls_client_chain(p.server, &chain);
+    assert_int_equal(chain.n > 0, client != NULL);
+    bool certified = tls_client_is_certified(p.server);
+    pair_end(&p);
+    return certified;
+}
+
+static void test_clients_are_asked_for_certificates_and_need_none(void **state)
+{
+    (void)state;
+    struct buf b[2] = {0};
+    struct tls_pem pem = self_signed("mail.example", &b[0], &b[1]);
+    const struct test_wish ca_wish = {.common_name = "ours", .is_ca = true};
+    const struct test_wish wish = {.common_name = "anna", .san = "email:anna@demo.example"};
+    struct test_certificate authority = test_certificate_make(&ca_wish, NULL);
+    struct test_certificate anna = test_certificate_make(&wish, &authority);
+    struct test_certificate stranger = test_certificate_make(&wish, NULL);
+    struct client_ca *ca = test_client_ca(&authority);
+    struct tls_context *context;
+    struct error error;
+    assert_int_equal(tls_context_create(&pem, 1, &context, &error), ERR_OK);
+    assert_false(is_certified(context, NULL, TLS1_3_VERSION));
+    assert_int_equal(tls_context_ask_clients(context, ca, &error), ERR_OK);
+    client_ca_unref(ca);
+    static const int versions[] = {TLS1_2_VERSION, TLS1_3_VERSION};
+    for (size_t i = 0; i < ARRAY_LEN(versions); i++) {
+        assert_true(is_certified(context, &anna, versions[i]));
+        assert_false(is_certified(context, &stranger, versions[i]));
+        assert_false(is_certified(context, NULL, versions[i]));
+    }
+    tls_context_unref(context);
+    test_certificate_free(&stranger);
+    test_certificate_free(&anna);
+    test_certificate_free(&authority);
+    for (int i = 0; i < 2; i++)
+        buf_release(&b[i]);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -274,6 +322,7 @@ int main(void)
         cmocka_unit_test(test_tls_unique_of_a_resumed_session_is_the_servers_finished),
         cmocka_unit_test(test_refuses_old_versions_and_weak_ciphers),
         cmocka_unit_test(test_says_what_is_wrong_with_a_certificate),
+        cmocka_unit_test(test_clients_are_asked_for_certificates_and_need_none),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -7,53 +7,86 @@
 
 #include "base/fdio.h"
 #include "base/log.h"
+#include "base/must.h"
 #include "directory/app_password.h"
 
 struct stays {
     struct directory *directory;
+    pthread_t thread;
     pthread_mutex_t lock;
+    pthread_cond_t stop;
+    bool stopping;
     struct stay *first;
 };
+
+/* Locked. */
+static void look(struct stays *stays)
+{
+    for (struct stay *stay = stays->first; stay != NULL; stay = stay->next) {
+        if (stay->ended || app_password_is_valid(stays->directory, stay->app_password))
+            continue;
+        LOG(LOG_INFO, NO_SID, "store.app_password_ended", F_INT("app_password", stay->app_password));
+        stay->ended = true;
+        (void)shutdown(stay->fd, SHUT_RDWR);
+    }
+}
 
 void stays_look(struct stays *stays)
 {
     pthread_mutex_lock(&stays->lock);
-    for (struct stay *stay = stays->first; stay != NULL; stay = stay->next) {
-        if (app_password_is_valid(stays->directory, stay->app_password))
-            continue;
-        LOG(LOG_INFO, NO_SID, "store.app_password_ended", F_INT("app_password", stay->app_password));
-        (void)shutdown(stay->fd, SHUT_RDWR);
-    }
+    look(stays);
     pthread_mutex_unlock(&stays->lock);
 }
 
 static void *look_again_and_again(void *context)
 {
-    struct timespec pause = {.tv_sec = STAYS_LOOK_SECONDS};
-    for (;;) {
-        (void)nanosleep(&pause, NULL);
-        stays_look(context);
+    struct stays *stays = context;
+    pthread_mutex_lock(&stays->lock);
+    while (!stays->stopping) {
+        struct timespec until;
+        clock_gettime(CLOCK_MONOTONIC, &until);
+        until.tv_sec += STAYS_LOOK_SECONDS;
+        (void)pthread_cond_timedwait(&stays->stop, &stays->lock, &until);
+        look(stays);
     }
+    pthread_mutex_unlock(&stays->lock);
     return NULL;
 }
 
 enum err stays_create(struct directory *directory, struct stays **ret_stays, struct error *error)
 {
-    pthread_t thread;
+    pthread_condattr_t monotonic;
     struct stays *stays = calloc(1, sizeof(*stays));
     if (stays == NULL)
         return fail_nomem(error);
     stays->directory = directory;
+    pthread_condattr_init(&monotonic);
+    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
     pthread_mutex_init(&stays->lock, NULL);
-    int result = pthread_create(&thread, NULL, look_again_and_again, stays);
+    pthread_cond_init(&stays->stop, &monotonic);
+    pthread_condattr_destroy(&monotonic);
+    int result = pthread_create(&stays->thread, NULL, look_again_and_again, stays);
     if (result != 0) {
+        pthread_cond_destroy(&stays->stop);
         pthread_mutex_destroy(&stays->lock);
         free(stays);
         return fail(error, ERR_UNAVAILABLE, NULL, "thread for app passwords: %s", strerror(result));
     }
-    pthread_detach(thread);
     *ret_stays = stays;
     return ERR_OK;
+}
+
+void stays_destroy(struct stays *stays)
+{
+    pthread_mutex_lock(&stays->lock);
+    must(stays->first == NULL);
+    stays->stopping = true;
+    pthread_cond_signal(&stays->stop);
+    pthread_mutex_unlock(&stays->lock);
+    pthread_join(stays->thread, NULL);
+    pthread_cond_destroy(&stays->stop);
+    pthread_mutex_destroy(&stays->lock);
+    free(stays);
 }
 
 enum err stays_enter(struct stays *stays, struct stay *stay, uint64_t app_password, int fd,

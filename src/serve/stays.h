@@ -9,6 +9,7 @@
 #ifndef POSTHORN_SERVE_STAYS_H
 #define POSTHORN_SERVE_STAYS_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/error.h"
@@ -22,12 +23,14 @@ struct stay {
     struct stays *stays; /* NULL: not watched */
     uint64_t app_password;
     int fd;
+    bool ended;
 };
 
 enum { STAYS_LOOK_SECONDS = 10 };
 
-/* The thread lives as long as the process. */
 enum err stays_create(struct directory *directory, struct stays **ret_stays, struct error *error) MUST_CHECK;
+/* When nobody stays. */
+void stays_destroy(struct stays *stays);
 /* app_password 0: nothing is watched. */
 enum err stays_enter(struct stays *stays, struct stay *stay, uint64_t app_password, int fd,
                      struct error *error) MUST_CHECK;

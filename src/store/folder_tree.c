@@ -257,6 +257,8 @@ static enum err rename_inbox(struct rename *rename, struct folder_id parent, str
         err = members_copy(rename->work, inbox, ALL_UIDS, made, &order, &from, &to, error);
     if (err == ERR_OK)
         err = annotations_copy(rename->work, inbox->id, made->id, error);
+    if (err == ERR_OK)
+        inbox->changed = true; /* so that the log tells this from a mere making */
     return err;
 }
 

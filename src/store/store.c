@@ -37,7 +37,7 @@ enum err store_open(const struct store_options *options, struct store **ret_stor
         err = syncer_start(store, error);
     if (err == ERR_OK)
         err = tidier_start(store, &store->tidier, error);
-    if (err == ERR_OK)
+    if (err == ERR_OK && !options->without_index)
         err = indexer_start(store, &store->indexer, error);
     if (err != ERR_OK) {
         background_stop(store->tidier);

@@ -34,7 +34,8 @@ struct store_options {
     /* The account's limits, from the directory; asked when it is opened. NULL: none. */
     void (*limits)(void *context, struct account_id id, struct account_limits *ret_limits);
     void *context;
-    unsigned open_max; /* 0: STORE_OPEN_MAX */
+    unsigned open_max;  /* 0: STORE_OPEN_MAX */
+    bool without_index; /* no search index is made in the background */
 };
 
 enum err store_open(const struct store_options *options, struct store **ret_store,

@@ -45,7 +45,12 @@ class View:
 
     def vanished(self, uids: list[int]) -> None:
         gone = set(uids)
+        known = {message.uid for message in self.messages}
         self.messages = [message for message in self.messages if message.uid not in gone]
+        # UIDs never told belong to the last of the messages of which the client knows no more than that they came.
+        for _ in gone - known:
+            if self.messages and self.messages[-1].uid is None:
+                self.messages.pop()
 
     def fetch(self, number: int, attributes: dict) -> None:
         if not 1 <= number <= len(self.messages):
@@ -84,6 +89,7 @@ class Session:
         self.buffer = b""
         self.tag = 0
         self.view: View | None = None
+        self.farewell = ""
         self.read()
 
     def close(self) -> None:
@@ -95,9 +101,9 @@ class Session:
         except TimeoutError as error:
             raise Ended(f"{self.name} said nothing for {SECONDS} s") from error
         except OSError as error:
-            raise Ended(f"{self.name}: {error}") from error
+            raise Ended(f"{self.name} closed the connection{self.farewell}: {error}") from error
         if not more:
-            raise Ended(f"{self.name} closed the connection")
+            raise Ended(f"{self.name} closed the connection{self.farewell}")
         self.buffer += more
 
     def unit(self) -> bytes:
@@ -147,6 +153,8 @@ class Session:
             if response.tag == "*":
                 if response.name == "OK" and response.code is not None and response.code.name == "CLOSED":
                     self.view = View()
+                if response.name == "BYE":
+                    self.farewell = f", {response.text}"
                 self.note(response)
             found.append(response)
             if response.tag in tags:

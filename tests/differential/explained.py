@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
 from typing import Callable
 
 from play import Difference
@@ -57,6 +58,25 @@ def without_parts(message: bytes) -> bool:
     boundaries = re.findall(rb"boundary=\"?([^\";\r\n]+)", message)
     types = message.count(b"multipart/")
     return types > len(boundaries) or any(re.search(rb"--" + re.escape(one) + rb"[ \t]*\r\n", message) is None for one in boundaries)
+
+
+def sent_dates(one: Difference, uids: list) -> list:
+    """Of the messages in this order; not comparable where one has none."""
+    dates = []
+    for uid in uids:
+        match = re.search(rb"^Date: (.*)\r$", header_of(one.texts_by_uid.get(uid, b"")), re.MULTILINE)
+        dates.append(parsedate_to_datetime(match.group(1).decode("latin-1")).timestamp())
+    return dates
+
+
+def only_ours_is_by_date(one: Difference) -> bool:
+    if one.kind != "search" or one.path != "order" or not re.search(r"SORT [^(]*(RETURN \([^)]*\) )?\(DATE", one.sent):
+        return False
+    try:
+        ours, theirs = sent_dates(one, one.ours), sent_dates(one, one.theirs)
+    except (AttributeError, ValueError, TypeError):
+        return False
+    return ours == sorted(ours) and theirs != sorted(theirs)
 
 
 def holds_a_message(message: bytes) -> bool:
@@ -122,7 +142,7 @@ EXPLANATIONS = [
     Explanation(
         "parts of what has none", "ours", "RFC 3501 6.4.5",
         "Part 2.1 of a text at 2 is the text itself for dovecot. Only a message that is no multipart has a part 1 in this way.",
-        fetched(r"B(ODY|INARY)\[.*\.1(\.MIME)?\](<\d+>)?", lambda one: one.ours is None),
+        fetched(r"B(ODY|INARY|INARY\.SIZE)\[.*\.1(\.MIME)?\](<\d+>)?", lambda one: one.ours in (None, "0")),
     ),
     Explanation(
         "broken Content-Type", "ours", "RFC 2045 5.2",
@@ -210,6 +230,16 @@ EXPLANATIONS = [
         fetched(r"BODY\[.*MIME\](<\d+>)?", lambda one: one.theirs is not None and one.ours == one.theirs + b"\r\n"),
     ),
     Explanation(
+        "COPY of what another session expunged", "allowed", "RFC 2180 4.4",
+        "We copy the rest and say OK [EXPUNGEISSUED], dovecot copies nothing and says NO.",
+        lambda one: one.stale and statuses("COPY|MOVE", "OK", "NO")(one), ends=True,
+    ),
+    Explanation(
+        "messages behind one whose BINARY can't be decoded", "allowed", "RFC 3516 4.3",
+        "FETCH says NO for the one; dovecot leaves out all behind it, we don't.",
+        lambda one: one.kind == "fetch" and one.status == "NO" and "BINARY" in one.sent and one.theirs == "missing",
+    ),
+    Explanation(
         "modifiers behind a single item", "ours", "RFC 4466 2.4 (fetch)",
         "FETCH 1 UID (CHANGEDSINCE 1) needs no parentheses around the item; dovecot wants them.",
         statuses("FETCH", "OK", "BAD", r"^(UID )?FETCH \S+ [^(].*\(CHANGEDSINCE"), ends=True,
@@ -227,8 +257,13 @@ EXPLANATIONS = [
     ),
     Explanation(
         "SORT that is another when asked again", "ours", "RFC 5256 3",
-        "dovecot now and then puts new messages into a wrong place; the same command once more gives our order.",
+        "dovecot now and then puts messages into a wrong place; the same command once more, or in a new session, gives our order.",
         lambda one: one.kind == "search" and one.path == "only when asked first",
+    ),
+    Explanation(
+        "SORT by DATE that is none", "ours", "RFC 5256 3",
+        "With more criteria behind DATE, dovecot's answer is at times not in the order of the dates; ours is.",
+        only_ours_is_by_date,
     ),
     Explanation(
         "sharp s and ss", "allowed", "RFC 3501 6.4.4",
@@ -285,7 +320,8 @@ EXPLANATIONS = [
     Explanation(
         "CREATE with a separator at the end", "ours", "RFC 3501 6.3.3",
         "What is made is the name without it. dovecot makes a name that is no mailbox, and may be created once more.",
-        statuses("CREATE", "NO", "OK"), ends=True,
+        lambda one: statuses("CREATE", "NO", "OK")(one) or statuses("STATUS|SELECT|EXAMINE|DELETE|RENAME|COPY|MOVE|APPEND", "OK", "NO")(one)
+        and re.search("Mailbox doesn't exist", one.texts[1]) is not None, ends=True,
     ),
     Explanation(
         "APPEND of a header beyond ASCII", "ours", "RFC 6855 4",
@@ -351,10 +387,15 @@ EXPLANATIONS = [
         lambda one: one.path.endswith("/HIGHESTMODSEQ") and str(one.ours) < str(one.theirs) and "missing" not in (one.ours, one.theirs),
     ),
     Explanation(
+        "the open mailbox was deleted", "allowed", "RFC 2180 3",
+        "We say BYE to the sessions that have it open; dovecot notices it later.",
+        lambda one: one.kind == "protocol" and re.fullmatch(r"posthorn \w closed the connection, .*mailbox.*", one.path) is not None, ends=True,
+    ),
+    Explanation(
         "dovecot ends the session", "ours", "RFC 3501 3.4",
         "Assertions fail in it (UID FETCH of $ with VANISHED; $ or THREAD after an expunge), and it disconnects who has a mailbox "
         "open that is deleted or renamed. We go on; the messages are gone.",
-        lambda one: one.kind == "protocol" and re.fullmatch(r"dovecot \w(: .*reset by peer| closed the connection)", one.path) is not None, ends=True,
+        lambda one: one.kind == "protocol" and re.match(r"dovecot \w closed the connection", one.path) is not None, ends=True,
     ),
     Explanation(
         "NO where we say BAD", "allowed", "RFC 3501 7.1.2, 7.1.3",

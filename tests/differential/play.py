@@ -1,7 +1,7 @@
 """Plays a sequence against both servers in lock step and tells how their answers differ in meaning."""
 
 import re
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta, timezone
 from difflib import SequenceMatcher
 
@@ -32,7 +32,8 @@ class Difference:
     sent: str = ""  # the command as Posthorn got it
     read_only: bool = False  # the mailbox was opened by EXAMINE
     texts: tuple = ("", "")  # of the tagged answers
-    only: tuple = ()  # the messages that only one server found
+    only: tuple = ()  # the messages that only one server found, or that stand elsewhere
+    texts_by_uid: dict = field(default_factory=dict)  # of all that were sorted
 
     def __str__(self) -> str:
         about = f"\n      the message: {self.message[:1500]!r}" if self.message else ""
@@ -232,17 +233,27 @@ class Play:
             answer = side.sessions[step.session].command(side.pieces(plain, uids))
             found.append(next((one.arguments for one in answer if one.name == step.verb), []))
         ours, theirs = found
-        if ours == theirs:
+        if ours == theirs or step.verb == "SORT" and ours == self.asked_anew(step, ours):
             for difference in self.found:
                 difference.path = "only when asked first"
             return []
         self.found = []
         self.differ("search", "order", ours, theirs)
+        self.found[0].texts_by_uid = dict(zip(ours, self.messages(step.session, ours))) if step.verb == "SORT" else {}
         if step.verb == "THREAD":
             return sorted({number for one in ours if one not in theirs for number in flat(one)})
         same = SequenceMatcher(None, ours, theirs, autojunk=False).get_matching_blocks()
         kept = {ours[block.a + at] for block in same for at in range(block.size)}
         return [int(number) for number in ours if number not in kept]
+
+    def asked_anew(self, step: Step, uids: list) -> list:
+        """How dovecot sorts the same messages in a session that has done nothing else."""
+        theirs = self.sides[1]
+        criteria = re.search(r"\([^)]*\) UTF-8", re.sub(r"RETURN \([^)]*\)", "", step.parts[0])).group(0)
+        theirs.observer.command([f'EXAMINE "{theirs.mailboxes[step.session]}"'.encode()])
+        answer = theirs.observer.command([f"UID SORT {criteria} UID {','.join(uids) or '1'}".encode()])
+        theirs.observer.command([b"UNSELECT"])
+        return next((one.arguments for one in answer if one.name == "SORT"), [])
 
     def messages(self, session: int, uids: list) -> tuple:
         """Both are asked, so that both may tell news."""
@@ -279,11 +290,11 @@ class Play:
         session = step.session
         ours, theirs = (side.uids(session) for side in self.sides)
         if step.verb not in NUMBERED:
-            return False
+            return step.verb == "CLOSE" and self.stale[session]
         if ours != theirs or None in ours:
             return True
         text = step.text()
-        conditional = step.verb in ("SEARCH", "SORT", "THREAD") or any(word in text for word in ("SINCE", "MODSEQ", "$"))
+        conditional = step.verb in ("SEARCH", "SORT", "THREAD", "EXPUNGE") or any(word in text for word in ("SINCE", "MODSEQ", "$"))
         return self.stale[session] and conditional
 
     def command(self, step: Step) -> None:
@@ -305,7 +316,7 @@ class Play:
             self.differ("renamed", "INBOX", None, None)
         if re.match("SELECT|EXAMINE", self.sent) and (ours.name, theirs.name) != ("OK", "OK"):
             self.unselect(session)
-        sets_seen = step.verb == "FETCH" and re.search(r"BODY\[|RFC822(?!\.(SIZE|HEADER))", step.notes["items"])
+        sets_seen = step.verb == "FETCH" and re.search(r"(BODY|BINARY)\[|RFC822(?!\.(SIZE|HEADER))", step.notes["items"])
         if sets_seen or step.verb not in ("FETCH", "SEARCH", "SORT", "THREAD", "LIST", "LSUB", "NOOP", "mistake"):
             self.stale[1 - session] = True
 

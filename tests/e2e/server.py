@@ -41,7 +41,7 @@ def is_root() -> bool:
     return os.geteuid() == 0
 
 
-def wait_until(what: str, predicate, seconds: float = PATIENCE_SECONDS):
+def wait_until(what: str, predicate, seconds: float = PATIENCE_SECONDS, pause: float = 0.02):
     """The predicate's first true value."""
     end = time.monotonic() + seconds
     while True:
@@ -50,7 +50,7 @@ def wait_until(what: str, predicate, seconds: float = PATIENCE_SECONDS):
             return value
         if time.monotonic() > end:
             raise AssertionError(f"waited {seconds} s in vain for {what}")
-        time.sleep(0.02)
+        time.sleep(pause)
 
 
 def free_ports(count: int) -> list[int]:

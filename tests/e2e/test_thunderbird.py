@@ -16,10 +16,8 @@ def program(server, anna, tmp_path):
             client.append("INBOX", None, None, make_raw(subject=f"=?utf-8?q?Gr=C3=BC=C3=9Fe_{number}?=", body=f"message {number}.\r\n" * 50))
     with Thunderbird(tmp_path) as program:
         program.add_account(anna.address, anna.password, server.ports["imap"])
-        program.update("INBOX")
-        wait_until("the headers", lambda: program.counts("INBOX")[0] == MESSAGES)
-        program.download("INBOX")
-        wait_until("the messages", lambda: program.counts("INBOX") == (MESSAGES, MESSAGES))
+        program.wait_for_update("INBOX")
+        program.download_all("INBOX", MESSAGES)
         yield program
 
 

@@ -15,6 +15,8 @@ from server import HOST, free_ports, wait_until
 
 START_SECONDS = 120  # the first start makes the profile
 SCRIPT_SECONDS = 60
+DOWNLOAD_LOOK_SECONDS = 1
+FOLDER_BUSY = 0x8055000A  # NS_MSG_FOLDER_BUSY
 PREFERENCES = {
     "app.update.enabled": False,
     "app.donation.eoy.version.viewed": 999,
@@ -31,6 +33,7 @@ PREFERENCES = {
     "mail.spotlight.firstRunDone": True,
     "mail.startup.enabledMailCheckOnce": True,
     "mail.winsearch.firstRunDone": True,
+    "mailnews.database.global.indexer.enabled": False,
     "mailnews.start_page.enabled": False,
     "mailnews.auto_config.fetchFromISP.enabled": False,
     "network.captive-portal-service.enabled": False,
@@ -83,6 +86,7 @@ class Thunderbird:
         self.receive()  # who it is
         self.ask("WebDriver:NewSession", capabilities={})
         self.ask("Marionette:SetContext", value="chrome")
+        self.ask("WebDriver:SetTimeouts", script=1000 * SCRIPT_SECONDS)
 
     def connect(self) -> socket.socket | None:
         assert self.process.poll() is None, f"Thunderbird ended:\n{self.log()}"
@@ -169,16 +173,36 @@ class Thunderbird:
     def has_folder(self, name: str) -> bool:
         return self.run("try { return folderOf(arguments[0]) != null; } catch { return false; }", name)
 
-    def update(self, folder: str) -> None:
-        """Begins to ask the server what is new."""
-        self.run("folderOf(arguments[0]).updateFolder(null);", folder)
-
-    def download(self, folder: str) -> None:
-        """Begins to fetch what is not here yet."""
+    def wait_for(self, folder: str, begin: str, seconds: float) -> None:
+        """The script begins something that tells its end to `listener`."""
         self.run(
-            "const folder = folderOf(arguments[0]); folder.setFlag(Ci.nsMsgFolderFlags.Offline);"
-            "folder.downloadAllForOffline(null, null);", folder,
+            "Services.prefs.setIntPref('posthorn.ended', -1);"
+            "const listener = { QueryInterface: ChromeUtils.generateQI(['nsIUrlListener']), OnStartRunningUrl() {},"
+            "    OnStopRunningUrl(url, status) { Services.prefs.setIntPref('posthorn.ended', status == 0 ? 0 : 1); } };"
+            "const folder = folderOf(arguments[0]).QueryInterface(Ci.nsIMsgImapMailFolder);" + begin,
+            folder,
         )  # fmt: skip
+        ended = "return Services.prefs.getIntPref('posthorn.ended');"
+        wait_until(folder, lambda: self.run(ended) >= 0, seconds)
+        assert self.run(ended) == 0, f"{begin} failed"
+
+    def wait_for_update(self, folder: str, seconds: float = SCRIPT_SECONDS) -> None:
+        self.wait_for(folder, "folder.updateFolderWithListener(null, listener);", seconds)
+
+    def download_all(self, folder: str, count: int, seconds: float = SCRIPT_SECONDS) -> None:
+        """Until the texts of that many messages are here. It also downloads by itself, and then refuses to begin anew."""
+
+        def all_here() -> bool:
+            self.wait_for(
+                folder,
+                "folder.setFlag(Ci.nsMsgFolderFlags.Offline);"
+                "try { folder.downloadAllForOffline(listener, null); }"
+                "catch (error) { listener.OnStopRunningUrl(null, error.result == %d ? 0 : 1); }" % FOLDER_BUSY,
+                seconds,
+            )  # fmt: skip
+            return self.counts(folder) == (count, count)
+
+        wait_until("the messages", all_here, seconds, DOWNLOAD_LOOK_SECONDS)
 
     def counts(self, folder: str) -> tuple[int, int]:
         """Messages known, and those of them whose text is here."""
