@@ -147,7 +147,9 @@ enum err imap_listing_add_others(struct imap_call *call, struct imap_listing *li
     enum err err = imap_identity(call, &identity, &call->error);
     if (err == ERR_OK)
         err = share_owners(call->session->directory, identity, listing->arena, &owners, &count, &call->error);
-    if (err == ERR_NOT_FOUND)
+    /* A person whom the directory does not know, or in too many groups, has his own mailboxes all the same.
+     */
+    if (err == ERR_NOT_FOUND || err == ERR_LIMIT)
         return ERR_OK;
     for (size_t i = 0; err == ERR_OK && i < MIN(count, IMAP_OWNERS_MAX); i++)
         err = add_owner(&adding, identity, &owners[i]);
