@@ -46,9 +46,9 @@
     X("LIST-STATUS", false, true) \
     X("CREATE-SPECIAL-USE", false, true) \
     X("MULTIAPPEND", false, true) \
-    X("ACL", false, true)                   \
-    X("RIGHTS=kxte", false, true)           \
-    X("LIST-MYRIGHTS", false, true)         \
+    X("ACL", false, true) \
+    X("RIGHTS=kxte", false, true) \
+    X("LIST-MYRIGHTS", false, true) \
     X("QUOTA", false, true) \
     X("QUOTA=RES-STORAGE", false, true) \
     X("QUOTA=RES-MESSAGE", false, true) \
@@ -68,6 +68,8 @@
     X("BINARY", false, true) \
     X("CATENATE", false, true) \
     X("REPLACE", false, true) \
+    X("UIDBATCHES", false, true) \
+    X("INPROGRESS", false, true) \
     X("NOTIFY", false, true) \
     X("URLAUTH", false, true) \
     X("URLAUTH=BINARY", false, true) \
