@@ -51,14 +51,21 @@ static enum err add_object(struct account *account, struct search_grams *grams, 
     return ERR_OK;
 }
 
+static void listed_free(struct listed **listed)
+{
+    free(*listed);
+}
+
 enum err search_gather(struct account *account, struct search_grams *grams, uint64_t base, uint64_t first,
                        uint64_t *last, int64_t *ret_objects, const atomic_bool *stop, struct error *error)
 {
-    struct listed listed[SEARCH_BATCH_SPAN];
-    size_t count;
+    size_t count = 0;
     int64_t objects = 0;
     must(*last - first < SEARCH_BATCH_SPAN);
     search_grams_clear(grams);
+    CLEANUP(listed_free) struct listed *listed = malloc(SEARCH_BATCH_SPAN * sizeof(*listed));
+    if (listed == NULL)
+        return fail_nomem(error);
     enum err err = account_lock(account, error);
     if (err != ERR_OK)
         return err;
@@ -237,17 +244,26 @@ static enum err progress_read(struct account *account, struct search_progress *r
     return ERR_OK;
 }
 
+static void grams_free(struct search_grams **grams)
+{
+    if (*grams != NULL)
+        search_grams_release(*grams);
+    free(*grams);
+}
+
 enum err search_build(struct account *account, bool fresh, const atomic_bool *stop,
                       void (*progress)(void *context, struct search_progress progress), void *context,
                       struct error *error)
 {
-    CLEANUP(search_grams_release) struct search_grams grams = {0};
-    enum err err = search_grams_init(&grams, error);
+    CLEANUP(grams_free) struct search_grams *grams = calloc(1, sizeof(*grams));
+    if (grams == NULL)
+        return fail_nomem(error);
+    enum err err = search_grams_init(grams, error);
     if (err == ERR_OK && fresh)
         err = forget(account->search, error);
     bool more = true;
     while (err == ERR_OK && more) {
-        err = search_build_step(account, &grams, true, stop, &more, error);
+        err = search_build_step(account, grams, true, stop, &more, error);
         struct search_progress now;
         if (err == ERR_OK && progress != NULL)
             err = progress_read(account, &now, error);

@@ -13,11 +13,10 @@ enum {
 
 enum err search_grams_init(struct search_grams *grams, struct error *error)
 {
-    *grams = (struct search_grams){
-        .reader = MIME_SEARCH(SEARCH_GRAMS_TEXT_MAX),
-        .arena = ARENA(MIME_STRUCTURE_ARENA_MAX),
-        .seen = calloc(SEEN_WORDS, sizeof(uint64_t)),
-    };
+    memset(grams, 0, sizeof(*grams));
+    grams->reader = MIME_SEARCH(SEARCH_GRAMS_TEXT_MAX);
+    grams->arena = ARENA(MIME_STRUCTURE_ARENA_MAX);
+    grams->seen = calloc(SEEN_WORDS, sizeof(uint64_t));
     return grams->seen != NULL ? ERR_OK : fail_nomem(error);
 }
 
@@ -169,7 +168,9 @@ enum err search_grams_sort(struct search_grams *grams, struct error *error)
 
 enum err search_grams_write(struct search_grams *grams, struct search_writer *writer, struct error *error)
 {
-    uint16_t places[SEARCH_SPAN_MAX];
+    uint16_t *places = malloc(SEARCH_SPAN_MAX * sizeof(*places)); /* too much for a session's stack */
+    if (places == NULL)
+        return fail_nomem(error);
     enum err err = ERR_OK;
     for (size_t i = 0; err == ERR_OK && i < grams->count;) {
         uint64_t gram = grams->pairs[i] >> PLACE_BITS;
@@ -178,6 +179,7 @@ enum err search_grams_write(struct search_grams *grams, struct search_writer *wr
             places[n++] = (uint16_t)grams->pairs[i++];
         err = search_writer_add(writer, (uint32_t)gram, places, n, error);
     }
+    free(places);
     if (err == ERR_OK && grams->any_count > 0)
         err = search_writer_add(writer, SEARCH_GRAM_ANY, grams->any, grams->any_count, error);
     return err == ERR_OK ? search_writer_end(writer, error) : err;

@@ -38,6 +38,8 @@ struct question {
     uint64_t *ids;
     size_t count;
     size_t cap;
+    uint16_t *places; /* room for SEARCH_SPAN_MAX each; too much for a session's stack */
+    uint16_t *any;
 };
 
 static int compare_grams(const void *a, const void *b)
@@ -131,22 +133,24 @@ static size_t unite(uint16_t *a, size_t a_n, const uint16_t *b, size_t b_n)
 static enum err ask_segment(struct search *search, const struct search_segment *segment,
                             struct question *question, struct error *error)
 {
-    uint16_t places[SEARCH_SPAN_MAX];
-    uint16_t any[SEARCH_SPAN_MAX];
     size_t count;
     size_t any_count;
-    enum err err = segment_places(search, segment, question, places, &count, error);
+    enum err err = segment_places(search, segment, question, question->places, &count, error);
     if (err == ERR_OK)
-        err = segment_any(search, segment, any, &any_count, error);
+        err = segment_any(search, segment, question->any, &any_count, error);
     if (err != ERR_OK)
         return err;
-    return add_ids(question, segment, places, unite(places, count, any, any_count), error);
+    count = unite(question->places, count, question->any, any_count);
+    return add_ids(question, segment, question->places, count, error);
 }
 
 static enum err ask_one(struct search *search, struct slice needle, size_t max, struct search_hits *ret_hits,
                         struct error *error)
 {
-    struct question question = {0};
+    uint16_t *room = malloc(2 * SEARCH_SPAN_MAX * sizeof(*room));
+    if (room == NULL)
+        return fail_nomem(error);
+    struct question question = {.places = room, .any = room + SEARCH_SPAN_MAX};
     enum err err = ERR_OK;
     choose_grams(&question, needle);
     for (size_t i = 0; err == ERR_OK && i < search->segment_count; i++) {
@@ -154,6 +158,7 @@ static enum err ask_one(struct search *search, struct slice needle, size_t max, 
         if (err == ERR_OK && question.count > max)
             err = fail_plain(error, ERR_LIMIT, "the text is nearly everywhere");
     }
+    free(room);
     if (err != ERR_OK) {
         free(question.ids);
         return err;
