@@ -61,12 +61,9 @@ def without_parts(message: bytes) -> bool:
 
 
 def sent_dates(one: Difference, uids: list) -> list:
-    """Of the messages in this order; not comparable where one has none."""
-    dates = []
-    for uid in uids:
-        match = re.search(rb"^Date: (.*)\r$", header_of(one.texts_by_uid.get(uid, b"")), re.MULTILINE)
-        dates.append(parsedate_to_datetime(match.group(1).decode("latin-1")).timestamp())
-    return dates
+    """Of the messages in this order, without those that have none."""
+    found = (re.search(rb"^Date: (.*)\r$", header_of(one.texts_by_uid.get(uid, b"")), re.MULTILINE) for uid in uids)
+    return [parsedate_to_datetime(match.group(1).decode("latin-1")).timestamp() for match in found if match is not None]
 
 
 def only_ours_is_by_date(one: Difference) -> bool:
@@ -74,7 +71,7 @@ def only_ours_is_by_date(one: Difference) -> bool:
         return False
     try:
         ours, theirs = sent_dates(one, one.ours), sent_dates(one, one.theirs)
-    except (AttributeError, ValueError, TypeError):
+    except (ValueError, TypeError):
         return False
     return ours == sorted(ours) and theirs != sorted(theirs)
 
@@ -217,7 +214,7 @@ EXPLANATIONS = [
     Explanation(
         "BINARY of what holds parts", "allowed", "RFC 3516 4.2",
         "A multipart, a message within, or the whole message has no encoding to undo for us. dovecot undoes that of all parts within.",
-        fetched(r"BINARY(\.SIZE)?\[.*\](<\d+>)?", lambda one: b"Content-Transfer-Encoding" in one.message and one.ours is not None),
+        fetched(r"BINARY(\.SIZE)?\[.*\](<\d+>)?", lambda one: b"content-transfer-encoding" in one.message.lower() and one.ours is not None),
     ),
     Explanation(
         "BINARY that can't be decoded", "allowed", "RFC 3516 4.3",
@@ -261,9 +258,24 @@ EXPLANATIONS = [
         lambda one: one.kind == "search" and one.path == "only when asked first",
     ),
     Explanation(
+        "arrival within one second", "allowed", "RFC 5256 3",
+        "We sort by the microsecond that the store knows, dovecot by what INTERNALDATE shows.",
+        lambda one: one.kind == "search" and one.path == "order" and "ARRIVAL" in one.sent,
+    ),
+    Explanation(
         "SORT by DATE that is none", "ours", "RFC 5256 3",
         "With more criteria behind DATE, dovecot's answer is at times not in the order of the dates; ours is.",
         only_ours_is_by_date,
+    ),
+    Explanation(
+        "OR of flags", "ours", "RFC 3501 6.4.4",
+        "SEARCH OR UNDELETED UNSEEN: dovecot finds nothing when no message is unseen, though some are undeleted.",
+        lambda one: searched(r"OR (UN)?[A-Z]+ (UN)?[A-Z]+", lambda message: True)(one) and not one.theirs,
+    ),
+    Explanation(
+        "SEARCH RETURN (SAVE) with MODSEQ", "allowed", "RFC 5182 2.1, RFC 7162 3.1.10",
+        "Nothing is to be told for SAVE alone: dovecot tells the highest MODSEQ all the same.",
+        lambda one: one.kind == "search" and "RETURN (SAVE)" in one.sent and "MODSEQ" in one.sent and one.ours == "missing",
     ),
     Explanation(
         "sharp s and ss", "allowed", "RFC 3501 6.4.4",
@@ -307,9 +319,19 @@ EXPLANATIONS = [
         lambda one: one.kind == "list" and one.ours == "missing" and re.search(r'" \(?""', one.sent) is not None,
     ),
     Explanation(
+        "NAMESPACE of other users", "allowed", "RFC 2342 5",
+        "We have one, dovecot's configuration here has none.",
+        lambda one: one.kind == "data" and one.path == "/NAMESPACE",
+    ),
+    Explanation(
+        "root name of a reference that ends in a separator", "allowed", "RFC 3501 6.3.8",
+        "LIST Work/ and an empty pattern: we tell the root of all names, dovecot nothing.",
+        lambda one: one.kind == "list" and one.path == "/" and one.theirs == "missing" and '""' in one.sent,
+    ),
+    Explanation(
         "INBOX renamed", "allowed", "RFC 3501 6.3.5",
         "We move the messages and keep INBOX with its UIDVALIDITY; dovecot makes a new INBOX, whose UIDs begin at 1.",
-        lambda one: one.kind == "renamed", ends=True,
+        lambda one: one.kind == "renamed" or statuses("RENAME", "OK", "NO", "(?i)inbox")(one), ends=True,
     ),
     Explanation(
         "levels above a new mailbox", "allowed", "RFC 3501 6.3.3",
