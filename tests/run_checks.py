@@ -1,8 +1,9 @@
 #!/usr/bin/python3
 """The work of ./check: builds the trees, runs the gates and every test, counts.
 
-Three trees: build (release), build-asan (ASan and UBSan, for the unit tests), build-fuzz (clang's libFuzzer);
-a fourth, build-tsan, when a unit test is listed in meson's tsan_tests. Trees are kept, so a second run is quick.
+Trees: build (which the end-to-end tests run), build-release (compiled only: more optimization warns of
+more), build-asan (ASan and UBSan, for the unit tests), build-fuzz (clang's libFuzzer);
+build-tsan, when a unit test is listed in meson's tsan_tests. Trees are kept, so a second run is quick.
 A failure is shown and counted, and the rest goes on.
 """
 
@@ -25,6 +26,7 @@ SHOWN_LINES = 60  # of a failure's output; the whole is in the log
 
 TREES = {
     "build": [],
+    "build-release": ["--buildtype=release"],
     "build-asan": ["-Dbuildtype=debug", "-Db_sanitize=address,undefined", "-Dtests=enabled"],
     "build-tsan": ["-Dbuildtype=debug", "-Db_sanitize=thread", "-Dtests=enabled"],
     "build-fuzz": [
@@ -210,6 +212,8 @@ def main() -> int:
     tally = Tally()
     build("build", tally, "posthorn")
     check_gates(tally)
+    if not options.quick:
+        build("build-release", tally, "posthorn")
     if build("build-asan", tally):
         check_unit_tests("build-asan", tally)
         if not options.quick:

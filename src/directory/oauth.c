@@ -107,7 +107,7 @@ static enum err fetch_keys(struct oauth *oauth, struct jwt_keys **ret_keys, stru
                                           .header_count = ARRAY_LEN(headers),
                                           .body_max = FETCH_BODY_MAX,
                                           .timeout_us = OAUTH_TIMEOUT_US};
-    struct slice body;
+    struct slice body = slice_none();
     struct jwt_keys *keys;
     enum err err = ask(oauth, &request, &arena, &body, error);
     if (err == ERR_OK && jwt_keys_parse(body, &keys, error) != ERR_OK) {
@@ -310,7 +310,7 @@ static enum err check_by_asking(struct oauth *oauth, struct slice token, struct 
 {
     CLEANUP(arena_release) struct arena scratch = ARENA(ARENA_MAX);
     struct claims claims;
-    struct slice body;
+    struct slice body = slice_none();
     if (token_cache_find(oauth->cache, token, arena, ret_account))
         return ERR_OK;
     enum err err = introspect(oauth, token, &scratch, &body, error);
