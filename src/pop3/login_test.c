@@ -52,6 +52,9 @@ static void stop(struct talk *t)
 }
 
 #define GREETING "+OK mail.example POP3\r\n"
+#define CAPABILITIES                                                                                 \
+    "TOP\r\nUIDL\r\nRESP-CODES\r\nAUTH-RESP-CODE\r\nPIPELINING\r\nEXPIRE NEVER\r\nLOGIN-DELAY 0\r\n" \
+    "IMPLEMENTATION Posthorn\r\n"
 #define WRONG "-ERR [AUTH] name or password is wrong\r\n"
 #define NO_ANSWER "-ERR that is no valid answer\r\n"
 
@@ -169,8 +172,7 @@ static void test_capa_and_no_passwords_in_the_clear(void **state)
     start(&t, "192.0.2.1", NULL, false);
     wire_expect(&t.wire, GREETING);
     wire_send(&t.wire, "CAPA\r\n");
-    wire_expect(&t.wire, "+OK\r\nTOP\r\nUIDL\r\nRESP-CODES\r\nAUTH-RESP-CODE\r\nPIPELINING\r\n"
-                         "SASL SCRAM-SHA-256 SCRAM-SHA-1\r\n.\r\n");
+    wire_expect(&t.wire, "+OK\r\n" CAPABILITIES "SASL SCRAM-SHA-256 SCRAM-SHA-1\r\n.\r\n");
     wire_send(&t.wire, "USER anna\r\nAUTH PLAIN AGFubmEAc2VjcmV0\r\nSTLS\r\nSTAT\r\nQUIT\r\n");
     wire_expect(&t.wire, "-ERR please start TLS first (STLS)\r\n-ERR please start TLS first (STLS)\r\n"
                          "-ERR TLS is on already, or not set up\r\n-ERR not known, or only after log-in\r\n"
@@ -217,7 +219,7 @@ static void test_implicit_tls(void **state)
     wire_expect(&t.wire, GREETING);
     wire_send(&t.wire, "CAPA\r\n");
     wire_expect(&t.wire,
-                "+OK\r\nTOP\r\nUIDL\r\nRESP-CODES\r\nAUTH-RESP-CODE\r\nPIPELINING\r\nUSER\r\n"
+                "+OK\r\n" CAPABILITIES "USER\r\n"
                 "SASL PLAIN LOGIN SCRAM-SHA-256 SCRAM-SHA-256-PLUS SCRAM-SHA-1 SCRAM-SHA-1-PLUS\r\n.\r\n");
     wire_send(&t.wire, "USER anna\r\nPASS secret\r\n");
     wire_expect(&t.wire, "+OK and the password?\r\n+OK from store <>\r\n");
