@@ -4,7 +4,8 @@
 
 #include "base/buf.h"
 
-#define POP3_CAPABILITY_TABLE(X) X("TOP") X("UIDL") X("RESP-CODES") X("AUTH-RESP-CODE") X("PIPELINING")
+#define POP3_CAPABILITY_TABLE(X) \
+    X("TOP") X("UIDL") X("RESP-CODES") X("AUTH-RESP-CODE") X("PIPELINING") X("UTF8")
 
 /*
  * name, argument. The server itself deletes nothing, and whoever has logged in may do so again at once: both

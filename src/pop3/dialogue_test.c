@@ -11,7 +11,7 @@
  *   DAMAGE:                     the disk spoils every message
  *   BREAK: 1                    the first connection breaks; the next C: is a new one
  *
- * The log-in's answer is read by itself.
+ * The log-in's answer is read by itself. The third connection, "C3:", has said UTF8 before it.
  */
 #include <fcntl.h>
 #include <stdatomic.h>
@@ -44,8 +44,12 @@ static int enter(struct player *player)
     static const struct settings settings = {.message_size_max = 1024 * 1024};
     int pair[2];
     assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), 0);
-    struct visit visit = {
-        .fd = pair[1], .peer = "127.0.0.1", .settings = &settings, .ended = end, .context = house};
+    struct visit visit = {.fd = pair[1],
+                          .tag = player->connecting == 2 ? POP3_MODE_UTF8 : slice_none(),
+                          .peer = "127.0.0.1",
+                          .settings = &settings,
+                          .ended = end,
+                          .context = house};
     PLAYER_OK(player, store_account(house->store, account_one, &visit.account, &error));
     PLAYER_OK(player, pop3_session_start(player->loop, &visit, &error));
     return pair[0];

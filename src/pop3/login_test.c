@@ -52,8 +52,8 @@ static void stop(struct talk *t)
 }
 
 #define GREETING "+OK mail.example POP3\r\n"
-#define CAPABILITIES                                                                                 \
-    "TOP\r\nUIDL\r\nRESP-CODES\r\nAUTH-RESP-CODE\r\nPIPELINING\r\nEXPIRE NEVER\r\nLOGIN-DELAY 0\r\n" \
+#define CAPABILITIES                                                                                         \
+    "TOP\r\nUIDL\r\nRESP-CODES\r\nAUTH-RESP-CODE\r\nPIPELINING\r\nUTF8\r\nEXPIRE NEVER\r\nLOGIN-DELAY 0\r\n" \
     "IMPLEMENTATION Posthorn\r\n"
 #define WRONG "-ERR [AUTH] name or password is wrong\r\n"
 #define NO_ANSWER "-ERR that is no valid answer\r\n"
@@ -198,6 +198,19 @@ static void test_stls_forgets_the_name(void **state)
     stop(&t);
 }
 
+/* RFC 6856 2.1. */
+static void test_store_hears_of_utf8(void **state)
+{
+    struct talk t;
+    (void)state;
+    start(&t, "127.0.0.1", wire_tls("mail.example"), false);
+    wire_expect(&t.wire, GREETING);
+    wire_send(&t.wire, "UTF8 USER\r\nUTF8\r\nSTLS\r\nutf8\r\nUSER anna\r\nPASS secret\r\n");
+    wire_expect(&t.wire, "-ERR UTF8 has no argument\r\n+OK UTF8 it is\r\n-ERR STLS comes before UTF8\r\n"
+                         "+OK UTF8 it is\r\n+OK and the password?\r\n+OK from store <> tag UTF8\r\n");
+    stop(&t);
+}
+
 static void test_stls_refuses_what_was_sent_behind_it(void **state)
 {
     struct talk t;
@@ -286,6 +299,7 @@ int main(void)
         cmocka_unit_test(test_says_why_not),
         cmocka_unit_test(test_capa_and_no_passwords_in_the_clear),
         cmocka_unit_test(test_stls_forgets_the_name),
+        cmocka_unit_test(test_store_hears_of_utf8),
         cmocka_unit_test(test_stls_refuses_what_was_sent_behind_it),
         cmocka_unit_test(test_implicit_tls),
         cmocka_unit_test(test_slows_down_who_guesses),

@@ -194,6 +194,7 @@ enum err pop3_session_start(struct loop *loop, const struct visit *visit, struct
         return fail_nomem(error);
     }
     session->visit = *visit;
+    session->utf8 = slice_eq(visit->tag, POP3_MODE_UTF8);
     line_reader_init(&session->line, POP3_LINE_MAX);
     struct conn_options options = {
         .sid = visit->sid, .peer = visit->peer, .peer_port = visit->peer_port, .tls_outside = visit->tls};

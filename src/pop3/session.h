@@ -26,6 +26,7 @@ struct pop3_session {
     struct line_reader line;
     unsigned errors;
     bool loaded;
+    bool utf8; /* said before log-in: headers come as they are (RFC 6856 2.1) */
     struct folder_id inbox;
     struct pop3_message *messages; /* index + 1 is the message's number */
     size_t count;
