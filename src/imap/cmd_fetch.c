@@ -75,6 +75,7 @@ static bool fetch_batch(struct imap_call *call, struct message *messages, size_t
     struct imap_session *s = call->session;
     const struct imap_fetch *fetch = &call->command.fetch;
     CLEANUP(uid_set_release) struct uid_set changed = {0};
+    CLEANUP(uid_set_release) struct uid_set untold = {0};
     if (fetch->changed_since_given)
         count = keep_changed(messages, count, fetch->changed_since);
     if (fetch->sets_seen && !s->read_only && (s->rights & RIGHT_SEEN) != 0 &&
@@ -86,11 +87,16 @@ static bool fetch_batch(struct imap_call *call, struct message *messages, size_t
         if (view_seq(s->view, messages[i].uid, &seq, &call->error) != ERR_OK || seq == 0)
             continue; /* it came after what the client knows */
         ++*served;
-        if (!imap_send_fetch(call, fetch, &messages[i], seq, uid_set_has(&changed, messages[i].uid.v),
-                             &scratch))
+        bool seen = uid_set_has(&changed, messages[i].uid.v);
+        if (!imap_send_fetch(call, fetch, &messages[i], seq, seen, &scratch)) {
             note_damage(call, messages[i].uid);
+            if (seen)
+                uid_set_add(&untold, messages[i].uid.v, messages[i].uid.v);
+        }
         arena_reset(&scratch);
     }
+    /* What can't be read has become \Seen all the same. */
+    imap_send_flags(call, &untold, (struct imap_tell){.uid = call->command.by_uid, .flags = true});
     return true;
 }
 

@@ -146,9 +146,26 @@ static bool watch_named(struct imap_call *call, struct imap_notify *notify, stru
     return watch_one(call, notify, account, imap_other_prefix(call, entry.address));
 }
 
+bool imap_notify_watch_subscribed(struct imap_call *call, struct imap_notify *notify)
+{
+    const struct imap_notify_group *group = notify->set.groups;
+    while (group != NULL && group->filter != NOTIFY_SUBSCRIBED)
+        group = group->next;
+    if (group == NULL)
+        return true;
+    struct slice *paths;
+    size_t count;
+    bool watched =
+        folder_subscriptions(call->session->own, &call->arena, &paths, &count, &call->error) == ERR_OK;
+    for (size_t i = 0; watched && i < count; i++)
+        watched = watch_named(call, notify, paths[i]);
+    return watched;
+}
+
 static bool watch_all(struct imap_call *call, struct imap_notify *notify)
 {
-    bool watched = watch_one(call, notify, call->session->own, S(""));
+    bool watched =
+        watch_one(call, notify, call->session->own, S("")) && imap_notify_watch_subscribed(call, notify);
     for (const struct imap_notify_group *group = notify->set.groups; group != NULL; group = group->next)
         for (size_t i = 0; watched && i < group->count; i++)
             watched = watch_named(call, notify, group->names[i]);
@@ -223,4 +240,5 @@ void cmd_notify(struct imap_session *s, struct imap_call *call)
     if (s->view != NULL && notify->selected != NULL)
         view_watch(s->view, conn_loop(s->conn), conn_place(s->conn));
     imap_notify_introduce(call);
+    imap_reply_set(&call->reply, IMAP_STATUS_OK, "", "NOTIFY completed"); /* whatever was gone meanwhile */
 }

@@ -212,6 +212,10 @@ static void test_lists_have_limits(void **state)
     assert_false(repeated("a ENABLE ", "x", IMAP_ENABLE_MAX + 1, ""));
     assert_true(repeated("a LIST \"\" (", "x", IMAP_LIST_PATTERNS_MAX, ")"));
     assert_false(repeated("a LIST \"\" (", "x", IMAP_LIST_PATTERNS_MAX + 1, ")"));
+    assert_true(repeated("a NOTIFY SET ", "(personal NONE)", IMAP_NOTIFY_GROUPS_MAX, ""));
+    assert_false(repeated("a NOTIFY SET ", "(personal NONE)", IMAP_NOTIFY_GROUPS_MAX + 1, ""));
+    assert_true(repeated("a NOTIFY SET (mailboxes (", "x", IMAP_NOTIFY_NAMES_MAX, ") NONE)"));
+    assert_false(repeated("a NOTIFY SET (mailboxes (", "x", IMAP_NOTIFY_NAMES_MAX + 1, ") NONE)"));
     assert_true(repeated("a CREATE x (USE (", "\\x", IMAP_USES_MAX, "))"));
     assert_false(repeated("a CREATE x (USE (", "\\x", IMAP_USES_MAX + 1, "))"));
     assert_true(repeated("a APPEND x ", "{1}\r\ny", APPEND_ITEMS_MAX, ""));

@@ -62,6 +62,8 @@ struct imap_inbox_rename {
 };
 
 void imap_notify_end(struct imap_session *s);
+/* The accounts of others in which something is subscribed are watched too, if that is asked for. */
+bool imap_notify_watch_subscribed(struct imap_call *call, struct imap_notify *notify) MUST_CHECK;
 
 /* Which events of the selected mailbox are told: all of messages, unless NOTIFY says otherwise. */
 unsigned imap_notify_selected(const struct imap_session *s);

@@ -141,8 +141,11 @@ static bool tell_page(struct teller *teller, const struct change_list *list)
         bool own = teller->account == s->own;
         if (happening->folder.v != 0)
             tell_folder(teller, happening);
-        else if (own && (happening->events & IMAP_NOTIFY_MailboxMetadataChange) &&
-                 (s->notify->events & IMAP_NOTIFY_ServerMetadataChange))
+        else if (own && (happening->events & IMAP_NOTIFY_SubscriptionChange) &&
+                 !imap_notify_watch_subscribed(teller->call, s->notify))
+            return false;
+        if (happening->folder.v == 0 && own && (happening->events & IMAP_NOTIFY_MailboxMetadataChange) &&
+            (s->notify->events & IMAP_NOTIFY_ServerMetadataChange))
             send_entries(teller, S(""), happening->folder);
     }
     return true;

@@ -183,7 +183,7 @@ EXPLANATIONS = [
         "A part, or a message within, that begins with neither field nor empty line is all body for us, header for dovecot.",
         lambda one: fetched(IN_STRUCTURE + "(size|lines)", lambda one: one.theirs == "0")(one)
         or fetched(ANY_SECTION, lambda one: holds_a_message(one.message) and in_header_or_text(one))(one)
-        or fetched(r"BINARY.*", lambda one: b"\n--abcx\r\n" in one.message)(one),
+        or fetched(r"BINARY.*|BODY\[3\.MIME\].*", lambda one: b"\n--abcx\r\n" in one.message)(one),
     ),
     Explanation(
         "a slash in a parameter without quotes", "allowed", "RFC 2045 5.1",
@@ -280,12 +280,14 @@ EXPLANATIONS = [
     Explanation(
         "sharp s and ss", "allowed", "RFC 3501 6.4.4",
         "We fold case as Unicode does in full, where both are the same; dovecot folds letter by letter.",
-        lambda one: searched("(?i)ss|\xc3\x9f", lambda message: True)(one) and not one.theirs,
+        lambda one: searched("(?i)ss|\xc3\x9f", lambda message: True)(one) and not (one.ours if "NOT" in one.sent else one.theirs),
     ),
     Explanation(
         "BODY in MIME headers of parts", "allowed", "RFC 3501 6.4.4",
-        "They stand in the body. dovecot does not look into those of a multipart or a message within.",
-        lambda one: searched("BODY", lambda message: b"multipart/" in message or b"message/" in message)(one) and not one.theirs,
+        "They stand in the body. dovecot does not look into those of a multipart or a message within, nor at the body of "
+        "what has no header field and no empty line.",
+        lambda one: searched("BODY", lambda message: b"multipart/" in message or b"message/" in message or message == b"x")(one)
+        and not one.theirs,
     ),
     Explanation(
         "broken encoded words", "allowed", "RFC 2047 6.3",
