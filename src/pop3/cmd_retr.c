@@ -58,11 +58,11 @@ static void say_why_not(struct pop3_session *session, const struct pop3_message 
                         const struct error *error)
 {
     if (err == ERR_NOT_FOUND) {
-        pop3_refuse(session, "the message was removed meanwhile");
+        pop3_cannot(session, "the message was removed meanwhile");
         return;
     }
     LOG(LOG_ERROR, conn_sid(session->conn), "pop3.read", F_INT("uid", message->uid.v), F_ERR(error));
-    pop3_refuse(session, err == ERR_CORRUPT ? "[SYS/PERM] the message is damaged"
+    pop3_cannot(session, err == ERR_CORRUPT ? "[SYS/PERM] the message is damaged"
                                             : "[SYS/TEMP] the message can't be read now");
 }
 
@@ -81,7 +81,7 @@ static bool open_message(struct pop3_session *session, const struct pop3_message
         return true;
     err = pop3_surrogate_make(reading->content.whole, &reading->surrogate, &error);
     if (err == ERR_LIMIT)
-        pop3_refuse(session, "[UTF8] the message can be had after UTF8 only");
+        pop3_cannot(session, "[UTF8] the message can be had after UTF8 only");
     else if (err != ERR_OK)
         say_why_not(session, message, err, &error);
     return err == ERR_OK;

@@ -3,6 +3,7 @@
  * TRANSACTION state. Verbs of its own:
  *
  *   FILL: 3                     so many messages into the Inbox: "Subject: number 0" and on, body "hello 0"
+ *   FILL: 1 90                  with so many fields beyond ASCII on top
  *   PUT: x                      the "|" lines as one message; without them the argument, with \r and \n
  *   REMOVE: 2                   somebody else expunges the message with that UID
  *   WATCH: 2                    an IMAP session opens the Inbox and finds so many messages
@@ -88,9 +89,12 @@ static void fill(struct player *player, struct slice argument, struct slice bloc
     CLEANUP(inbox_close) struct inbox inbox = inbox_open(player);
     struct slice rest;
     size_t count = player_number(player, argument, &rest);
+    size_t odd = rest.n > 0 ? player_number(player, rest, &rest) : 0;
     (void)block;
     for (size_t i = 0; i < count; i++) {
-        CLEANUP(buf_release) struct buf text = BUF(1000);
+        CLEANUP(buf_release) struct buf text = BUF(PLAYER_BYTES_MAX);
+        for (size_t k = 0; k < odd; k++)
+            buf_put(&text, S("Comments: \xc3\xbc\r\n"));
         buf_printf(&text, "Subject: number %zu\r\n\r\nhello %zu\r\n", i, i);
         append(player, &inbox, buf_slice(&text));
     }

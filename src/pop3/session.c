@@ -44,6 +44,14 @@ void pop3_refuse(struct pop3_session *session, const char *format, ...)
         conn_close(session->conn);
 }
 
+void pop3_cannot(struct pop3_session *session, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    say(session, "-ERR ", format, args);
+    va_end(args);
+}
+
 struct pop3_message *pop3_find(struct pop3_session *session, struct slice number)
 {
     uint32_t n;
@@ -116,7 +124,7 @@ static void run_command(struct pop3_session *session, struct slice line)
             continue;
         if (verbs[i].needs_picture && !session->loaded && take_picture(session, &error) != ERR_OK) {
             LOG(LOG_WARN, conn_sid(session->conn), "pop3.open_inbox", F_ERR(&error));
-            pop3_refuse(session, "[SYS/TEMP] the mailbox can't be opened now");
+            pop3_cannot(session, "[SYS/TEMP] the mailbox can't be opened now");
             return;
         }
         verbs[i].run(session, slice_trim(argument));
