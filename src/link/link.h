@@ -56,7 +56,7 @@ struct link_hand_over {
     uint16_t peer_port;
     bool tls;
     struct slice pending; /* input that came after the log-in command */
-    struct slice tag;     /* IMAP: the tag whose OK store sends; else empty */
+    struct slice tag;     /* IMAP: the tag whose OK store sends; POP3: POP3_MODE_UTF8; else empty */
     int fd;               /* sent; the caller closes its own copy */
 };
 /* On success store owns the conversation and sends the log-in command's reply itself. ERR_LIMIT: too many

@@ -119,7 +119,8 @@ enum err link_hand_over(struct link *link, const struct link_hand_over *hand_ove
     CLEANUP(buf_release) struct buf text = BUF(PLAYED_BYTES_MAX);
     if (played.full)
         return fail_plain(error, ERR_LIMIT, "too many sessions");
-    buf_printf(&text, "+OK from store <%.*s>\r\n", SLICE_ARGS(hand_over->pending));
+    buf_printf(&text, "+OK from store <%.*s>%s%.*s\r\n", SLICE_ARGS(hand_over->pending),
+               hand_over->tag.n > 0 ? " tag " : "", SLICE_ARGS(hand_over->tag));
     enum err err = played_down(error);
     return err == ERR_OK ? fd_write_all(hand_over->fd, buf_slice(&text), error) : err;
 }

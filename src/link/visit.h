@@ -19,7 +19,7 @@ struct visit {
     struct store *store;         /* for the mailboxes of others */
     struct directory *directory; /* who they are; may be NULL in tests */
     int fd;
-    struct slice tag;     /* IMAP: of the command that logged in; answered first */
+    struct slice tag; /* IMAP: of the command that logged in; answered first. POP3: POP3_MODE_UTF8 or empty */
     struct slice pending; /* input that came behind it */
     struct session_id sid;
     const char *peer;

@@ -4,12 +4,25 @@
 
 #include "base/buf.h"
 
-#define POP3_CAPABILITY_TABLE(X) X("TOP") X("UIDL") X("RESP-CODES") X("AUTH-RESP-CODE") X("PIPELINING")
+#define POP3_CAPABILITY_TABLE(X) \
+    X("TOP") X("UIDL") X("RESP-CODES") X("AUTH-RESP-CODE") X("PIPELINING") X("UTF8")
+
+/*
+ * name, argument. The server itself deletes nothing, and whoever has logged in may do so again at once: both
+ * for every account, so that no USER follows before log-in (RFC 2449 6.5, 6.7).
+ */
+#define POP3_POLICY_TABLE(X) \
+    X("EXPIRE", "NEVER")     \
+    X("LOGIN-DELAY", "0")    \
+    X("IMPLEMENTATION", "Posthorn")
 
 static inline void pop3_put_capabilities(struct buf *out)
 {
 #define X(name) buf_put(out, S(name "\r\n"));
     POP3_CAPABILITY_TABLE(X)
+#undef X
+#define X(name, argument) buf_put(out, S(name " " argument "\r\n"));
+    POP3_POLICY_TABLE(X)
 #undef X
 }
 

@@ -26,7 +26,7 @@ void pop3_quit(struct pop3_session *session, struct slice argument)
         pop3_ok(session, "goodbye");
     } else {
         LOG(LOG_ERROR, conn_sid(session->conn), "pop3.quit", F_ERR(&error));
-        pop3_refuse(session, "[SYS/TEMP] some deleted messages were not removed");
+        pop3_cannot(session, "[SYS/TEMP] some deleted messages were not removed");
     }
     conn_close(session->conn);
 }

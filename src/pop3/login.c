@@ -1,6 +1,6 @@
 /*
- * POP3's AUTHORIZATION state, in the edge: USER and PASS, AUTH, STLS, CAPA, QUIT. Whoever has logged in is
- * handed over to store, which says +OK.
+ * POP3's AUTHORIZATION state, in the edge: USER and PASS, AUTH, STLS, UTF8, CAPA, QUIT. Whoever has logged in
+ * is handed over to store, which says +OK.
  */
 #include <sodium.h>
 #include <stdlib.h>
@@ -17,6 +17,7 @@ struct pop3_login {
     struct line_reader line;
     struct login login;
     struct buf user;
+    bool utf8;    /* UTF8 was said */
     bool in_auth; /* the next line answers a challenge */
     unsigned errors;
 };
@@ -68,7 +69,7 @@ static void answer(struct pop3_login *session, enum login_status status, const s
     }
     switch (status) {
     case LOGIN_OK:
-        login_hand_over(login, slice_none(), &refusals);
+        login_hand_over(login, session->utf8 ? POP3_MODE_UTF8 : slice_none(), &refusals);
         break;
     case LOGIN_FAILED:
         failed(session, "[AUTH] name or password is wrong");
@@ -176,6 +177,10 @@ static void do_stls(struct pop3_login *session, struct slice argument)
         refuse(session, "TLS is on already, or not set up");
         return;
     }
+    if (session->utf8) { /* RFC 6856 2.1 */
+        refuse(session, "STLS comes before UTF8");
+        return;
+    }
     if (conn_has_pending(session->conn)) {
         conn_write(session->conn, S("-ERR nothing may follow STLS before TLS is on\r\n"));
         conn_close(session->conn);
@@ -204,6 +209,17 @@ static void do_capa(struct pop3_login *session, struct slice argument)
     conn_wrote(session->conn);
 }
 
+/* RFC 6856 2.1. Names and passwords are taken as they come: no SASLprep, therefore no "USER" in CAPA. */
+static void do_utf8(struct pop3_login *session, struct slice argument)
+{
+    if (slice_trim(argument).n > 0) {
+        refuse(session, "UTF8 has no argument");
+        return;
+    }
+    session->utf8 = true;
+    conn_write(session->conn, S("+OK UTF8 it is\r\n"));
+}
+
 static void do_quit(struct pop3_login *session, struct slice argument)
 {
     (void)argument;
@@ -215,8 +231,8 @@ static const struct {
     struct slice name;
     login_verb_fn *run;
 } verbs[] = {
-    {{"USER", 4}, do_user}, {{"PASS", 4}, do_pass}, {{"AUTH", 4}, do_auth},
-    {{"STLS", 4}, do_stls}, {{"CAPA", 4}, do_capa}, {{"QUIT", 4}, do_quit},
+    {{"USER", 4}, do_user}, {{"PASS", 4}, do_pass}, {{"AUTH", 4}, do_auth}, {{"STLS", 4}, do_stls},
+    {{"CAPA", 4}, do_capa}, {{"UTF8", 4}, do_utf8}, {{"QUIT", 4}, do_quit},
 };
 
 static void on_ready(struct conn *conn, void *context)

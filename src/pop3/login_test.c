@@ -52,6 +52,9 @@ static void stop(struct talk *t)
 }
 
 #define GREETING "+OK mail.example POP3\r\n"
+#define CAPABILITIES                                                                                         \
+    "TOP\r\nUIDL\r\nRESP-CODES\r\nAUTH-RESP-CODE\r\nPIPELINING\r\nUTF8\r\nEXPIRE NEVER\r\nLOGIN-DELAY 0\r\n" \
+    "IMPLEMENTATION Posthorn\r\n"
 #define WRONG "-ERR [AUTH] name or password is wrong\r\n"
 #define NO_ANSWER "-ERR that is no valid answer\r\n"
 
@@ -169,8 +172,7 @@ static void test_capa_and_no_passwords_in_the_clear(void **state)
     start(&t, "192.0.2.1", NULL, false);
     wire_expect(&t.wire, GREETING);
     wire_send(&t.wire, "CAPA\r\n");
-    wire_expect(&t.wire, "+OK\r\nTOP\r\nUIDL\r\nRESP-CODES\r\nAUTH-RESP-CODE\r\nPIPELINING\r\n"
-                         "SASL SCRAM-SHA-256 SCRAM-SHA-1\r\n.\r\n");
+    wire_expect(&t.wire, "+OK\r\n" CAPABILITIES "SASL SCRAM-SHA-256 SCRAM-SHA-1\r\n.\r\n");
     wire_send(&t.wire, "USER anna\r\nAUTH PLAIN AGFubmEAc2VjcmV0\r\nSTLS\r\nSTAT\r\nQUIT\r\n");
     wire_expect(&t.wire, "-ERR please start TLS first (STLS)\r\n-ERR please start TLS first (STLS)\r\n"
                          "-ERR TLS is on already, or not set up\r\n-ERR not known, or only after log-in\r\n"
@@ -196,6 +198,19 @@ static void test_stls_forgets_the_name(void **state)
     stop(&t);
 }
 
+/* RFC 6856 2.1. */
+static void test_store_hears_of_utf8(void **state)
+{
+    struct talk t;
+    (void)state;
+    start(&t, "127.0.0.1", wire_tls("mail.example"), false);
+    wire_expect(&t.wire, GREETING);
+    wire_send(&t.wire, "UTF8 USER\r\nUTF8\r\nSTLS\r\nutf8\r\nUSER anna\r\nPASS secret\r\n");
+    wire_expect(&t.wire, "-ERR UTF8 has no argument\r\n+OK UTF8 it is\r\n-ERR STLS comes before UTF8\r\n"
+                         "+OK UTF8 it is\r\n+OK and the password?\r\n+OK from store <> tag UTF8\r\n");
+    stop(&t);
+}
+
 static void test_stls_refuses_what_was_sent_behind_it(void **state)
 {
     struct talk t;
@@ -217,7 +232,7 @@ static void test_implicit_tls(void **state)
     wire_expect(&t.wire, GREETING);
     wire_send(&t.wire, "CAPA\r\n");
     wire_expect(&t.wire,
-                "+OK\r\nTOP\r\nUIDL\r\nRESP-CODES\r\nAUTH-RESP-CODE\r\nPIPELINING\r\nUSER\r\n"
+                "+OK\r\n" CAPABILITIES "USER\r\n"
                 "SASL PLAIN LOGIN SCRAM-SHA-256 SCRAM-SHA-256-PLUS SCRAM-SHA-1 SCRAM-SHA-1-PLUS\r\n.\r\n");
     wire_send(&t.wire, "USER anna\r\nPASS secret\r\n");
     wire_expect(&t.wire, "+OK and the password?\r\n+OK from store <>\r\n");
@@ -284,6 +299,7 @@ int main(void)
         cmocka_unit_test(test_says_why_not),
         cmocka_unit_test(test_capa_and_no_passwords_in_the_clear),
         cmocka_unit_test(test_stls_forgets_the_name),
+        cmocka_unit_test(test_store_hears_of_utf8),
         cmocka_unit_test(test_stls_refuses_what_was_sent_behind_it),
         cmocka_unit_test(test_implicit_tls),
         cmocka_unit_test(test_slows_down_who_guesses),

@@ -1,6 +1,6 @@
 /*
  * POP3 (RFC 1939) with CAPA (2449), STLS (2595), SASL (5034), PIPELINING, UIDL, TOP, RESP-CODES,
- * AUTH-RESP-CODE.
+ * AUTH-RESP-CODE, UTF8 (6856).
  *
  * Two halves: pop3_login_start serves the AUTHORIZATION state in the edge, pop3_session_start the TRANSACTION
  * state in store. Deletion takes effect at QUIT only; a connection that breaks deletes nothing (RFC 1939 6).
@@ -19,6 +19,9 @@ enum {
 };
 #define POP3_LOGIN_IDLE_US (3 * CLOCK_MINUTE)
 #define POP3_IDLE_US (10 * CLOCK_MINUTE) /* RFC 1939 3: at least 10 minutes */
+
+/* What the visit's tag holds when the client has said UTF8; else it is empty. */
+#define POP3_MODE_UTF8 S("UTF8")
 
 /* Takes the guest. */
 void pop3_login_start(struct guest *guest);

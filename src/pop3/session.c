@@ -44,6 +44,14 @@ void pop3_refuse(struct pop3_session *session, const char *format, ...)
         conn_close(session->conn);
 }
 
+void pop3_cannot(struct pop3_session *session, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    say(session, "-ERR ", format, args);
+    va_end(args);
+}
+
 struct pop3_message *pop3_find(struct pop3_session *session, struct slice number)
 {
     uint32_t n;
@@ -116,7 +124,7 @@ static void run_command(struct pop3_session *session, struct slice line)
             continue;
         if (verbs[i].needs_picture && !session->loaded && take_picture(session, &error) != ERR_OK) {
             LOG(LOG_WARN, conn_sid(session->conn), "pop3.open_inbox", F_ERR(&error));
-            pop3_refuse(session, "[SYS/TEMP] the mailbox can't be opened now");
+            pop3_cannot(session, "[SYS/TEMP] the mailbox can't be opened now");
             return;
         }
         verbs[i].run(session, slice_trim(argument));
@@ -194,6 +202,7 @@ enum err pop3_session_start(struct loop *loop, const struct visit *visit, struct
         return fail_nomem(error);
     }
     session->visit = *visit;
+    session->utf8 = slice_eq(visit->tag, POP3_MODE_UTF8);
     line_reader_init(&session->line, POP3_LINE_MAX);
     struct conn_options options = {
         .sid = visit->sid, .peer = visit->peer, .peer_port = visit->peer_port, .tls_outside = visit->tls};

@@ -26,6 +26,7 @@ struct pop3_session {
     struct line_reader line;
     unsigned errors;
     bool loaded;
+    bool utf8; /* said before log-in: headers come as they are (RFC 6856 2.1) */
     struct folder_id inbox;
     struct pop3_message *messages; /* index + 1 is the message's number */
     size_t count;
@@ -52,6 +53,8 @@ POP3_VERB_TABLE(X)
 
 void pop3_ok(struct pop3_session *session, const char *format, ...) FORMAT(2, 3);
 void pop3_refuse(struct pop3_session *session, const char *format, ...) FORMAT(2, 3);
+/* -ERR for what is no mistake of the client's: not counted towards POP3_ERRORS_MAX. */
+void pop3_cannot(struct pop3_session *session, const char *format, ...) FORMAT(2, 3);
 /* The message of that number, neither out of range nor deleted; else NULL, and the client was told. */
 struct pop3_message *pop3_find(struct pop3_session *session, struct slice number);
 /* Makes \Seen what RETR fetched. */
