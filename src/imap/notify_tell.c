@@ -127,6 +127,20 @@ static void tell_folder(struct teller *teller, const struct happening *happening
 
 /* --- an account --- */
 
+/* What is no folder's: subscriptions, and the annotations of the account itself. */
+static bool tell_own(struct teller *teller, unsigned events)
+{
+    struct imap_session *s = teller->s;
+    if (teller->account != s->own)
+        return true;
+    if ((events & IMAP_NOTIFY_SubscriptionChange) && !imap_notify_watch_subscribed(teller->call, s->notify))
+        return false;
+    if ((events & IMAP_NOTIFY_MailboxMetadataChange) &&
+        (s->notify->events & IMAP_NOTIFY_ServerMetadataChange))
+        send_entries(teller, S(""), (struct folder_id){0});
+    return true;
+}
+
 static bool tell_page(struct teller *teller, const struct change_list *list)
 {
     struct imap_session *s = teller->s;
@@ -138,15 +152,10 @@ static bool tell_page(struct teller *teller, const struct change_list *list)
         return false;
     for (size_t i = 0; i < happenings.count && !conn_broken(s->conn); i++) {
         const struct happening *happening = &happenings.items[i];
-        bool own = teller->account == s->own;
         if (happening->folder.v != 0)
             tell_folder(teller, happening);
-        else if (own && (happening->events & IMAP_NOTIFY_SubscriptionChange) &&
-                 !imap_notify_watch_subscribed(teller->call, s->notify))
+        else if (!tell_own(teller, happening->events))
             return false;
-        if (happening->folder.v == 0 && own && (happening->events & IMAP_NOTIFY_MailboxMetadataChange) &&
-            (s->notify->events & IMAP_NOTIFY_ServerMetadataChange))
-            send_entries(teller, S(""), happening->folder);
     }
     return true;
 }
