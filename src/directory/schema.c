@@ -57,6 +57,14 @@ static const char *const migrations[] = {
     " UNIQUE(account, name)) STRICT;",
 
     "ALTER TABLE account ADD COLUMN certificate_login INTEGER NOT NULL DEFAULT 0",
+    /* Free addresses, and who had them until when (in seconds). */
+    "CREATE TABLE former(address TEXT PRIMARY KEY, account INTEGER NOT NULL, at INTEGER NOT NULL)"
+    " STRICT, WITHOUT ROWID;"
+    "CREATE INDEX former_at ON former(at);"
+    "CREATE TRIGGER former_taken AFTER INSERT ON address BEGIN"
+    " DELETE FROM former WHERE address = new.address; END;"
+    "CREATE TRIGGER former_left AFTER DELETE ON account BEGIN"
+    " DELETE FROM former WHERE account = old.id; END;",
 };
 
 static enum err schema_version(struct database *database, int64_t *ret_version, struct error *error)

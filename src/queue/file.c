@@ -96,14 +96,34 @@ static bool add_targets(struct batch *batch, struct entry *entry, size_t at, con
     return whole;
 }
 
+/* Where mail for the address goes; if it was renamed since it was accepted, to who had it then. */
+static enum err route_address(struct batch *batch, struct slice address, struct route *ret_route,
+                              struct error *error)
+{
+    struct account_id id;
+    struct directory *directory = batch->queue->directory;
+    enum err err = directory_route(directory, address, &batch->arena, ret_route, error);
+    if (err != ERR_OK || ret_route->kind != ROUTE_UNKNOWN)
+        return err;
+    err = directory_former(directory, address, &id, error);
+    if (err != ERR_OK || id.v == 0)
+        return err;
+    ret_route->accounts = ARENA_NEW(&batch->arena, struct route_account);
+    if (ret_route->accounts == NULL)
+        return fail_nomem(error);
+    ret_route->accounts[0].id = id;
+    ret_route->account_count = 1;
+    ret_route->kind = ROUTE_LOCAL;
+    return ERR_OK;
+}
+
 /* Where one recipient's message goes. */
 static void route_recipient(struct batch *batch, struct entry *entry, size_t at)
 {
     struct route route;
     struct error error;
     struct entry_recipient *recipient = &entry->recipients[at];
-    if (directory_route(batch->queue->directory, recipient->given.address, &batch->arena, &route, &error) !=
-        ERR_OK) {
+    if (route_address(batch, recipient->given.address, &route, &error) != ERR_OK) {
         entry_set_reason(entry, recipient, error.detail);
         return;
     }
