@@ -197,33 +197,6 @@ const struct admin_command admin_account_set = {
     .example = "posthorn account set anna@example.org --plan exchange --quota 20G",
 };
 
-static const struct admin_argument rename_arguments[] = {
-    {"from", ARGUMENT_TEXT, true, true, "NAME@DOMAIN", "the address now"},
-    {"to", ARGUMENT_TEXT, true, true, "NEW@DOMAIN", "the address from now on"},
-    {0},
-};
-
-static enum err rename_account(struct admin_call *call, struct error *error)
-{
-    struct slice from = call_text(call, "from");
-    struct slice to = call_text(call, "to");
-    enum err e = account_entry_rename(call->context->directory, from, to, error);
-    if (e == ERR_OK)
-        call_message(call, "renamed account %.*s to %.*s", SLICE_ARGS(from), SLICE_ARGS(to));
-    return e;
-}
-
-const struct admin_command admin_account_rename = {
-    .name = "account.rename",
-    .run = rename_account,
-    .arguments = rename_arguments,
-    .summary = "give an account another address",
-    .about =
-        "The account keeps its mail and password under the new address, also in another domain of ours. The "
-        "old address is free afterwards.",
-    .example = "posthorn account rename anna@example.org anna.meier@example.org",
-};
-
 static const struct admin_argument password_arguments[] = {
     NAME_ARGUMENT,
     {"password", ARGUMENT_SECRET, false, false, NULL, "the first line of standard input is the password"},

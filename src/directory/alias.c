@@ -28,24 +28,23 @@ static enum err parse(const struct alias *alias, struct arena *arena, struct ali
     return code;
 }
 
-/* One more alias for this target is not too many, when it is an account. */
-static enum err check_count(struct directory *directory, const struct address_parts *alias,
-                            const struct address_parts *target, struct error *error)
+enum err alias_need_room(struct directory *directory, struct slice alias_key, struct slice target_key,
+                         struct error *error)
 {
     enum address_kind kind;
     struct account_id account;
-    enum err code = address_row_get(directory, target->key, &kind, &account, error);
+    enum err code = address_row_get(directory, target_key, &kind, &account, error);
     if (code != ERR_OK || kind != ADDRESS_ACCOUNT)
         return code;
     CLEANUP(sql_release) sqlite3_stmt *row = NULL;
     bool found = false;
-    code = sql_start(directory, STATEMENT_ALIAS_COUNT, PARAMETERS(TEXT(target->key), TEXT(alias->key)), &row,
+    code = sql_start(directory, STATEMENT_ALIAS_COUNT, PARAMETERS(TEXT(target_key), TEXT(alias_key)), &row,
                      error);
     if (code == ERR_OK)
         code = sql_step(directory, row, &found, error);
     if (code != ERR_OK || !found || sql_number(row, 0) < ALIASES_MAX)
         return code;
-    return fail_plain(error, ERR_LIMIT, "%.*s has %d aliases, which is the most", SLICE_ARGS(target->key),
+    return fail_plain(error, ERR_LIMIT, "%.*s has %d aliases, which is the most", SLICE_ARGS(target_key),
                       ALIASES_MAX);
 }
 
@@ -56,7 +55,7 @@ static enum err write_targets(struct directory *directory, const struct alias_pa
     for (size_t i = 0; code == ERR_OK && i < parts->count; i++) {
         const struct address_parts *target = &parts->targets[i];
         if (!parts->group)
-            code = check_count(directory, &parts->address, target, error);
+            code = alias_need_room(directory, parts->address.key, target->key, error);
         if (code == ERR_OK)
             code = sql_run(
                 directory, STATEMENT_TARGET_ADD,

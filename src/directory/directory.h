@@ -151,8 +151,26 @@ struct account_changes {
         .quota_bytes = UINT64_MAX, .quota_messages = UINT64_MAX, .enabled = -1, .certificate_login = -1})
 enum err account_entry_set(struct directory *directory, struct slice address,
                            const struct account_changes *changes, struct error *error) MUST_CHECK;
-enum err account_entry_rename(struct directory *directory, struct slice from, struct slice to,
-                              struct error *error) MUST_CHECK;
+/* A new address for an account: all that is its own goes with it (mail, password, app passwords, shares, what
+ * it may administer). Aliases, groups and catch-alls that name the old address name the new one from now on,
+ * unless the old one is set up anew. One transaction. */
+enum old_address {
+    OLD_ADDRESS_FREE,  /* for anybody; what is in the queue for it still reaches the account */
+    OLD_ADDRESS_ALIAS, /* one more alias of the account */
+    OLD_ADDRESS_ANEW,  /* a new, empty account: name, plan, language and quotas are the old one's */
+};
+struct account_rename {
+    struct slice from;
+    struct slice to;
+    enum old_address old;
+    struct slice password; /* ANEW: of the new account; or a hash; neither: nobody can log in to it yet */
+    struct slice hash;
+    bool aliases_follow; /* ANEW: what names the old address goes with the account all the same */
+};
+enum { FORMER_DAYS = 7 }; /* longer than anything waits in the queue */
+/* *ret_new: the new account with ANEW, else 0. */
+enum err account_entry_rename(struct directory *directory, const struct account_rename *rename,
+                              struct account_id *ret_new, struct error *error) MUST_CHECK;
 enum err account_entry_remove(struct directory *directory, struct slice address,
                               struct error *error) MUST_CHECK;
 
@@ -192,6 +210,10 @@ struct route {
  * past GROUP_DEPTH_MAX, so that nobody is left out silently. ROUTE_FOREIGN: foreign[0] is the address. */
 enum err directory_route(struct directory *directory, struct slice address, struct arena *arena,
                          struct route *ret_route, struct error *error) MUST_CHECK;
+/* For mail that was taken before a rename: who had this free address in the last FORMER_DAYS. *ret_id 0:
+ * nobody. */
+enum err directory_former(struct directory *directory, struct slice address, struct account_id *ret_id,
+                          struct error *error) MUST_CHECK;
 /* The account may send as this address: its primary, its aliases, their sub-addresses. */
 bool directory_may_send_as(struct directory *directory, struct account_id id, struct slice address);
 

@@ -120,6 +120,10 @@ enum err account_record_read(struct directory *directory, sqlite3_stmt *row, str
 enum err account_record_complete(struct directory *directory, struct account_record *record,
                                  struct arena *arena, struct error *error) MUST_CHECK;
 
+/* The address that a sub-address (anna+x@) belongs to; false when there is no detail. */
+bool address_without_detail(const struct address_parts *parts, struct arena *arena, struct slice *ret_key,
+                            struct slice *ret_detail);
+
 /* Locked: from the database, past the cache, as a change needs it. */
 struct domain_row {
     struct domain_id id; /* 0: no such domain */
@@ -133,6 +137,15 @@ enum err domain_row_need(struct directory *directory, struct slice name, struct 
                          struct error *error) MUST_CHECK;
 enum err address_row_get(struct directory *directory, struct slice key, enum address_kind *ret_kind,
                          struct account_id *ret_account, struct error *error) MUST_CHECK;
+/* The account with this address. ERR_NOT_FOUND. */
+enum err account_row_need(struct directory *directory, const struct address_parts *address,
+                          struct arena *arena, struct account_record *ret_record,
+                          struct error *error) MUST_CHECK;
+/* Makes stale what stands for this address: aliases, groups, catch-alls. */
+enum err address_users_drop(struct directory *directory, struct slice key, struct error *error) MUST_CHECK;
+/* One more alias for this target is not too many, when it is an account. ERR_LIMIT. */
+enum err alias_need_room(struct directory *directory, struct slice alias_key, struct slice target_key,
+                         struct error *error) MUST_CHECK;
 /* ERR_EXISTS, saying as what, when the address is taken. */
 enum err address_need_free(struct directory *directory, const struct address_parts *parts,
                            struct error *error) MUST_CHECK;

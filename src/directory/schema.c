@@ -57,6 +57,15 @@ static const char *const migrations[] = {
     " UNIQUE(account, name)) STRICT;",
 
     "ALTER TABLE account ADD COLUMN certificate_login INTEGER NOT NULL DEFAULT 0",
+    /* Free addresses, and who had them until when (in seconds). */
+    "CREATE TABLE former(address TEXT PRIMARY KEY, account INTEGER NOT NULL, at INTEGER NOT NULL)"
+    " STRICT, WITHOUT ROWID;"
+    "CREATE INDEX former_at ON former(at);"
+    "CREATE TRIGGER former_taken AFTER INSERT ON address BEGIN"
+    " DELETE FROM former WHERE address = new.address; END;"
+    "CREATE TRIGGER former_left AFTER DELETE ON account BEGIN"
+    " DELETE FROM former WHERE account = old.id; END;",
+
     /* level 1: owner is a plan's name; 2: a domain's id; 3: an account's (enum option_level) */
     "CREATE TABLE option(level INTEGER NOT NULL, owner ANY NOT NULL, name TEXT NOT NULL,"
     " value INTEGER NOT NULL, PRIMARY KEY(level, owner, name)) STRICT, WITHOUT ROWID;"

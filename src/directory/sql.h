@@ -72,6 +72,13 @@ struct directory;
       " quota_messages = ?6, enabled = ?7, capabilities_off = ?8, certificate_login = ?9 WHERE id = ?1")     \
     X(ACCOUNT_MOVE, "UPDATE account SET address = ?2, domain = ?3, shown = ?4,"                              \
                     " generation = generation + 1 WHERE id = ?1")                                            \
+    X(ACCOUNT_ADD_LIKE,                                                                                      \
+      "INSERT INTO account(id, address, domain, shown, name, plan, language, quota_bytes, quota_messages)"   \
+      " SELECT ?2, ?3, ?4, ?5, name, plan, language, quota_bytes, quota_messages FROM account"               \
+      " WHERE id = ?1")                                                                                      \
+    X(FORMER_ADD, "INSERT OR REPLACE INTO former(address, account, at) VALUES (?1, ?2, ?3)")                 \
+    X(FORMER_GET, "SELECT account FROM former WHERE address = ?1 AND at > ?2")                               \
+    X(FORMER_PRUNE, "DELETE FROM former WHERE at <= ?1")                                                     \
     X(ACCOUNT_REMOVE, "DELETE FROM account WHERE id = ?1")                                                   \
     X(ACCOUNT_NEXT_GENERATION, "UPDATE account SET generation = generation + 1 WHERE id = ?1")               \
     X(CREDENTIAL_GET, "SELECT hash, scram, scram_sha1 FROM credential WHERE account = ?1")                   \
