@@ -65,6 +65,8 @@ static const char *const migrations[] = {
     " DELETE FROM former WHERE address = new.address; END;"
     "CREATE TRIGGER former_left AFTER DELETE ON account BEGIN"
     " DELETE FROM former WHERE account = old.id; END;",
+    /* address.account of a group is its id; of those that were there before 0. */
+    "CREATE INDEX address_group ON address(account) WHERE kind = 3",
 };
 
 static enum err schema_version(struct database *database, int64_t *ret_version, struct error *error)
