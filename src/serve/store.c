@@ -88,9 +88,10 @@ static enum err start_behind_door(struct store_worker *worker, enum door door, c
     return pop3_session_start(worker->sessions, visit, error);
 }
 
-/* What is switched off for all, and for this account. */
-static enum err read_capabilities_off(struct store_worker *worker, struct account_id id, struct buf *off,
-                                      struct error *error)
+/* What the directory says of a visitor: the capabilities that are switched off for all and for this account,
+ * and his language. */
+static enum err read_entry(struct store_worker *worker, struct account_id id, struct buf *off,
+                           enum language *ret_language, struct error *error)
 {
     CLEANUP(arena_release) struct arena arena = ARENA(64 * 1024);
     struct account_entry entry;
@@ -101,7 +102,18 @@ static enum err read_capabilities_off(struct store_worker *worker, struct accoun
     bool names = name_list_add(off, slice_cstr(version->settings->imap_without)) &&
                  name_list_add(off, entry.capabilities_off);
     current_put(version);
-    return names && !buf_failed(off) ? ERR_OK : fail_nomem(error);
+    if (!names || buf_failed(off))
+        return fail_nomem(error);
+    *ret_language = language_of(entry.language);
+    return ERR_OK;
+}
+
+/* What the client has chosen before log-in, else the account's language. */
+static struct tongue tongue_of(const struct link_hand_over *hand_over, enum language preferred)
+{
+    if (hand_over->language.n > 0)
+        return (struct tongue){language_of(hand_over->language), true};
+    return (struct tongue){preferred, false};
 }
 
 /* The account opened, and the visitor counted. */
@@ -139,7 +151,8 @@ static enum err start_session(void *context, const struct sasl_holder *holder,
     if (buf_cstr(&peer) == NULL)
         return fail(error, ERR_INVALID, NULL, "client address too long");
     CLEANUP(buf_release) struct buf off = BUF(SETTINGS_NAMES_MAX + 1 + CAPABILITIES_OFF_MAX);
-    enum err err = read_capabilities_off(worker, holder->account, &off, error);
+    enum language preferred = LANGUAGE_EN;
+    enum err err = read_entry(worker, holder->account, &off, &preferred, error);
     if (err == ERR_OK)
         err = receive(worker, holder, fd, &account, &visitor, error);
     if (err != ERR_OK)
@@ -159,6 +172,8 @@ static enum err start_session(void *context, const struct sasl_holder *holder,
         .peer_port = hand_over->peer_port,
         .tls = hand_over->tls,
         .capabilities_off = buf_slice(&off),
+        .tongue = tongue_of(hand_over, preferred),
+        .preferred = preferred,
         .settings = visitor->version->settings,
         .ended = say_goodbye,
         .context = visitor,
