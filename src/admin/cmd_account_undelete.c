@@ -1,7 +1,7 @@
 /* What was deleted from an account: brought back, or erased. */
 #include "admin/admin.h"
-#include "admin/duration.h"
 #include "base/clock.h"
+#include "base/duration.h"
 #include "store/undelete.h"
 
 #define NAME_ARGUMENT                                                                        \

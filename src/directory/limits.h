@@ -8,10 +8,9 @@
 
 static inline struct account_limits account_entry_limits(const struct account_entry *entry)
 {
-    struct account_limits limits = ACCOUNT_LIMITS_DEFAULT;
-    limits.quota_bytes = entry->quota_bytes;
-    limits.quota_messages = entry->quota_messages;
-    return limits;
+    return (struct account_limits){.quota_bytes = entry->quota_bytes,
+                                   .quota_messages = entry->quota_messages,
+                                   .undelete_keep_s = entry->options.values[OPTION_UNDELETE_KEEP]};
 }
 
 #endif

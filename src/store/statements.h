@@ -8,18 +8,18 @@
 #include "store/derived.h"
 
 /* Columns of meta and of a folder that the code holds as numbers, in SELECT's order. */
-#define META_TABLE(X)                                                                            \
-    X(epoch)                                                                                     \
-    X(change)                                                                                    \
-    X(log_oldest)                                                                                \
-    X(next_folder)                                                                               \
-    X(next_object)                                                                               \
-    X(next_member)                                                                               \
-    X(last_uidvalidity)                                                                          \
-    X(bytes)                                                                                     \
-    X(messages)                                                                                  \
-    X(generation) X(synced_pack) X(synced_offset) X(pruned) X(deleted_bytes) X(deleted_messages) \
-        X(purged_bytes)
+#define META_TABLE(X)   \
+    X(epoch)            \
+    X(change)           \
+    X(log_oldest)       \
+    X(next_folder)      \
+    X(next_object)      \
+    X(next_member)      \
+    X(last_uidvalidity) \
+    X(bytes)            \
+    X(messages)         \
+    X(generation)       \
+    X(synced_pack) X(synced_offset) X(pruned) X(deleted_bytes) X(deleted_messages) X(purged_bytes)
 #define FOLDER_COLUMN_TABLE(X) \
     X(parent)                  \
     X(class)                   \
