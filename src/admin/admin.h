@@ -125,6 +125,8 @@ struct admin_command {
     X(account_password) \
     X(account_check) \
     X(account_reindex) \
+    X(account_undelete) \
+    X(account_purge) \
     X(account_import) \
     X(account_app_password_add) \
     X(account_app_password_list) \

@@ -2,6 +2,7 @@
 #include "admin/known_names.h"
 #include "admin/options.h"
 #include "directory/app_password.h"
+#include "directory/limits.h"
 
 /* Accounts in the directory; their data is cmd_account_data.c's. */
 
@@ -144,7 +145,7 @@ static enum err tell_limits(struct admin_call *call, struct slice address, struc
     enum err e = account_entry_find(call->context->directory, address, &call->arena, &entry, error);
     if (e != ERR_OK)
         return e;
-    const struct account_limits limits = {entry.quota_bytes, entry.quota_messages};
+    const struct account_limits limits = account_entry_limits(&entry);
     store_account_limits(call->context->store, entry.id, &limits);
     return ERR_OK;
 }

@@ -7,6 +7,7 @@
 #include "base/must.h"
 #include "base/name_list.h"
 #include "base/wire.h"
+#include "directory/limits.h"
 #include "directory/oauth.h"
 #include "imap/session.h"
 #include "link/visit.h"
@@ -202,12 +203,11 @@ static void account_limits(void *context, struct account_id id, struct account_l
     CLEANUP(arena_release) struct arena arena = ARENA(64 * 1024);
     struct account_entry entry;
     struct error error;
-    *ret_limits = (struct account_limits){0};
+    *ret_limits = ACCOUNT_LIMITS_UNKNOWN;
     if (worker->link.directory == NULL ||
         account_entry_get(worker->link.directory, id, &arena, &entry, &error) != ERR_OK)
         return;
-    ret_limits->quota_bytes = entry.quota_bytes;
-    ret_limits->quota_messages = entry.quota_messages;
+    *ret_limits = account_entry_limits(&entry);
 }
 
 /* Without: EXTERNAL fails here, whatever edge thinks of it. */
