@@ -55,8 +55,9 @@ static void test_follows_plan_and_domain_of_the_account(void **state)
     changes.plan = S("pop3");
     ASSERT_OK(t, account_entry_set(t->directory, S("anna@demo.example"), &changes, &t->error));
     assert_int_equal(warn_of(t, "anna@demo.example", LEVEL_PLAN), 81);
-    ASSERT_OK(t,
-              account_entry_rename(t->directory, S("anna@demo.example"), S("anna@other.example"), &t->error));
+    const struct account_rename rename = {.from = S("anna@demo.example"), .to = S("anna@other.example")};
+    struct account_id none;
+    ASSERT_OK(t, account_entry_rename(t->directory, &rename, &none, &t->error));
     assert_int_equal(warn_of(t, "anna@other.example", LEVEL_DOMAIN), 82);
 }
 
