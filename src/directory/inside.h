@@ -84,6 +84,7 @@ enum address_kind { ADDRESS_NONE, ADDRESS_ACCOUNT, ADDRESS_ALIAS, ADDRESS_GROUP 
 struct address_record {
     enum address_kind kind;
     struct account_id account;
+    uint64_t group;        /* a group's id; 0: of one that was made before groups had ids */
     struct slice *targets; /* as shown */
     size_t target_count;
 };
@@ -135,6 +136,7 @@ enum err domain_row_get(struct directory *directory, struct slice name, struct d
 /* The same; no such domain is ERR_NOT_FOUND, with how to make it. */
 enum err domain_row_need(struct directory *directory, struct slice name, struct domain_row *ret_row,
                          struct error *error) MUST_CHECK;
+/* *ret_account: of a group its id. */
 enum err address_row_get(struct directory *directory, struct slice key, enum address_kind *ret_kind,
                          struct account_id *ret_account, struct error *error) MUST_CHECK;
 /* The account with this address. ERR_NOT_FOUND. */

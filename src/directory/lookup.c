@@ -135,10 +135,8 @@ static enum err load_address(struct directory *directory, struct slice key, stru
     if (code != ERR_OK || kind == ADDRESS_NONE)
         return code;
     wire_put_u8(out, (uint8_t)kind);
-    if (kind != ADDRESS_ACCOUNT)
-        return load_targets(directory, key, out, error);
     wire_put_u64(out, account.v);
-    return ERR_OK;
+    return kind != ADDRESS_ACCOUNT ? load_targets(directory, key, out, error) : ERR_OK;
 }
 
 static size_t count_slices(struct wire_reader reader)
@@ -160,9 +158,11 @@ enum err lookup_address(struct directory *directory, struct slice key, struct ar
     struct wire_reader reader = wire_reader_of(value);
     if (value.n > 0)
         record.kind = (enum address_kind)wire_get_u8(&reader);
-    if (record.kind == ADDRESS_ACCOUNT)
-        record.account.v = wire_get_u64(&reader);
-    else if (record.kind != ADDRESS_NONE) {
+    uint64_t id = value.n > 0 ? wire_get_u64(&reader) : 0;
+    if (record.kind == ADDRESS_ACCOUNT) {
+        record.account.v = id;
+    } else if (record.kind != ADDRESS_NONE) {
+        record.group = record.kind == ADDRESS_GROUP ? id : 0;
         record.target_count = count_slices(reader);
         record.targets = arena_array(arena, record.target_count, sizeof(*record.targets));
         if (record.targets == NULL && record.target_count > 0)

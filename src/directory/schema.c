@@ -75,6 +75,8 @@ static const char *const migrations[] = {
     " DELETE FROM option WHERE level = 2 AND owner = old.id; END;"
     "CREATE TRIGGER account_options AFTER DELETE ON account BEGIN"
     " DELETE FROM option WHERE level = 3 AND owner = old.id; END;",
+    /* address.account of a group is its id; of those that were there before 0. */
+    "CREATE INDEX address_group ON address(account) WHERE kind = 3",
 };
 
 static enum err schema_version(struct database *database, int64_t *ret_version, struct error *error)

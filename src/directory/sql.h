@@ -46,6 +46,7 @@ struct directory;
     X(ADMINISTRATOR_GET, "SELECT 1 FROM administrator a JOIN domain d ON d.id = a.domain"                    \
                          " WHERE d.name = ?1 AND a.account = ?2")                                            \
     X(ADDRESS_GET, "SELECT kind, account, shown FROM address WHERE address = ?1")                            \
+    X(GROUP_OF_ID, "SELECT shown FROM address WHERE kind = 3 AND account = ?1")                              \
     X(ADDRESS_ADD, "INSERT INTO address(address, domain, kind, account, shown) VALUES (?1, ?2, ?3, ?4, ?5)") \
     X(ADDRESS_REMOVE, "DELETE FROM address WHERE address = ?1")                                              \
     X(TARGET_LIST, "SELECT target FROM target WHERE address = ?1 ORDER BY position")                         \
