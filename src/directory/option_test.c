@@ -47,6 +47,8 @@ static void test_follows_plan_and_domain_of_the_account(void **state)
 {
     struct fixture *t = *state;
     struct account_changes changes = ACCOUNT_CHANGES_NONE;
+    const struct account_rename rename = {.from = S("anna@demo.example"), .to = S("anna@other.example")};
+    struct account_id none;
     make_domain(t, "demo.example");
     make_domain(t, "other.example");
     make_account(t, "anna@demo.example", "secret");
@@ -55,8 +57,6 @@ static void test_follows_plan_and_domain_of_the_account(void **state)
     changes.plan = S("pop3");
     ASSERT_OK(t, account_entry_set(t->directory, S("anna@demo.example"), &changes, &t->error));
     assert_int_equal(warn_of(t, "anna@demo.example", LEVEL_PLAN), 81);
-    const struct account_rename rename = {.from = S("anna@demo.example"), .to = S("anna@other.example")};
-    struct account_id none;
     ASSERT_OK(t, account_entry_rename(t->directory, &rename, &none, &t->error));
     assert_int_equal(warn_of(t, "anna@other.example", LEVEL_DOMAIN), 82);
 }
