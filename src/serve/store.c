@@ -62,13 +62,13 @@ static void say_goodbye(void *context)
     free(visitor);
 }
 
-static enum err make_visitor(struct store_worker *worker, const struct sasl_holder *holder, int fd,
-                             struct visitor **ret_visitor, struct error *error)
+static enum err make_visitor(struct store_worker *worker, const struct sasl_holder *holder, enum door door,
+                             int fd, struct visitor **ret_visitor, struct error *error)
 {
     struct visitor *visitor = calloc(1, sizeof(*visitor));
     if (visitor == NULL)
         return fail_nomem(error);
-    enum err err = stays_enter(worker->stays, &visitor->stay, holder->app_password, fd, error);
+    enum err err = stays_enter(worker->stays, &visitor->stay, holder, door, fd, error);
     if (err != ERR_OK) {
         free(visitor);
         return err;
@@ -118,7 +118,7 @@ static struct tongue tongue_of(const struct link_hand_over *hand_over, enum lang
 }
 
 /* The account opened, and the visitor counted. */
-static enum err receive(struct store_worker *worker, const struct sasl_holder *holder, int fd,
+static enum err receive(struct store_worker *worker, const struct sasl_holder *holder, enum door door, int fd,
                         struct account **ret_account, struct visitor **ret_visitor, struct error *error)
 {
     struct account_id id = holder->account;
@@ -127,7 +127,7 @@ static enum err receive(struct store_worker *worker, const struct sasl_holder *h
         return fail(error, ERR_LIMIT, "too many sessions of this account", "account has too many sessions");
     enum err err = store_account_ensure(worker->link.store, id, &account, error);
     if (err == ERR_OK) {
-        err = make_visitor(worker, holder, fd, ret_visitor, error);
+        err = make_visitor(worker, holder, door, fd, ret_visitor, error);
         if (err == ERR_OK)
             *ret_account = account;
         else
@@ -155,7 +155,7 @@ static enum err start_session(void *context, const struct sasl_holder *holder,
     enum language preferred = LANGUAGE_EN;
     enum err err = read_entry(worker, holder->account, &off, &preferred, error);
     if (err == ERR_OK)
-        err = receive(worker, holder, fd, &account, &visitor, error);
+        err = receive(worker, holder, hand_over->door, fd, &account, &visitor, error);
     if (err != ERR_OK)
         return err;
     visitor->counted =
@@ -191,7 +191,7 @@ static void welcome(void *context, struct accepted *accepted)
         LOG(LOG_WARN, NO_SID, "store.admin", F_ERR(&error));
 }
 
-static void passwords_changed(void *owner)
+static void access_changed(void *owner)
 {
     struct store_worker *worker = owner;
     stays_look(worker->stays);
@@ -250,7 +250,7 @@ static enum err open_data(struct store_worker *worker, const struct settings *se
     worker->admin = (struct admin_context){.store = link->store,
                                            .directory = link->directory,
                                            .queue = link->queue,
-                                           .passwords_changed = passwords_changed,
+                                           .access_changed = access_changed,
                                            .owner = worker};
     return err;
 }

@@ -63,6 +63,8 @@ enum err store_account_ensure(struct store *store, struct account_id id, struct 
 enum err store_account_remove(struct store *store, struct account_id id, struct error *error) MUST_CHECK;
 /* New limits for an account that may be open. */
 void store_account_limits(struct store *store, struct account_id id, const struct account_limits *limits);
+/* The limits of many may be others: asked again for each account that is open. */
+void store_limits_changed(struct store *store);
 /* All account ids on the volume. */
 enum err store_account_list(struct store *store, struct arena *arena, struct account_id **ret_ids,
                             size_t *ret_count, struct error *error) MUST_CHECK;
