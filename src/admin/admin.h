@@ -21,6 +21,7 @@
 #include <jansson.h>
 
 #include "directory/directory.h"
+#include "health/gather.h"
 #include "queue/queue.h"
 #include "rt/loop.h"
 #include "store/store.h"
@@ -35,7 +36,8 @@ enum {
 struct admin_context {
     struct store *store;
     struct directory *directory;
-    struct queue *queue; /* NULL only for commands without COMMAND_QUEUE */
+    struct queue *queue;       /* NULL only for commands without COMMAND_QUEUE */
+    struct gatherer *gatherer; /* NULL but in a running server */
     /* App passwords were removed: sessions of theirs are to end. NULL: there are none. */
     void (*passwords_changed)(void *owner);
     void *owner;
