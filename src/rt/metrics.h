@@ -121,12 +121,11 @@
 enum metric_kind { METRIC_COUNTER, METRIC_GAUGE, METRIC_HISTOGRAM };
 
 /* Upper bounds of a histogram's buckets in microseconds; one more takes the rest. */
-#define METRIC_BUCKET_TABLE(X)                                                                             \
-    X(100)                                                                                                 \
-    X(250)                                                                                                 \
-    X(500)                                                                                                 \
-    X(1000) X(2500) X(5000) X(10000) X(25000) X(50000) X(100000) X(250000) X(500000) X(1000000) X(2500000) \
-        X(5000000) X(10000000)
+/* clang-format off */
+#define METRIC_BUCKET_TABLE(X) \
+    X(100) X(250) X(500) X(1000) X(2500) X(5000) X(10000) X(25000) X(50000) X(100000) X(250000) X(500000) \
+    X(1000000) X(2500000) X(5000000) X(10000000)
+/* clang-format on */
 enum {
 #define X(bound) +1
     METRIC_BUCKETS = METRIC_BUCKET_TABLE(X),
