@@ -92,6 +92,7 @@ enum command_flag {
     COMMAND_QUEUE = 1,   /* needs the queue */
     COMMAND_CONFIRM = 2, /* a person at a terminal is asked first, unless --yes */
     COMMAND_ONE = 4,     /* one row, shown as a list of its fields */
+    COMMAND_SERVER = 8,  /* only a running server can answer */
     COMMAND_MAY_ASK = 8, /* its password is asked for only with --password-stdin */
 };
 
@@ -103,6 +104,7 @@ struct admin_command {
     admin_handler *run;
     const struct admin_argument *arguments; /* ended by a NULL name; NULL: none */
     const struct admin_column *columns;     /* of its rows, ended by a NULL name; NULL: it gives none */
+    void (*show)(const json_t *row);        /* a row as text, where that is no table; else NULL */
     unsigned flags;
     const char *summary; /* half a line */
     const char *about;   /* what it does, in sentences */
@@ -111,6 +113,7 @@ struct admin_command {
 
 /* clang-format off */
 #define ADMIN_COMMAND_TABLE(X) \
+    X(status) \
     X(domain_add) \
     X(domain_list) \
     X(domain_remove) \

@@ -121,7 +121,7 @@ def test_other_requests_are_refused(house, raw, status):
 def test_a_worker_that_died_is_seen_and_its_counts_stay(house):
     before = metrics(house)
     os.kill(house.worker("edge"), signal.SIGKILL)
-    wait_until("edge", lambda: house.greets("imap"))
+    wait_until("edge", lambda: house.greets("imap") and get(house, "/metrics")[0] == 200)
     after = metrics(house)
     assert rise(before, after, 'posthorn_process_deaths_total{process="edge"}') == 1
     assert rise(before, after, 'posthorn_logins_total{protocol="imap",result="ok"}') == 0
@@ -148,3 +148,31 @@ def test_a_port_alone_is_this_machines(house):
     listening = subprocess.run(["ss", "-ltnH", f"sport = :{house.health_port}"], capture_output=True, text=True, check=False)
     if listening.returncode == 0 and listening.stdout:
         assert f"127.0.0.1:{house.health_port}" in listening.stdout
+
+
+def test_status_is_one_screen(house):
+    screen = house.admin("status")
+    assert screen.startswith("posthorn ") and screen.count("\n") < 50
+    for word in ("PROCESS", "SESSIONS", "IN THE LAST", "QUEUE", "Disk", "certificate: a certificate expires in"):
+        assert word in screen
+    status = json.loads(house.admin("status", "--json"))
+    assert {row["process"]: row["pid"] for row in status["processes"]}["store"] == house.worker("store")
+    wait_until("memory to be measured", lambda: json.loads(house.admin("status", "--json"))["processes"][3]["memory"] > 0)
+    assert status["disk"]["free"] > 0
+    anna = house.account()
+    house.deliver(anna, b"Subject: one\r\n\r\nbody\r\n")
+    assert house.messages(anna)
+    later = json.loads(house.admin("status", "--json"))
+    assert later["five-minutes"]["filed"] == status["five-minutes"]["filed"] + 1
+    assert later["minute"]["logins"] > status["minute"]["logins"]
+
+
+def test_status_says_when_no_server_runs(house):
+    house.config.with_name("other.conf").write_text(
+        house.config.read_text().replace(str(house.run), str(house.directory / "nowhere"))
+    )
+    command = [str(house.process.args[0]), "-c", str(house.config.with_name("other.conf")), "status"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert done.stdout == "" and "no server runs" in done.stderr
+    assert "Example:" in subprocess.run([*command, "--help"], capture_output=True, text=True, check=True).stdout
