@@ -6,6 +6,7 @@ struct alias_parts {
     struct address_parts *targets;
     size_t count;
     bool group;
+    uint64_t id; /* of a group: new, or that of the one which is replaced */
 };
 
 static enum err parse(const struct alias *alias, struct arena *arena, struct alias_parts *parts,
@@ -17,6 +18,7 @@ static enum err parse(const struct alias *alias, struct arena *arena, struct ali
         return fail_plain(error, ERR_LIMIT, "an alias or a group stands for at most %d addresses",
                           GROUP_MEMBERS_MAX);
     *parts = (struct alias_parts){.count = alias->target_count, .group = alias->group};
+    parts->id = alias->group ? id_random() : 0;
     enum err code = address_parse(alias->address, arena, &parts->address, error);
     if (code != ERR_OK)
         return code;
@@ -72,33 +74,36 @@ static enum err delete_alias(struct directory *directory, struct slice key, stru
     return code == ERR_OK ? sql_run(directory, STATEMENT_ADDRESS_REMOVE, PARAMETERS(TEXT(key)), error) : code;
 }
 
-/* An alias or a group of this name goes, so that the new one can come; anything else stays in the way. */
-static enum err make_place(struct directory *directory, const struct address_parts *address, bool replace,
+/* An alias or a group of this name goes, so that the new one can come; anything else stays in the way. A
+ * group with other members is still the same group. */
+static enum err make_place(struct directory *directory, struct alias_parts *parts, bool replace,
                            struct error *error)
 {
     enum address_kind kind;
-    struct account_id account;
-    enum err code = address_row_get(directory, address->key, &kind, &account, error);
+    struct account_id id;
+    enum err code = address_row_get(directory, parts->address.key, &kind, &id, error);
     if (code != ERR_OK)
         return code;
+    if (replace && kind == ADDRESS_GROUP && parts->group)
+        parts->id = id.v;
     if (replace && (kind == ADDRESS_ALIAS || kind == ADDRESS_GROUP))
-        return delete_alias(directory, address->key, error);
-    return address_need_free(directory, address, error);
+        return delete_alias(directory, parts->address.key, error);
+    return address_need_free(directory, &parts->address, error);
 }
 
-static enum err write_alias(struct directory *directory, const struct alias_parts *parts, bool replace,
+static enum err write_alias(struct directory *directory, struct alias_parts *parts, bool replace,
                             struct error *error)
 {
     struct domain_row domain;
     enum err code = domain_row_need(directory, parts->address.domain, &domain, error);
     if (code == ERR_OK)
-        code = make_place(directory, &parts->address, replace, error);
+        code = make_place(directory, parts, replace, error);
     if (code != ERR_OK)
         return code;
     cache_drop(directory->cache, CACHE_ADDRESS, parts->address.key);
     uint64_t kind = parts->group ? ADDRESS_GROUP : ADDRESS_ALIAS;
     code = sql_run(directory, STATEMENT_ADDRESS_ADD,
-                   PARAMETERS(TEXT(parts->address.key), NUMBER(domain.id.v), NUMBER(kind), NUMBER(0),
+                   PARAMETERS(TEXT(parts->address.key), NUMBER(domain.id.v), NUMBER(kind), NUMBER(parts->id),
                               TEXT(parts->address.shown)),
                    error);
     return code == ERR_OK ? write_targets(directory, parts, error) : code;

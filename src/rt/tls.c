@@ -22,7 +22,8 @@ enum {
 /* Forward secrecy and AEAD only (RFC 9325 4.2). */
 static const char tls12_ciphers[] = "ECDHE+AESGCM:ECDHE+CHACHA20";
 
-enum err fail_tls(struct error *error, enum err code, const char *what)
+#include "rt/metrics.h"
+#include "rt/tls_private.h"
 {
     unsigned long number = ERR_get_error();
     char reason[160] = "no reason given";
@@ -224,6 +225,18 @@ static SSL_CTX *new_ssl_context(struct tls_context *context)
     return s;
 }
 
+static void note_expiry(struct tls_context *context, const X509 *leaf)
+{
+    struct tm tm;
+    if (ASN1_TIME_to_tm(X509_get0_notAfter(leaf), &tm) == 1)
+        context->expiry = MIN(context->expiry, (int64_t)timegm(&tm));
+}
+
+int64_t tls_context_expiry(const struct tls_context *context)
+{
+    return context->expiry;
+}
+
 static enum err add_pem(struct tls_context *context, const struct tls_pem *pem, struct error *error)
 {
     CLEANUP(x509_release) X509 *leaf = NULL;
@@ -241,6 +254,7 @@ static enum err add_pem(struct tls_context *context, const struct tls_pem *pem, 
     }
     if (SSL_CTX_use_cert_and_key(ssl_context, leaf, key, chain, 0) != 1)
         return fail_tls(error, ERR_INVALID, "certificate");
+    note_expiry(context, leaf);
     return each_name(context, leaf, ssl_context, add_name) ? ERR_OK : fail_nomem(error);
 }
 
@@ -253,6 +267,7 @@ enum err tls_context_create(const struct tls_pem *pems, size_t count, struct tls
     if (context == NULL)
         return fail_nomem(error);
     atomic_init(&context->references, 1);
+    context->expiry = INT64_MAX;
     context->each = calloc(count, sizeof(SSL_CTX *));
     enum err result = context->each != NULL ? ERR_OK : fail_nomem(error);
     for (size_t i = 0; i < count && result == ERR_OK; i++) {
