@@ -22,8 +22,7 @@ enum {
 /* Forward secrecy and AEAD only (RFC 9325 4.2). */
 static const char tls12_ciphers[] = "ECDHE+AESGCM:ECDHE+CHACHA20";
 
-#include "rt/metrics.h"
-#include "rt/tls_private.h"
+enum err fail_tls(struct error *error, enum err code, const char *what)
 {
     unsigned long number = ERR_get_error();
     char reason[160] = "no reason given";

@@ -12,6 +12,7 @@ struct tls_context {
     _Atomic unsigned references;
     SSL_CTX **each;
     size_t count;
+    int64_t expiry;              /* of the first that does; seconds since 1970 */
     struct client_ca *client_ca; /* NULL: clients are not asked for certificates */
     struct map names;            /* lower-case name, "*.example.org" too -> SSL_CTX */
 };
