@@ -59,6 +59,7 @@
     X("CONTEXT=SORT", false, true) \
     X("UIDONLY", false, true) \
     X("COMPRESS=DEFLATE", false, true) \
+    X("UNAUTHENTICATE", false, true) \
     X("METADATA", false, true) \
     X("LIST-METADATA", false, true) \
     X("MULTISEARCH", false, true) \

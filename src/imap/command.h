@@ -89,6 +89,7 @@ enum {
     X(SEARCH, search, "SEARCH", search, IMAP_IN_SELECTED, VERB_UID | VERB_KEEPS_NUMBERS)           \
     X(SORT, sort, "SORT", sort, IMAP_IN_SELECTED, VERB_UID | VERB_KEEPS_NUMBERS)                   \
     X(THREAD, thread, "THREAD", thread, IMAP_IN_SELECTED, VERB_UID | VERB_KEEPS_NUMBERS)           \
+    X(UNAUTHENTICATE, unauthenticate, "UNAUTHENTICATE", nothing, IMAP_AFTER_LOGIN, 0)              \
     X(COMPRESS, compress, "COMPRESS", compress, IMAP_AFTER_LOGIN, 0)                               \
     X(CANCELUPDATE, cancelupdate, "CANCELUPDATE", cancelupdate, IMAP_IN_SELECTED, 0)               \
     X(UIDBATCHES, uidbatches, "UIDBATCHES", uidbatches, IMAP_IN_SELECTED, 0)                       \

@@ -78,6 +78,16 @@ static void add_group(struct player *player, struct slice argument, struct slice
     PLAYER_OK(player, alias_set(people->directory, &group, true, &error));
 }
 
+/* In place of edge: says what came along. */
+static enum err play_edge(void *owner, struct link_give_back *given, struct error *error)
+{
+    CLEANUP(fd_close) int fd = fd_take(&given->fd);
+    CLEANUP(buf_release) struct buf text = BUF(1000);
+    (void)owner;
+    buf_printf(&text, "* EDGE <%.*s>\r\n", SLICE_ARGS(given->pending));
+    return fd_write_all(fd, buf_slice(&text), error);
+}
+
 static int enter_without(struct player *player, struct slice off)
 {
     int pair[2];
@@ -89,6 +99,7 @@ static int enter_without(struct player *player, struct slice off)
                           .peer = "127.0.0.1",
                           .capabilities_off = off,
                           .settings = &settings,
+                          .give_back = play_edge,
                           .store = player->context,
                           .directory = people != NULL ? people->directory : NULL};
     PLAYER_OK(player, store_account(player->context, whose(player), &visit.account, &error));

@@ -212,14 +212,16 @@ static const struct conn_handler handler = {
     .closed = closed,
 };
 
-void imap_login_start(struct guest *guest)
+static struct imap_login *open_login(struct guest *guest)
 {
     struct error error;
     struct imap_login *login = calloc(1, sizeof(*login));
     if (login == NULL) {
         fd_close(&guest->fd);
+        if (guest->conn != NULL)
+            conn_close(guest->conn);
         guest->release(guest);
-        return;
+        return NULL;
     }
     login->guest = guest;
     imap_reader_init(&login->reader,
@@ -228,11 +230,30 @@ void imap_login_start(struct guest *guest)
                                                   .plus_max = imap_literal_plus_max(imap_login_off(login))});
     if (guest_open(guest, &handler, login, &login->conn, &error) != ERR_OK) {
         LOG(LOG_WARN, NO_SID, "imap.open", F_ERR(&error));
-        return;
+        return NULL;
     }
     login_init(&login->login, guest->link, guest->guard, guest->settings, login->conn, DOOR_IMAP);
+    login->login.home = guest->home;
+    return login;
+}
+
+void imap_login_start(struct guest *guest)
+{
+    struct imap_login *login = open_login(guest);
+    if (login == NULL)
+        return;
     if (!guest->tls_first)
         greet(login);
     expect_next(login);
     conn_start(login->conn, slice_none());
+}
+
+void imap_login_resume(struct guest *guest, struct slice pending)
+{
+    struct imap_login *login = open_login(guest);
+    if (login == NULL)
+        return;
+    expect_next(login);
+    if (guest->conn == NULL)
+        conn_start(login->conn, pending);
 }

@@ -327,6 +327,9 @@ enum err imap_session_start(struct loop *loop, const struct visit *visit, struct
     s->tls = visit->tls;
     s->ended = visit->ended;
     s->context = visit->context;
+    s->give_back = visit->give_back;
+    s->owner = visit->owner;
+    s->peer_port = visit->peer_port;
     imap_reader_init(&s->reader,
                      &(struct imap_reader_limits){.line_max = IMAP_LINE_MAX,
                                                   .literal_max = IMAP_COMMAND_MAX,

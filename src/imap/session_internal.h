@@ -57,6 +57,9 @@ struct imap_session {
     uint64_t commands; /* for the log */
     void (*ended)(void *context);
     void *context;
+    enum err (*give_back)(void *owner, struct link_give_back *given, struct error *error);
+    void *owner;
+    uint16_t peer_port;
 };
 
 /* Mailbox names go over the wire in UTF-8. */

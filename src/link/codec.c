@@ -86,6 +86,22 @@ void link_get_hand_over(struct wire_reader *r, struct link_hand_over *ret)
     ret->tag = wire_get_slice(r);
 }
 
+void link_put_give_back(struct buf *b, const struct link_give_back *given)
+{
+    wire_put_u64(b, given->sid.v);
+    wire_put_slice(b, given->peer);
+    wire_put_u32(b, given->peer_port);
+    wire_put_slice(b, given->pending);
+}
+
+void link_get_give_back(struct wire_reader *r, struct link_give_back *ret)
+{
+    ret->sid.v = wire_get_u64(r);
+    ret->peer = wire_get_slice(r);
+    ret->peer_port = (uint16_t)wire_get_u32(r);
+    ret->pending = wire_get_slice(r);
+}
+
 void link_put_envelope(struct buf *b, const struct queue_envelope *e)
 {
     wire_put_slice(b, e->sender);

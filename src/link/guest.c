@@ -6,8 +6,13 @@
 enum err guest_open(struct guest *guest, const struct conn_handler *handler, void *session,
                     struct conn **ret_conn, struct error *error)
 {
+    if (guest->conn != NULL) {
+        conn_resume(guest->conn, handler, session);
+        *ret_conn = guest->conn;
+        return ERR_OK;
+    }
     struct conn_options options = {
-        .sid = {id_random()},
+        .sid = guest->sid.v != 0 ? guest->sid : (struct session_id){id_random()},
         .peer = guest->peer,
         .peer_port = guest->peer_port,
         .tls = guest->tls_first ? guest->tls : NULL,

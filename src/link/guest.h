@@ -18,13 +18,16 @@ struct guest {
     struct tls_context *tls; /* NULL: no TLS set up */
     const struct settings *settings;
     bool tls_first; /* implicit TLS: the handshake comes before the greeting */
-    int fd;         /* the session's (fd_take) */
+    int fd;         /* the session's (fd_take); -1: it is to resume `conn` */
+    struct conn *conn;
+    struct session_id sid;        /* of a connection that came back; 0: it is a new one */
+    const struct conn_home *home; /* where it comes back to */
     char peer[CONN_PEER_TEXT_MAX];
     uint16_t peer_port;
     void (*release)(struct guest *guest);
 };
 
-/* conn_open for a guest, with a new session id. On failure everything is released through handler->closed. */
+/* conn_open or conn_resume for a guest. On failure everything is released through handler->closed. */
 enum err guest_open(struct guest *guest, const struct conn_handler *handler, void *session,
                     struct conn **ret_conn, struct error *error) MUST_CHECK;
 

@@ -34,6 +34,7 @@ struct login {
     const struct settings *settings;
     struct conn *conn;
     enum door door;
+    const struct conn_home *home; /* where the connection comes back to; NULL: nowhere */
     struct sasl_start start;
     uint64_t exchange;
     bool active;            /* between begin and its end */

@@ -123,6 +123,12 @@ static enum err receive(struct store_worker *worker, const struct sasl_holder *h
     return err;
 }
 
+static enum err give_back(void *owner, struct link_give_back *given, struct error *error)
+{
+    struct store_worker *worker = owner;
+    return link_give_back(&worker->link, given, error);
+}
+
 static enum err start_session(void *context, const struct sasl_holder *holder,
                               const struct link_hand_over *hand_over, struct error *error)
 {
@@ -157,6 +163,8 @@ static enum err start_session(void *context, const struct sasl_holder *holder,
         .settings = visitor->version->settings,
         .ended = say_goodbye,
         .context = visitor,
+        .give_back = give_back,
+        .owner = worker,
     };
     return start_behind_door(worker, hand_over->door, &visit, error);
 }
@@ -310,6 +318,8 @@ static enum err store_start(struct worker *process, void **ret_context, struct e
         err = fail_nomem(error);
     if (err == ERR_OK)
         err = ipc_client_create(&worker->relay, error);
+    if (err == ERR_OK)
+        err = ipc_client_create(&worker->link.edge, error);
     /* The first settings live on: what is opened with them keeps pointers into them. */
     if (err == ERR_OK)
         err = open_data(worker, current_get(&worker->current)->settings, error);
