@@ -50,6 +50,7 @@ struct arrival {
 static void release_arrival(struct guest *guest)
 {
     struct arrival *arrival = container_of(guest, struct arrival, guest);
+    guest_left(guest);
     if (arrival->limit_key_n > 0)
         limit_leave(arrival->edge->per_peer, slice_of(arrival->limit_key, arrival->limit_key_n));
     current_put(arrival->version);
@@ -123,6 +124,8 @@ static void welcome(void *context, struct accepted *accepted)
     if (arrival == NULL)
         return;
     arrival->guest.tls_first = listen_protocol_is_tls(entrance->protocol);
+    arrival->guest.protocol = metric_protocol(listen_protocol_name(entrance->protocol));
+    guest_arrived(&arrival->guest);
     protocols[entrance->protocol].start(&arrival->guest);
 }
 
@@ -152,6 +155,8 @@ static void came_home(struct conn *conn, const struct conn_home *home)
         return;
     }
     arrival->guest.conn = conn;
+    arrival->guest.protocol = METRIC_IMAP;
+    guest_returned(&arrival->guest);
     imap_login_resume(&arrival->guest, slice_none());
 }
 
@@ -172,6 +177,8 @@ static void came_back(void *context, struct link_give_back *given)
     if (arrival == NULL)
         return;
     arrival->guest.sid = given->sid;
+    arrival->guest.protocol = METRIC_IMAP;
+    guest_returned(&arrival->guest);
     imap_login_resume(&arrival->guest, given->pending);
 }
 
