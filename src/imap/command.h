@@ -322,6 +322,8 @@ struct imap_command {
 /* p->text is the whole command, tag first. On false ret_command->tag is set if there was a valid one, and
  * p->problem says why. */
 bool imap_command_parse(struct imap_parser *p, struct imap_command *ret_command) NONNULL MUST_CHECK;
+/* What a client says of itself by ID; empty where it says nothing. */
+void imap_id_of(const struct imap_command *id, struct slice *ret_name, struct slice *ret_version) NONNULL;
 
 /* list_grammar.c */
 bool imap_parse_list(struct imap_parser *p, struct imap_list *ret) MUST_CHECK;

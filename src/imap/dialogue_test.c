@@ -92,7 +92,9 @@ static int enter_without(struct player *player, struct slice off)
 {
     int pair[2];
     assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), 0);
-    static const struct settings settings = {.message_size_max = MESSAGE_MAX};
+    static const struct settings settings = {.message_size_max = MESSAGE_MAX,
+                                             .imap_clients = {{"Broken Mail*", "UIDONLY LITERAL+ MOVE"}},
+                                             .imap_client_count = 1};
     const struct people *people = player->people;
     struct visit visit = {.fd = pair[1],
                           .tag = S("login"),

@@ -22,6 +22,13 @@ static void put_capabilities(const struct imap_login *login, struct buf *out)
             buf_printf(out, " AUTH=%s", sasl_mechanism_name((enum sasl_mechanism)mechanism));
 }
 
+static void put_capability_response(const struct imap_login *login, struct buf *out)
+{
+    buf_put(out, S("* CAPABILITY "));
+    put_capabilities(login, out);
+    buf_put(out, S("\r\n"));
+}
+
 void imap_login_answer(struct imap_login *login, struct slice tag, const char *text)
 {
     conn_write(login->conn, tag.n > 0 ? tag : S("*"));
@@ -52,21 +59,38 @@ static void start_tls(struct imap_login *login, struct slice tag)
     }
 }
 
+/* What is switched off for this client is unknown from now on, and store hears of it. */
+static void identify(struct imap_login *login, const struct imap_command *command, struct buf *out)
+{
+    CLEANUP(buf_release) struct buf off = BUF(IMAP_OFF_MAX);
+    struct slice name, version;
+    /* The version is nobody's business yet. */
+    buf_put(out, S("* ID (\"name\" \"Posthorn\")\r\n"));
+    imap_id_of(command, &name, &version);
+    buf_put(&off, imap_login_off(login));
+    char *added =
+        imap_add_off_for(&off, login->guest->settings, name, version) ? slice_to_cstr(buf_slice(&off)) : NULL;
+    if (added == NULL)
+        return;
+    free(login->off);
+    login->off = added;
+    login->login.capabilities_off = slice_cstr(added);
+    login->reader.limits.plus_max = imap_literal_plus_max(imap_login_off(login));
+    put_capability_response(login, out);
+}
+
 static void run_verb(struct imap_login *login, const struct imap_command *command)
 {
     struct conn *conn = login->conn;
     struct buf *out = conn_output(conn);
     switch (command->verb) {
     case IMAP_VERB_CAPABILITY:
-        buf_put(out, S("* CAPABILITY "));
-        put_capabilities(login, out);
-        buf_put(out, S("\r\n"));
+        put_capability_response(login, out);
         break;
     case IMAP_VERB_NOOP:
         break;
     case IMAP_VERB_ID:
-        /* The version is nobody's business yet. */
-        buf_put(out, S("* ID (\"name\" \"Posthorn\")\r\n"));
+        identify(login, command, out);
         break;
     case IMAP_VERB_LOGOUT:
         buf_put(out, S("* BYE Logging out\r\n"));
@@ -178,6 +202,7 @@ static void closed(void *session)
     struct imap_login *login = session;
     login_release(&login->login);
     imap_reader_clear(&login->reader);
+    free(login->off);
     login->guest->release(login->guest);
     free(login);
 }

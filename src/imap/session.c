@@ -324,6 +324,7 @@ enum err imap_session_start(struct loop *loop, const struct visit *visit, struct
     s->directory = visit->directory;
     s->account = s->own;
     s->message_size_max = visit->settings->message_size_max;
+    s->settings = visit->settings;
     s->tls = visit->tls;
     s->ended = visit->ended;
     s->context = visit->context;

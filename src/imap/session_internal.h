@@ -34,6 +34,7 @@ struct imap_session {
     struct uid_set saved;          /* "$": UIDs a search has saved (RFC 5182); some may be gone by now */
     struct imap_reader reader;
     uint64_t message_size_max;
+    const struct settings *settings;
     char *off;                  /* capabilities that are switched off, a base/name_list.h */
     size_t keywords_told;       /* how many of the account's keywords the client has been told in FLAGS */
     struct imap_notify *notify; /* what NOTIFY SET asked for; NULL: nothing */

@@ -417,6 +417,7 @@ void login_hand_over(struct login *login, struct slice tag, const struct login_r
         .peer = slice_cstr(conn_peer(login->conn)),
         .tls = conn_is_tls(login->conn),
         .tag = tag,
+        .capabilities_off = login->capabilities_off,
     };
     if (conn_tls(login->conn) != NULL)
         hand_over_bridge(login, &hand_over, refusals);

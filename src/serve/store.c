@@ -8,6 +8,7 @@
 #include "base/name_list.h"
 #include "base/wire.h"
 #include "directory/oauth.h"
+#include "imap/capability.h"
 #include "imap/session.h"
 #include "link/visit.h"
 #include "pop3/pop3.h"
@@ -88,9 +89,9 @@ static enum err start_behind_door(struct store_worker *worker, enum door door, c
     return pop3_session_start(worker->sessions, visit, error);
 }
 
-/* What is switched off for all, and for this account. */
-static enum err read_capabilities_off(struct store_worker *worker, struct account_id id, struct buf *off,
-                                      struct error *error)
+/* What is switched off for all, for this account, and for this client. */
+static enum err read_capabilities_off(struct store_worker *worker, struct account_id id, struct slice client,
+                                      struct buf *off, struct error *error)
 {
     CLEANUP(arena_release) struct arena arena = ARENA(64 * 1024);
     struct account_entry entry;
@@ -99,7 +100,7 @@ static enum err read_capabilities_off(struct store_worker *worker, struct accoun
         return err;
     struct version *version = current_get(&worker->current);
     bool names = name_list_add(off, slice_cstr(version->settings->imap_without)) &&
-                 name_list_add(off, entry.capabilities_off);
+                 name_list_add(off, entry.capabilities_off) && name_list_add(off, client);
     current_put(version);
     return names && !buf_failed(off) ? ERR_OK : fail_nomem(error);
 }
@@ -144,8 +145,8 @@ static enum err start_session(void *context, const struct sasl_holder *holder,
     buf_put(&peer, hand_over->peer);
     if (buf_cstr(&peer) == NULL)
         return fail(error, ERR_INVALID, NULL, "client address too long");
-    CLEANUP(buf_release) struct buf off = BUF(SETTINGS_NAMES_MAX + 1 + CAPABILITIES_OFF_MAX);
-    enum err err = read_capabilities_off(worker, holder->account, &off, error);
+    CLEANUP(buf_release) struct buf off = BUF(IMAP_OFF_MAX);
+    enum err err = read_capabilities_off(worker, holder->account, hand_over->capabilities_off, &off, error);
     if (err == ERR_OK)
         err = receive(worker, holder, fd, &account, &visitor, error);
     if (err != ERR_OK)

@@ -11,7 +11,11 @@ import pytest
 from server import HOST, Wire, wait_until
 from test_scram_plus import Scram
 
-SETTINGS = {"sessions-per-account": "2", "connections-per-address": "20"}
+SETTINGS = {
+    "sessions-per-account": "2",
+    "connections-per-address": "20",
+    "imap-without-for": '"Broken Mail*" UNAUTHENTICATE, MOVE',
+}
 
 
 class Client(Wire):
@@ -250,3 +254,18 @@ def test_store_started_anew_takes_it_too(server, anna):
         wait_until("store", lambda: "OK" in client.do(log_in("c", anna))[-1])
         client.ok("d UNAUTHENTICATE")
         client.ok(log_in("e", anna))
+
+
+@pytest.mark.parametrize("early", [True, False])
+def test_what_a_mail_program_does_not_get(server, anna, early):
+    """By ID before or after log-in; it holds until the connection is as good as new."""
+    identify = 'i ID ("name" "Broken Mail" "version" "7")'
+    with Client((HOST, server.ports["imaps"]), server.context) as client:
+        client.line()
+        if early:
+            client.ok(identify)
+        line = client.ok(log_in("a", anna))[-1]
+        assert (" MOVE" in line) == (not early)
+        if not early:
+            assert any(line.startswith("* CAPABILITY") and " MOVE" not in line for line in client.ok(identify))
+        assert "BAD there is no such command" in client.do("b UNAUTHENTICATE")[-1]
