@@ -23,6 +23,7 @@ enum { IMAP_OFF_MAX = 8192 /* bytes of a list of capabilities that are off */ };
     X("ID", true, true) \
     X("ENABLE", true, true) \
     X("IDLE", true, true) \
+    X("LANGUAGE", true, true) \
     X("NAMESPACE", false, true) \
     X("CHILDREN", false, true) \
     X("SPECIAL-USE", false, true) \
@@ -112,6 +113,7 @@ enum { IMAP_OFF_MAX = 8192 /* bytes of a list of capabilities that are off */ };
     X("LIST-METADATA", "LIST-EXTENDED")    \
     X("MULTISEARCH", "ESEARCH")            \
     X("URLAUTH=BINARY", "URLAUTH")         \
+    X("LANGUAGE", "NAMESPACE")             \
     X("RIGHTS=kxte", "ACL")                \
     X("LIST-MYRIGHTS", "ACL")              \
     X("LIST-MYRIGHTS", "LIST-EXTENDED")

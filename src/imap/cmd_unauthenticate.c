@@ -35,8 +35,12 @@ void cmd_unauthenticate(struct imap_session *s, struct imap_call *call)
     }
     forget_person(s);
     s->closing = true;
-    conn_write(s->conn, call->command.tag);
-    conn_write(s->conn, S(" OK Logged out; the connection is yours to log in again\r\n"));
+    struct buf *out = conn_output(s->conn);
+    buf_put(out, call->command.tag);
+    buf_put(out, S(" OK "));
+    language_put(out, s->tongue, S("Logged out; the connection is yours to log in again"));
+    buf_put(out, S("\r\n"));
+    conn_wrote(s->conn);
     enum err err = conn_hand_over(s->conn, &given.fd, &pending, &call->error);
     given.pending = buf_slice(&pending);
     if (err == ERR_OK)

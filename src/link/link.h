@@ -78,6 +78,7 @@ struct link_hand_over {
     bool tls;
     struct slice pending;          /* input that came after the log-in command */
     struct slice tag;              /* IMAP: the tag whose OK store sends; POP3: POP3_MODE_UTF8; else empty */
+    struct slice language;         /* the tag of what the client has chosen; empty: nothing */
     struct slice capabilities_off; /* of IMAP, for this client: base/name_list.h */
     int fd;                        /* sent; the caller closes its own copy */
 };
