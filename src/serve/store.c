@@ -9,6 +9,8 @@
 #include "base/wire.h"
 #include "directory/limits.h"
 #include "directory/oauth.h"
+#include "health/exposition.h"
+#include "health/status.h"
 #include "imap/session.h"
 #include "link/visit.h"
 #include "pop3/pop3.h"
@@ -39,6 +41,7 @@ struct store_worker {
     struct limit *per_account;
     struct stays *stays;
     struct ipc_client *relay; /* the way to ask the internet */
+    struct gatherer *gatherer;
     struct link_service link; /* store, directory, sasl, queue */
     struct admin_context admin;
 };
@@ -62,13 +65,13 @@ static void say_goodbye(void *context)
     free(visitor);
 }
 
-static enum err make_visitor(struct store_worker *worker, const struct sasl_holder *holder, int fd,
-                             struct visitor **ret_visitor, struct error *error)
+static enum err make_visitor(struct store_worker *worker, const struct sasl_holder *holder, enum door door,
+                             int fd, struct visitor **ret_visitor, struct error *error)
 {
     struct visitor *visitor = calloc(1, sizeof(*visitor));
     if (visitor == NULL)
         return fail_nomem(error);
-    enum err err = stays_enter(worker->stays, &visitor->stay, holder->app_password, fd, error);
+    enum err err = stays_enter(worker->stays, &visitor->stay, holder, door, fd, error);
     if (err != ERR_OK) {
         free(visitor);
         return err;
@@ -118,7 +121,7 @@ static struct tongue tongue_of(const struct link_hand_over *hand_over, enum lang
 }
 
 /* The account opened, and the visitor counted. */
-static enum err receive(struct store_worker *worker, const struct sasl_holder *holder, int fd,
+static enum err receive(struct store_worker *worker, const struct sasl_holder *holder, enum door door, int fd,
                         struct account **ret_account, struct visitor **ret_visitor, struct error *error)
 {
     struct account_id id = holder->account;
@@ -127,7 +130,7 @@ static enum err receive(struct store_worker *worker, const struct sasl_holder *h
         return fail(error, ERR_LIMIT, "too many sessions of this account", "account has too many sessions");
     enum err err = store_account_ensure(worker->link.store, id, &account, error);
     if (err == ERR_OK) {
-        err = make_visitor(worker, holder, fd, ret_visitor, error);
+        err = make_visitor(worker, holder, door, fd, ret_visitor, error);
         if (err == ERR_OK)
             *ret_account = account;
         else
@@ -155,7 +158,7 @@ static enum err start_session(void *context, const struct sasl_holder *holder,
     enum language preferred = LANGUAGE_EN;
     enum err err = read_entry(worker, holder->account, &off, &preferred, error);
     if (err == ERR_OK)
-        err = receive(worker, holder, fd, &account, &visitor, error);
+        err = receive(worker, holder, hand_over->door, fd, &account, &visitor, error);
     if (err != ERR_OK)
         return err;
     visitor->counted =
@@ -191,7 +194,7 @@ static void welcome(void *context, struct accepted *accepted)
         LOG(LOG_WARN, NO_SID, "store.admin", F_ERR(&error));
 }
 
-static void passwords_changed(void *owner)
+static void access_changed(void *owner)
 {
     struct store_worker *worker = owner;
     stays_look(worker->stays);
@@ -250,8 +253,31 @@ static enum err open_data(struct store_worker *worker, const struct settings *se
     worker->admin = (struct admin_context){.store = link->store,
                                            .directory = link->directory,
                                            .queue = link->queue,
-                                           .passwords_changed = passwords_changed,
+                                           .access_changed = access_changed,
                                            .owner = worker};
+    return err;
+}
+
+static void tell_health(void *context, enum health_question question, struct buf *out, bool *ret_well)
+{
+    struct store_worker *worker = context;
+    struct metrics_sample sample;
+    *ret_well = true;
+    if (question == HEALTH_STATE) {
+        status_put_health(worker->gatherer, out, ret_well);
+        return;
+    }
+    gather_now(worker->gatherer, &sample);
+    exposition_put(&sample, out);
+}
+
+static enum err open_health(struct store_worker *worker, const struct worker *process, struct error *error)
+{
+    struct gather_options options = {.store = worker->link.store, .queue = worker->link.queue};
+    memcpy(options.pages, process->metrics, sizeof(options.pages));
+    worker->link.health = tell_health;
+    enum err err = gatherer_create(&options, &worker->gatherer, error);
+    worker->admin.gatherer = worker->gatherer;
     return err;
 }
 
@@ -336,22 +362,12 @@ static enum err store_start(struct worker *process, void **ret_context, struct e
     if (err == ERR_OK)
         err = open_oauth(worker, worker->current.version->settings, process->prepared, error);
     if (err == ERR_OK)
+        err = open_health(worker, process, error);
+    if (err == ERR_OK)
         err = open_loops(worker, process, error);
     /* On failure the process ends, and all of it with it. */
     *ret_context = worker;
     return err;
-}
-
-/* The relay has nothing to ask until it sends mail: log-ins and hand-overs are the edge's alone. */
-static void refuse(void *context, struct ipc_message *request, struct buf *reply_body,
-                   struct ipc_message *reply)
-{
-    (void)context;
-    (void)request;
-    wire_put_u32(reply_body, ERR_DENIED);
-    wire_put_slice(reply_body, S("not for this process"));
-    reply->type = LINK_ERROR;
-    reply->body = buf_slice(reply_body);
 }
 
 static void store_peer(void *context, enum worker_role role, int fd)
@@ -367,7 +383,7 @@ static void store_client(void *context, enum worker_role role, int fd)
     struct store_worker *worker = context;
     struct error error;
     LOG(LOG_DEBUG, NO_SID, "store.client", F_CSTR("role", worker_role_name(role)));
-    ipc_serve_fn *serve = role == ROLE_EDGE ? link_serve : refuse;
+    ipc_serve_fn *serve = role == ROLE_EDGE ? link_serve : link_serve_relay;
     if (ipc_serve(worker->service, fd, serve, &worker->link, &error) != ERR_OK)
         LOG(LOG_ERROR, NO_SID, "store.client_failed", F_CSTR("role", worker_role_name(role)), F_ERR(&error));
 }
