@@ -60,7 +60,7 @@ static void limits_of(void *owner, struct account_id id, struct account_limits *
     struct account_entry entry;
     struct error error;
     if (account_entry_get(context->directory, id, &arena, &entry, &error) == ERR_OK)
-        *ret_limits = (struct account_limits){entry.quota_bytes, entry.quota_messages};
+        *ret_limits = account_entry_limits(&entry);
 }
 
 static enum err open_files(const struct settings *settings, bool queue, struct admin_context *context,

@@ -144,7 +144,7 @@ static enum err tell_limits(struct admin_call *call, struct slice address, struc
     enum err e = account_entry_find(call->context->directory, address, &call->arena, &entry, error);
     if (e != ERR_OK)
         return e;
-    const struct account_limits limits = {entry.quota_bytes, entry.quota_messages};
+    const struct account_limits limits = account_entry_limits(&entry);
     store_account_limits(call->context->store, entry.id, &limits);
     return ERR_OK;
 }

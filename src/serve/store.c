@@ -11,6 +11,7 @@
 #include "imap/session.h"
 #include "link/visit.h"
 #include "pop3/pop3.h"
+#include "queue/warning.h"
 #include "rt/limit.h"
 #include "rt/listener.h"
 #include "serve/current.h"
@@ -37,6 +38,7 @@ struct store_worker {
     struct loop *service;
     struct limit *per_account;
     struct stays *stays;
+    struct warner *warner;
     struct ipc_client *relay; /* the way to ask the internet */
     struct link_service link; /* store, directory, sasl, queue */
     struct admin_context admin;
@@ -191,8 +193,7 @@ static void account_limits(void *context, struct account_id id, struct account_l
     if (worker->link.directory == NULL ||
         account_entry_get(worker->link.directory, id, &arena, &entry, &error) != ERR_OK)
         return;
-    ret_limits->quota_bytes = entry.quota_bytes;
-    ret_limits->quota_messages = entry.quota_messages;
+    *ret_limits = account_entry_limits(&entry);
 }
 
 /* Without: EXTERNAL fails here, whatever edge thinks of it. */
@@ -230,6 +231,8 @@ static enum err open_data(struct store_worker *worker, const struct settings *se
     };
     if (err == ERR_OK)
         err = queue_open(&queue_options, &link->queue, error);
+    if (err == ERR_OK)
+        err = warner_start(link->store, link->directory, settings->hostname, &worker->warner, error);
     link->start_session = start_session;
     link->context = worker;
     worker->admin = (struct admin_context){.store = link->store,

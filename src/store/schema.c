@@ -167,6 +167,8 @@ static const char *const migrations[] = {
     " folder INTEGER PRIMARY KEY,"
     " key BLOB NOT NULL"
     ") STRICT;",
+    /* the highest percentage of the quota that the owner was warned of, and has not fallen below since */
+    "ALTER TABLE meta ADD COLUMN quota_warned INTEGER NOT NULL DEFAULT 0;",
 };
 
 int schema_version(void)

@@ -22,11 +22,12 @@ struct store;
 struct account;
 struct volume;
 
-enum { STORE_OPEN_MAX = 256 };
+enum { STORE_OPEN_MAX = 256, QUOTA_STEPS_MAX = 8 };
 
 struct account_limits {
-    uint64_t quota_bytes;    /* 0: none */
-    uint64_t quota_messages; /* 0: none */
+    uint64_t quota_bytes;          /* 0: none */
+    uint64_t quota_messages;       /* 0: none */
+    uint8_t warn[QUOTA_STEPS_MAX]; /* percentages at which the owner is told, rising, then 0: quota.h */
 };
 
 struct store_options {
