@@ -2,6 +2,7 @@
 #include "admin/known_names.h"
 #include "admin/options.h"
 #include "directory/app_password.h"
+#include "directory/limits.h"
 
 /* Accounts in the directory; their data is cmd_account_data.c's. */
 

@@ -239,18 +239,6 @@ enum err account_entry_get(struct directory *directory, struct account_id id, st
     return code;
 }
 
-struct account_limits account_entry_limits(const struct account_entry *entry)
-{
-    struct account_limits limits = {.quota_bytes = entry->quota_bytes,
-                                    .quota_messages = entry->quota_messages};
-    unsigned steps[OPTION_PERCENTS_MAX];
-    _Static_assert((int)OPTION_PERCENTS_MAX == (int)QUOTA_STEPS_MAX, "a step each");
-    unsigned count = option_percents(entry->options.values[OPTION_QUOTA_WARN], steps);
-    for (unsigned i = 0; i < count; i++)
-        limits.warn[i] = (uint8_t)steps[i];
-    return limits;
-}
-
 /* --- the list --- */
 
 struct record_list {

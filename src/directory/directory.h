@@ -152,8 +152,6 @@ enum err account_entry_find(struct directory *directory, struct slice address, s
                             struct account_entry *ret_entry, struct error *error) MUST_CHECK;
 enum err account_entry_get(struct directory *directory, struct account_id id, struct arena *arena,
                            struct account_entry *ret_entry, struct error *error) MUST_CHECK;
-/* What the store is to hold the account to. */
-struct account_limits account_entry_limits(const struct account_entry *entry);
 /* Primary addresses in order, from after `after` (empty: first), at most max; domain empty: all. */
 enum err account_entry_list(struct directory *directory, struct slice domain, struct slice after, size_t max,
                             struct arena *arena, struct account_entry **ret_entries, size_t *ret_count,

@@ -3,7 +3,7 @@
  * resources are STORAGE and MESSAGE, as far as the account has limits. The limits of others are shown to, and
  * set by, the administrators of their domain.
  */
-#include "directory/directory.h"
+#include "directory/limits.h"
 #include "imap/session_internal.h"
 
 enum { STORAGE_UNIT = 1024 /* bytes (RFC 9208 3.1.1) */ };

@@ -51,7 +51,9 @@ enum err quota_state(struct account *account, struct quota_state *ret_state, str
     if (err != ERR_OK)
         return err;
     *ret_state = (struct quota_state){
-        .usage = {(uint64_t)account->meta.bytes, (uint64_t)account->meta.messages, account->limits},
+        .usage = {.bytes = (uint64_t)account->meta.bytes,
+                  .messages = (uint64_t)account->meta.messages,
+                  .limits = account->limits},
         .percent = percent_used(account),
         .due = quota_due(account),
     };
