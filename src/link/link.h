@@ -26,7 +26,10 @@
     X(SPOOL_CREATE, 31)   /* a file for a large body */                        \
     X(SPOOL_DROP, 32)     /* the body was not completed */                     \
     X(ACCEPT, 33)         /* a complete message: durable when answered */      \
-    X(HEALTH, 40)         /* figures and state of the house, as text */
+    X(HEALTH, 40)         /* figures and state of the house, as text */        \
+    X(OUTBOUND_TAKE, 50)  /* relay: what is to be sent to other servers */     \
+    X(OUTBOUND_OPEN, 51)  /* relay: a message of it */                         \
+    X(OUTBOUND_DONE, 52)  /* relay: what became of its recipients */
 enum link_message {
 #define X(name, number) LINK_##name = (number),
     LINK_MESSAGE_TABLE(X)
@@ -97,8 +100,9 @@ struct link_service {
     void (*health)(void *context, enum health_question question, struct buf *out, bool *ret_well);
     void *context;
 };
-/* An ipc_serve_fn; context is a struct link_service. */
-void link_serve(void *context, struct ipc_message *request, struct buf *reply_body,
-                struct ipc_message *reply);
+/* ipc_serve_fns for edge and for relay, who may ask for different things; context is a struct link_service.
+ */
+ipc_serve_fn link_serve;
+ipc_serve_fn link_serve_relay;
 
 #endif
