@@ -122,6 +122,7 @@ struct admin_command {
     X(domain_set) \
     X(domain_catch_all) \
     X(domain_administrator) \
+    X(account_advise) \
     X(account_add) \
     X(account_list) \
     X(account_show) \
