@@ -90,11 +90,11 @@ struct admin_column {
 };
 
 enum command_flag {
-    COMMAND_QUEUE = 1,   /* needs the queue */
-    COMMAND_CONFIRM = 2, /* a person at a terminal is asked first, unless --yes */
-    COMMAND_ONE = 4,     /* one row, shown as a list of its fields */
-    COMMAND_SERVER = 8,  /* only a running server can answer */
-    COMMAND_MAY_ASK = 8, /* its password is asked for only with --password-stdin */
+    COMMAND_QUEUE = 1,    /* needs the queue */
+    COMMAND_CONFIRM = 2,  /* a person at a terminal is asked first, unless --yes */
+    COMMAND_ONE = 4,      /* one row, shown as a list of its fields */
+    COMMAND_SERVER = 8,   /* only a running server can answer */
+    COMMAND_MAY_ASK = 16, /* its password is asked for only with --password-stdin */
 };
 
 struct admin_call;
