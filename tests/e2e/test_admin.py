@@ -325,8 +325,10 @@ def test_every_command_has_help(posthorn):
                 text = posthorn.good(noun, *verb, "--help")
                 assert text.startswith(f"usage: posthorn {noun} {' '.join(verb)}") and "\nExample:\n  posthorn" in text
                 seen += 1
-    assert posthorn.good("status", "--help").startswith("usage: posthorn status")
-    seen += 1
+    for command in ("status", "doctor"):
+        text = posthorn.good(command, "--help")
+        assert text.startswith(f"usage: posthorn {command}") and f"\nExample:\n  posthorn {command}" in text
+        seen += 1
     table = (Path(__file__).resolve().parents[2] / "src/admin/admin.h").read_text()
     table = table.split("#define ADMIN_COMMAND_TABLE(X)")[1].split("/* clang-format on */")[0]
     assert seen == table.count("X(")
