@@ -35,6 +35,7 @@ struct imap_session {
     struct uid_set saved;          /* "$": UIDs a search has saved (RFC 5182); some may be gone by now */
     struct imap_reader reader;
     uint64_t message_size_max;
+    const struct settings *settings;
     struct tongue tongue;       /* in which the person is spoken to */
     enum language preferred;    /* the account's own language */
     char *off;                  /* capabilities that are switched off, a base/name_list.h */
@@ -60,6 +61,9 @@ struct imap_session {
     uint64_t commands; /* for the log */
     void (*ended)(void *context);
     void *context;
+    enum err (*give_back)(void *owner, struct link_give_back *given, struct error *error);
+    void *owner;
+    uint16_t peer_port;
 };
 
 /* Mailbox names go over the wire in UTF-8. */
@@ -112,7 +116,8 @@ void imap_call_no(struct imap_call *call, const char *code, const char *text);
 
 /* say.c */
 struct tongue imap_tongue(const struct imap_session *s);
-/* "a1 OK [CODE] text" in the session's language; code with its brackets, or empty. */
+/* "a1 OK [CODE] text" in the session's language; code with its brackets, empty where the text has it or there
+ * is none. */
 void imap_put_line(struct imap_session *s, struct slice tag, const char *status, struct slice code,
                    const char *text);
 /* "* OK [UIDNEXT 7] text". */
@@ -146,9 +151,8 @@ void imap_send_flags(struct imap_call *call, const struct uid_set *uids, struct 
 /* The session has told its client of these flag changes by itself. */
 void imap_told_flags(struct imap_session *s, const struct uid_set *uids, struct change_no change);
 void imap_close_view(struct imap_session *s);
-/* Goodbye and the end. */
+/* Goodbye and the end; the text may begin with a response code. */
 void imap_bye(struct imap_session *s, const char *text);
-void imap_bye_because(struct imap_session *s, const char *code, const char *text);
 
 /* modseq.c */
 /* A command of RFC 7162 3.1 turns CONDSTORE on; the first tells where the selected mailbox stands. */
