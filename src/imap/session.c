@@ -33,18 +33,13 @@ void imap_close_view(struct imap_session *s)
     s->rights = 0;
 }
 
-void imap_bye_because(struct imap_session *s, const char *code, const char *text)
+void imap_bye(struct imap_session *s, const char *text)
 {
     if (s->closing)
         return;
     s->closing = true;
-    imap_put_line(s, S("*"), "BYE", slice_cstr(code), text);
+    imap_put_line(s, S("*"), "BYE", slice_none(), text);
     conn_close(s->conn);
-}
-
-void imap_bye(struct imap_session *s, const char *text)
-{
-    imap_bye_because(s, "", text);
 }
 
 void imap_call_failed(struct imap_call *call)
@@ -257,7 +252,7 @@ static void expired(struct conn *conn, void *session)
 static void stopping(struct conn *conn, void *session)
 {
     (void)conn;
-    imap_bye_because(session, "[UNAVAILABLE]", "The server is stopping; come back in a moment");
+    imap_bye(session, "[UNAVAILABLE] The server is stopping; come back in a moment");
 }
 
 static void closed(void *session)

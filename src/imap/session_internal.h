@@ -116,7 +116,8 @@ void imap_call_no(struct imap_call *call, const char *code, const char *text);
 
 /* say.c */
 struct tongue imap_tongue(const struct imap_session *s);
-/* "a1 OK [CODE] text" in the session's language; code with its brackets, or empty. */
+/* "a1 OK [CODE] text" in the session's language; code with its brackets, empty where the text has it or there
+ * is none. */
 void imap_put_line(struct imap_session *s, struct slice tag, const char *status, struct slice code,
                    const char *text);
 /* "* OK [UIDNEXT 7] text". */
@@ -150,9 +151,8 @@ void imap_send_flags(struct imap_call *call, const struct uid_set *uids, struct 
 /* The session has told its client of these flag changes by itself. */
 void imap_told_flags(struct imap_session *s, const struct uid_set *uids, struct change_no change);
 void imap_close_view(struct imap_session *s);
-/* Goodbye and the end. */
+/* Goodbye and the end; the text may begin with a response code. */
 void imap_bye(struct imap_session *s, const char *text);
-void imap_bye_because(struct imap_session *s, const char *code, const char *text);
 
 /* modseq.c */
 /* A command of RFC 7162 3.1 turns CONDSTORE on; the first tells where the selected mailbox stands. */
