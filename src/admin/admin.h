@@ -111,6 +111,7 @@ struct admin_command {
     X(account_show) \
     X(account_set) \
     X(account_rename) \
+    X(account_forward) \
     X(account_remove) \
     X(account_password) \
     X(account_check) \

@@ -81,6 +81,8 @@ static enum err move_users(struct directory *directory, const struct renaming *r
     if (code == ERR_OK)
         code = sql_run(directory, STATEMENT_CATCH_ALL_MOVE,
                        PARAMETERS(TEXT(renaming->from.key), TEXT(to->shown), TEXT(to->key)), error);
+    if (code == ERR_OK)
+        code = forward_users_move(directory, renaming->from.key, to, error);
     return code;
 }
 

@@ -3,6 +3,7 @@
  * first, so that each address is met at its least depth. An address met before is passed over, which cuts
  * loops.
  */
+#include "base/clock.h"
 #include "base/map.h"
 #include "directory/inside.h"
 
@@ -141,6 +142,28 @@ bool address_without_detail(const struct address_parts *parts, struct arena *are
     return true;
 }
 
+/* Bounces go back to the sender whom we rewrote. What is forged or too old is nobody's, also with a
+ * catch-all.
+ */
+static enum err resolve_rewritten(struct walk *walk, const struct address_parts *parts,
+                                  const struct stop *stop, struct error *error)
+{
+    struct slice address;
+    struct error why;
+    enum err code =
+        srs_decode(walk->directory->srs_key, parts->plain, clock_wall_us(), walk->scratch, &address, &why);
+    if (code == ERR_INVALID)
+        return ERR_OK;
+    struct address_parts sender;
+    if (code == ERR_OK && address_parse(address, walk->scratch, &sender, &why) == ERR_INVALID)
+        return ERR_OK;
+    if (code != ERR_OK) {
+        *error = why;
+        return code;
+    }
+    return add_stop(walk, address, slice_none(), stop->depth + 1, error);
+}
+
 /* The order of directory_route's contract. */
 static enum err resolve_ours(struct walk *walk, const struct address_parts *parts,
                              const struct domain_record *domain, const struct stop *stop, struct error *error)
@@ -160,6 +183,8 @@ static enum err resolve_ours(struct walk *walk, const struct address_parts *part
         if (record.kind != ADDRESS_NONE)
             return follow(walk, &record, detail, stop->depth, error);
     }
+    if (srs_is_form(parts->plain))
+        return resolve_rewritten(walk, parts, stop, error);
     if (domain->catch_all.n == 0)
         return ERR_OK;
     return add_stop(walk, domain->catch_all, slice_none(), stop->depth + 1, error);

@@ -67,6 +67,14 @@ static const char *const migrations[] = {
     " DELETE FROM former WHERE account = old.id; END;",
     /* address.account of a group is its id; of those that were there before 0. */
     "CREATE INDEX address_group ON address(account) WHERE kind = 3",
+    /* since: in microseconds */
+    "CREATE TABLE forward(account INTEGER PRIMARY KEY, keep_copy INTEGER NOT NULL, since INTEGER NOT NULL)"
+    " STRICT;"
+    "CREATE TABLE forward_target(account INTEGER NOT NULL, position INTEGER NOT NULL, target TEXT NOT NULL,"
+    " key TEXT NOT NULL, PRIMARY KEY(account, position)) STRICT, WITHOUT ROWID;"
+    "CREATE INDEX forward_key ON forward_target(key);"
+    "CREATE TRIGGER forward_left AFTER DELETE ON account BEGIN DELETE FROM forward WHERE account = old.id;"
+    " DELETE FROM forward_target WHERE account = old.id; END;",
 };
 
 static enum err schema_version(struct database *database, int64_t *ret_version, struct error *error)

@@ -71,6 +71,16 @@ struct directory;
       "INSERT INTO account(id, address, domain, shown, name, plan, language, quota_bytes, quota_messages)"   \
       " SELECT ?2, ?3, ?4, ?5, name, plan, language, quota_bytes, quota_messages FROM account"               \
       " WHERE id = ?1")                                                                                      \
+    X(FORWARD_SET, "INSERT OR REPLACE INTO forward(account, keep_copy, since) VALUES (?1, ?2, ?3)")          \
+    X(FORWARD_OFF, "DELETE FROM forward WHERE account = ?1")                                                 \
+    X(FORWARD_GET, "SELECT t.target, f.keep_copy, f.since FROM forward f JOIN forward_target t"              \
+                   " ON t.account = f.account WHERE f.account = ?1 ORDER BY t.position")                     \
+    X(FORWARD_TARGET_ADD, "INSERT INTO forward_target(account, position, target, key)"                       \
+                          " VALUES (?1, ?2, ?3, ?4)")                                                        \
+    X(FORWARD_TARGETS_REMOVE, "DELETE FROM forward_target WHERE account = ?1")                               \
+    X(FORWARD_USERS, "SELECT account FROM forward_target WHERE key = ?1")                                    \
+    X(FORWARD_TARGET_MOVE, "UPDATE forward_target SET target = ?2, key = ?3 WHERE key = ?1")                 \
+    X(FORWARD_TARGET_REMOVE, "DELETE FROM forward_target WHERE key = ?1")                                    \
     X(FORMER_ADD, "INSERT OR REPLACE INTO former(address, account, at) VALUES (?1, ?2, ?3)")                 \
     X(FORMER_GET, "SELECT account FROM former WHERE address = ?1 AND at > ?2")                               \
     X(FORMER_PRUNE, "DELETE FROM former WHERE at <= ?1")                                                     \
