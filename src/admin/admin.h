@@ -70,7 +70,15 @@ struct admin_argument {
     const char *help;
 };
 
-enum column_kind { COLUMN_TEXT, COLUMN_SIZE, COLUMN_NUMBER, COLUMN_TIME, COLUMN_YES_NO, COLUMN_LIST };
+enum column_kind {
+    COLUMN_TEXT,
+    COLUMN_SIZE,
+    COLUMN_NUMBER,
+    COLUMN_TIME,
+    COLUMN_YES_NO,
+    COLUMN_LIST,
+    COLUMN_OPTION
+};
 
 struct admin_column {
     const char *name; /* key in the row */
@@ -104,6 +112,8 @@ struct admin_command {
     X(domain_add) \
     X(domain_list) \
     X(domain_remove) \
+    X(domain_show) \
+    X(domain_set) \
     X(domain_catch_all) \
     X(domain_administrator) \
     X(account_add) \
@@ -137,7 +147,8 @@ struct admin_command {
     X(queue_flush) \
     X(queue_drop) \
     X(plan_list) \
-    X(plan_show)
+    X(plan_show) \
+    X(plan_set)
 /* clang-format on */
 #define X(name) extern const struct admin_command admin_##name;
 ADMIN_COMMAND_TABLE(X)

@@ -22,7 +22,7 @@ enum err account_row_need(struct directory *directory, const struct address_part
         code = sql_step(directory, row, &found, error);
     if (code == ERR_OK && !found)
         return fail(error, ERR_CORRUPT, NULL, "the address %.*s names no account", SLICE_ARGS(address->key));
-    return code == ERR_OK ? account_record_read(row, arena, ret_record, error) : code;
+    return code == ERR_OK ? account_record_read(directory, row, arena, ret_record, error) : code;
 }
 
 /* --- fields --- */
@@ -78,6 +78,10 @@ static enum err write_fields(struct directory *directory, const struct account_r
     bool by_certificate =
         changes->certificate_login < 0 ? entry->certificate_login : changes->certificate_login != 0;
     enum err code = account_check_plan(directory, plan, error);
+    if (code != ERR_OK)
+        return code;
+    if (changes->options != NULL)
+        code = option_write(directory, LEVEL_ACCOUNT, NUMBER(entry->id.v), changes->options, error);
     if (code != ERR_OK)
         return code;
     return sql_run(directory, STATEMENT_ACCOUNT_SET,

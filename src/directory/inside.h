@@ -18,6 +18,7 @@
 #include "directory/cache.h"
 #include "directory/directory.h"
 #include "directory/forward.h"
+#include "directory/option_set.h"
 #include "directory/sql.h"
 #include "directory/srs.h"
 #include "store/volume.h"
@@ -59,6 +60,7 @@ enum err change_end(struct directory *directory, enum err code, struct error *er
     X(DOMAIN, 'd')          \
     X(ONLY_DOMAIN, 'o')     \
     X(ADDRESS, 'a')         \
+    X(PLAN, 'p')            \
     X(ACCOUNT, 'i')         \
     X(FORWARD, 'f')
 enum cache_kind {
@@ -70,6 +72,7 @@ enum cache_kind {
 struct domain_record {
     bool local;
     struct slice catch_all; /* as shown */
+    struct option_set options;
 };
 enum err lookup_domain(struct directory *directory, struct slice name, struct arena *arena,
                        struct domain_record *ret_record, struct error *error) MUST_CHECK;
@@ -92,11 +95,21 @@ struct address_record {
 enum err lookup_address(struct directory *directory, struct slice key, struct arena *arena,
                         struct address_record *ret_record, struct error *error) MUST_CHECK;
 
+struct plan_record {
+    unsigned doors;
+    uint64_t quota_bytes;
+    struct option_set options;
+};
+/* ERR_NOT_FOUND. */
+enum err lookup_plan(struct directory *directory, struct slice name, struct arena *arena,
+                     struct plan_record *ret_record, struct error *error) MUST_CHECK;
+
 struct account_record {
     struct account_entry entry;
-    struct slice key;    /* the primary address as it is compared */
-    uint64_t own_quota;  /* 0: the plan's */
-    uint64_t generation; /* another one after each change of the password or the address */
+    struct slice key;          /* the primary address as it is compared */
+    uint64_t own_quota;        /* 0: the plan's */
+    uint64_t generation;       /* another one after each change of the password or the address */
+    struct option_set options; /* its own */
 };
 /* No targets: nothing is forwarded. */
 enum err lookup_forward(struct directory *directory, struct account_id id, struct arena *arena,
@@ -107,9 +120,13 @@ enum err lookup_account(struct directory *directory, struct account_id id, struc
 /* By primary address, parsed. ERR_NOT_FOUND. */
 enum err lookup_account_by_key(struct directory *directory, struct slice key, struct arena *arena,
                                struct account_record *ret_record, struct error *error) MUST_CHECK;
-/* An ACCOUNT_GET or ACCOUNT_LIST row. Locked. */
-enum err account_record_read(sqlite3_stmt *row, struct arena *arena, struct account_record *ret_record,
-                             struct error *error) MUST_CHECK;
+/* An ACCOUNT_GET or ACCOUNT_LIST row: what is the account's own, until account_record_complete. Locked. */
+enum err account_record_read(struct directory *directory, sqlite3_stmt *row, struct arena *arena,
+                             struct account_record *ret_record, struct error *error) MUST_CHECK;
+
+/* Adds what the account's plan and domain give it. Not locked. */
+enum err account_record_complete(struct directory *directory, struct account_record *record,
+                                 struct arena *arena, struct error *error) MUST_CHECK;
 
 /* The address that a sub-address (anna+x@) belongs to; false when there is no detail. */
 bool address_without_detail(const struct address_parts *parts, struct arena *arena, struct slice *ret_key,

@@ -14,20 +14,26 @@
 
 struct directory;
 
-#define ACCOUNT_COLUMNS_                                                                                  \
-    "SELECT a.id, a.address, a.shown, a.name, a.plan, a.language, p.doors, a.quota_bytes, p.quota_bytes," \
-    " a.quota_messages, a.enabled, a.generation, a.capabilities_off, a.certificate_login FROM account a " \
-    "JOIN plan p ON p.name = "                                                                            \
-    "a.plan "
+#define ACCOUNT_COLUMNS_                                                                            \
+    "SELECT a.id, a.address, a.shown, a.name, a.plan, a.language, a.quota_bytes, a.quota_messages," \
+    " a.enabled, a.generation, a.capabilities_off, a.certificate_login FROM account a "
+
+#define DOMAIN_COLUMNS_ "SELECT id, name, catch_all, accounts FROM domain"
 
 #define STATEMENT_TABLE(X)                                                                                   \
     X(BEGIN, "BEGIN IMMEDIATE")                                                                              \
     X(COMMIT, "COMMIT")                                                                                      \
     X(ROLLBACK, "ROLLBACK")                                                                                  \
+    X(PLAN_LIST, "SELECT name FROM plan ORDER BY quota_bytes, doors, name")                                  \
     X(PLAN_GET, "SELECT name, doors, quota_bytes FROM plan WHERE name = ?1")                                 \
+    X(OPTION_LIST, "SELECT name, value FROM option WHERE level = ?1 AND owner = ?2")                         \
+    X(OPTION_SET, "INSERT INTO option(level, owner, name, value) VALUES (?1, ?2, ?3, ?4)"                    \
+                  " ON CONFLICT DO UPDATE SET value = excluded.value")                                       \
+    X(OPTION_CLEAR, "DELETE FROM option WHERE level = ?1 AND owner = ?2 AND name = ?3")                      \
     X(DOMAIN_ADD, "INSERT INTO domain(name) VALUES (?1)")                                                    \
     X(DOMAIN_GET, "SELECT id, catch_all, accounts, aliases FROM domain WHERE name = ?1")                     \
-    X(DOMAIN_LIST, "SELECT id, name, catch_all, accounts FROM domain ORDER BY name")                         \
+    X(DOMAIN_LIST, DOMAIN_COLUMNS_ " ORDER BY name")                                                         \
+    X(DOMAIN_FIND, DOMAIN_COLUMNS_ " WHERE id = ?1")                                                         \
     X(DOMAIN_TWO, "SELECT name FROM domain LIMIT 2")                                                         \
     X(DOMAIN_REMOVE, "DELETE FROM domain WHERE id = ?1")                                                     \
     X(DOMAIN_SET_CATCH_ALL, "UPDATE domain SET catch_all = ?2, catch_all_key = ?3 WHERE name = ?1")          \

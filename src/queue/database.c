@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "queue/internal.h"
+#include "rt/metrics.h"
 
 enum { TIME_FLUSHED = 1 }; /* a person wants it now: STATEMENT_FLUSH */
 
@@ -191,9 +192,14 @@ enum err database_commit(struct queue *queue, struct job *jobs, bool sync, struc
         err = commit(queue, jobs, error);
     if (err != ERR_OK || !sync)
         return err;
+    int64_t begun = clock_mono_us();
     err = volume_database_sync(&queue->database, error);
-    if (err != ERR_OK)
+    metric_observe(SYNC, METRIC_SYNC_QUEUE, clock_mono_us() - begun);
+    if (err != ERR_OK) {
+        metric_count(SYNC_FAILURES, METRIC_SYNC_QUEUE);
+        metric_set(QUEUE_BROKEN, METRIC_ONE, 1);
         take_back(queue, jobs);
+    }
     return err;
 }
 

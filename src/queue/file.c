@@ -9,6 +9,7 @@
 #include "directory/forward.h"
 #include "mime/header.h"
 #include "queue/internal.h"
+#include "rt/metrics.h"
 
 enum { FILINGS_PER_BATCH_MAX = 20000, FILE_ARENA_MAX = 64 * 1024 * 1024, PREFIX_MAX = 16 * 1024 };
 
@@ -76,6 +77,7 @@ static void give_up(struct queue *queue, struct entry *entry, struct entry_recip
     recipient->state = RECIPIENT_DONE;
     recipient->filed = false;
     recipient->reported = true;
+    metric_count(DELIVERIES, METRIC_DELIVERY_FAILED);
     LOG(LOG_WARN, entry->envelope.sid, "queue.failed", F_ID("entry", entry->id.v),
         F_STR("to", recipient->given.address), F_CSTR("status", failure->status));
     if (recipient->given.notify != 0 && (recipient->given.notify & DSN_FAILURE) == 0)
@@ -376,7 +378,15 @@ static void note_try_again(const struct filing *filing, const struct error *why)
     struct entry_recipient *recipient = recipient_of(filing);
     recipient->state = RECIPIENT_NEW;
     recipient->filed = false;
+    metric_count(DELIVERIES, METRIC_DELIVERY_DEFERRED);
     entry_set_reason(filing->entry, recipient, why->detail);
+}
+
+static void note_success(const struct filing *f)
+{
+    metric_count(DELIVERIES, METRIC_DELIVERY_FILED);
+    LOG(LOG_INFO, f->entry->envelope.sid, "queue.filed", F_ID("entry", f->entry->id.v),
+        F_STR("to", recipient_of(f)->given.address), F_INT("bytes", f->entry->size));
 }
 
 /*
@@ -400,8 +410,7 @@ static void note_results(struct batch *batch, struct flight *flights, bool synce
         if (is_refusal(f->result) && recipient->state == RECIPIENT_DONE && !recipient->reported)
             give_up(batch->queue, f->entry, recipient, &failure_refused);
         else if (f->result == ERR_OK && synced)
-            LOG(LOG_INFO, f->entry->envelope.sid, "queue.filed", F_ID("entry", f->entry->id.v),
-                F_STR("to", recipient->given.address), F_INT("bytes", f->entry->size));
+            note_success(f);
     }
 }
 
