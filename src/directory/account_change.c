@@ -192,6 +192,8 @@ static enum err delete_users(struct directory *directory, struct slice key, stru
                        PARAMETERS(TEXT(key), TEXT(slice_none()), TEXT(slice_none())), error);
     if (code == ERR_OK)
         code = forward_users_move(directory, key, NULL, error);
+    if (code == ERR_OK)
+        code = sql_run(directory, STATEMENT_SEND_AS_FORGET, PARAMETERS(TEXT(key)), error);
     return code;
 }
 

@@ -215,7 +215,8 @@ enum err directory_route(struct directory *directory, struct slice address, stru
  * nobody. */
 enum err directory_former(struct directory *directory, struct slice address, struct account_id *ret_id,
                           struct error *error) MUST_CHECK;
-/* The account may send as this address: its primary, its aliases, their sub-addresses. */
+/* The account may send as this address: its primary, its aliases, what was given to it (send_as.h), their
+ * sub-addresses. */
 bool directory_may_send_as(struct directory *directory, struct account_id id, struct slice address);
 
 /* How long such a local part may be: one that a forwarder made of a whole address (srs.h) as long as fits. */

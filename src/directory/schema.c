@@ -85,6 +85,14 @@ static const char *const migrations[] = {
     "CREATE INDEX forward_key ON forward_target(key);"
     "CREATE TRIGGER forward_left AFTER DELETE ON account BEGIN DELETE FROM forward WHERE account = old.id;"
     " DELETE FROM forward_target WHERE account = old.id; END;",
+    /* key: an address, or '@' and a domain */
+    "CREATE TABLE send_as(account INTEGER NOT NULL, key TEXT NOT NULL, shown TEXT NOT NULL,"
+    " PRIMARY KEY(account, key)) STRICT, WITHOUT ROWID;"
+    "CREATE INDEX send_as_key ON send_as(key);"
+    "CREATE TRIGGER send_as_left AFTER DELETE ON account BEGIN"
+    " DELETE FROM send_as WHERE account = old.id; END;"
+    "CREATE TRIGGER send_as_domain_left AFTER DELETE ON domain BEGIN"
+    " DELETE FROM send_as WHERE key = '@' || old.name; END;",
 };
 
 static enum err schema_version(struct database *database, int64_t *ret_version, struct error *error)

@@ -87,6 +87,15 @@ struct directory;
     X(FORWARD_USERS, "SELECT account FROM forward_target WHERE key = ?1")                                    \
     X(FORWARD_TARGET_MOVE, "UPDATE forward_target SET target = ?2, key = ?3 WHERE key = ?1")                 \
     X(FORWARD_TARGET_REMOVE, "DELETE FROM forward_target WHERE key = ?1")                                    \
+    X(SEND_AS_ADD, "INSERT OR REPLACE INTO send_as(account, key, shown) VALUES (?1, ?2, ?3)")                \
+    X(SEND_AS_REMOVE, "DELETE FROM send_as WHERE account = ?1 AND key = ?2")                                 \
+    X(SEND_AS_LIST, "SELECT shown FROM send_as WHERE account = ?1 ORDER BY key")                             \
+    X(SEND_AS_COUNT, "SELECT count(*) FROM send_as WHERE account = ?1")                                      \
+    X(SEND_AS_HAS, "SELECT 1 FROM send_as WHERE account = ?1 AND key IN (?2, ?3)")                           \
+    X(SEND_AS_MOVE, "UPDATE OR REPLACE send_as SET key = ?2, shown = ?3 WHERE key = ?1")                     \
+    X(SEND_AS_FORGET, "DELETE FROM send_as WHERE key = ?1")                                                  \
+    X(ACCOUNT_OPTIONS_LIKE, "INSERT INTO option(level, owner, name, value) SELECT level, ?2, name, value"    \
+                            " FROM option WHERE level = 3 AND owner = ?1")                                   \
     X(FORMER_ADD, "INSERT OR REPLACE INTO former(address, account, at) VALUES (?1, ?2, ?3)")                 \
     X(FORMER_GET, "SELECT account FROM former WHERE address = ?1 AND at > ?2")                               \
     X(FORMER_PRUNE, "DELETE FROM former WHERE at <= ?1")                                                     \
