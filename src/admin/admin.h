@@ -36,8 +36,8 @@ struct admin_context {
     struct store *store;
     struct directory *directory;
     struct queue *queue; /* NULL only for commands without COMMAND_QUEUE */
-    /* App passwords were removed: sessions of theirs are to end. NULL: there are none. */
-    void (*passwords_changed)(void *owner);
+    /* A command changed the directory: sessions of whom it shuts out are to end. NULL: there are none. */
+    void (*directory_changed)(void *owner);
     void *owner;
 };
 

@@ -208,10 +208,7 @@ static const struct admin_argument password_arguments[] = {
 static enum err revoke_app_passwords(struct admin_call *call, struct slice address, struct error *error)
 {
     size_t removed;
-    enum err e = app_password_remove(call->context->directory, address, slice_none(), &removed, error);
-    if (e == ERR_OK && call->context->passwords_changed != NULL)
-        call->context->passwords_changed(call->context->owner);
-    return e;
+    return app_password_remove(call->context->directory, address, slice_none(), &removed, error);
 }
 
 static enum err set_password(struct admin_call *call, struct error *error)

@@ -188,8 +188,6 @@ static enum err drop(struct admin_call *call, struct error *error)
     enum err e = app_password_remove(call->context->directory, address, name, &removed, error);
     if (e != ERR_OK)
         return e;
-    if (call->context->passwords_changed != NULL)
-        call->context->passwords_changed(call->context->owner);
     call_message(call, "removed %zu app password%s of %.*s", removed, removed == 1 ? "" : "s",
                  SLICE_ARGS(address));
     return ERR_OK;

@@ -2,6 +2,7 @@
 
 #include "admin/admin.h"
 #include "base/utf8.h"
+#include "directory/share.h"
 
 static const struct admin_command *const commands[] = {
 #define X(name) &admin_##name,
@@ -240,8 +241,11 @@ void admin_run(const struct admin_context *context, const json_t *request, struc
     enum err e = find(request, &command, &error);
     if (e == ERR_OK && (command->flags & COMMAND_QUEUE) != 0 && context->queue == NULL)
         e = fail_plain(&error, ERR_UNAVAILABLE, "the queue is not open");
+    uint64_t before = context->directory != NULL ? directory_generation(context->directory) : 0;
     if (e == ERR_OK)
         e = command->run(&call, &error);
+    if (context->directory_changed != NULL && directory_generation(context->directory) != before)
+        context->directory_changed(context->owner);
     arena_release(&call.arena);
     if (e != ERR_OK)
         admin_refuse(sink, &error);

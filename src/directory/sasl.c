@@ -562,6 +562,17 @@ void sasl_cancel(struct sasl *sasl, uint64_t id)
 
 /* --- tickets --- */
 
+bool sasl_holder_is_welcome(struct directory *directory, const struct sasl_holder *holder)
+{
+    CLEANUP(arena_release) struct arena scratch = ARENA(PERSON_SCRATCH_MAX);
+    struct account_entry entry;
+    struct error error;
+    enum err code = account_entry_get(directory, holder->account, &scratch, &entry, &error);
+    if (code == ERR_NOT_FOUND || (code == ERR_OK && !entry.enabled))
+        return false;
+    return holder->app_password == 0 || app_password_is_valid(directory, holder->app_password);
+}
+
 /* An account that was disabled, removed or lost this door since the log-in has no ticket any more, nor has an
  * app password that was removed or has expired. */
 enum err sasl_ticket(struct sasl *sasl, struct slice ticket, enum door door, bool use_up,
@@ -574,9 +585,8 @@ enum err sasl_ticket(struct sasl *sasl, struct slice ticket, enum door door, boo
     if (code == ERR_OK)
         code = account_entry_get(sasl->directory, holder.account, &scratch, &entry, error);
     bool over = code == ERR_NOT_FOUND ||
-                (code == ERR_OK && (!entry.enabled || (entry.doors & (unsigned)door) == 0)) ||
-                (code == ERR_OK && holder.app_password != 0 &&
-                 !app_password_is_valid(sasl->directory, holder.app_password));
+                (code == ERR_OK &&
+                 ((entry.doors & (unsigned)door) == 0 || !sasl_holder_is_welcome(sasl->directory, &holder)));
     if (over) {
         ticket_drop(sasl->tickets, ticket);
         return fail_plain(error, ERR_AUTH, "no such log-in, or it has ended");

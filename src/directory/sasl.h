@@ -115,6 +115,9 @@ struct sasl_holder {
     struct account_id account;
     uint64_t app_password; /* directory/app_password.h: with which he logged in; 0: otherwise */
 };
+/* Log-ins end with the account, with its being disabled, and with the app password. What can't be asked now
+ * goes on. */
+bool sasl_holder_is_welcome(struct directory *directory, const struct sasl_holder *holder);
 /* ERR_AUTH: the ticket is none, or stands for nobody any more. use_up: it is valid no longer. */
 enum err sasl_ticket(struct sasl *sasl, struct slice ticket, enum door door, bool use_up,
                      struct sasl_holder *ret_holder, struct error *error) MUST_CHECK;

@@ -293,8 +293,7 @@ static int open_spool(void *context)
 
 static enum err no_session(const struct visit *visit, struct error *error)
 {
-    int fd = visit->fd;
-    fd_close(&fd);
+    CLEANUP(fd_close) int fd = visit->fd; /* after the end is told: until then it is watched */
     account_unref(visit->account);
     if (visit->ended != NULL)
         visit->ended(visit->context);

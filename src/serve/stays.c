@@ -1,14 +1,12 @@
 #include "serve/stays.h"
 
-#include <fcntl.h>
 #include <pthread.h>
 #include <sys/socket.h>
 #include <time.h>
 
-#include "base/fdio.h"
 #include "base/log.h"
 #include "base/must.h"
-#include "directory/app_password.h"
+#include "directory/share.h"
 
 struct stays {
     struct directory *directory;
@@ -19,13 +17,24 @@ struct stays {
     struct stay *first;
 };
 
+/* Nothing has changed since; only time has passed, by which app passwords expire. */
+static bool is_as_it_was(const struct stay *stay, uint64_t generation)
+{
+    return stay->ended || (stay->holder.app_password == 0 && stay->as_of == generation);
+}
+
 /* Locked. */
 static void look(struct stays *stays)
 {
+    uint64_t generation = directory_generation(stays->directory);
     for (struct stay *stay = stays->first; stay != NULL; stay = stay->next) {
-        if (stay->ended || app_password_is_valid(stays->directory, stay->app_password))
+        if (is_as_it_was(stay, generation))
             continue;
-        LOG(LOG_INFO, NO_SID, "store.app_password_ended", F_INT("app_password", stay->app_password));
+        stay->as_of = generation;
+        if (sasl_holder_is_welcome(stays->directory, &stay->holder))
+            continue;
+        LOG(LOG_INFO, NO_SID, "store.session_ended", F_ID("account", stay->holder.account.v),
+            F_INT("app_password", stay->holder.app_password));
         stay->ended = true;
         (void)shutdown(stay->fd, SHUT_RDWR);
     }
@@ -70,7 +79,7 @@ enum err stays_create(struct directory *directory, struct stays **ret_stays, str
         pthread_cond_destroy(&stays->stop);
         pthread_mutex_destroy(&stays->lock);
         free(stays);
-        return fail(error, ERR_UNAVAILABLE, NULL, "thread for app passwords: %s", strerror(result));
+        return fail(error, ERR_UNAVAILABLE, NULL, "thread that looks after sessions: %s", strerror(result));
     }
     *ret_stays = stays;
     return ERR_OK;
@@ -89,23 +98,16 @@ void stays_destroy(struct stays *stays)
     free(stays);
 }
 
-enum err stays_enter(struct stays *stays, struct stay *stay, uint64_t app_password, int fd,
-                     struct error *error)
+/* The first look asks about it, too: something may have changed between log-in and now. */
+void stays_enter(struct stays *stays, struct stay *stay, const struct sasl_holder *holder, int fd)
 {
-    *stay = (struct stay){.app_password = app_password, .fd = -1};
-    if (app_password == 0)
-        return ERR_OK;
-    stay->fd = fcntl(fd, F_DUPFD_CLOEXEC, 0);
-    if (stay->fd < 0)
-        return fail_errno(error, "a session's second descriptor");
-    stay->stays = stays;
+    *stay = (struct stay){.stays = stays, .holder = *holder, .fd = fd};
     pthread_mutex_lock(&stays->lock);
     stay->next = stays->first;
     if (stays->first != NULL)
         stays->first->previous = stay;
     stays->first = stay;
     pthread_mutex_unlock(&stays->lock);
-    return ERR_OK;
 }
 
 void stays_leave(struct stay *stay)
@@ -120,6 +122,5 @@ void stays_leave(struct stay *stay)
     if (stay->next != NULL)
         stay->next->previous = stay->previous;
     pthread_mutex_unlock(&stay->stays->lock);
-    fd_close(&stay->fd);
     stay->stays = NULL;
 }

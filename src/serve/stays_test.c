@@ -8,6 +8,7 @@
 
 struct session {
     struct stay stay;
+    int fd;
     int peer;
 };
 
@@ -23,13 +24,23 @@ static uint64_t make_password(struct fixture *t, const char *name, int64_t expir
     return passwords[count - 1].id;
 }
 
-static void enter(struct fixture *t, struct stays *stays, struct session *session, uint64_t id)
+static void enter(struct fixture *t, struct stays *stays, struct session *session, uint64_t app_password)
 {
     int pair[2];
+    struct account_entry anna;
     must(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) == 0);
     session->peer = pair[0];
-    ASSERT_OK(t, stays_enter(stays, &session->stay, id, pair[1], &t->error));
-    close(pair[1]); /* the stay has its own */
+    session->fd = pair[1];
+    ASSERT_OK(t, account_entry_find(t->directory, S("anna@demo.example"), &t->arena, &anna, &t->error));
+    const struct sasl_holder holder = {anna.id, app_password};
+    stays_enter(stays, &session->stay, &holder, session->fd);
+}
+
+static void leave(struct session *session)
+{
+    stays_leave(&session->stay);
+    close(session->fd);
+    close(session->peer);
 }
 
 static bool has_ended(const struct session *session)
@@ -56,12 +67,8 @@ static void test_sessions_end_with_their_app_password(void **state)
     assert_true(has_ended(&phone[0]) && has_ended(&phone[1]));
     assert_false(has_ended(&tablet));
     for (size_t i = 0; i < 2; i++)
-        stays_leave(&phone[i].stay);
-    stays_leave(&tablet.stay);
-    assert_true(has_ended(&tablet)); /* the last descriptor is closed */
-    for (size_t i = 0; i < 2; i++)
-        close(phone[i].peer);
-    close(tablet.peer);
+        leave(&phone[i]);
+    leave(&tablet);
     stays_destroy(stays);
 }
 
@@ -76,19 +83,43 @@ static void test_sessions_end_when_it_expires(void **state)
     stays_look(stays);
     assert_true(has_ended(&phone));
     clock_shift(-CLOCK_HOUR);
-    stays_leave(&phone.stay);
-    close(phone.peer);
+    leave(&phone);
     stays_destroy(stays);
 }
 
-static void test_others_are_not_watched(void **state)
+static void test_sessions_end_when_the_account_is_disabled(void **state)
 {
     struct fixture *t = *state;
     struct stays *stays;
-    struct stay stay;
+    struct session session, tablet;
+    struct account_changes changes = ACCOUNT_CHANGES_NONE;
     ASSERT_OK(t, stays_create(t->directory, &stays, &t->error));
-    ASSERT_OK(t, stays_enter(stays, &stay, 0, -1, &t->error));
-    stays_leave(&stay);
+    enter(t, stays, &session, 0);
+    enter(t, stays, &tablet, make_password(t, "tablet", 0));
+    changes.enabled = 1;
+    ASSERT_OK(t, account_entry_set(t->directory, S("anna@demo.example"), &changes, &t->error));
+    stays_look(stays);
+    assert_false(has_ended(&session) || has_ended(&tablet));
+    changes.enabled = 0;
+    ASSERT_OK(t, account_entry_set(t->directory, S("anna@demo.example"), &changes, &t->error));
+    stays_look(stays);
+    assert_true(has_ended(&session) && has_ended(&tablet));
+    leave(&session);
+    leave(&tablet);
+    stays_destroy(stays);
+}
+
+static void test_sessions_end_with_the_account(void **state)
+{
+    struct fixture *t = *state;
+    struct stays *stays;
+    struct session session;
+    ASSERT_OK(t, stays_create(t->directory, &stays, &t->error));
+    enter(t, stays, &session, 0);
+    ASSERT_OK(t, account_entry_remove(t->directory, S("anna@demo.example"), &t->error));
+    stays_look(stays);
+    assert_true(has_ended(&session));
+    leave(&session);
     stays_destroy(stays);
 }
 
@@ -107,7 +138,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(test_sessions_end_with_their_app_password),
         TEST(test_sessions_end_when_it_expires),
-        TEST(test_others_are_not_watched),
+        TEST(test_sessions_end_when_the_account_is_disabled),
+        TEST(test_sessions_end_with_the_account),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -67,11 +67,7 @@ static enum err make_visitor(struct store_worker *worker, const struct sasl_hold
     struct visitor *visitor = calloc(1, sizeof(*visitor));
     if (visitor == NULL)
         return fail_nomem(error);
-    enum err err = stays_enter(worker->stays, &visitor->stay, holder->app_password, fd, error);
-    if (err != ERR_OK) {
-        free(visitor);
-        return err;
-    }
+    stays_enter(worker->stays, &visitor->stay, holder, fd);
     visitor->worker = worker;
     visitor->version = current_get(&worker->current);
     visitor->account = holder->account;
@@ -175,7 +171,7 @@ static void welcome(void *context, struct accepted *accepted)
         LOG(LOG_WARN, NO_SID, "store.admin", F_ERR(&error));
 }
 
-static void passwords_changed(void *owner)
+static void directory_changed(void *owner)
 {
     struct store_worker *worker = owner;
     stays_look(worker->stays);
@@ -235,7 +231,7 @@ static enum err open_data(struct store_worker *worker, const struct settings *se
     worker->admin = (struct admin_context){.store = link->store,
                                            .directory = link->directory,
                                            .queue = link->queue,
-                                           .passwords_changed = passwords_changed,
+                                           .directory_changed = directory_changed,
                                            .owner = worker};
     return err;
 }
