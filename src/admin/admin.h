@@ -36,8 +36,9 @@ struct admin_context {
     struct store *store;
     struct directory *directory;
     struct queue *queue; /* NULL only for commands without COMMAND_QUEUE */
-    /* A command changed the directory: sessions of whom it shuts out are to end. NULL: there are none. */
-    void (*directory_changed)(void *owner);
+    /* App passwords were removed, accounts disabled, doors closed: sessions may have to end. NULL: there are
+     * none. */
+    void (*access_changed)(void *owner);
     void *owner;
 };
 
@@ -127,6 +128,8 @@ struct admin_command {
     X(account_password) \
     X(account_check) \
     X(account_reindex) \
+    X(account_undelete) \
+    X(account_purge) \
     X(account_import) \
     X(account_app_password_add) \
     X(account_app_password_list) \
@@ -149,7 +152,9 @@ struct admin_command {
     X(queue_drop) \
     X(plan_list) \
     X(plan_show) \
-    X(plan_set)
+    X(plan_add) \
+    X(plan_set) \
+    X(plan_remove)
 /* clang-format on */
 #define X(name) extern const struct admin_command admin_##name;
 ADMIN_COMMAND_TABLE(X)
@@ -178,6 +183,12 @@ bool call_flag(const struct admin_call *call, const char *name);
 /* The words of a list, in the call's arena. */
 enum err call_list(struct admin_call *call, const char *name, struct slice **ret_words, size_t *ret_count,
                    struct error *error) MUST_CHECK;
+
+/* The argument "doors", "imap,submission"; absent: 0. */
+enum err call_doors(const struct admin_call *call, unsigned *ret_doors, struct error *error) MUST_CHECK;
+
+/* What was changed may end sessions, and gives open accounts other limits. */
+void call_access_changed(const struct admin_call *call);
 
 /* row: taken; NULL (memory was out, or text that is not UTF-8): ERR_NOMEM. */
 enum err call_row(struct admin_call *call, json_t *row, struct error *error) MUST_CHECK;

@@ -2,7 +2,6 @@
 
 #include "admin/admin.h"
 #include "base/utf8.h"
-#include "directory/share.h"
 
 static const struct admin_command *const commands[] = {
 #define X(name) &admin_##name,
@@ -69,6 +68,44 @@ enum err call_list(struct admin_call *call, const char *name, struct slice **ret
     *ret_words = words;
     *ret_count = count;
     return ERR_OK;
+}
+
+enum err call_doors(const struct admin_call *call, unsigned *ret_doors, struct error *error)
+{
+    struct slice text = call_text(call, "doors");
+    static const struct {
+        const char *name;
+        unsigned bit;
+    } known[] = {
+#define X(door, name, number) {(name), (number)},
+        DOOR_TABLE(X)
+#undef X
+    };
+    unsigned doors = 0;
+    for (bool more = text.n > 0; more;) {
+        struct slice name;
+        more = slice_cut(text, ',', &name, &text);
+        name = slice_trim(name);
+        size_t i = 0;
+        while (i < ARRAY_LEN(known) && !slice_eq_nocase(name, slice_cstr(known[i].name)))
+            i++;
+        if (i == ARRAY_LEN(known))
+            return fail_plain(error, ERR_INVALID,
+                              "\"%.*s\" is no door; there are: pop3, imap, submission, "
+                              "managesieve, jmap, dav, eas, ews, web",
+                              SLICE_ARGS(slice_sub(name, 0, 40)));
+        doors |= known[i].bit;
+    }
+    *ret_doors = doors;
+    return ERR_OK;
+}
+
+void call_access_changed(const struct admin_call *call)
+{
+    const struct admin_context *context = call->context;
+    store_limits_changed(context->store);
+    if (context->access_changed != NULL)
+        context->access_changed(context->owner);
 }
 
 static bool list_of_texts(const json_t *list)
@@ -241,11 +278,8 @@ void admin_run(const struct admin_context *context, const json_t *request, struc
     enum err e = find(request, &command, &error);
     if (e == ERR_OK && (command->flags & COMMAND_QUEUE) != 0 && context->queue == NULL)
         e = fail_plain(&error, ERR_UNAVAILABLE, "the queue is not open");
-    uint64_t before = context->directory != NULL ? directory_generation(context->directory) : 0;
     if (e == ERR_OK)
         e = command->run(&call, &error);
-    if (context->directory_changed != NULL && directory_generation(context->directory) != before)
-        context->directory_changed(context->owner);
     arena_release(&call.arena);
     if (e != ERR_OK)
         admin_refuse(sink, &error);

@@ -183,6 +183,13 @@ static enum err finish_failed(enum err code, struct sasl_result *result)
     }
 }
 
+static enum err deny(enum sasl_denial why, const struct account_entry *entry, struct sasl_result *result)
+{
+    *result =
+        (struct sasl_result){.status = SASL_FAILED, .code = ERR_DENIED, .denial = why, .doors = entry->doors};
+    return ERR_OK;
+}
+
 /* The person is who he says. May he come in by this door, and as whom he wants? */
 static enum err finish_proved(struct sasl *sasl, enum door door, const struct person *person,
                               struct slice authzid, struct arena *arena, struct sasl_result *result,
@@ -194,10 +201,13 @@ static enum err finish_proved(struct sasl *sasl, enum door door, const struct pe
         return code;
     const struct account_entry *entry = &person->record.entry;
     if (authzid.n > 0 && (!other.known || other.record.entry.id.v != entry->id.v))
-        return finish_failed(ERR_DENIED, result);
-    if (!entry->enabled || (entry->doors & (unsigned)door) == 0 ||
-        (person->app.doors != 0 && (person->app.doors & (unsigned)door) == 0))
-        return finish_failed(ERR_DENIED, result);
+        return deny(DENIED_NAME, entry, result);
+    if (!entry->enabled)
+        return deny(DENIED_DISABLED, entry, result);
+    if ((entry->doors & (unsigned)door) == 0)
+        return deny(DENIED_BY_PLAN, entry, result);
+    if (person->app.doors != 0 && (person->app.doors & (unsigned)door) == 0)
+        return deny(DENIED_APP_PASSWORD, entry, result);
     app_password_note_use(sasl->directory, &person->app);
     const struct sasl_holder holder = {entry->id, person->app.id};
     struct sasl_result good = {.status = SASL_OK, .account = entry->id};
@@ -439,7 +449,7 @@ static enum err log_in_external(struct sasl *sasl, const struct sasl_start *star
     if (!person.known)
         return finish_failed(ERR_AUTH, result);
     if (!person.record.entry.certificate_login)
-        return finish_failed(ERR_DENIED, result);
+        return deny(DENIED_CERTIFICATE, &person.record.entry, result);
     return finish_proved(sasl, start->door, &person, authzid, arena, result, error);
 }
 
@@ -562,13 +572,13 @@ void sasl_cancel(struct sasl *sasl, uint64_t id)
 
 /* --- tickets --- */
 
-bool sasl_holder_is_welcome(struct directory *directory, const struct sasl_holder *holder)
+bool sasl_holder_is_welcome(struct directory *directory, const struct sasl_holder *holder, enum door door)
 {
     CLEANUP(arena_release) struct arena scratch = ARENA(PERSON_SCRATCH_MAX);
     struct account_entry entry;
     struct error error;
     enum err code = account_entry_get(directory, holder->account, &scratch, &entry, &error);
-    if (code == ERR_NOT_FOUND || (code == ERR_OK && !entry.enabled))
+    if (code == ERR_NOT_FOUND || (code == ERR_OK && (!entry.enabled || (entry.doors & (unsigned)door) == 0)))
         return false;
     return holder->app_password == 0 || app_password_is_valid(directory, holder->app_password);
 }
@@ -578,15 +588,9 @@ bool sasl_holder_is_welcome(struct directory *directory, const struct sasl_holde
 enum err sasl_ticket(struct sasl *sasl, struct slice ticket, enum door door, bool use_up,
                      struct sasl_holder *ret_holder, struct error *error)
 {
-    CLEANUP(arena_release) struct arena scratch = ARENA(PERSON_SCRATCH_MAX);
     struct sasl_holder holder;
-    struct account_entry entry;
     enum err code = ticket_find(sasl->tickets, ticket, door, use_up, &holder, error);
-    if (code == ERR_OK)
-        code = account_entry_get(sasl->directory, holder.account, &scratch, &entry, error);
-    bool over = code == ERR_NOT_FOUND ||
-                (code == ERR_OK &&
-                 ((entry.doors & (unsigned)door) == 0 || !sasl_holder_is_welcome(sasl->directory, &holder)));
+    bool over = code == ERR_OK && !sasl_holder_is_welcome(sasl->directory, &holder, door);
     if (over) {
         ticket_drop(sasl->tickets, ticket);
         return fail_plain(error, ERR_AUTH, "no such log-in, or it has ended");

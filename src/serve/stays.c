@@ -31,10 +31,10 @@ static void look(struct stays *stays)
         if (is_as_it_was(stay, generation))
             continue;
         stay->as_of = generation;
-        if (sasl_holder_is_welcome(stays->directory, &stay->holder))
+        if (sasl_holder_is_welcome(stays->directory, &stay->holder, stay->door))
             continue;
         LOG(LOG_INFO, NO_SID, "store.session_ended", F_ID("account", stay->holder.account.v),
-            F_INT("app_password", stay->holder.app_password));
+            F_INT("door", stay->door), F_INT("app_password", stay->holder.app_password));
         stay->ended = true;
         (void)shutdown(stay->fd, SHUT_RDWR);
     }
@@ -99,9 +99,10 @@ void stays_destroy(struct stays *stays)
 }
 
 /* The first look asks about it, too: something may have changed between log-in and now. */
-void stays_enter(struct stays *stays, struct stay *stay, const struct sasl_holder *holder, int fd)
+void stays_enter(struct stays *stays, struct stay *stay, const struct sasl_holder *holder, enum door door,
+                 int fd)
 {
-    *stay = (struct stay){.stays = stays, .holder = *holder, .fd = fd};
+    *stay = (struct stay){.stays = stays, .holder = *holder, .door = door, .fd = fd};
     pthread_mutex_lock(&stays->lock);
     stay->next = stays->first;
     if (stays->first != NULL)

@@ -24,7 +24,8 @@ static uint64_t make_password(struct fixture *t, const char *name, int64_t expir
     return passwords[count - 1].id;
 }
 
-static void enter(struct fixture *t, struct stays *stays, struct session *session, uint64_t app_password)
+static void enter_by(struct fixture *t, struct stays *stays, struct session *session, enum door door,
+                     uint64_t app_password)
 {
     int pair[2];
     struct account_entry anna;
@@ -33,7 +34,12 @@ static void enter(struct fixture *t, struct stays *stays, struct session *sessio
     session->fd = pair[1];
     ASSERT_OK(t, account_entry_find(t->directory, S("anna@demo.example"), &t->arena, &anna, &t->error));
     const struct sasl_holder holder = {anna.id, app_password};
-    stays_enter(stays, &session->stay, &holder, session->fd);
+    stays_enter(stays, &session->stay, &holder, door, session->fd);
+}
+
+static void enter(struct fixture *t, struct stays *stays, struct session *session, uint64_t app_password)
+{
+    enter_by(t, stays, session, DOOR_IMAP, app_password);
 }
 
 static void leave(struct session *session)
@@ -109,6 +115,25 @@ static void test_sessions_end_when_the_account_is_disabled(void **state)
     stays_destroy(stays);
 }
 
+static void test_sessions_end_when_their_door_closes(void **state)
+{
+    struct fixture *t = *state;
+    struct stays *stays;
+    struct session imap, pop3;
+    struct account_changes changes = ACCOUNT_CHANGES_NONE;
+    ASSERT_OK(t, stays_create(t->directory, &stays, &t->error));
+    enter_by(t, stays, &imap, DOOR_IMAP, 0);
+    enter_by(t, stays, &pop3, DOOR_POP3, 0);
+    changes.plan = S("pop3");
+    ASSERT_OK(t, account_entry_set(t->directory, S("anna@demo.example"), &changes, &t->error));
+    stays_look(stays);
+    assert_true(has_ended(&imap));
+    assert_false(has_ended(&pop3));
+    leave(&imap);
+    leave(&pop3);
+    stays_destroy(stays);
+}
+
 static void test_sessions_end_with_the_account(void **state)
 {
     struct fixture *t = *state;
@@ -139,6 +164,7 @@ int main(void)
         TEST(test_sessions_end_with_their_app_password),
         TEST(test_sessions_end_when_it_expires),
         TEST(test_sessions_end_when_the_account_is_disabled),
+        TEST(test_sessions_end_when_their_door_closes),
         TEST(test_sessions_end_with_the_account),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

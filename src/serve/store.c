@@ -7,6 +7,7 @@
 #include "base/must.h"
 #include "base/name_list.h"
 #include "base/wire.h"
+#include "directory/limits.h"
 #include "directory/oauth.h"
 #include "imap/session.h"
 #include "link/visit.h"
@@ -61,13 +62,13 @@ static void say_goodbye(void *context)
     free(visitor);
 }
 
-static enum err make_visitor(struct store_worker *worker, const struct sasl_holder *holder, int fd,
-                             struct visitor **ret_visitor, struct error *error)
+static enum err make_visitor(struct store_worker *worker, const struct sasl_holder *holder, enum door door,
+                             int fd, struct visitor **ret_visitor, struct error *error)
 {
     struct visitor *visitor = calloc(1, sizeof(*visitor));
     if (visitor == NULL)
         return fail_nomem(error);
-    stays_enter(worker->stays, &visitor->stay, holder, fd);
+    stays_enter(worker->stays, &visitor->stay, holder, door, fd);
     visitor->worker = worker;
     visitor->version = current_get(&worker->current);
     visitor->account = holder->account;
@@ -84,9 +85,10 @@ static enum err start_behind_door(struct store_worker *worker, enum door door, c
     return pop3_session_start(worker->sessions, visit, error);
 }
 
-/* What is switched off for all, and for this account. */
-static enum err read_capabilities_off(struct store_worker *worker, struct account_id id, struct buf *off,
-                                      struct error *error)
+/* What the directory says of a visitor: the capabilities that are switched off for all and for this account,
+ * and his language. */
+static enum err read_entry(struct store_worker *worker, struct account_id id, struct buf *off,
+                           enum language *ret_language, struct error *error)
 {
     CLEANUP(arena_release) struct arena arena = ARENA(64 * 1024);
     struct account_entry entry;
@@ -97,11 +99,22 @@ static enum err read_capabilities_off(struct store_worker *worker, struct accoun
     bool names = name_list_add(off, slice_cstr(version->settings->imap_without)) &&
                  name_list_add(off, entry.capabilities_off);
     current_put(version);
-    return names && !buf_failed(off) ? ERR_OK : fail_nomem(error);
+    if (!names || buf_failed(off))
+        return fail_nomem(error);
+    *ret_language = language_of(entry.language);
+    return ERR_OK;
+}
+
+/* What the client has chosen before log-in, else the account's language. */
+static struct tongue tongue_of(const struct link_hand_over *hand_over, enum language preferred)
+{
+    if (hand_over->language.n > 0)
+        return (struct tongue){language_of(hand_over->language), true};
+    return (struct tongue){preferred, false};
 }
 
 /* The account opened, and the visitor counted. */
-static enum err receive(struct store_worker *worker, const struct sasl_holder *holder, int fd,
+static enum err receive(struct store_worker *worker, const struct sasl_holder *holder, enum door door, int fd,
                         struct account **ret_account, struct visitor **ret_visitor, struct error *error)
 {
     struct account_id id = holder->account;
@@ -110,7 +123,7 @@ static enum err receive(struct store_worker *worker, const struct sasl_holder *h
         return fail(error, ERR_LIMIT, "too many sessions of this account", "account has too many sessions");
     enum err err = store_account_ensure(worker->link.store, id, &account, error);
     if (err == ERR_OK) {
-        err = make_visitor(worker, holder, fd, ret_visitor, error);
+        err = make_visitor(worker, holder, door, fd, ret_visitor, error);
         if (err == ERR_OK)
             *ret_account = account;
         else
@@ -135,9 +148,10 @@ static enum err start_session(void *context, const struct sasl_holder *holder,
     if (buf_cstr(&peer) == NULL)
         return fail(error, ERR_INVALID, NULL, "client address too long");
     CLEANUP(buf_release) struct buf off = BUF(SETTINGS_NAMES_MAX + 1 + CAPABILITIES_OFF_MAX);
-    enum err err = read_capabilities_off(worker, holder->account, &off, error);
+    enum language preferred = LANGUAGE_EN;
+    enum err err = read_entry(worker, holder->account, &off, &preferred, error);
     if (err == ERR_OK)
-        err = receive(worker, holder, fd, &account, &visitor, error);
+        err = receive(worker, holder, hand_over->door, fd, &account, &visitor, error);
     if (err != ERR_OK)
         return err;
     visitor->counted =
@@ -155,6 +169,8 @@ static enum err start_session(void *context, const struct sasl_holder *holder,
         .peer_port = hand_over->peer_port,
         .tls = hand_over->tls,
         .capabilities_off = buf_slice(&off),
+        .tongue = tongue_of(hand_over, preferred),
+        .preferred = preferred,
         .settings = visitor->version->settings,
         .ended = say_goodbye,
         .context = visitor,
@@ -171,7 +187,7 @@ static void welcome(void *context, struct accepted *accepted)
         LOG(LOG_WARN, NO_SID, "store.admin", F_ERR(&error));
 }
 
-static void directory_changed(void *owner)
+static void access_changed(void *owner)
 {
     struct store_worker *worker = owner;
     stays_look(worker->stays);
@@ -183,12 +199,11 @@ static void account_limits(void *context, struct account_id id, struct account_l
     CLEANUP(arena_release) struct arena arena = ARENA(64 * 1024);
     struct account_entry entry;
     struct error error;
-    *ret_limits = (struct account_limits){0};
+    *ret_limits = ACCOUNT_LIMITS_UNKNOWN;
     if (worker->link.directory == NULL ||
         account_entry_get(worker->link.directory, id, &arena, &entry, &error) != ERR_OK)
         return;
-    ret_limits->quota_bytes = entry.quota_bytes;
-    ret_limits->quota_messages = entry.quota_messages;
+    *ret_limits = account_entry_limits(&entry);
 }
 
 /* Without: EXTERNAL fails here, whatever edge thinks of it. */
@@ -231,7 +246,7 @@ static enum err open_data(struct store_worker *worker, const struct settings *se
     worker->admin = (struct admin_context){.store = link->store,
                                            .directory = link->directory,
                                            .queue = link->queue,
-                                           .directory_changed = directory_changed,
+                                           .access_changed = access_changed,
                                            .owner = worker};
     return err;
 }
