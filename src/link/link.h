@@ -25,7 +25,11 @@
     X(RECIPIENT, 30)      /* RCPT: what to answer */                           \
     X(SPOOL_CREATE, 31)   /* a file for a large body */                        \
     X(SPOOL_DROP, 32)     /* the body was not completed */                     \
-    X(ACCEPT, 33)         /* a complete message: durable when answered */
+    X(ACCEPT, 33)         /* a complete message: durable when answered */      \
+    X(HEALTH, 40)         /* figures and state of the house, as text */        \
+    X(OUTBOUND_TAKE, 50)  /* relay: what is to be sent to other servers */     \
+    X(OUTBOUND_OPEN, 51)  /* relay: a message of it */                         \
+    X(OUTBOUND_DONE, 52)  /* relay: what became of its recipients */
 enum link_message {
 #define X(name, number) LINK_##name = (number),
     LINK_MESSAGE_TABLE(X)
@@ -76,6 +80,11 @@ enum err link_accept(struct link *link, struct slice ticket, const struct queue_
                      struct slice body, uint64_t spool, struct queue_id *ret_id,
                      struct error *error) MUST_CHECK;
 
+/* What /metrics and /health answer, made by store; *ret_well: the house does not fail. */
+enum health_question { HEALTH_METRICS, HEALTH_STATE };
+enum err link_health(struct link *link, enum health_question question, struct buf *ret_text, bool *ret_well,
+                     struct error *error) MUST_CHECK;
+
 /* --- store --- */
 
 struct link_service {
@@ -87,10 +96,13 @@ struct link_service {
      * the protocols. */
     enum err (*start_session)(void *context, const struct sasl_holder *holder,
                               const struct link_hand_over *hand_over, struct error *error);
+    /* The answer's text into out; supplied by serve/. NULL: ERR_UNSUPPORTED. */
+    void (*health)(void *context, enum health_question question, struct buf *out, bool *ret_well);
     void *context;
 };
-/* An ipc_serve_fn; context is a struct link_service. */
-void link_serve(void *context, struct ipc_message *request, struct buf *reply_body,
-                struct ipc_message *reply);
+/* ipc_serve_fns for edge and for relay, who may ask for different things; context is a struct link_service.
+ */
+ipc_serve_fn link_serve;
+ipc_serve_fn link_serve_relay;
 
 #endif

@@ -24,7 +24,8 @@
     X(IMAP, "imap", 143, false)              \
     X(IMAPS, "imaps", 993, true)             \
     X(POP3, "pop3", 110, false)              \
-    X(POP3S, "pop3s", 995, true)
+    X(POP3S, "pop3s", 995, true)             \
+    X(HEALTH, "health", 9420, false) /* by `health-listen` */
 
 enum listen_protocol {
 #define X(name, text, port, tls) LISTEN_##name,
@@ -40,6 +41,7 @@ enum listen_protocol {
     X(run, "run", "/run/posthorn", "directory of the sockets for commands and LMTP")                         \
     X(listen, "listen", "every protocol on its port",                                                        \
       "PROTOCOL [ADDRESS][:PORT], lmtp PATH, or none; one line each")                                        \
+    X(health_listen, "health-listen", "none", "ADDRESS:PORT or PORT of /metrics and /health, by HTTP")       \
     X(certificate, "certificate", "a self-signed one in the data directory",                                 \
       "CHAIN-FILE [KEY-FILE] in PEM; one line each, the first is the default")                               \
     X(log_level, "log-level", "info", "least level that is logged: debug, info, warn or error")              \
@@ -52,6 +54,7 @@ enum listen_protocol {
     X(sessions_per_account, "sessions-per-account", "100", "sessions at once of one account")                \
     X(plaintext_login, "plaintext-login", "no", "yes: log-in without TLS from anywhere, not only loopback")  \
     X(full_mailbox, "full-mailbox", "defer", "mail for a full mailbox: defer (452) or refuse (552)")         \
+    X(outbound_port, "outbound-port", "25", "port of other servers; off: mail for them waits")               \
     X(resolver, "resolver", "system", "ADDRESS[:PORT] of the name server, or system: /etc/resolv.conf")      \
     X(oauth_jwks, "oauth-jwks", "none", "URL of the keys that verify tokens: log-in by OAuth")               \
     X(oauth_introspection, "oauth-introspection", "none", "URL that is asked about each token instead")      \
@@ -110,6 +113,7 @@ struct settings {
     const char *client_ca_file; /* `client-ca`; NULL: none */
     struct slice client_ca;     /* in workers, what is in that file */
     bool full_mailbox_refuse;   /* `full-mailbox = defer|refuse`, default defer: 452 or 552 at RCPT */
+    uint16_t outbound_port;     /* `outbound-port`, default 25; 0: off */
     const char *resolver;       /* `resolver`: an address, "[::1]:53"; empty: what /etc/resolv.conf says */
     const char *ca_file;        /* `ca-file`: whom outgoing TLS trusts */
     /* `oauth-...`; empty: none. At most one of the two URLs; with neither there is no log-in by OAuth. */

@@ -9,6 +9,8 @@
 #include "base/wire.h"
 #include "directory/limits.h"
 #include "directory/oauth.h"
+#include "health/exposition.h"
+#include "health/status.h"
 #include "imap/session.h"
 #include "link/visit.h"
 #include "pop3/pop3.h"
@@ -39,6 +41,7 @@ struct store_worker {
     struct limit *per_account;
     struct stays *stays;
     struct ipc_client *relay; /* the way to ask the internet */
+    struct gatherer *gatherer;
     struct link_service link; /* store, directory, sasl, queue */
     struct admin_context admin;
 };
@@ -251,6 +254,29 @@ static enum err open_data(struct store_worker *worker, const struct settings *se
     return err;
 }
 
+static void tell_health(void *context, enum health_question question, struct buf *out, bool *ret_well)
+{
+    struct store_worker *worker = context;
+    struct metrics_sample sample;
+    *ret_well = true;
+    if (question == HEALTH_STATE) {
+        status_put_health(worker->gatherer, out, ret_well);
+        return;
+    }
+    gather_now(worker->gatherer, &sample);
+    exposition_put(&sample, out);
+}
+
+static enum err open_health(struct store_worker *worker, const struct worker *process, struct error *error)
+{
+    struct gather_options options = {.store = worker->link.store, .queue = worker->link.queue};
+    memcpy(options.pages, process->metrics, sizeof(options.pages));
+    worker->link.health = tell_health;
+    enum err err = gatherer_create(&options, &worker->gatherer, error);
+    worker->admin.gatherer = worker->gatherer;
+    return err;
+}
+
 static enum err open_loops(struct store_worker *worker, struct worker *process, struct error *error)
 {
     const struct loop_options sessions = {.name = "session",
@@ -332,22 +358,12 @@ static enum err store_start(struct worker *process, void **ret_context, struct e
     if (err == ERR_OK)
         err = open_oauth(worker, worker->current.version->settings, process->prepared, error);
     if (err == ERR_OK)
+        err = open_health(worker, process, error);
+    if (err == ERR_OK)
         err = open_loops(worker, process, error);
     /* On failure the process ends, and all of it with it. */
     *ret_context = worker;
     return err;
-}
-
-/* The relay has nothing to ask until it sends mail: log-ins and hand-overs are the edge's alone. */
-static void refuse(void *context, struct ipc_message *request, struct buf *reply_body,
-                   struct ipc_message *reply)
-{
-    (void)context;
-    (void)request;
-    wire_put_u32(reply_body, ERR_DENIED);
-    wire_put_slice(reply_body, S("not for this process"));
-    reply->type = LINK_ERROR;
-    reply->body = buf_slice(reply_body);
 }
 
 static void store_peer(void *context, enum worker_role role, int fd)
@@ -363,7 +379,7 @@ static void store_client(void *context, enum worker_role role, int fd)
     struct store_worker *worker = context;
     struct error error;
     LOG(LOG_DEBUG, NO_SID, "store.client", F_CSTR("role", worker_role_name(role)));
-    ipc_serve_fn *serve = role == ROLE_EDGE ? link_serve : refuse;
+    ipc_serve_fn *serve = role == ROLE_EDGE ? link_serve : link_serve_relay;
     if (ipc_serve(worker->service, fd, serve, &worker->link, &error) != ERR_OK)
         LOG(LOG_ERROR, NO_SID, "store.client_failed", F_CSTR("role", worker_role_name(role)), F_ERR(&error));
 }
