@@ -129,6 +129,7 @@ struct admin_command {
     X(account_rename) \
     X(account_forward) \
     X(account_send_as) \
+    X(account_people) \
     X(account_remove) \
     X(account_password) \
     X(account_check) \

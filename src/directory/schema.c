@@ -100,6 +100,12 @@ static const char *const migrations[] = {
     " DELETE FROM send_as WHERE account = old.id; END;"
     "CREATE TRIGGER send_as_domain_left AFTER DELETE ON domain BEGIN"
     " DELETE FROM send_as WHERE key = '@' || old.name; END;",
+    /* account: who may open the mailbox, itself an account; rights: enum person_rights */
+    "CREATE TABLE person(mailbox INTEGER NOT NULL, account INTEGER NOT NULL, rights INTEGER NOT NULL,"
+    " PRIMARY KEY(mailbox, account)) STRICT, WITHOUT ROWID;"
+    "CREATE INDEX person_account ON person(account);"
+    "CREATE TRIGGER person_left AFTER DELETE ON account BEGIN"
+    " DELETE FROM person WHERE mailbox = old.id OR account = old.id; END;",
 };
 
 static enum err schema_version(struct database *database, int64_t *ret_version, struct error *error)

@@ -101,6 +101,12 @@ struct directory;
     X(SEND_AS_FORGET, "DELETE FROM send_as WHERE key = ?1")                                                  \
     X(ACCOUNT_OPTIONS_LIKE, "INSERT INTO option(level, owner, name, value) SELECT level, ?2, name, value"    \
                             " FROM option WHERE level = 3 AND owner = ?1")                                   \
+    X(PERSON_SET, "INSERT OR REPLACE INTO person(mailbox, account, rights) VALUES (?1, ?2, ?3)")             \
+    X(PERSON_REMOVE, "DELETE FROM person WHERE mailbox = ?1 AND account = ?2")                               \
+    X(PERSON_GET, "SELECT rights FROM person WHERE mailbox = ?1 AND account = ?2")                           \
+    X(PERSON_COUNT, "SELECT count(*) FROM person WHERE mailbox = ?1")                                        \
+    X(PERSON_LIST, "SELECT a.shown, p.rights FROM person p JOIN account a ON a.id = p.account"               \
+                   " WHERE p.mailbox = ?1 ORDER BY a.address")                                               \
     X(FORMER_ADD, "INSERT OR REPLACE INTO former(address, account, at) VALUES (?1, ?2, ?3)")                 \
     X(FORMER_GET, "SELECT account FROM former WHERE address = ?1 AND at > ?2")                               \
     X(FORMER_PRUNE, "DELETE FROM former WHERE at <= ?1")                                                     \

@@ -324,6 +324,7 @@ enum err imap_session_start(struct loop *loop, const struct visit *visit, struct
     }
     s->off = off;
     s->own = visit->account;
+    s->lacks = visit->lacks;
     s->store = visit->store;
     s->directory = visit->directory;
     s->account = s->own;

@@ -124,9 +124,11 @@ static struct slice name_in(enum sasl_mechanism mechanism, struct slice initial)
     return mechanism == SASL_PLAIN ? plain_name(initial) : initial;
 }
 
-/* The name as it is compared, so that spelling it otherwise makes no new one. */
+/* The name as it is compared, so that spelling it otherwise makes no new one; nor does naming a mailbox. */
 static void remember_name(struct login *login, struct slice name)
 {
+    struct slice mailbox;
+    people_split_name(name, &mailbox, &name);
     login->name_n = MIN(name.n, sizeof(login->name));
     for (size_t i = 0; i < login->name_n; i++)
         login->name[i] = ascii_lower(name.p[i]);
@@ -165,7 +167,8 @@ static void note_success(struct login *login)
                     login->result.address);
     LOG(LOG_INFO, conn_sid(login->conn), "login.ok", F_CSTR("peer", conn_peer(login->conn)),
         F_CSTR("mechanism", sasl_mechanism_name(login->start.mechanism)),
-        F_STR("account", login->result.address));
+        F_STR("account", login->result.address),
+        F_STR("person", login->result.person.n > 0 ? login->result.person : login->result.address));
 }
 
 /* Another way in that the plan has, for who wants his mail. */
@@ -192,6 +195,9 @@ static void say_denial(const struct login *login, struct error *error)
         return;
     case DENIED_APP_PASSWORD:
         (void)fail_plain(error, ERR_DENIED, "this app password is not for %s; make another one", door);
+        return;
+    case DENIED_READS_ONLY:
+        (void)fail_plain(error, ERR_DENIED, "you may read this mailbox, not send as it");
         return;
     case DENIED_CERTIFICATE:
         (void)fail_plain(error, ERR_DENIED, "this account does not log in by certificate; use its password");

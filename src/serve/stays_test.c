@@ -33,7 +33,7 @@ static void enter_by(struct fixture *t, struct stays *stays, struct session *ses
     session->peer = pair[0];
     session->fd = pair[1];
     ASSERT_OK(t, account_entry_find(t->directory, S("anna@demo.example"), &t->arena, &anna, &t->error));
-    const struct sasl_holder holder = {anna.id, app_password};
+    const struct sasl_holder holder = {.account = anna.id, .app_password = app_password};
     stays_enter(stays, &session->stay, &holder, door, session->fd);
 }
 

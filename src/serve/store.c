@@ -19,6 +19,7 @@
 #include "serve/current.h"
 #include "serve/serve.h"
 #include "serve/stays.h"
+#include "store/share.h"
 
 /*
  * The worker that holds the mailboxes. Two loops: `sessions` has the connections that were handed over after
@@ -174,6 +175,7 @@ static enum err start_session(void *context, const struct sasl_holder *holder,
         .capabilities_off = buf_slice(&off),
         .tongue = tongue_of(hand_over, preferred),
         .preferred = preferred,
+        .lacks = holder->person.v != 0 ? RIGHTS_ALL & ~person_rights_mask(holder->rights) : 0,
         .settings = visitor->version->settings,
         .ended = say_goodbye,
         .context = visitor,
