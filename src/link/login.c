@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "base/name_list.h"
 #include "link/login_guard.h"
+#include "link/way_back.h"
 #include "rt/metrics.h"
 
 void login_init(struct login *login, struct link *link, struct login_guard *guard,
@@ -417,7 +418,7 @@ static void hand_over_bridge(struct login *login, struct link_hand_over *hand_ov
     hand_over->fd = theirs;
     enum err err = link_hand_over(login->link, hand_over, &error);
     if (err == ERR_OK) {
-        conn_bridge(login->conn, fd_take(&ours));
+        conn_bridge(login->conn, fd_take(&ours), login->home);
         return;
     }
     LOG(LOG_WARN, hand_over->sid, "login.hand_over_failed", F_ERR(&error));
@@ -431,6 +432,8 @@ static void hand_over_descriptor(struct login *login, struct link_hand_over *han
     struct error error;
     CLEANUP(fd_close) int fd = -1;
     CLEANUP(buf_release) struct buf pending = BUF(CONN_PENDING_MAX);
+    if (login->home != NULL)
+        link_ensure_way_back(login->link);
     if (conn_hand_over(login->conn, &fd, &pending, &error) != ERR_OK) {
         conn_close(login->conn);
         return;
@@ -454,6 +457,7 @@ void login_hand_over(struct login *login, struct slice tag, const struct login_r
         .peer = slice_cstr(conn_peer(login->conn)),
         .tls = conn_is_tls(login->conn),
         .tag = tag,
+        .capabilities_off = login->capabilities_off,
         .language =
             login->tongue.negotiated ? slice_cstr(language_tag(login->tongue.language)) : slice_none(),
     };
