@@ -28,11 +28,14 @@ static bool set_seen(struct imap_call *call, struct message *messages, size_t co
     }
     if (unseen.count == 0)
         return true;
-    struct flagset seen = {{0}};
-    flag_set(&seen, FLAG_SEEN);
+    struct flag_order order = {.how = FLAGS_ADD, .may = FLAGS_ALL, .person = imap_person(s)};
+    flag_set(&order.flags, FLAG_SEEN);
     CLEANUP(flag_result_release) struct flag_result result = {0};
-    if (message_flags(s->account, s->folder, &unseen, FLAGS_ADD, &seen, (struct change_no){0}, &result,
-                      &call->error) != ERR_OK) {
+    enum err err = message_flags_order(s->account, s->folder, &unseen, &order, &result, &call->error);
+    /* A person too many for a \Seen of his own reads all the same. */
+    if (err == ERR_LIMIT)
+        return true;
+    if (err != ERR_OK) {
         imap_call_failed(call);
         return false;
     }

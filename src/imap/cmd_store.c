@@ -43,6 +43,7 @@ static bool change_flags(struct imap_session *s, struct imap_call *call, const s
     const struct imap_command *command = &call->command;
     struct flag_order order = {.how = changes[command->store.how],
                                .may = rights_flags(s->rights),
+                               .person = imap_person(s),
                                .unchanged_since = {command->store.unchanged_since}};
     bool create = command->store.how != IMAP_STORE_REMOVE && (s->rights & RIGHT_WRITE) != 0;
     if (!imap_resolve_flags(call, s->account, &command->store.flags, create, &order.flags))

@@ -1,12 +1,22 @@
 #include "base/slice.h"
 #include "store/member.h"
+#include "store/seen_row.h"
 
 struct flagging {
     struct work *work;
     struct touched *folder;
     const struct flag_order *order;
     struct uid_set modified;
+    struct seen seen;                /* the person's, before; unless it is everybody's */
+    struct uid_set now_seen, unseen; /* that differ from it */
 };
+
+static void flagging_release(struct flagging *flagging)
+{
+    seen_release(&flagging->seen);
+    uid_set_release(&flagging->now_seen);
+    uid_set_release(&flagging->unseen);
+}
 
 static struct flagset changed_flags(const struct flagset *old, const struct flag_order *order)
 {
@@ -35,6 +45,27 @@ static void recount(struct touched *folder, uint64_t old, uint64_t new, int64_t 
     }
 }
 
+/* Where \Seen is kept apart, the rows keep theirs: what the person changes of it is noted. */
+static struct flagset flags_apart(struct flagging *flagging, const struct member_row *row,
+                                  const struct flagset *shown, const struct flagset *changed)
+{
+    struct flagset flags = *changed;
+    uint32_t uid = key_uid(row->key);
+    if (flag_has(shown, FLAG_SEEN) != flag_has(changed, FLAG_SEEN))
+        uid_set_add(flag_has(changed, FLAG_SEEN) ? &flagging->now_seen : &flagging->unseen, uid, uid);
+    flag_put(&flags, FLAG_SEEN, flag_has(&row->flags, FLAG_SEEN));
+    return flags;
+}
+
+/* The flags as the person sees them. */
+static struct flagset flags_shown(const struct flagging *flagging, const struct member_row *row)
+{
+    struct flagset flags = row->flags;
+    if (flagging->folder->row.seen_apart)
+        flag_put(&flags, FLAG_SEEN, seen_has(&flagging->seen, key_uid(row->key), &row->flags));
+    return flags;
+}
+
 static enum err flag_batch(void *context, const struct member_row *rows, size_t count, struct error *error)
 {
     struct flagging *flagging = context;
@@ -50,9 +81,12 @@ static enum err flag_batch(void *context, const struct member_row *rows, size_t 
             uid_set_add(&flagging->modified, uid, uid);
             continue;
         }
-        struct flagset flags = changed_flags(&rows[i].flags, flagging->order);
-        if (memcmp(&flags, &rows[i].flags, sizeof(flags)) == 0)
+        const struct flagset shown = flags_shown(flagging, &rows[i]);
+        struct flagset flags = changed_flags(&shown, flagging->order);
+        if (memcmp(&flags, &shown, sizeof(flags)) == 0)
             continue;
+        if (flagging->folder->row.seen_apart)
+            flags = flags_apart(flagging, &rows[i], &shown, &flags);
         sqlite3_bind_int64(statement, 1, rows[i].key);
         flags_bind(statement, 2, &flags);
         sqlite3_bind_int64(statement, 4, (int64_t)flagging->work->change.v);
@@ -76,7 +110,8 @@ enum err message_flags(struct account *account, struct folder_id folder, const s
                        enum flag_change how, const struct flagset *flags, struct change_no unchanged_since,
                        struct flag_result *ret_result, struct error *error)
 {
-    const struct flag_order order = {how, *flags, FLAGS_ALL, unchanged_since};
+    const struct flag_order order = {
+        .how = how, .flags = *flags, .may = FLAGS_ALL, .unchanged_since = unchanged_since};
     return message_flags_order(account, folder, uids, &order, ret_result, error);
 }
 
@@ -89,10 +124,14 @@ enum err message_flags_order(struct account *account, struct folder_id folder, c
     enum err err = work_begin(&work, account, error);
     if (err != ERR_OK)
         return err;
-    struct flagging flagging = {.work = &work, .order = order};
+    CLEANUP(flagging_release) struct flagging flagging = {.work = &work, .order = order};
     err = work_mailbox(&work, folder, &flagging.folder, error);
+    if (err == ERR_OK && flagging.folder->row.seen_apart)
+        err = seen_read(account, folder, order->person, &flagging.seen, error);
     if (err == ERR_OK)
         err = members_each(account, folder, uids, flag_batch, &flagging, error);
+    if (err == ERR_OK && flagging.folder->row.seen_apart)
+        err = seen_mark(&work, flagging.folder, order->person, &flagging.now_seen, &flagging.unseen, error);
     result.modified = flagging.modified;
     if (err == ERR_OK && result.modified.failed)
         err = fail_nomem(error);

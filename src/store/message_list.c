@@ -1,4 +1,5 @@
 #include "store/member.h"
+#include "store/seen_row.h"
 
 enum {
     COLUMN_TEXTS = 10, /* after MEMBER_COLUMNS */
@@ -122,16 +123,36 @@ static enum err list_range(struct account *account, struct listing *listing, str
     }
 }
 
-/* How many messages it has; ERR_NOT_FOUND unless it is a folder that may hold some. */
+/* How many messages it has, and whether \Seen is kept apart; ERR_NOT_FOUND unless it is a folder that may
+ * hold some. */
 static enum err folder_check(struct account *account, struct folder_id folder, size_t *ret_messages,
-                             struct error *error)
+                             bool *ret_seen_apart, struct error *error)
 {
+    CLEANUP(db_reset) sqlite3_stmt *statement = NULL;
     bool found;
-    int64_t messages = 0;
-    enum err err = DB_NUMBER(account, FOLDER_MESSAGES, &found, &messages, error, (int64_t)folder.v);
-    *ret_messages = (size_t)messages;
+    enum err err = db_statement(account, STATEMENT_FOLDER_MESSAGES, &statement, error);
+    if (err != ERR_OK)
+        return err;
+    sqlite3_bind_int64(statement, 1, (int64_t)folder.v);
+    err = db_step(account, statement, &found, error);
     if (err == ERR_OK && !found)
         return fail(error, ERR_NOT_FOUND, "No such folder", "folder %llu", (unsigned long long)folder.v);
+    if (err != ERR_OK)
+        return err;
+    *ret_messages = (size_t)sqlite3_column_int64(statement, 0);
+    *ret_seen_apart = sqlite3_column_int64(statement, 1) != 0;
+    return ERR_OK;
+}
+
+static enum err put_seen(struct account *account, struct folder_id folder, struct account_id person,
+                         struct listing *listing, struct error *error)
+{
+    CLEANUP(seen_release) struct seen seen = {0};
+    enum err err = seen_read(account, folder, person, &seen, error);
+    for (size_t i = 0; err == ERR_OK && seen.own && i < listing->count; i++) {
+        struct message *message = &listing->messages[i];
+        flag_put(&message->flags, FLAG_SEEN, uid_set_has(&seen.uids, message->uid.v));
+    }
     return err;
 }
 
@@ -169,13 +190,24 @@ enum err message_list(struct account *account, struct folder_id folder, const st
                       unsigned want, size_t max, struct arena *arena, struct message **ret_messages,
                       size_t *ret_count, struct error *error)
 {
+    return message_list_for(account, account->id, folder, uids, want, max, arena, ret_messages, ret_count,
+                            error);
+}
+
+enum err message_list_for(struct account *account, struct account_id person, struct folder_id folder,
+                          const struct uid_set *uids, unsigned want, size_t max, struct arena *arena,
+                          struct message **ret_messages, size_t *ret_count, struct error *error)
+{
+    bool seen_apart = false;
     struct listing listing = {.arena = arena, .want = want, .max = max};
     enum err err = account_lock(account, error);
     if (err != ERR_OK)
         return err;
-    err = folder_check(account, folder, &listing.most, error);
+    err = folder_check(account, folder, &listing.most, &seen_apart, error);
     for (size_t i = 0; err == ERR_OK && i < uids->count && (max == 0 || listing.count < max); i++)
         err = list_range(account, &listing, folder, uids->ranges[i], error);
+    if (err == ERR_OK && seen_apart)
+        err = put_seen(account, folder, person, &listing, error);
     account_unlock(account);
     if (err == ERR_OK)
         err = complete(account, &listing, error);

@@ -167,6 +167,16 @@ static const char *const migrations[] = {
     " folder INTEGER PRIMARY KEY,"
     " key BLOB NOT NULL"
     ") STRICT;",
+
+    /* \Seen for each person apart. Who has no row sees what the members' rows say. */
+    "ALTER TABLE folder ADD COLUMN seen_apart INTEGER NOT NULL DEFAULT 0;"
+    "CREATE TABLE seen ("
+    " folder INTEGER NOT NULL,"
+    " person INTEGER NOT NULL,"
+    " uids BLOB NOT NULL,"     /* uid_set_encode; of UIDs that are gone it may say anything */
+    " count INTEGER NOT NULL," /* members in it */
+    " PRIMARY KEY (folder, person)"
+    ") STRICT, WITHOUT ROWID;",
 };
 
 int schema_version(void)

@@ -22,14 +22,16 @@
     X(role)                    \
     X(selectable)              \
     X(uidvalidity)             \
-    X(uidnext) X(messages) X(unseen) X(deleted) X(bytes) X(deleted_bytes) X(recent) X(recent_from) X(changed)
+    X(uidnext)                 \
+    X(messages)                \
+    X(unseen) X(deleted) X(bytes) X(deleted_bytes) X(recent) X(recent_from) X(changed) X(seen_apart)
 
 #define META_COLUMNS                                                                                        \
     "epoch, change, log_oldest, next_folder, next_object, next_member, last_uidvalidity, bytes, messages, " \
     "generation, synced_pack, synced_offset, pruned"
 #define FOLDER_COLUMNS                                                                          \
     "parent, class, role, selectable, uidvalidity, uidnext, messages, unseen, deleted, bytes, " \
-    "deleted_bytes, recent, recent_from, changed"
+    "deleted_bytes, recent, recent_from, changed, seen_apart"
 #define MEMBER_COLUMNS "key, flags, more, changed, size, internal, saved, id, object, thread"
 
 /* The same where other tables have columns of these names. */
@@ -48,9 +50,9 @@
                    "VALUES (1, ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)")                   \
     X(FOLDER_READ, "SELECT " FOLDER_COLUMNS ", name FROM folder WHERE id = ?1")                            \
     X(FOLDER_WRITE, "UPDATE folder SET (" FOLDER_COLUMNS ") = "                                            \
-                    "(?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15) WHERE id = ?1")        \
+                    "(?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16) WHERE id = ?1")   \
     X(FOLDER_INSERT, "INSERT INTO folder (id, name, " FOLDER_COLUMNS ") "                                  \
-                     "VALUES (?1, ?2, -?1, 0, 0, 1, 0, 1, 0, 0, 0, 0, 0, 0, 1, 0)")                        \
+                     "VALUES (?1, ?2, -?1, 0, 0, 1, 0, 1, 0, 0, 0, 0, 0, 0, 1, 0, 0)")                     \
     X(FOLDER_PLACE, "UPDATE folder SET parent = ?2, name = ?3 WHERE id = ?1")                              \
     X(FOLDER_EXTENT, "WITH RECURSIVE below (id, depth, extra) AS (SELECT ?1, 0, 0 UNION ALL "              \
                      "SELECT folder.id, depth + 1, extra + 1 + length(CAST(name AS BLOB)) "                \
@@ -61,7 +63,7 @@
     X(FOLDER_CHILD, "SELECT id FROM folder WHERE parent = ?1 AND name = ?2")                               \
     X(FOLDER_HAS_CHILDREN, "SELECT 1 FROM folder WHERE parent = ?1 LIMIT 1")                               \
     X(FOLDER_BY_ROLE, "SELECT id FROM folder WHERE role = ?1 AND role <> 0")                               \
-    X(FOLDER_MESSAGES, "SELECT messages FROM folder WHERE id = ?1 AND selectable = 1")                     \
+    X(FOLDER_MESSAGES, "SELECT messages, seen_apart FROM folder WHERE id = ?1 AND selectable = 1")         \
     X(FOLDER_COUNT, "SELECT count(*) FROM folder")                                                         \
     X(FOLDER_SKIP_UIDS, "UPDATE folder SET uidnext = min(uidnext + ?1, 4294967295)")                       \
     X(SUBSCRIBE, "INSERT OR IGNORE INTO subscription (path) VALUES (?1)")                                  \
@@ -159,7 +161,17 @@
     X(SHARE_REMOVE, "DELETE FROM share WHERE folder = ?1 AND grantee = ?2")                                \
     X(SHARE_DROP, "DELETE FROM share WHERE folder = ?1")                                                   \
     X(SHARE_INHERIT, "INSERT OR IGNORE INTO share (folder, grantee, rights) "                              \
-                     "SELECT ?1, grantee, rights FROM share WHERE folder = ?2")
+                     "SELECT ?1, grantee, rights FROM share WHERE folder = ?2")                            \
+    X(SEEN_READ, "SELECT uids, count FROM seen WHERE folder = ?1 AND person = ?2")                         \
+    X(SEEN_NEXT, "SELECT person, uids, count FROM seen WHERE folder = ?1 AND person >= ?2 "                \
+                 "ORDER BY person LIMIT 1")                                                                \
+    X(SEEN_WRITE, "INSERT OR REPLACE INTO seen (folder, person, uids, count) VALUES (?1, ?2, ?3, ?4)")     \
+    X(SEEN_PEOPLE, "SELECT count(*) FROM seen WHERE folder = ?1")                                          \
+    X(SEEN_DROP, "DELETE FROM seen WHERE folder = ?1")                                                     \
+    X(SEEN_UNSEEN, "SELECT messages - count FROM seen JOIN folder ON folder.id = seen.folder "             \
+                   "WHERE seen.folder = ?1 AND person = ?2")                                               \
+    X(MEMBER_FIRST, "SELECT key FROM member WHERE key BETWEEN ?1 AND ?2 ORDER BY key LIMIT 1")             \
+    X(MEMBER_SEEN, "SELECT key, flags & 1 FROM member WHERE key BETWEEN ?1 AND ?2 ORDER BY key")
 
 enum statement {
 #define X(name, sql) STATEMENT_##name,

@@ -41,8 +41,10 @@ enum err view_seq(struct view *view, struct uid uid, uint32_t *ret_seq, struct e
 /* Sequence numbers to UIDs, for a whole set (numbers beyond exists are left out). */
 enum err view_uids(struct view *view, const struct uid_set *seqs, struct uid_set *ret_uids,
                    struct error *error) MUST_CHECK;
-/* The first unseen message's sequence number, 0 if none (for SELECT's [UNSEEN n]). */
-enum err view_first_unseen(struct view *view, uint32_t *ret_seq, struct error *error) MUST_CHECK;
+/* The sequence number of the first message that the person has not seen, 0 if none (for SELECT's [UNSEEN n]).
+ */
+enum err view_first_unseen(struct view *view, struct account_id person, uint32_t *ret_seq,
+                           struct error *error) MUST_CHECK;
 
 struct view_changes {
     uint32_t *expunged; /* sequence numbers to send as EXPUNGE one after the other (each counted after those

@@ -5,6 +5,7 @@
 #include "store/change.h"
 #include "store/open_folder.h"
 #include "store/registry.h"
+#include "store/seen_row.h"
 
 enum err account_lock(struct account *account, struct error *error)
 {
@@ -253,7 +254,9 @@ static enum err write_all(struct work *work, struct error *error)
             continue;
         if (changed)
             touched->row.changed = (int64_t)work->change.v;
-        enum err err = touched->row_gone ? ERR_OK : folder_row_write(work->account, touched, error);
+        enum err err = touched->row.seen_apart ? seen_forget(work, touched, error) : ERR_OK;
+        if (err == ERR_OK)
+            err = touched->row_gone ? ERR_OK : folder_row_write(work->account, touched, error);
         if (err == ERR_OK && changed)
             err = log_write_folder(work, touched, error);
         if (err != ERR_OK)
