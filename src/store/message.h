@@ -23,6 +23,7 @@ enum {
     KEYWORDS_MAX = FLAG_BITS - FLAG_KEYWORDS_FROM, /* different ones per account */
     KEYWORD_NAME_MAX = 255,
     APPEND_ITEMS_MAX = 1000,
+    CONDITION_REACH = 10000, /* change numbers back to which a condition is looked for in the change log */
 };
 
 struct flagset {
@@ -161,7 +162,8 @@ enum flag_change { FLAGS_ADD, FLAGS_REMOVE, FLAGS_REPLACE };
 struct flag_result {
     struct change_no change; /* 0: nothing changed */
     struct uid_set changed;  /* whose flags differ now */
-    struct uid_set modified; /* skipped: changed after unchanged_since (RFC 7162) */
+    struct uid_set modified; /* skipped: changed after unchanged_since (RFC 7162); to add or remove, only in
+                                the flags named, as far as the change log is looked through */
 };
 void flag_result_release(struct flag_result *result);
 /* For somebody who may not change every flag: those outside `may` stay as they are. */

@@ -177,6 +177,9 @@ static const char *const migrations[] = {
     " count INTEGER NOT NULL," /* members in it */
     " PRIMARY KEY (folder, person)"
     ") STRICT, WITHOUT ROWID;",
+
+    /* Conditional STORE: which flags a record is about (change.h); -1: any, as in older rows. */
+    "ALTER TABLE change_log ADD COLUMN flags INTEGER NOT NULL DEFAULT -1;",
 };
 
 int schema_version(void)

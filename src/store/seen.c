@@ -369,6 +369,7 @@ static enum err end_batch(void *context, const struct member_row *rows, size_t c
         err = db_finish(account, statement, error);
         ending->folder->row.unseen += (int64_t)before - (int64_t)now;
         uid_set_add(&ending->folder->flags, uid, uid);
+        ending->folder->flag_mask |= UINT64_C(1) << FLAG_SEEN;
     }
     return err;
 }

@@ -137,10 +137,13 @@
     X(TOMBSTONE_OLD, "SELECT key, object FROM tombstone WHERE removed < ?1 LIMIT ?2")                      \
     X(TOMBSTONE_DELETE, "DELETE FROM tombstone WHERE key = ?1")                                            \
     X(TOMBSTONE_OF_OBJECT, "DELETE FROM tombstone WHERE object = ?1")                                      \
-    X(CHANGE_INSERT, "INSERT INTO change_log (no, folder, kind, time, uids) VALUES (?1, ?2, ?3, ?4, ?5)")  \
+    X(CHANGE_INSERT, "INSERT INTO change_log (no, folder, kind, time, uids, flags) "                       \
+                     "VALUES (?1, ?2, ?3, ?4, ?5, ?6)")                                                    \
     X(CHANGE_LIST,                                                                                         \
       "SELECT no, folder, kind, uids FROM change_log WHERE no > ?1 AND (?2 = 0 OR folder = ?2) "           \
       "ORDER BY no, folder, kind")                                                                         \
+    X(CHANGE_OF_FLAGS, "SELECT uids FROM change_log WHERE no > ?1 AND folder = ?2 AND kind IN (?3, ?4) "   \
+                       "AND flags & ?5 <> 0")                                                              \
     X(CHANGE_OLD, "SELECT max(no) FROM change_log WHERE time < ?1")                                        \
     X(CHANGE_DELETE, "DELETE FROM change_log WHERE no <= ?1")                                              \
     X(DELIVERY_FIND, "SELECT object FROM delivery WHERE id = ?1")                                          \

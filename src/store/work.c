@@ -167,7 +167,7 @@ enum err work_quota(const struct work *work, uint64_t bytes, uint64_t messages, 
 /* --- ending --- */
 
 static enum err log_write_one(struct work *work, struct folder_id folder, enum change_kind kind,
-                              const struct uid_set *uids, struct error *error)
+                              const struct uid_set *uids, uint64_t flag_mask, struct error *error)
 {
     if (uids->failed)
         return fail_nomem(error);
@@ -184,6 +184,7 @@ static enum err log_write_one(struct work *work, struct folder_id folder, enum c
     sqlite3_bind_int64(statement, 3, kind);
     sqlite3_bind_int64(statement, 4, work->now_us);
     db_bind_blob(statement, 5, buf_slice(&encoded));
+    sqlite3_bind_int64(statement, 6, (int64_t)flag_mask);
     return db_finish(work->account, statement, error);
 }
 
@@ -202,10 +203,12 @@ static enum err log_write_folder(struct work *work, struct touched *touched, str
         {touched->changed && !touched->made && !touched->removed, CHANGE_FOLDER_CHANGED, &none},
         {touched->removed, CHANGE_FOLDER_REMOVED, &none},
     };
+    must(touched->flags.count == 0 || touched->flag_mask != 0);
     for (size_t i = 0; i < ARRAY_LEN(records); i++) {
         if (!records[i].present)
             continue;
-        enum err err = log_write_one(work, touched->id, records[i].kind, records[i].uids, error);
+        uint64_t mask = records[i].kind == CHANGE_FLAGS ? touched->flag_mask : FLAG_MASK_ANY;
+        enum err err = log_write_one(work, touched->id, records[i].kind, records[i].uids, mask, error);
         if (err != ERR_OK)
             return err;
     }
@@ -264,7 +267,7 @@ static enum err write_all(struct work *work, struct error *error)
     }
     enum err err = ERR_OK;
     if (work->noted)
-        err = log_write_one(work, work->noted_folder, work->note, &(struct uid_set){0}, error);
+        err = log_write_one(work, work->noted_folder, work->note, &(struct uid_set){0}, FLAG_MASK_ANY, error);
     if (err == ERR_OK)
         err = meta_write(work->account, error);
     return err == ERR_OK ? DB_RUN_PLAIN(work->account, COMMIT, error) : err;
