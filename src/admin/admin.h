@@ -70,7 +70,15 @@ struct admin_argument {
     const char *help;
 };
 
-enum column_kind { COLUMN_TEXT, COLUMN_SIZE, COLUMN_NUMBER, COLUMN_TIME, COLUMN_YES_NO, COLUMN_LIST };
+enum column_kind {
+    COLUMN_TEXT,
+    COLUMN_SIZE,
+    COLUMN_NUMBER,
+    COLUMN_TIME,
+    COLUMN_YES_NO,
+    COLUMN_LIST,
+    COLUMN_OPTION
+};
 
 struct admin_column {
     const char *name; /* key in the row */
@@ -82,6 +90,7 @@ enum command_flag {
     COMMAND_QUEUE = 1,   /* needs the queue */
     COMMAND_CONFIRM = 2, /* a person at a terminal is asked first, unless --yes */
     COMMAND_ONE = 4,     /* one row, shown as a list of its fields */
+    COMMAND_MAY_ASK = 8, /* its password is asked for only with --password-stdin */
 };
 
 struct admin_call;
@@ -103,6 +112,8 @@ struct admin_command {
     X(domain_add) \
     X(domain_list) \
     X(domain_remove) \
+    X(domain_show) \
+    X(domain_set) \
     X(domain_catch_all) \
     X(domain_administrator) \
     X(account_add) \
@@ -136,7 +147,8 @@ struct admin_command {
     X(queue_flush) \
     X(queue_drop) \
     X(plan_list) \
-    X(plan_show)
+    X(plan_show) \
+    X(plan_set)
 /* clang-format on */
 #define X(name) extern const struct admin_command admin_##name;
 ADMIN_COMMAND_TABLE(X)

@@ -196,6 +196,7 @@ static void secured(struct conn *conn, void *session)
 {
     struct imap_login *login = session;
     (void)conn;
+    guest_secured(login->guest);
     if (login->guest->tls_first)
         greet(login);
     imap_reader_clear(&login->reader);

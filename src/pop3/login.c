@@ -277,6 +277,7 @@ static void on_secured(struct conn *conn, void *context)
 {
     struct pop3_login *session = context;
     (void)conn;
+    guest_secured(session->guest);
     buf_clear(&session->user);
 }
 

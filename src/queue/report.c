@@ -17,6 +17,14 @@ static const struct {
     [REPORT_FAILED] = {"Your message could not be delivered", "Your message could not be delivered to:\n\n",
                        "failed"},
     [REPORT_DELIVERED] = {"Your message was delivered", "Your message was delivered to:\n\n", "delivered"},
+    [REPORT_DELAYED] =
+        {"Your message is delayed",
+         "Your message has not reached these recipients yet. You need not send it again: it is "
+         "tried for five days.\n\n",
+         "delayed"},
+    [REPORT_RELAYED] = {"Your message was passed on",
+                        "Your message was passed on to a server that will not report its delivery, for:\n\n",
+                        "relayed"},
 };
 
 /* Values come from strangers: one line, no control characters; outside ASCII as '?' (RFC 3464 fields are
@@ -34,6 +42,21 @@ static void put_human(struct buf *out, enum report_kind kind, const struct repor
         buf_printf(out, "  %.*s\n    %s\n", SLICE_ARGS(items[i].recipient->given.address),
                    items[i].diagnostic);
     buf_put(out, S("\nThe original message, or its header, follows.\n"));
+}
+
+/* RFC 3464 2.3.5, 2.3.6: another server's words with its name, and by the name of its protocol. */
+static void put_diagnostic(struct buf *out, const struct report_item *item, enum report_kind kind)
+{
+    if (item->peer.n > 0) {
+        buf_put(out, S("Remote-MTA: dns; "));
+        put_ascii(out, item->peer);
+        buf_put(out, S("\r\n"));
+    }
+    if (kind == REPORT_DELIVERED || kind == REPORT_RELAYED)
+        return;
+    buf_put(out, item->peer.n > 0 ? S("Diagnostic-Code: smtp; ") : S("Diagnostic-Code: x-posthorn; "));
+    put_ascii(out, slice_cstr(item->diagnostic));
+    buf_put(out, S("\r\n"));
 }
 
 static void put_status(struct buf *out, const struct queue *queue, const struct entry *entry,
@@ -59,8 +82,7 @@ static void put_status(struct buf *out, const struct queue *queue, const struct 
         buf_put(out, S("Final-Recipient: rfc822; "));
         put_ascii(out, given->address);
         buf_printf(out, "\r\nAction: %s\r\nStatus: %s\r\n", kinds[kind].action, items[i].status);
-        if (kind == REPORT_FAILED)
-            buf_printf(out, "Diagnostic-Code: x-posthorn; %s\r\n", items[i].diagnostic);
+        put_diagnostic(out, &items[i], kind);
     }
 }
 

@@ -47,6 +47,7 @@ struct visitor {
     struct store_worker *worker;
     struct version *version;
     struct account_id account;
+    unsigned counted; /* label of SESSIONS */
     struct stay stay;
 };
 
@@ -54,6 +55,7 @@ static void say_goodbye(void *context)
 {
     struct visitor *visitor = context;
     stays_leave(&visitor->stay);
+    metric_add(SESSIONS, visitor->counted, -1);
     limit_leave(visitor->worker->per_account, map_key_u64(&visitor->account.v));
     current_put(visitor->version);
     free(visitor);
@@ -142,6 +144,9 @@ static enum err start_session(void *context, const struct sasl_holder *holder,
         err = receive(worker, holder, fd, &account, &visitor, error);
     if (err != ERR_OK)
         return err;
+    visitor->counted =
+        METRIC_SESSION(hand_over->door == DOOR_IMAP ? METRIC_IMAP : METRIC_POP3, hand_over->tls);
+    metric_count(SESSIONS, visitor->counted);
     struct visit visit = {
         .account = account,
         .store = worker->link.store,

@@ -1,4 +1,5 @@
 #include "store/store.h"
+#include "rt/metrics.h"
 
 #include "base/fdio.h"
 #include "base/must.h"
@@ -159,6 +160,8 @@ static struct account *account_new(struct store *store, struct account_id id)
 
 static void account_free(struct account *account)
 {
+    if (account->broken)
+        metric_add(ACCOUNTS_BROKEN, METRIC_ONE, -1);
     pthread_mutex_destroy(&account->mutex);
     pthread_mutex_destroy(&account->sync_mutex);
     search_free(account->search);

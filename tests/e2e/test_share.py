@@ -150,3 +150,18 @@ def test_each_person_marks_as_read_for_himself(server, anna, bert):
         assert client.search(None, "UNSEEN")[1] == [b"1 2"]
     run = server.command("share", "seen", str(anna), "INBOX", "--shared", "--per-person")
     assert run.returncode != 0 and "can't be had at once" in run.stderr, run
+
+
+def test_a_group_made_anew_has_no_rights_of_the_old_one(server, anna, bert):
+    group = f"team.{anna.address}"
+    server.admin("group", "add", group, anna.address)
+    server.admin("share", "add", str(bert), "INBOX", group)
+    with server.imap(anna) as client:
+        assert client.select(other(bert), readonly=True)[0] == "OK"
+    server.admin("group", "set", group, anna.address, bert.address)
+    with server.imap(anna) as client:
+        assert client.select(other(bert), readonly=True)[0] == "OK"
+    server.admin("group", "remove", group)
+    server.admin("group", "add", group, anna.address)
+    with server.imap(anna) as client:
+        assert client.select(other(bert), readonly=True)[0] == "NO"
