@@ -8,7 +8,7 @@ static bool fail_all(struct imap_call *call, const struct uid_set *uids, struct 
     struct message *messages;
     size_t count;
     do {
-        if (!imap_next_batch(call, uids, WANT_FLAGS, &after, &arena, &messages, &count))
+        if (!imap_next_batch(call, uids, WANT_LEAST, &after, &arena, &messages, &count))
             return false;
         for (size_t i = 0; i < count; i++)
             uid_set_add(&result->modified, messages[i].uid.v, messages[i].uid.v);

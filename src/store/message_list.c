@@ -68,6 +68,20 @@ static void read_texts(struct listing *listing, sqlite3_stmt *statement, struct 
     }
 }
 
+static void read_rest(sqlite3_stmt *statement, unsigned want, struct message *message)
+{
+    if (want == WANT_IDS) {
+        message->member.v = (uint64_t)sqlite3_column_int64(statement, 5);
+        message->object.v = (uint64_t)sqlite3_column_int64(statement, 6);
+    } else if (want != WANT_LEAST) {
+        message->internal_date_us = sqlite3_column_int64(statement, 5);
+        message->saved_us = sqlite3_column_int64(statement, 6);
+        message->member.v = (uint64_t)sqlite3_column_int64(statement, 7);
+        message->object.v = (uint64_t)sqlite3_column_int64(statement, 8);
+        message->thread.v = (uint64_t)sqlite3_column_int64(statement, 9);
+    }
+}
+
 static enum err read_row(struct listing *listing, sqlite3_stmt *statement, struct error *error)
 {
     struct message *message = &listing->messages[listing->count];
@@ -76,12 +90,8 @@ static enum err read_row(struct listing *listing, sqlite3_stmt *statement, struc
         .flags = flags_column(statement, 1),
         .changed = {(uint64_t)sqlite3_column_int64(statement, 3)},
         .size = (uint64_t)sqlite3_column_int64(statement, 4),
-        .internal_date_us = sqlite3_column_int64(statement, 5),
-        .saved_us = sqlite3_column_int64(statement, 6),
-        .member = {(uint64_t)sqlite3_column_int64(statement, 7)},
-        .object = {(uint64_t)sqlite3_column_int64(statement, 8)},
-        .thread = {(uint64_t)sqlite3_column_int64(statement, 9)},
     };
+    read_rest(statement, listing->want, message);
     message->sent_us = message->internal_date_us;
     if ((listing->want & WANT_TEXTS) != 0)
         read_texts(listing, statement, message);
@@ -97,7 +107,11 @@ static enum err list_range(struct account *account, struct listing *listing, str
                            struct uid_range range, struct error *error)
 {
     enum statement which = STATEMENT_MEMBER_LIST;
-    if ((listing->want & WANT_TEXTS) != 0 && (listing->want & WANT_OBJECT) != 0)
+    if (listing->want == WANT_LEAST)
+        which = STATEMENT_MEMBER_LIST_LEAST;
+    else if (listing->want == WANT_IDS)
+        which = STATEMENT_MEMBER_LIST_IDS;
+    else if ((listing->want & WANT_TEXTS) != 0 && (listing->want & WANT_OBJECT) != 0)
         which = STATEMENT_MEMBER_LIST_SORT;
     else if ((listing->want & WANT_TEXTS) != 0)
         which = STATEMENT_MEMBER_LIST_TEXT;

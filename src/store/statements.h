@@ -112,6 +112,10 @@
                    "?5, object, thread FROM member WHERE key = ?1")                                        \
     X(MEMBER_LIST,                                                                                         \
       "SELECT " MEMBER_COLUMNS " FROM member WHERE key BETWEEN ?1 AND ?2 ORDER BY key LIMIT ?3")           \
+    X(MEMBER_LIST_LEAST, "SELECT key, flags, more, changed, size FROM member "                             \
+                         "WHERE key BETWEEN ?1 AND ?2 ORDER BY key LIMIT ?3")                              \
+    X(MEMBER_LIST_IDS, "SELECT key, flags, more, changed, size, id, object FROM member "                   \
+                       "WHERE key BETWEEN ?1 AND ?2 ORDER BY key LIMIT ?3")                                \
     X(MEMBER_LIST_TEXT, "SELECT " MEMBER_LIST_COLUMNS ", " DERIVED_TEXT_COLUMNS " FROM member "            \
                         "LEFT JOIN object_text ON object_text.object = member.object "                     \
                         "WHERE key BETWEEN ?1 AND ?2 ORDER BY key LIMIT ?3")                               \

@@ -18,6 +18,7 @@ struct view {
     bool read_only;
     struct uid_list *list; /* its first `exists` are the view's numbers; NULL: not needed yet */
     uint32_t exists;
+    uint64_t bytes;          /* at the beginning */
     uint32_t uidnext;        /* UIDs below it are known or gone */
     uint64_t change;         /* told of flags and arrivals up to here */
     uint64_t expunge_change; /* told of removals up to here */
@@ -39,6 +40,7 @@ static enum err attach(struct work *work, struct touched *folder, struct view *v
     if (err != ERR_OK)
         return err;
     view->exists = (uint32_t)row->messages;
+    view->bytes = (uint64_t)row->bytes;
     view->uidnext = (uint32_t)row->uidnext;
     view->change = view->expunge_change = atomic_load(&view->open->change);
     view->recent_count = (uint32_t)row->recent;
@@ -171,6 +173,16 @@ struct open_folder *view_open_folder(struct view *view)
 uint32_t view_exists(const struct view *view)
 {
     return view->exists;
+}
+
+uint64_t view_bytes(const struct view *view)
+{
+    return view->bytes;
+}
+
+uint32_t view_uidnext(const struct view *view)
+{
+    return view->uidnext;
 }
 
 uint32_t view_recent(const struct view *view)

@@ -30,8 +30,10 @@ void view_close(struct view *view);
 void view_watch(struct view *view, struct loop *loop, struct place place);
 void view_unwatch(struct view *view);
 
-uint32_t view_exists(const struct view *view); /* messages the client knows of */
-uint32_t view_recent(const struct view *view); /* of these, how many are \Recent in this view */
+uint32_t view_exists(const struct view *view);  /* messages the client knows of */
+uint64_t view_bytes(const struct view *view);   /* their sizes, as it was opened */
+uint32_t view_uidnext(const struct view *view); /* UIDs below it are known, or gone */
+uint32_t view_recent(const struct view *view);  /* of these, how many are \Recent in this view */
 bool view_is_recent(const struct view *view, struct uid uid);
 struct change_no view_change(const struct view *view); /* up to which change the client knows */
 /* seq: 1 .. exists. */
