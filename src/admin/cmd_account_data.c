@@ -26,6 +26,7 @@ static const struct admin_column show_columns[] = {
     {"enabled", "Enabled", COLUMN_YES_NO},
     {"bytes", "Used", COLUMN_SIZE},
     {"quota", "Quota", COLUMN_SIZE},
+    {"deleted_bytes", "Deleted", COLUMN_SIZE},
     {"messages", "Messages", COLUMN_NUMBER},
     {"messages_max", "Most messages", COLUMN_NUMBER},
     {"folders", "Folders", COLUMN_NUMBER},
@@ -70,13 +71,13 @@ static enum err show(struct admin_call *call, struct error *error)
         return e;
     id_to_text(entry.id.v, id);
     json_t *row = json_pack(
-        "{s:o,s:o,s:s,s:o,s:o,s:o,s:b,s:I,s:I,s:I,s:I,s:I,s:o,s:b}", "address", json_text(entry.address),
+        "{s:o,s:o,s:s,s:o,s:o,s:o,s:b,s:I,s:I,s:I,s:I,s:I,s:I,s:o,s:b}", "address", json_text(entry.address),
         "name", json_text(entry.name), "id", id, "plan", json_text(entry.plan), "doors",
         json_doors(entry.doors), "language", json_text(entry.language), "enabled", entry.enabled, "bytes",
-        (json_int_t)figures.usage.bytes, "quota", (json_int_t)entry.quota_bytes, "messages",
-        (json_int_t)figures.usage.messages, "messages_max", (json_int_t)entry.quota_messages, "folders",
-        (json_int_t)figures.folders, "imap_without", json_text(entry.capabilities_off), "certificate_login",
-        entry.certificate_login);
+        (json_int_t)figures.usage.bytes, "quota", (json_int_t)entry.quota_bytes, "deleted_bytes",
+        (json_int_t)figures.usage.deleted_bytes, "messages", (json_int_t)figures.usage.messages,
+        "messages_max", (json_int_t)entry.quota_messages, "folders", (json_int_t)figures.folders,
+        "imap_without", json_text(entry.capabilities_off), "certificate_login", entry.certificate_login);
     return call_row(call, row_options(row, &entry.options), error);
 }
 

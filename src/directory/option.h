@@ -25,7 +25,9 @@ struct directory;
 /* clang-format off */
 #define OPTION_TABLE(X) /* name, as written, kind, built in, placeholder, help */ \
     X(QUOTA_WARN, "quota-warn", PERCENTS, OPTION_TWO_PERCENTS_(70, 90), "PERCENTS", \
-      "how full, 70,90 say, a mailbox is when its owner is written to; off")
+      "how full, 70,90 say, a mailbox is when its owner is written to; off") \
+    X(UNDELETE_KEEP, "undelete-keep", SECONDS, 14 * 86400, "TIME", \
+      "how long what was deleted can be brought back, 14d say; off: not at all")
 /* clang-format on */
 enum option {
 #define X(name, text, kind, built_in, placeholder, help) OPTION_##name,

@@ -282,6 +282,20 @@ static bool parse_enable(struct imap_parser *p, struct imap_command *c)
     return true;
 }
 
+static bool parse_language(struct imap_parser *p, struct imap_command *c)
+{
+    c->languages.ranges = arena_array(p->arena, IMAP_LANGUAGES_MAX, sizeof(*c->languages.ranges));
+    if (c->languages.ranges == NULL)
+        return imap_parse_fail(p, "memory");
+    while (imap_parse_at(p, ' ')) {
+        if (c->languages.count == IMAP_LANGUAGES_MAX)
+            return imap_parse_fail(p, "too many languages");
+        if (!imap_parse_space(p) || !imap_parse_astring(p, &c->languages.ranges[c->languages.count++]))
+            return false;
+    }
+    return true;
+}
+
 static bool parse_cancelupdate(struct imap_parser *p, struct imap_command *c)
 {
     c->cancel.tags = arena_array(p->arena, IMAP_CANCELS_MAX, sizeof(*c->cancel.tags));
@@ -399,4 +413,17 @@ bool imap_command_parse(struct imap_parser *p, struct imap_command *ret_command)
     c->written = p->written;
     c->denormal = p->denormal;
     return true;
+}
+
+void imap_id_of(const struct imap_command *id, struct slice *ret_name, struct slice *ret_version)
+{
+    *ret_name = slice_none();
+    *ret_version = slice_none();
+    for (size_t i = 0; i < id->id.count; i++) {
+        const struct imap_id_pair *pair = &id->id.pairs[i];
+        if (slice_eq_nocase(pair->name, S("name")))
+            *ret_name = pair->value;
+        else if (slice_eq_nocase(pair->name, S("version")))
+            *ret_version = pair->value;
+    }
 }

@@ -6,6 +6,7 @@
  *   DAMAGE: hello 1             the bytes on disk where this text is stored are damaged
  *   V: a3 SELECT INBOX (QRESYNC ($V 7))   sent by the first session with INBOX's UIDVALIDITY for $V
  *   WITHOUT: IDLE MOVE          first of all: the first session has these capabilities switched off
+ *   GERMAN:                     first of all: the first session is of an account whose language is German
  *   L: a2 APPEND INBOX          sent by the first session with the "|" lines as a literal
  *
  *   PEOPLE: a@example.org b@example.org   there is a directory with these; each logs in with one connection
@@ -94,17 +95,32 @@ static void keep_apart(struct player *player, struct slice argument, struct slic
     account_unref(account);
 }
 
-static int enter_without(struct player *player, struct slice off)
+/* In place of edge: says what came along. */
+static enum err play_edge(void *owner, struct link_give_back *given, struct error *error)
+{
+    CLEANUP(fd_close) int fd = fd_take(&given->fd);
+    CLEANUP(buf_release) struct buf text = BUF(1000);
+    (void)owner;
+    buf_printf(&text, "* EDGE <%.*s>\r\n", SLICE_ARGS(given->pending));
+    return fd_write_all(fd, buf_slice(&text), error);
+}
+
+static int enter_as(struct player *player, struct slice off, enum language language)
 {
     int pair[2];
     assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), 0);
-    static const struct settings settings = {.message_size_max = MESSAGE_MAX};
+    static const struct settings settings = {.message_size_max = MESSAGE_MAX,
+                                             .imap_clients = {{"Broken Mail*", "UIDONLY LITERAL+ MOVE"}},
+                                             .imap_client_count = 1};
     const struct people *people = player->people;
     struct visit visit = {.fd = pair[1],
                           .tag = S("login"),
                           .peer = "127.0.0.1",
                           .capabilities_off = off,
+                          .tongue = {.language = language},
+                          .preferred = language,
                           .settings = &settings,
+                          .give_back = play_edge,
                           .store = player->context,
                           .directory = people != NULL ? people->directory : NULL};
     PLAYER_OK(player, store_account(player->context, whose(player), &visit.account, &error));
@@ -114,7 +130,7 @@ static int enter_without(struct player *player, struct slice off)
 
 static int enter(struct player *player)
 {
-    return enter_without(player, slice_none());
+    return enter_as(player, slice_none(), LANGUAGE_EN);
 }
 
 /* The first session, before anything else is said. */
@@ -122,7 +138,17 @@ static void without(struct player *player, struct slice argument, struct slice b
 {
     (void)block;
     assert_int_equal(player->peers[0].fd, -1);
-    player->peers[0].fd = enter_without(player, argument);
+    player->peers[0].fd = enter_as(player, argument, LANGUAGE_EN);
+    player_expect(player, &player->peers[0], slice_cstr(player->house->greeting));
+}
+
+/* The first session, of an account whose language is German. */
+static void german(struct player *player, struct slice argument, struct slice block)
+{
+    (void)argument;
+    (void)block;
+    assert_int_equal(player->peers[0].fd, -1);
+    player->peers[0].fd = enter_as(player, slice_none(), LANGUAGE_DE);
     player_expect(player, &player->peers[0], slice_cstr(player->house->greeting));
 }
 
@@ -233,7 +259,8 @@ int main(int argc, char **argv)
                   {{"GROUP", 5}, add_group},
                   {{"APART", 5}, keep_apart},
                   {{"V", 1}, send_with_validity},
-                  {{"WITHOUT", 7}, without}},
+                  {{"WITHOUT", 7}, without},
+                  {{"GERMAN", 6}, german}},
     };
     return player_main(&house, argc, argv);
 }

@@ -41,6 +41,7 @@ enum imap_place_of_word {
     X(VERB, "ID", "ID") \
     X(VERB, "ENABLE", "ENABLE") \
     X(VERB, "IDLE", "IDLE") \
+    X(VERB, "LANGUAGE", "LANGUAGE") \
     X(VERB, "NAMESPACE", "NAMESPACE") \
     X(VERB, "UNSELECT", "UNSELECT") \
     X(VERB, "MOVE", "MOVE") \
@@ -58,6 +59,7 @@ enum imap_place_of_word {
     X(VERB, "GETMETADATA", "METADATA") \
     X(VERB, "SETMETADATA", "METADATA") \
     X(VERB, "NOTIFY", "NOTIFY") \
+    X(VERB, "UNAUTHENTICATE", "UNAUTHENTICATE") \
     X(VERB, "COMPRESS", "COMPRESS=DEFLATE") \
     X(VERB, "REPLACE", "REPLACE") \
     X(VERB, "GENURLAUTH", "URLAUTH") \

@@ -12,6 +12,7 @@
 #define POSTHORN_LINK_LOGIN_H
 
 #include "base/base64.h"
+#include "base/language.h"
 #include "link/link.h"
 #include "rt/conn.h"
 #include "rt/limit.h"
@@ -34,6 +35,8 @@ struct login {
     const struct settings *settings;
     struct conn *conn;
     enum door door;
+    const struct conn_home *home;  /* where the connection comes back to; NULL: nowhere */
+    struct slice capabilities_off; /* of IMAP, for this client; borrowed from the protocol */
     struct sasl_start start;
     uint64_t exchange;
     bool active;            /* between begin and its end */
@@ -46,6 +49,7 @@ struct login {
     struct arena arena;
     struct buf text; /* the challenge in base64 */
     struct sasl_result result;
+    struct tongue tongue; /* what the client has chosen; goes to store with the connection */
 };
 
 enum login_status {

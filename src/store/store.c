@@ -64,7 +64,7 @@ int64_t store_generation(const struct store *store)
 
 struct account_limits store_limits(struct store *store, struct account_id id)
 {
-    struct account_limits limits = {0};
+    struct account_limits limits = ACCOUNT_LIMITS_DEFAULT;
     if (store->options.limits != NULL)
         store->options.limits(store->options.context, id, &limits);
     return limits;
@@ -155,6 +155,7 @@ static struct account *account_new(struct store *store, struct account_id id)
     }
     pthread_mutex_init(&account->mutex, NULL);
     pthread_mutex_init(&account->sync_mutex, NULL);
+    pthread_mutex_init(&account->compact_mutex, NULL);
     return account;
 }
 
@@ -164,6 +165,7 @@ static void account_free(struct account *account)
         metric_add(ACCOUNTS_BROKEN, METRIC_ONE, -1);
     pthread_mutex_destroy(&account->mutex);
     pthread_mutex_destroy(&account->sync_mutex);
+    pthread_mutex_destroy(&account->compact_mutex);
     search_free(account->search);
     free(account);
 }
@@ -357,6 +359,33 @@ void store_account_limits(struct store *store, struct account_id id, const struc
     account->limits = *limits;
     pthread_mutex_unlock(&account->mutex);
     account_unref(account);
+}
+
+struct id_list {
+    struct account_id *ids;
+    size_t count;
+};
+
+static void note_id(void *context, struct slice key UNUSED, void *value)
+{
+    struct id_list *list = context;
+    list->ids[list->count++] = ((const struct account *)value)->id;
+}
+
+/* One that is opened meanwhile asks by itself. */
+void store_limits_changed(struct store *store)
+{
+    struct id_list list = {0};
+    pthread_mutex_lock(&store->mutex);
+    list.ids = calloc(MAX(store->accounts.count, (size_t)1), sizeof(*list.ids));
+    if (list.ids != NULL)
+        map_each(&store->accounts, note_id, &list);
+    pthread_mutex_unlock(&store->mutex);
+    for (size_t i = 0; i < list.count; i++) {
+        const struct account_limits limits = store_limits(store, list.ids[i]);
+        store_account_limits(store, list.ids[i], &limits);
+    }
+    free(list.ids);
 }
 
 /* --- the accounts on the volume --- */

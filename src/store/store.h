@@ -24,14 +24,20 @@ struct volume;
 
 enum { STORE_OPEN_MAX = 256 };
 
+enum { UNDELETE_KEEP_DAYS = 14 };
+
 struct account_limits {
-    uint64_t quota_bytes;    /* 0: none */
-    uint64_t quota_messages; /* 0: none */
+    uint64_t quota_bytes;     /* 0: none */
+    uint64_t quota_messages;  /* 0: none */
+    uint64_t undelete_keep_s; /* how long what was deleted can be had back; 0: not at all */
 };
+#define ACCOUNT_LIMITS_DEFAULT ((struct account_limits){.undelete_keep_s = UNDELETE_KEEP_DAYS * 86400})
+/* Of an account whose limits can't be told now: nothing is thrown away meanwhile. */
+#define ACCOUNT_LIMITS_UNKNOWN ((struct account_limits){.undelete_keep_s = UINT32_MAX})
 
 struct store_options {
     const char *directory; /* the data directory: a local volume */
-    /* The account's limits, from the directory; asked when it is opened. NULL: none. */
+    /* The account's limits, from the directory; asked when it is opened. NULL: ACCOUNT_LIMITS_DEFAULT. */
     void (*limits)(void *context, struct account_id id, struct account_limits *ret_limits);
     void *context;
     unsigned open_max;  /* 0: STORE_OPEN_MAX */
@@ -57,6 +63,8 @@ enum err store_account_ensure(struct store *store, struct account_id id, struct 
 enum err store_account_remove(struct store *store, struct account_id id, struct error *error) MUST_CHECK;
 /* New limits for an account that may be open. */
 void store_account_limits(struct store *store, struct account_id id, const struct account_limits *limits);
+/* The limits of many may be others: asked again for each account that is open. */
+void store_limits_changed(struct store *store);
 /* All account ids on the volume. */
 enum err store_account_list(struct store *store, struct arena *arena, struct account_id **ret_ids,
                             size_t *ret_count, struct error *error) MUST_CHECK;
@@ -78,9 +86,22 @@ enum err store_sync(struct store *store, struct error *error) MUST_CHECK;
 struct account_usage {
     uint64_t bytes;
     uint64_t messages;
+    uint64_t deleted_bytes; /* of what can be had back (undelete.h); it counts towards no quota */
+    uint64_t deleted_messages;
     struct account_limits limits;
 };
 enum err account_usage(struct account *account, struct account_usage *ret_usage,
+                       struct error *error) MUST_CHECK;
+
+/* For metrics. */
+struct store_figures {
+    uint64_t open_accounts;
+    uint64_t disk_bytes; /* of the data directory's file system */
+    uint64_t disk_free;  /* bytes that this user may use */
+    uint64_t inodes;     /* 0: the file system doesn't count them */
+    uint64_t inodes_free;
+};
+enum err store_figures(struct store *store, struct store_figures *ret_figures,
                        struct error *error) MUST_CHECK;
 
 /* The account's epoch: random, new after a restore; and its change number now. Both are in every protocol's
