@@ -125,9 +125,11 @@ static struct slice name_in(enum sasl_mechanism mechanism, struct slice initial)
     return mechanism == SASL_PLAIN ? plain_name(initial) : initial;
 }
 
-/* The name as it is compared, so that spelling it otherwise makes no new one. */
+/* The name as it is compared, so that spelling it otherwise makes no new one; nor does naming a mailbox. */
 static void remember_name(struct login *login, struct slice name)
 {
+    struct slice mailbox;
+    people_split_name(name, &mailbox, &name);
     login->name_n = MIN(name.n, sizeof(login->name));
     for (size_t i = 0; i < login->name_n; i++)
         login->name[i] = ascii_lower(name.p[i]);
@@ -166,33 +168,39 @@ static void note_success(struct login *login)
                     login->result.address);
     LOG(LOG_INFO, conn_sid(login->conn), "login.ok", F_CSTR("peer", conn_peer(login->conn)),
         F_CSTR("mechanism", sasl_mechanism_name(login->start.mechanism)),
-        F_STR("account", login->result.address));
+        F_STR("account", login->result.address),
+        F_STR("person", login->result.person.n > 0 ? login->result.person : login->result.address));
 }
 
-/* Another way in that the plan has, for who wants his mail. */
-static const char *other_door(const struct login *login)
+static void say_plan(const struct login *login, struct error *error)
 {
     if (login->door == DOOR_POP3 && (login->result.doors & DOOR_IMAP) != 0)
-        return "use IMAP, or have the plan changed";
-    if (login->door == DOOR_IMAP && (login->result.doors & DOOR_POP3) != 0)
-        return "use POP3, or have the plan changed";
-    return "have the plan changed";
+        (void)fail_plain(error, ERR_DENIED,
+                         "this account's plan has no POP3; use IMAP, or have the plan changed");
+    else if (login->door == DOOR_IMAP && (login->result.doors & DOOR_POP3) != 0)
+        (void)fail_plain(error, ERR_DENIED,
+                         "this account's plan has no IMAP; use POP3, or have the plan changed");
+    else if (login->door == DOOR_SUBMISSION)
+        (void)fail_plain(error, ERR_DENIED, "this account's plan sends no mail; have the plan changed");
+    else
+        (void)fail_plain(error, ERR_DENIED,
+                         "this account's plan does not open this door; have the plan changed");
 }
 
 static void say_denial(const struct login *login, struct error *error)
 {
-    const char *door = login->door == DOOR_IMAP   ? "IMAP"
-                       : login->door == DOOR_POP3 ? "POP3"
-                                                  : "sending of mail";
     switch (login->result.denial) {
     case DENIED_DISABLED:
         (void)fail_plain(error, ERR_DENIED, "this account is disabled; ask its administrator");
         return;
     case DENIED_BY_PLAN:
-        (void)fail_plain(error, ERR_DENIED, "this account's plan has no %s; %s", door, other_door(login));
+        say_plan(login, error);
         return;
     case DENIED_APP_PASSWORD:
-        (void)fail_plain(error, ERR_DENIED, "this app password is not for %s; make another one", door);
+        (void)fail_plain(error, ERR_DENIED, "this app password is for other programs; make another one");
+        return;
+    case DENIED_READS_ONLY:
+        (void)fail_plain(error, ERR_DENIED, "you may read this mailbox, not send as it");
         return;
     case DENIED_CERTIFICATE:
         (void)fail_plain(error, ERR_DENIED, "this account does not log in by certificate; use its password");

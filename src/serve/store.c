@@ -15,11 +15,13 @@
 #include "imap/session.h"
 #include "link/visit.h"
 #include "pop3/pop3.h"
+#include "queue/warning.h"
 #include "rt/limit.h"
 #include "rt/listener.h"
 #include "serve/current.h"
 #include "serve/serve.h"
 #include "serve/stays.h"
+#include "store/share.h"
 
 /*
  * The worker that holds the mailboxes. Two loops: `sessions` has the connections that were handed over after
@@ -41,6 +43,7 @@ struct store_worker {
     struct loop *service;
     struct limit *per_account;
     struct stays *stays;
+    struct warner *warner;
     struct ipc_client *relay; /* the way to ask the internet */
     struct gatherer *gatherer;
     struct link_service link; /* store, directory, sasl, queue */
@@ -72,11 +75,7 @@ static enum err make_visitor(struct store_worker *worker, const struct sasl_hold
     struct visitor *visitor = calloc(1, sizeof(*visitor));
     if (visitor == NULL)
         return fail_nomem(error);
-    enum err err = stays_enter(worker->stays, &visitor->stay, holder, door, fd, error);
-    if (err != ERR_OK) {
-        free(visitor);
-        return err;
-    }
+    stays_enter(worker->stays, &visitor->stay, holder, door, fd);
     visitor->worker = worker;
     visitor->version = current_get(&worker->current);
     visitor->account = holder->account;
@@ -185,6 +184,7 @@ static enum err start_session(void *context, const struct sasl_holder *holder,
         .capabilities_off = buf_slice(&off),
         .tongue = tongue_of(hand_over, preferred),
         .preferred = preferred,
+        .lacks = holder->person.v != 0 ? RIGHTS_ALL & ~person_rights_mask(holder->rights) : 0,
         .settings = visitor->version->settings,
         .ended = say_goodbye,
         .context = visitor,
@@ -257,6 +257,8 @@ static enum err open_data(struct store_worker *worker, const struct settings *se
     };
     if (err == ERR_OK)
         err = queue_open(&queue_options, &link->queue, error);
+    if (err == ERR_OK)
+        err = warner_start(link->store, link->directory, settings->hostname, &worker->warner, error);
     link->start_session = start_session;
     link->context = worker;
     worker->admin = (struct admin_context){.store = link->store,
