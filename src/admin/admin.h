@@ -162,6 +162,7 @@ struct admin_command {
     X(share_add) \
     X(share_list) \
     X(share_remove) \
+    X(share_seen) \
     X(queue_list) \
     X(queue_show) \
     X(queue_flush) \

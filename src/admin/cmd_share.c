@@ -1,5 +1,6 @@
 #include "admin/admin.h"
 #include "directory/share.h"
+#include "store/seen.h"
 
 #define OWNER_ARGUMENT                                                          \
     {                                                                           \
@@ -215,4 +216,51 @@ const struct admin_command admin_share_list = {
     .about =
         "A line for each folder and each one it is shared with. A \"-\" before a name takes the rights away.",
     .example = "posthorn share list bob@example.org --json",
+};
+
+/* Without --per-person or --shared it only tells how it is. */
+static enum err keep_seen(struct admin_call *call, struct error *error)
+{
+    CLEANUP(target_release) struct target target = {.account = NULL};
+    bool apart = call_flag(call, "per-person");
+    bool changes = apart || call_flag(call, "shared");
+    if (apart && call_flag(call, "shared"))
+        return fail_plain(error, ERR_INVALID, "--per-person and --shared can't be had at once");
+    enum err e = open_target(call, &target, error);
+    if (e == ERR_OK && !target.folder.selectable)
+        e = fail_plain(error, ERR_NOT_FOUND, "%.*s of %.*s is a mere name", SLICE_ARGS(target.folder.path),
+                       SLICE_ARGS(target.owner.address));
+    if (e == ERR_OK && changes)
+        e = seen_set_apart(target.account, target.folder.id, apart, error);
+    if (e == ERR_OK && changes)
+        e = account_sync(target.account, error);
+    if (e != ERR_OK)
+        return e;
+    bool now = changes ? apart : target.folder.seen_apart;
+    call_message(call, "in %.*s of %.*s %s", SLICE_ARGS(target.folder.path), SLICE_ARGS(target.owner.address),
+                 now ? "each person sees what he has read himself" : "all see what anybody has read");
+    return ERR_OK;
+}
+
+static const struct admin_argument seen_arguments[] = {
+    OWNER_ARGUMENT,
+    FOLDER_ARGUMENT,
+    {"per-person", ARGUMENT_FLAG, false, false, NULL, "each person has read what he has read"},
+    {"shared", ARGUMENT_FLAG, false, false, NULL, "what one has read all have"},
+    {0},
+};
+
+const struct admin_command admin_share_seen = {
+    .name = "share.seen",
+    .run = keep_seen,
+    .arguments = seen_arguments,
+    .summary = "whether each person marks messages as read for himself",
+    .about =
+        "In a shared folder all see the same flags, \\Seen too, unless it is kept for each person "
+        "(--per-person), "
+        "the owner included; all other flags, as \\Answered, stay everybody's. Nobody's messages change by "
+        "that, and "
+        "what comes from then on is new to everybody. With --shared again, all see what the owner has read. "
+        "Folders made below it later are as it is. Without either it is only told how it is now.",
+    .example = "posthorn share seen info@example.org INBOX --per-person",
 };

@@ -132,7 +132,9 @@ bool imap_batch_make(struct imap_call *call, const struct imap_append *append,
     for (const struct imap_append_message *message = append->messages; message != NULL;
          message = message->next) {
         struct append_item *item = &batch->items[batch->count];
-        *item = (struct append_item){.folder = mailbox->folder.id, .internal_date_us = message->date_us};
+        *item = (struct append_item){.folder = mailbox->folder.id,
+                                     .person = imap_person(call->session),
+                                     .internal_date_us = message->date_us};
         if (!make_text(call, message, &left, &batch->made[batch->count++], &item->body) ||
             !imap_resolve_new_flags(call, mailbox, &message->flags, &item->flags))
             return false;

@@ -13,7 +13,8 @@ static enum err copy_messages(struct imap_call *call, const struct uid_set *uids
                               const struct imap_mailbox *to, bool move, struct copy_result *ret_result)
 {
     struct imap_session *s = call->session;
-    const struct copy_order order = {.move = move, .keep = rights_flags(to->rights)};
+    const struct copy_order order = {
+        .move = move, .keep = rights_flags(to->rights), .person = imap_person(s)};
     if (to->account == s->account)
         return message_copy_order(s->account, s->folder, uids, to->folder.id, &order, ret_result,
                                   &call->error);

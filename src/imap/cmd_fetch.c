@@ -1,17 +1,30 @@
 #include "base/log.h"
 #include "imap/session_internal.h"
 
+static unsigned want_of(enum imap_fetch_kind kind)
+{
+    switch (kind) {
+    case IMAP_FETCH_UID:
+    case IMAP_FETCH_FLAGS:
+    case IMAP_FETCH_SIZE:
+    case IMAP_FETCH_MODSEQ:
+        return WANT_LEAST;
+    case IMAP_FETCH_ENVELOPE:
+        return WANT_ENVELOPE;
+    case IMAP_FETCH_BODYSTRUCTURE:
+        return WANT_STRUCTURE;
+    case IMAP_FETCH_PREVIEW:
+        return WANT_PREVIEW;
+    default:
+        return WANT_FLAGS;
+    }
+}
+
 static unsigned wants_of(const struct imap_fetch *fetch)
 {
-    unsigned want = WANT_FLAGS;
-    for (size_t i = 0; i < fetch->count; i++) {
-        if (fetch->items[i].kind == IMAP_FETCH_ENVELOPE)
-            want |= WANT_ENVELOPE;
-        else if (fetch->items[i].kind == IMAP_FETCH_BODYSTRUCTURE)
-            want |= WANT_STRUCTURE;
-        else if (fetch->items[i].kind == IMAP_FETCH_PREVIEW)
-            want |= WANT_PREVIEW;
-    }
+    unsigned want = WANT_LEAST;
+    for (size_t i = 0; i < fetch->count; i++)
+        want |= want_of(fetch->items[i].kind);
     return want;
 }
 
@@ -28,11 +41,14 @@ static bool set_seen(struct imap_call *call, struct message *messages, size_t co
     }
     if (unseen.count == 0)
         return true;
-    struct flagset seen = {{0}};
-    flag_set(&seen, FLAG_SEEN);
+    struct flag_order order = {.how = FLAGS_ADD, .may = FLAGS_ALL, .person = imap_person(s)};
+    flag_set(&order.flags, FLAG_SEEN);
     CLEANUP(flag_result_release) struct flag_result result = {0};
-    if (message_flags(s->account, s->folder, &unseen, FLAGS_ADD, &seen, (struct change_no){0}, &result,
-                      &call->error) != ERR_OK) {
+    enum err err = message_flags_order(s->account, s->folder, &unseen, &order, &result, &call->error);
+    /* A person too many for a \Seen of his own reads all the same. */
+    if (err == ERR_LIMIT)
+        return true;
+    if (err != ERR_OK) {
         imap_call_failed(call);
         return false;
     }
@@ -138,7 +154,7 @@ static bool keep_changed_set(struct imap_call *call, struct uid_set *uids, uint6
     struct message *messages;
     size_t count;
     do {
-        if (!imap_next_batch(call, uids, WANT_FLAGS, &after, &arena, &messages, &count))
+        if (!imap_next_batch(call, uids, WANT_LEAST, &after, &arena, &messages, &count))
             return false;
         for (size_t i = 0; i < count; i++)
             if (messages[i].changed.v > since)

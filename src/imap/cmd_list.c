@@ -256,8 +256,14 @@ static bool send_returns(struct imap_call *call, const struct imap_list *list,
     const struct folder *folder = name->folder;
     /* RFC 5819 3, RFC 8440 4: not for what is shown because of its children. */
     bool shown = selected && folder->selectable;
-    if (list->status != 0 && shown && (name->rights & RIGHT_READ) != 0)
-        imap_send_status(s, name->path, folder, list->status);
+    if (list->status != 0 && shown && (name->rights & RIGHT_READ) != 0) {
+        struct folder counted = *folder;
+        if (seen_count(name->account, imap_person(s), &counted, &call->error) != ERR_OK) {
+            imap_call_failed(call);
+            return false;
+        }
+        imap_send_status(s, name->path, &counted, list->status);
+    }
     if ((list->returns & IMAP_LIST_MYRIGHTS) && shown)
         imap_send_myrights(s, name->path, name->rights);
     return list->metadata.count == 0 ||

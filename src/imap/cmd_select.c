@@ -14,7 +14,7 @@ static bool tell_mailbox(struct imap_session *s, struct imap_call *call, const s
         return false;
     /* [UNSEEN] is a message number, which UIDONLY has not (RFC 9586), and gone in IMAP4rev2. */
     if (folder->unseen > 0 && !s->uidonly && !s->rev2 &&
-        view_first_unseen(s->view, &unseen, &call->error) != ERR_OK) {
+        view_first_unseen(s->view, imap_person(s), &unseen, &call->error) != ERR_OK) {
         imap_call_failed(call);
         return false;
     }

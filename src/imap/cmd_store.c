@@ -8,7 +8,7 @@ static bool fail_all(struct imap_call *call, const struct uid_set *uids, struct 
     struct message *messages;
     size_t count;
     do {
-        if (!imap_next_batch(call, uids, WANT_FLAGS, &after, &arena, &messages, &count))
+        if (!imap_next_batch(call, uids, WANT_LEAST, &after, &arena, &messages, &count))
             return false;
         for (size_t i = 0; i < count; i++)
             uid_set_add(&result->modified, messages[i].uid.v, messages[i].uid.v);
@@ -43,6 +43,7 @@ static bool change_flags(struct imap_session *s, struct imap_call *call, const s
     const struct imap_command *command = &call->command;
     struct flag_order order = {.how = changes[command->store.how],
                                .may = rights_flags(s->rights),
+                               .person = imap_person(s),
                                .unchanged_since = {command->store.unchanged_since}};
     bool create = command->store.how != IMAP_STORE_REMOVE && (s->rights & RIGHT_WRITE) != 0;
     if (!imap_resolve_flags(call, s->account, &command->store.flags, create, &order.flags))

@@ -10,7 +10,8 @@
  *   L: a2 APPEND INBOX          sent by the first session with the "|" lines as a literal
  *
  *   PEOPLE: a@example.org b@example.org   there is a directory with these; each logs in with one connection
- *   GROUP: team@example.org b@example.org
+ *   APART: INBOX                \Seen is kept for each person in this mailbox of the first one; again: no
+ * longer GROUP: team@example.org b@example.org
  *
  * The log-in's answer is read by itself. Without PEOPLE all connections are of one account that no directory
  * knows.
@@ -21,6 +22,7 @@
 #include "directory/directory.h"
 #include "imap/session.h"
 #include "store/message.h"
+#include "store/seen.h"
 
 #include "rt/test_player.h"
 
@@ -77,6 +79,20 @@ static void add_group(struct player *player, struct slice argument, struct slice
     (void)block;
     assert_true(people != NULL && slice_cut(argument, ' ', &group.address, &member));
     PLAYER_OK(player, alias_set(people->directory, &group, true, &error));
+}
+
+static void keep_apart(struct player *player, struct slice argument, struct slice block)
+{
+    const struct people *people = player->people;
+    CLEANUP(arena_release) struct arena arena = ARENA(1024 * 1024);
+    struct account *account;
+    struct folder folder;
+    (void)block;
+    assert_true(people != NULL && people->count > 0);
+    PLAYER_OK(player, store_account(player->context, people->ids[0], &account, &error));
+    PLAYER_OK(player, folder_find(account, argument, &arena, &folder, &error));
+    PLAYER_OK(player, seen_set_apart(account, folder.id, !folder.seen_apart, &error));
+    account_unref(account);
 }
 
 /* In place of edge: says what came along. */
@@ -241,6 +257,7 @@ int main(int argc, char **argv)
                   {{"L", 1}, send_literal},
                   {{"PEOPLE", 6}, add_people},
                   {{"GROUP", 5}, add_group},
+                  {{"APART", 5}, keep_apart},
                   {{"V", 1}, send_with_validity},
                   {{"WITHOUT", 7}, without},
                   {{"GERMAN", 6}, german}},

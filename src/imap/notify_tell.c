@@ -119,7 +119,8 @@ static void tell_folder(struct teller *teller, const struct happening *happening
     unsigned events =
         happening->events & imap_notify_events(s->notify, name, teller->account == s->own, subscribed);
     unsigned messages = events & IMAP_NOTIFY_MESSAGES;
-    if (messages != 0 && folder.selectable && !is_selected(s, teller->account, folder.id))
+    if (messages != 0 && folder.selectable && !is_selected(s, teller->account, folder.id) &&
+        seen_count(teller->account, imap_person(s), &folder, &call->error) == ERR_OK)
         imap_send_status(s, name, &folder, imap_notify_items(s, messages));
     if (events & IMAP_NOTIFY_MailboxMetadataChange)
         send_entries(teller, name, folder.id);

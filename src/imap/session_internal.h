@@ -17,6 +17,7 @@
 #include "imap/response.h"
 #include "imap/session.h"
 #include "rt/conn.h"
+#include "store/seen.h"
 #include "store/view.h"
 
 struct imap_context; /* search_context.h */
@@ -71,6 +72,12 @@ struct imap_session {
 static inline bool imap_speaks_utf8(const struct imap_session *s)
 {
     return s->utf8_accept || s->rev2;
+}
+
+/* Whose \Seen it is, in mailboxes where each person has one of his own. */
+static inline struct account_id imap_person(const struct imap_session *s)
+{
+    return account_id(s->own);
 }
 
 /* The capability is not switched off for this session. */
@@ -283,7 +290,8 @@ void imap_send_list(struct imap_session *s, struct slice name, const struct fold
 /* normal_name.c: after a command that took a mailbox name which was not in NFC (RFC 9051 6.3.9.7). */
 void imap_tell_normal_name(struct imap_session *s, struct imap_call *call);
 
-/* cmd_status.c: "* STATUS ..." with the items, bits of enum imap_status_item. */
+/* cmd_status.c: "* STATUS ..." with the items, bits of enum imap_status_item; of a folder with the person's
+ * seen_count. */
 void imap_send_status(struct imap_session *s, struct slice name, const struct folder *folder, unsigned items);
 
 /* cmd_metadata.c: "* METADATA name (...)" with the entries asked for. False: the reply says why. */

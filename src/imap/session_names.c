@@ -259,6 +259,8 @@ bool imap_resolve_mailbox(struct imap_call *call, struct slice name, unsigned ne
     enum err err = find_folder(call, name, needed, &place, &mailbox.folder);
     if (err == ERR_OK && !mailbox.folder.selectable)
         err = nothing_there(name, &call->error);
+    if (err == ERR_OK)
+        err = seen_count(place.account, imap_person(call->session), &mailbox.folder, &call->error);
     if (err != ERR_OK)
         return not_found(call, err, missing);
     if (!imap_may(call, place.rights, needed))

@@ -132,8 +132,8 @@ bool imap_next_batch(struct imap_call *call, const struct uid_set *uids, unsigne
     struct uid_range first = uids->ranges[from];
     struct uid_set rest = {.ranges = &uids->ranges[from], .count = uids->count - from};
     uids->ranges[from].first = MAX(first.first, *after + 1);
-    enum err err = message_list(s->account, s->folder, &rest, want, IMAP_BATCH, arena, ret_messages,
-                                ret_count, &call->error);
+    enum err err = message_list_for(s->account, imap_person(s), s->folder, &rest, want, IMAP_BATCH, arena,
+                                    ret_messages, ret_count, &call->error);
     uids->ranges[from] = first;
     if (err != ERR_OK) {
         *ret_count = 0;

@@ -91,7 +91,7 @@ void imap_send_flags(struct imap_call *call, const struct uid_set *uids, struct 
     uint32_t after = 0;
     struct message *messages;
     size_t count;
-    while (imap_next_batch(call, uids, WANT_FLAGS, &after, &arena, &messages, &count) && count > 0 &&
+    while (imap_next_batch(call, uids, WANT_LEAST, &after, &arena, &messages, &count) && count > 0 &&
            !conn_broken(call->session->conn))
         for (size_t i = 0; i < count; i++)
             send_flags_of(call, &messages[i], tell);

@@ -6,9 +6,17 @@ void pop3_stat(struct pop3_session *session, struct slice argument)
     size_t count = 0;
     uint64_t bytes = 0;
     (void)argument;
+    if (!pop3_look(session))
+        return;
+    if (!session->loaded) {
+        count = view_exists(session->view);
+        bytes = view_bytes(session->view);
+    }
     for (size_t i = 0; i < session->count; i++) {
-        count += !session->messages[i].deleted;
-        bytes += session->messages[i].deleted ? 0 : session->messages[i].size;
+        const struct pop3_message *message = &session->messages[i];
+        bool counts = !message->deleted && !message->gone;
+        count += counts;
+        bytes += counts ? message->size : 0;
     }
     pop3_ok(session, "%zu %llu", count, (unsigned long long)bytes);
 }
@@ -35,6 +43,10 @@ static void list(struct pop3_session *session, struct slice argument, put_fn *pu
         struct pop3_message *message = pop3_find(session, argument);
         if (message == NULL)
             return;
+        if (message->gone) {
+            pop3_cannot(session, "the message was removed meanwhile");
+            return;
+        }
         buf_printf(out, "+OK %zu ", (size_t)(message - session->messages) + 1);
         put(out, message);
         buf_put(out, S("\r\n"));
@@ -43,7 +55,7 @@ static void list(struct pop3_session *session, struct slice argument, put_fn *pu
     }
     buf_put(out, S("+OK\r\n"));
     for (size_t i = 0; i < session->count && !conn_broken(session->conn); i++) {
-        if (session->messages[i].deleted)
+        if (session->messages[i].deleted || session->messages[i].gone)
             continue;
         buf_put_u64(out, i + 1);
         buf_putc(out, ' ');

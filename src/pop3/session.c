@@ -78,8 +78,8 @@ static enum err load_batch(struct pop3_session *session, uint32_t from, size_t *
     CLEANUP(uid_set_release) struct uid_set uids = {0};
     struct message *found;
     size_t count;
-    uid_set_add(&uids, from, UINT32_MAX);
-    enum err err = message_list(session->visit.account, session->inbox, &uids, WANT_FLAGS, PICTURE_BATCH,
+    uid_set_add(&uids, from, view_uidnext(session->view) - 1);
+    enum err err = message_list(session->visit.account, session->inbox, &uids, WANT_IDS, PICTURE_BATCH,
                                 &arena, &found, &count, error);
     if (err != ERR_OK)
         return err;
@@ -98,24 +98,85 @@ static enum err load_batch(struct pop3_session *session, uint32_t from, size_t *
     return ERR_OK;
 }
 
-/* Numbers for all that is in the Inbox now. */
-static enum err take_picture(struct pop3_session *session, struct error *error)
+static enum err look(struct pop3_session *session, struct error *error)
 {
     CLEANUP(arena_release) struct arena arena = ARENA(64 * 1024);
     struct folder inbox;
-    size_t cap = 0;
+    if (session->loaded || session->view != NULL)
+        return ERR_OK;
     enum err err = folder_by_role(session->visit.account, ROLE_FOLDER_INBOX, &arena, &inbox, error);
     if (err != ERR_OK)
         return err;
     session->inbox = inbox.id;
+    return view_open(session->visit.account, inbox.id, true, &session->view, error);
+}
+
+/* Those that went since the view was opened keep their numbers. */
+static enum err add_gone(struct pop3_session *session, struct error *error)
+{
+    CLEANUP(uid_set_release) struct uid_set numbers = {0};
+    CLEANUP(uid_set_release) struct uid_set uids = {0};
+    size_t exists = view_exists(session->view);
+    uid_set_add(&numbers, 1, (uint32_t)exists);
+    enum err err = numbers.failed ? fail_nomem(error) : view_uids(session->view, &numbers, &uids, error);
+    if (err != ERR_OK)
+        return err;
+    struct pop3_message *messages = calloc(exists, sizeof(*messages));
+    if (messages == NULL)
+        return fail_nomem(error);
+    size_t count = 0;
+    size_t there = 0;
+    for (size_t i = 0; i < uids.count; i++) {
+        for (uint64_t uid = uids.ranges[i].first; uid <= uids.ranges[i].last; uid++) {
+            bool gone = there == session->count || session->messages[there].uid.v != uid;
+            messages[count++] = gone ? (struct pop3_message){.uid = {(uint32_t)uid}, .gone = true}
+                                     : session->messages[there++];
+        }
+    }
+    free(session->messages);
+    session->messages = messages;
+    session->count = count;
+    return ERR_OK;
+}
+
+/* Numbers for all that the view shows. */
+static enum err take_picture(struct pop3_session *session, struct error *error)
+{
+    size_t cap = 0;
+    enum err err = look(session, error);
+    if (err != ERR_OK)
+        return err;
     session->count = 0;
-    for (uint32_t from = 1, last = 0; err == ERR_OK; from = last + 1) {
+    free(take(session->messages));
+    for (uint32_t from = 1, last = 0; from < view_uidnext(session->view); from = last + 1) {
         err = load_batch(session, from, &cap, &last, error);
-        if (err != ERR_OK || last == 0 || last == UINT32_MAX)
+        if (err != ERR_OK || last == 0)
             break;
     }
-    session->loaded = err == ERR_OK;
-    return err;
+    if (err == ERR_OK && session->count < view_exists(session->view))
+        err = add_gone(session, error);
+    if (err != ERR_OK) {
+        session->count = 0;
+        return err;
+    }
+    session->loaded = true;
+    view_close(take(session->view));
+    return ERR_OK;
+}
+
+static void cannot_open(struct pop3_session *session, const struct error *error)
+{
+    LOG(LOG_WARN, conn_sid(session->conn), "pop3.open_inbox", F_ERR(error));
+    pop3_cannot(session, "[SYS/TEMP] the mailbox can't be opened now");
+}
+
+bool pop3_look(struct pop3_session *session)
+{
+    struct error error;
+    enum err err = look(session, &error);
+    if (err != ERR_OK)
+        cannot_open(session, &error);
+    return err == ERR_OK;
 }
 
 static void run_command(struct pop3_session *session, struct slice line)
@@ -127,8 +188,7 @@ static void run_command(struct pop3_session *session, struct slice line)
         if (!slice_eq_nocase(verbs[i].name, slice_trim(name)))
             continue;
         if (verbs[i].needs_picture && !session->loaded && take_picture(session, &error) != ERR_OK) {
-            LOG(LOG_WARN, conn_sid(session->conn), "pop3.open_inbox", F_ERR(&error));
-            pop3_cannot(session, "[SYS/TEMP] the mailbox can't be opened now");
+            cannot_open(session, &error);
             return;
         }
         verbs[i].run(session, slice_trim(argument));
@@ -178,6 +238,7 @@ static void on_closed(void *context)
 {
     struct pop3_session *session = context;
     pop3_keep_seen(session);
+    view_close(session->view);
     account_unref(session->visit.account);
     line_reader_release(&session->line);
     uid_set_release(&session->seen);

@@ -1,6 +1,7 @@
 /*
  * POP3's TRANSACTION state: a picture of the Inbox taken when it is first asked for, which stays as it is
- * until QUIT.
+ * until QUIT. STAT needs no picture, only a view, which knows the number of messages; what has come or gone
+ * before the picture is taken the view knows, too.
  *
  * Invariants: 1. Message numbers never change within a session. 2. Nothing is removed before QUIT. 3. A
  * message that another session removed meanwhile keeps its number and answers -ERR. Private to the pop3 room.
@@ -11,7 +12,7 @@
 #include "pop3/language.h"
 #include "pop3/pop3.h"
 #include "rt/line_reader.h"
-#include "store/message.h"
+#include "store/view.h"
 
 struct pop3_message {
     struct uid uid;
@@ -19,6 +20,7 @@ struct pop3_message {
     struct object_id object;
     uint64_t size;
     bool deleted;
+    bool gone; /* before the picture was taken: nothing more is known of it */
 };
 
 struct pop3_session {
@@ -30,6 +32,7 @@ struct pop3_session {
     bool utf8; /* said before log-in: headers come as they are (RFC 6856 2.1) */
     struct tongue tongue;
     struct folder_id inbox;
+    struct view *view;             /* from the first command until the picture is taken */
     struct pop3_message *messages; /* index + 1 is the message's number */
     size_t count;
     struct uid_set seen; /* fetched by RETR: \Seen at the end */
@@ -39,7 +42,7 @@ typedef void pop3_verb_fn(struct pop3_session *session, struct slice argument);
 
 /* name, handler, needs the picture of the Inbox */
 #define POP3_VERB_TABLE(X)      \
-    X("STAT", pop3_stat, true)  \
+    X("STAT", pop3_stat, false) \
     X("LIST", pop3_list, true)  \
     X("UIDL", pop3_uidl, true)  \
     X("RETR", pop3_retr, true)  \
@@ -62,6 +65,8 @@ void pop3_refuse(struct pop3_session *session, const char *format, ...) FORMAT(2
 void pop3_cannot(struct pop3_session *session, const char *format, ...) FORMAT(2, 3);
 /* The message of that number, neither out of range nor deleted; else NULL, and the client was told. */
 struct pop3_message *pop3_find(struct pop3_session *session, struct slice number);
+/* There is a picture, or a view for one; or the client was told that the Inbox can't be opened. */
+bool pop3_look(struct pop3_session *session) MUST_CHECK;
 /* Makes \Seen what RETR fetched. */
 void pop3_keep_seen(struct pop3_session *session);
 

@@ -2,6 +2,7 @@
 #include "store/derived.h"
 #include "store/member.h"
 #include "store/schema.h"
+#include "store/seen_row.h"
 #include "store/thread.h"
 
 enum { DELIVERY_ID_SIZE = 16 };
@@ -90,6 +91,7 @@ struct row {
     struct thread_id thread;
     uint32_t uid;
     int64_t size;
+    struct flagset flags;
     struct pack_place place;
 };
 
@@ -137,8 +139,17 @@ static enum err rows_insert(struct work *work, const struct append_item *item,
     if (err == ERR_OK)
         err = text_insert(account, row->object, &prepared->derived, error);
     if (err == ERR_OK)
-        err = member_insert(work, item->folder, row, &item->flags, prepared->internal_us, error);
+        err = member_insert(work, item->folder, row, &row->flags, prepared->internal_us, error);
     return err == ERR_OK ? delivery_note(work, item->delivery_id, row->object, error) : err;
+}
+
+static enum err mark_seen(struct work *work, struct touched *folder, struct account_id person, uint32_t uid,
+                          struct error *error)
+{
+    static const struct uid_set none = {0};
+    CLEANUP(uid_set_release) struct uid_set one = {0};
+    uid_set_add(&one, uid, uid);
+    return seen_mark(work, folder, person, &one, &none, error);
 }
 
 /* The bytes go first: a record without a row is only dead space. */
@@ -149,7 +160,7 @@ static enum err append_one(struct work *work, const struct append_item *item, co
     struct touched *folder;
     enum err err = work_mailbox(work, item->folder, &folder, error);
     bool duplicate = false;
-    struct row row = {.size = (int64_t)(item->prefix.n + item->body.n)};
+    struct row row = {.size = (int64_t)(item->prefix.n + item->body.n), .flags = item->flags};
     if (err == ERR_OK)
         err = delivery_find(account, item->delivery_id, &duplicate, &row.object, error);
     if (err == ERR_OK && item->quota_step > 0 && account->meta.quota_warned >= item->quota_step)
@@ -160,6 +171,8 @@ static enum err append_one(struct work *work, const struct append_item *item, co
         err = work_next_uid(folder, &row.uid, error);
     if (err != ERR_OK)
         return err;
+    if (folder->row.seen_apart)
+        flag_clear(&row.flags, FLAG_SEEN); /* only this person has seen it */
     if (!duplicate) {
         row.object.v = (uint64_t)account->meta.next_object++;
         const struct pack_record record = {
@@ -173,9 +186,11 @@ static enum err append_one(struct work *work, const struct append_item *item, co
         err = packs_append(account->packs, &record, &row.place, error);
         if (err == ERR_OK)
             err = rows_insert(work, item, prepared, &row, error);
+        if (err == ERR_OK && folder->row.seen_apart && flag_has(&item->flags, FLAG_SEEN))
+            err = mark_seen(work, folder, item->person, row.uid, error);
         if (err != ERR_OK)
             return err;
-        work_count(work, folder, item->flags.words[0], row.size, 1);
+        work_count(work, folder, row.flags.words[0], row.size, 1);
         if (item->quota_step > 0)
             account->meta.quota_warned = item->quota_step;
         folder->row.recent++;

@@ -87,6 +87,10 @@ static const struct rule after_objects[] = {
     {"share", "it gives no right that there is", false,
      "SELECT printf('folder %d grantee %s', folder, grantee) FROM share WHERE " BAD_RIGHTS,
      "DELETE FROM share WHERE " BAD_RIGHTS},
+    {"seen", "its folder is missing, or does not keep it apart", false,
+     "SELECT printf('folder %d person %016llx', folder, person) FROM seen WHERE folder NOT IN "
+     "(SELECT id FROM folder WHERE seen_apart)",
+     "DELETE FROM seen WHERE folder NOT IN (SELECT id FROM folder WHERE seen_apart)"},
     {"UIDNEXT", "a message has this UID or a higher one", false,
      "SELECT printf('folder %d', id) FROM folder WHERE uidnext <= " LAST_UID " OR uidnext > 4294967295",
      "UPDATE folder SET uidnext = " LAST_UID " + 1 WHERE uidnext <= " LAST_UID " OR uidnext > 4294967295"},
@@ -272,5 +276,5 @@ enum err check_rules(struct check *check, struct error *error)
         code = standard_revive(check, error);
     for (size_t i = 0; code == ERR_OK && i < ARRAY_LEN(after_objects); i++)
         code = rule_run(check, &after_objects[i], error);
-    return code;
+    return code == ERR_OK ? check_seen(check, error) : code;
 }

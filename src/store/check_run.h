@@ -62,6 +62,8 @@ enum err check_step(struct check *check, sqlite3_stmt *statement, bool *ret_row,
 
 /* All that must hold between rows. */
 enum err check_rules(struct check *check, struct error *error) MUST_CHECK;
+/* What each person has seen: check_seen.c. */
+enum err check_seen(struct check *check, struct error *error) MUST_CHECK;
 /* Rows of objects against what their bytes say; makes missing ones in fixing mode. */
 enum err check_objects(struct check *check, struct error *error) MUST_CHECK;
 /* Fixing mode on an incomplete database: records that no row names become messages again. */

@@ -119,8 +119,8 @@ static int set_up(void **state)
     assert_int_equal(volume_open_local(t->path, &t->volume, &t->error), ERR_OK);
     assert_int_equal(volume_directory_make(t->volume, "accounts/01/0123456789abcdef", &t->error), ERR_OK);
     sql_run(t, "INSERT INTO meta VALUES (1, 77, 10, 0, 8, 7, 7, 5, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0);"
-               "INSERT INTO folder VALUES (1, 0, 'INBOX', 0, 1, 1, 4, 9, 0, 0, 0, 0, 0, 0, 100, 3);"
-               "INSERT INTO folder VALUES (7, 0, 'Sent', 0, 2, 1, 5, 20, 0, 0, 0, 0, 0, 0, 100, 6);"
+               "INSERT INTO folder VALUES (1, 0, 'INBOX', 0, 1, 1, 4, 9, 0, 0, 0, 0, 0, 0, 100, 3, 0);"
+               "INSERT INTO folder VALUES (7, 0, 'Sent', 0, 2, 1, 5, 20, 0, 0, 0, 0, 0, 0, 100, 6, 0);"
                "INSERT INTO subscription VALUES ('INBOX');"
                "INSERT INTO keyword VALUES (0, 'Work');");
     struct packs *packs = NULL;
@@ -404,6 +404,28 @@ static void test_low_uidnext_is_raised(void **state)
     assert_kept(t, 0);
 }
 
+/* The set of UIDs 10 and 12 is 0a 00 01 00 (uid_set_encode); Sent has 11 to 13, and UIDNEXT 20. */
+static void test_what_is_seen_is_counted_again(void **state)
+{
+    struct fixture *t = *state;
+    sql_run(t,
+            "UPDATE folder SET seen_apart = 1 WHERE id = 7; INSERT INTO seen VALUES (7, 5, x'0a000100', 1)");
+    check(t, false);
+    assert_int_equal(t->result.findings, 0);
+    sql_run(t, "UPDATE seen SET count = 2");
+    assert_mended(t, "seen", "folder 7 person 0000000000000005", 0);
+    sql_run(t, "UPDATE seen SET uids = x'0a000108', person = -1"); /* 12 to 20 */
+    assert_mended(t, "seen", "folder 7 person ffffffffffffffff", 0);
+    assert_int_equal(sql_number(t, "SELECT count FROM seen WHERE hex(uids) = '0A000107'"), 2);
+    sql_run(t, "UPDATE seen SET uids = x'0a'");
+    assert_mended(t, "seen", "folder 7 person ffffffffffffffff", 0);
+    assert_int_equal(sql_number(t, "SELECT count(*) FROM seen"), 0);
+    sql_run(t, "INSERT INTO seen VALUES (1, 5, x'', 0), (999, 5, x'', 0)");
+    assert_mended(t, "seen", "folder 999 person 0000000000000005", 0);
+    assert_int_equal(sql_number(t, "SELECT count(*) FROM seen"), 0);
+    assert_kept(t, 0);
+}
+
 static void test_low_change_and_id_numbers_are_raised(void **state)
 {
     struct fixture *t = *state;
@@ -604,6 +626,7 @@ int main(void)
         TEST(test_what_was_deleted_is_counted_again),
         TEST(test_what_was_deleted_is_checked_too),
         TEST(test_low_uidnext_is_raised),
+        TEST(test_what_is_seen_is_counted_again),
         TEST(test_low_change_and_id_numbers_are_raised),
         TEST(test_object_without_a_message_goes),
         TEST(test_second_record_of_an_object_is_no_damage),

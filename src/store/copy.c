@@ -1,12 +1,15 @@
 #include "base/must.h"
 #include "store/member.h"
+#include "store/seen_row.h"
 
 struct copying {
     struct work *work;
     struct touched *from, *to;
     const struct copy_order *order;
     struct uid_set *from_uids, *to_uids;
-    uint64_t bytes, messages; /* so far, when only counting */
+    uint64_t bytes, messages;   /* so far, when only counting */
+    struct seen seen;           /* the person's, in a source that keeps it apart */
+    struct uid_set copies_seen; /* of to_uids: in a destination that keeps it apart */
 };
 
 static enum err count_batch(void *context, const struct member_row *rows, size_t count, struct error *error)
@@ -17,6 +20,23 @@ static enum err count_batch(void *context, const struct member_row *rows, size_t
     for (size_t i = 0; i < count; i++)
         copying->bytes += (uint64_t)rows[i].size;
     return ERR_OK;
+}
+
+/* What the copy's row says. \Seen where it is kept apart: between two such folders the rows' own goes along;
+ * what is brought into one from elsewhere only the person has seen. */
+static struct flagset copied_flags(struct copying *copying, const struct member_row *row, uint32_t uid)
+{
+    bool from = copying->from->row.seen_apart != 0;
+    bool to = copying->to->row.seen_apart != 0;
+    struct flagset flags = row->flags;
+    if (from && !to)
+        flag_put(&flags, FLAG_SEEN, seen_has(&copying->seen, key_uid(row->key), &row->flags));
+    flags = flags_and(&flags, &copying->order->keep);
+    if (to && flag_has(&flags, FLAG_SEEN))
+        uid_set_add(&copying->copies_seen, uid, uid);
+    if (to && !from)
+        flag_clear(&flags, FLAG_SEEN);
+    return flags;
 }
 
 static enum err copy_one(struct copying *copying, const struct member_row *row, struct error *error)
@@ -31,7 +51,7 @@ static enum err copy_one(struct copying *copying, const struct member_row *row, 
     err = db_statement(account, STATEMENT_MEMBER_COPY, &statement, error);
     if (err != ERR_OK)
         return err;
-    struct flagset flags = flags_and(&row->flags, &copying->order->keep);
+    const struct flagset flags = copied_flags(copying, row, uid);
     sqlite3_bind_int64(statement, 1, row->key);
     sqlite3_bind_int64(statement, 2, member_key(copying->to->id, uid));
     sqlite3_bind_int64(statement, 3, (int64_t)work->change.v);
@@ -76,11 +96,36 @@ static enum err copy_batch(void *context, const struct member_row *rows, size_t 
     return err;
 }
 
+static enum err copy_seen(struct copying *copying, struct error *error)
+{
+    static const struct uid_set none = {0};
+    const struct copy_order *order = copying->order;
+    const struct seen_copies copies = {copying->from_uids, copying->to_uids, &copying->copies_seen};
+    if (!copying->to->row.seen_apart || !flag_has(&order->keep, FLAG_SEEN))
+        return ERR_OK;
+    return copying->from->row.seen_apart
+               ? seen_carry(copying->work, copying->from, copying->to, &copies, error)
+               : seen_mark(copying->work, copying->to, order->person, &copying->copies_seen, &none, error);
+}
+
+static enum err copy_all(struct copying *copying, const struct uid_set *there, struct error *error)
+{
+    struct account *account = copying->work->account;
+    struct folder_id from = copying->from->id;
+    enum err err = ERR_OK;
+    if (copying->from->row.seen_apart && !copying->to->row.seen_apart)
+        err = seen_read(account, from, copying->order->person, &copying->seen, error);
+    if (err == ERR_OK)
+        err = members_each(account, from, there, copy_batch, copying, error);
+    return err == ERR_OK ? copy_seen(copying, error) : err;
+}
+
 enum err members_copy(struct work *work, struct touched *from, const struct uid_set *uids, struct touched *to,
                       const struct copy_order *order, struct uid_set *from_uids, struct uid_set *to_uids,
                       struct error *error)
 {
-    struct copying copying = {work, from, to, order, from_uids, to_uids, 0, 0};
+    struct copying copying = {
+        .work = work, .from = from, .to = to, .order = order, .from_uids = from_uids, .to_uids = to_uids};
     /* Within one folder the copies must not be copied again. */
     CLEANUP(uid_set_release) struct uid_set there = {0};
     uid_set_union(&there, uids);
@@ -95,7 +140,9 @@ enum err members_copy(struct work *work, struct touched *from, const struct uid_
             err = work_quota(work, copying.bytes, copying.messages, error);
     }
     if (err == ERR_OK)
-        err = members_each(work->account, from->id, &there, copy_batch, &copying, error);
+        err = copy_all(&copying, &there, error);
+    seen_release(&copying.seen);
+    uid_set_release(&copying.copies_seen);
     return err == ERR_OK && (from_uids->failed || to_uids->failed) ? fail_nomem(error) : err;
 }
 

@@ -17,6 +17,7 @@ struct across {
     struct account *from, *to;
     struct folder_id source, destination;
     struct flagset keep;
+    struct account_id person;
     struct slice *keywords; /* of the source */
     size_t keyword_count;
     int bits[KEYWORDS_MAX]; /* the other account's bit, or KEYWORD_... */
@@ -86,7 +87,9 @@ static enum err batch_append(struct across *across, struct batch *batch, struct 
 static enum err batch_add(struct across *across, struct batch *batch, const struct message *message,
                           struct error *error)
 {
-    struct append_item item = {.folder = across->destination, .internal_date_us = message->internal_date_us};
+    struct append_item item = {.folder = across->destination,
+                               .person = across->person,
+                               .internal_date_us = message->internal_date_us};
     enum err err = flags_across(across, &message->flags, &item.flags, error);
     if (err == ERR_OK)
         err =
@@ -130,8 +133,8 @@ static enum err copy_all(struct across *across, const struct uid_set *uids, stru
         if (rest.failed)
             err = fail_nomem(error);
         else
-            err = message_list(across->from, across->source, &rest, WANT_FLAGS, ACROSS_MESSAGES, &arena,
-                               &messages, &count, error);
+            err = message_list_for(across->from, across->person, across->source, &rest, WANT_FLAGS,
+                                   ACROSS_MESSAGES, &arena, &messages, &count, error);
         if (err != ERR_OK || count == 0)
             break;
         err = copy_messages(across, batch, messages, count, error);
@@ -171,8 +174,12 @@ enum err message_copy_across(struct account *account, struct folder_id from, con
                              struct copy_result *ret_result, struct error *error)
 {
     must(account != other);
-    struct across across = {
-        .from = account, .to = other, .source = from, .destination = to, .keep = order->keep};
+    struct across across = {.from = account,
+                            .to = other,
+                            .source = from,
+                            .destination = to,
+                            .keep = order->keep,
+                            .person = order->person};
     CLEANUP(uid_set_release) struct uid_set removed = {0};
     enum err err = copy_durably(&across, uids, error);
     if (err == ERR_OK && order->move && across.result.from.count > 0)

@@ -33,6 +33,7 @@ static void from_columns(sqlite3_stmt *statement, int at, struct folder *folder)
     folder->bytes = (uint64_t)row.bytes;
     folder->deleted_bytes = (uint64_t)row.deleted_bytes;
     folder->changed.v = (uint64_t)MAX(row.changed, 1);
+    folder->seen_apart = row.seen_apart != 0;
 }
 
 /* --- all of them --- */

@@ -55,12 +55,13 @@ struct folder {
     uint32_t uidvalidity;
     uint32_t uidnext;
     uint32_t messages;
-    uint32_t unseen;
+    uint32_t unseen;  /* seen_apart: of somebody new; seen_count (seen.h) makes it a person's */
     uint32_t deleted; /* flagged \Deleted */
     uint32_t recent;  /* not yet shown to any read-write SELECT */
     uint64_t bytes;   /* sum of message sizes */
     uint64_t deleted_bytes;
     struct change_no changed; /* HIGHESTMODSEQ: the last change in it, at least 1 */
+    bool seen_apart;          /* each person has a \Seen of his own there: seen.h */
 };
 
 /* All, by path with parents first (INBOX first). Strings live in the arena. */

@@ -2,6 +2,7 @@
 #include "store/annotation_row.h"
 #include "store/folder_row.h"
 #include "store/member.h"
+#include "store/seen_row.h"
 #include "store/share_row.h"
 
 /* Never written to: a set owns its ranges, so the member can't be const. */
@@ -48,6 +49,18 @@ static enum err set_name(struct account *account, enum statement which, struct f
     return db_finish(account, statement, error);
 }
 
+/* Who may do what in it, and whether each has a \Seen of his own, is as in its parent. */
+static enum err inherit(struct work *work, struct touched *made, struct folder_id parent, struct error *error)
+{
+    struct touched *above = NULL;
+    enum err err = share_inherit(work, made->id, parent, error);
+    if (err == ERR_OK && parent.v != 0)
+        err = work_folder(work, parent, &above, error);
+    if (err == ERR_OK && above != NULL)
+        made->row.seen_apart = above->row.seen_apart;
+    return err;
+}
+
 enum err folder_make(struct work *work, struct folder_id parent, struct slice name, enum folder_class class,
                      enum folder_role role, struct touched **ret_touched, struct error *error)
 {
@@ -59,9 +72,9 @@ enum err folder_make(struct work *work, struct folder_id parent, struct slice na
     if (err == ERR_OK)
         err = set_name(account, STATEMENT_FOLDER_INSERT, id, name, error);
     if (err == ERR_OK)
-        err = share_inherit(work, id, parent, error);
-    if (err == ERR_OK)
         err = work_folder(work, id, ret_touched, error);
+    if (err == ERR_OK)
+        err = inherit(work, *ret_touched, parent, error);
     if (err != ERR_OK)
         return err;
     account->meta.next_folder++;
@@ -141,7 +154,7 @@ static enum err revive(struct work *work, struct folder_id id, enum folder_class
     if (err == ERR_OK)
         err = check_role(work->account, role, error);
     if (err == ERR_OK)
-        err = share_inherit(work, id, (struct folder_id){(uint64_t)touched->row.parent}, error);
+        err = inherit(work, touched, (struct folder_id){(uint64_t)touched->row.parent}, error);
     if (err != ERR_OK)
         return err;
     touched->row.selectable = 1;
@@ -271,6 +284,8 @@ static enum err rename_inbox(struct rename *rename, struct folder_id parent, str
         err = folder_make(rename->work, parent, folder_path_leaf(&rename->to), FOLDER_MAIL, ROLE_FOLDER_NONE,
                           &made, error);
     if (err == ERR_OK)
+        made->row.seen_apart = inbox->row.seen_apart;
+    if (err == ERR_OK)
         err = members_copy(rename->work, inbox, ALL_UIDS, made, &order, &from, &to, error);
     if (err == ERR_OK)
         err = annotations_copy(rename->work, inbox->id, made->id, error);
@@ -360,6 +375,8 @@ static enum err delete_locked(struct work *work, struct folder_id id, struct sli
         err = share_drop(work, id, error);
     if (err == ERR_OK)
         err = DB_RUN(work->account, ACCESS_KEY_DROP, error, (int64_t)id.v);
+    if (err == ERR_OK && touched->row.seen_apart)
+        err = seen_drop(work, touched, error);
     if (err != ERR_OK)
         return err;
     touched->removed = true;

@@ -2,6 +2,7 @@
 
 #include "base/must.h"
 #include "store/open_folder.h"
+#include "store/seen_row.h"
 
 /* Each must count nothing. */
 static const char *const rules[] = {
@@ -30,6 +31,7 @@ static const char *const rules[] = {
     "SELECT count(*) FROM member WHERE changed > (SELECT change FROM meta)",
     "SELECT count(*) FROM change_log WHERE no > (SELECT change FROM meta)",
     "SELECT count(*) FROM folder WHERE changed > (SELECT change FROM meta)",
+    "SELECT count(*) FROM seen WHERE folder NOT IN (SELECT id FROM folder WHERE seen_apart = 1)",
     "SELECT count(*) FROM folder WHERE parent <> 0 AND parent NOT IN (SELECT id FROM folder)",
 };
 
@@ -41,6 +43,24 @@ static int64_t count_of(struct account *account, const char *sql)
     int64_t count = sqlite3_column_int64(statement, 0);
     sqlite3_finalize(statement);
     return count;
+}
+
+static void seen_check(struct account *account)
+{
+    sqlite3 *sqlite = account->database.sqlite;
+    sqlite3_stmt *statement = NULL;
+    must(sqlite3_prepare_v2(sqlite,
+                            "SELECT folder, uids, count, uidnext FROM seen JOIN folder ON id = folder", -1,
+                            &statement, NULL) == SQLITE_OK);
+    while (sqlite3_step(statement) == SQLITE_ROW) {
+        CLEANUP(uid_set_release) struct uid_set uids = {0};
+        int64_t count;
+        must(uid_set_decode(db_column(statement, 1), &uids));
+        must(seen_count_members(sqlite, sqlite3_column_int64(statement, 0), &uids, &count));
+        must(count == sqlite3_column_int64(statement, 2));
+        must(uids.count == 0 || uids.ranges[uids.count - 1].last < sqlite3_column_int64(statement, 3));
+    }
+    sqlite3_finalize(statement);
 }
 
 static void open_folder_check(struct open_folder *open)
@@ -65,6 +85,7 @@ void account_check_invariants(struct account *account)
             fprintf(stderr, "%lld times broken: %s\n", (long long)count, rules[i]);
         must(count == 0);
     }
+    seen_check(account);
     for (struct open_folder *open = account->open_folders; open != NULL; open = open->next)
         open_folder_check(open);
     pthread_mutex_unlock(&account->mutex);

@@ -34,6 +34,14 @@ struct flagset flags_column(sqlite3_stmt *statement, int at)
     return flags;
 }
 
+uint64_t flag_mask(const struct flagset *flags)
+{
+    uint64_t more = 0;
+    for (size_t i = 1; i <= MORE_WORDS; i++)
+        more |= flags->words[i];
+    return flags->words[0] | (more != 0 ? FLAG_MASK_MORE : 0);
+}
+
 enum err members_read(struct account *account, int64_t first, int64_t last,
                       struct member_row rows[static MEMBER_BATCH], size_t *ret_count, struct error *error)
 {

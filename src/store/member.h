@@ -30,6 +30,13 @@ enum err members_each(struct account *account, struct folder_id folder, const st
 void flags_bind(sqlite3_stmt *statement, int at, const struct flagset *flags);
 struct flagset flags_column(sqlite3_stmt *statement, int at);
 
+/*
+ * Flags in one word, for the change log: bits 0 to 63 are these flags, but FLAG_MASK_MORE stands for all from
+ * 64 on.
+ */
+#define FLAG_MASK_MORE (UINT64_C(1) << (FLAG_KEYWORDS_FROM - 1)) /* no flag has this bit */
+uint64_t flag_mask(const struct flagset *flags);
+
 enum err members_expunge(struct work *work, struct touched *folder, const struct uid_set *uids,
                          bool only_deleted, struct error *error) MUST_CHECK;
 enum err members_copy(struct work *work, struct touched *from, const struct uid_set *uids, struct touched *to,

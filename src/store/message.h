@@ -23,6 +23,7 @@ enum {
     KEYWORDS_MAX = FLAG_BITS - FLAG_KEYWORDS_FROM, /* different ones per account */
     KEYWORD_NAME_MAX = 255,
     APPEND_ITEMS_MAX = 1000,
+    CONDITION_REACH = 10000, /* change numbers back to which a condition is looked for in the change log */
 };
 
 struct flagset {
@@ -49,6 +50,14 @@ static inline void flag_clear(struct flagset *f, unsigned bit)
     f->words[bit / 64] &= ~(UINT64_C(1) << (bit % 64));
 }
 
+static inline void flag_put(struct flagset *f, unsigned bit, bool on)
+{
+    if (on)
+        flag_set(f, bit);
+    else
+        flag_clear(f, bit);
+}
+
 /* The keyword's bit; case-insensitive, first spelling kept. With create, a new one is made (ERR_LIMIT past
  * KEYWORDS_MAX). */
 enum err keyword_bit(struct account *account, struct slice name, bool create, unsigned *ret_bit,
@@ -64,6 +73,7 @@ struct append_item {
     struct slice prefix; /* trace fields put before the message, or empty */
     struct slice body;   /* the message (mapped or in memory), CRLF line ends */
     struct flagset flags;
+    struct account_id person; /* who brings it, for \Seen (seen.h); 0: the owner */
     int64_t internal_date_us; /* 0: now */
     struct slice delivery_id; /* 16 bytes, or empty: seen before in this account -> not added again, duplicate
                                  is set */
@@ -89,8 +99,10 @@ enum err message_replace(struct account *account, const struct append_item *item
 /* --- reading --- */
 
 enum message_want {
-    WANT_FLAGS =
-        1, /* uid, flags, changed, internal date, size, ids: always there; one row, no join when alone */
+    WANT_LEAST = 0, /* uid, flags, changed, size: half the time of WANT_FLAGS */
+    WANT_IDS = 128, /* with WANT_LEAST: member and object ids too */
+    WANT_FLAGS = 1, /* uid, flags, changed, internal date, size, ids: there with all below, too; one row, no
+                       join when alone */
     WANT_ENVELOPE = 2,  /* IMAP ENVELOPE, wire-ready */
     WANT_STRUCTURE = 4, /* IMAP BODYSTRUCTURE, wire-ready */
     WANT_PREVIEW = 8,
@@ -123,6 +135,10 @@ struct message {
 enum err message_list(struct account *account, struct folder_id folder, const struct uid_set *uids,
                       unsigned want, size_t max, struct arena *arena, struct message **ret_messages,
                       size_t *ret_count, struct error *error) MUST_CHECK;
+/* The same with this person's \Seen (seen.h); message_list has the owner's. */
+enum err message_list_for(struct account *account, struct account_id person, struct folder_id folder,
+                          const struct uid_set *uids, unsigned want, size_t max, struct arena *arena,
+                          struct message **ret_messages, size_t *ret_count, struct error *error) MUST_CHECK;
 
 /* A message's bytes: header (with its blank line) and body; whole = both in order, contiguous. */
 struct packs;
@@ -149,7 +165,8 @@ enum flag_change { FLAGS_ADD, FLAGS_REMOVE, FLAGS_REPLACE };
 struct flag_result {
     struct change_no change; /* 0: nothing changed */
     struct uid_set changed;  /* whose flags differ now */
-    struct uid_set modified; /* skipped: changed after unchanged_since (RFC 7162) */
+    struct uid_set modified; /* skipped: changed after unchanged_since (RFC 7162); to add or remove, only in
+                                the flags named, as far as the change log is looked through */
 };
 void flag_result_release(struct flag_result *result);
 /* For somebody who may not change every flag: those outside `may` stay as they are. */
@@ -157,12 +174,13 @@ struct flag_order {
     enum flag_change how;
     struct flagset flags;
     struct flagset may;
+    struct account_id person; /* whose \Seen it is, where that is kept apart (seen.h); 0: the owner's */
     struct change_no unchanged_since;
 };
 enum err message_flags_order(struct account *account, struct folder_id folder, const struct uid_set *uids,
                              const struct flag_order *order, struct flag_result *ret_result,
                              struct error *error) MUST_CHECK;
-/* With every flag. */
+/* With every flag, by the owner. */
 enum err message_flags(struct account *account, struct folder_id folder, const struct uid_set *uids,
                        enum flag_change how, const struct flagset *flags, struct change_no unchanged_since,
                        struct flag_result *ret_result, struct error *error) MUST_CHECK;
@@ -177,6 +195,7 @@ void copy_result_release(struct copy_result *result);
 struct copy_order {
     bool move;
     struct flagset keep;
+    struct account_id person; /* who does it, for \Seen (seen.h); 0: the owner */
 };
 /* Copies or moves atomically; objects are shared, not duplicated. */
 enum err message_copy_order(struct account *account, struct folder_id from, const struct uid_set *uids,
@@ -190,7 +209,7 @@ enum err message_copy_order(struct account *account, struct folder_id from, cons
 enum err message_copy_across(struct account *account, struct folder_id from, const struct uid_set *uids,
                              struct account *other, struct folder_id to, const struct copy_order *order,
                              struct copy_result *ret_result, struct error *error) MUST_CHECK;
-/* With every flag. */
+/* With every flag, by the owner. */
 enum err message_copy(struct account *account, struct folder_id from, const struct uid_set *uids,
                       struct folder_id to, bool move, struct copy_result *ret_result,
                       struct error *error) MUST_CHECK;

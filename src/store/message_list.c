@@ -1,4 +1,5 @@
 #include "store/member.h"
+#include "store/seen_row.h"
 
 enum {
     COLUMN_TEXTS = 10, /* after MEMBER_COLUMNS */
@@ -67,6 +68,20 @@ static void read_texts(struct listing *listing, sqlite3_stmt *statement, struct 
     }
 }
 
+static void read_rest(sqlite3_stmt *statement, unsigned want, struct message *message)
+{
+    if (want == WANT_IDS) {
+        message->member.v = (uint64_t)sqlite3_column_int64(statement, 5);
+        message->object.v = (uint64_t)sqlite3_column_int64(statement, 6);
+    } else if (want != WANT_LEAST) {
+        message->internal_date_us = sqlite3_column_int64(statement, 5);
+        message->saved_us = sqlite3_column_int64(statement, 6);
+        message->member.v = (uint64_t)sqlite3_column_int64(statement, 7);
+        message->object.v = (uint64_t)sqlite3_column_int64(statement, 8);
+        message->thread.v = (uint64_t)sqlite3_column_int64(statement, 9);
+    }
+}
+
 static enum err read_row(struct listing *listing, sqlite3_stmt *statement, struct error *error)
 {
     struct message *message = &listing->messages[listing->count];
@@ -75,12 +90,8 @@ static enum err read_row(struct listing *listing, sqlite3_stmt *statement, struc
         .flags = flags_column(statement, 1),
         .changed = {(uint64_t)sqlite3_column_int64(statement, 3)},
         .size = (uint64_t)sqlite3_column_int64(statement, 4),
-        .internal_date_us = sqlite3_column_int64(statement, 5),
-        .saved_us = sqlite3_column_int64(statement, 6),
-        .member = {(uint64_t)sqlite3_column_int64(statement, 7)},
-        .object = {(uint64_t)sqlite3_column_int64(statement, 8)},
-        .thread = {(uint64_t)sqlite3_column_int64(statement, 9)},
     };
+    read_rest(statement, listing->want, message);
     message->sent_us = message->internal_date_us;
     if ((listing->want & WANT_TEXTS) != 0)
         read_texts(listing, statement, message);
@@ -96,7 +107,11 @@ static enum err list_range(struct account *account, struct listing *listing, str
                            struct uid_range range, struct error *error)
 {
     enum statement which = STATEMENT_MEMBER_LIST;
-    if ((listing->want & WANT_TEXTS) != 0 && (listing->want & WANT_OBJECT) != 0)
+    if (listing->want == WANT_LEAST)
+        which = STATEMENT_MEMBER_LIST_LEAST;
+    else if (listing->want == WANT_IDS)
+        which = STATEMENT_MEMBER_LIST_IDS;
+    else if ((listing->want & WANT_TEXTS) != 0 && (listing->want & WANT_OBJECT) != 0)
         which = STATEMENT_MEMBER_LIST_SORT;
     else if ((listing->want & WANT_TEXTS) != 0)
         which = STATEMENT_MEMBER_LIST_TEXT;
@@ -122,16 +137,36 @@ static enum err list_range(struct account *account, struct listing *listing, str
     }
 }
 
-/* How many messages it has; ERR_NOT_FOUND unless it is a folder that may hold some. */
+/* How many messages it has, and whether \Seen is kept apart; ERR_NOT_FOUND unless it is a folder that may
+ * hold some. */
 static enum err folder_check(struct account *account, struct folder_id folder, size_t *ret_messages,
-                             struct error *error)
+                             bool *ret_seen_apart, struct error *error)
 {
+    CLEANUP(db_reset) sqlite3_stmt *statement = NULL;
     bool found;
-    int64_t messages = 0;
-    enum err err = DB_NUMBER(account, FOLDER_MESSAGES, &found, &messages, error, (int64_t)folder.v);
-    *ret_messages = (size_t)messages;
+    enum err err = db_statement(account, STATEMENT_FOLDER_MESSAGES, &statement, error);
+    if (err != ERR_OK)
+        return err;
+    sqlite3_bind_int64(statement, 1, (int64_t)folder.v);
+    err = db_step(account, statement, &found, error);
     if (err == ERR_OK && !found)
         return fail(error, ERR_NOT_FOUND, "No such folder", "folder %llu", (unsigned long long)folder.v);
+    if (err != ERR_OK)
+        return err;
+    *ret_messages = (size_t)sqlite3_column_int64(statement, 0);
+    *ret_seen_apart = sqlite3_column_int64(statement, 1) != 0;
+    return ERR_OK;
+}
+
+static enum err put_seen(struct account *account, struct folder_id folder, struct account_id person,
+                         struct listing *listing, struct error *error)
+{
+    CLEANUP(seen_release) struct seen seen = {0};
+    enum err err = seen_read(account, folder, person, &seen, error);
+    for (size_t i = 0; err == ERR_OK && seen.own && i < listing->count; i++) {
+        struct message *message = &listing->messages[i];
+        flag_put(&message->flags, FLAG_SEEN, uid_set_has(&seen.uids, message->uid.v));
+    }
     return err;
 }
 
@@ -169,13 +204,24 @@ enum err message_list(struct account *account, struct folder_id folder, const st
                       unsigned want, size_t max, struct arena *arena, struct message **ret_messages,
                       size_t *ret_count, struct error *error)
 {
+    return message_list_for(account, account->id, folder, uids, want, max, arena, ret_messages, ret_count,
+                            error);
+}
+
+enum err message_list_for(struct account *account, struct account_id person, struct folder_id folder,
+                          const struct uid_set *uids, unsigned want, size_t max, struct arena *arena,
+                          struct message **ret_messages, size_t *ret_count, struct error *error)
+{
+    bool seen_apart = false;
     struct listing listing = {.arena = arena, .want = want, .max = max};
     enum err err = account_lock(account, error);
     if (err != ERR_OK)
         return err;
-    err = folder_check(account, folder, &listing.most, error);
+    err = folder_check(account, folder, &listing.most, &seen_apart, error);
     for (size_t i = 0; err == ERR_OK && i < uids->count && (max == 0 || listing.count < max); i++)
         err = list_range(account, &listing, folder, uids->ranges[i], error);
+    if (err == ERR_OK && seen_apart)
+        err = put_seen(account, folder, person, &listing, error);
     account_unlock(account);
     if (err == ERR_OK)
         err = complete(account, &listing, error);

@@ -1,20 +1,24 @@
 /*
  * A naive model against the store: random appends, flags, copies, moves, expunges and renames, while several
- * views sync at random. Sequence numbers, flags and contents must always be the model's.
+ * views sync at random, and folders begin and end to keep \Seen for each person. Sequence numbers, flags and
+ * contents must always be the model's.
  */
+#include "store/seen.h"
 #include "store/testing.h"
 
-enum { FOLDERS = 3, VIEWS = 5, MEMBERS_MAX = 4000, STEPS = 3000, SHOWN_MAX = 4000 };
+enum { PEOPLE = 3, FOLDERS = 3, VIEWS = 5, MEMBERS_MAX = 4000, STEPS = 3000, SHOWN_MAX = 4000 };
 
 struct model_member {
     uint32_t uid;
-    uint64_t flags;
+    uint64_t flags;    /* without \Seen */
+    bool seen[PEOPLE]; /* all alike unless it is kept apart; person 0 is the owner */
 };
 struct model_folder {
     struct folder_id id;
     struct model_member members[MEMBERS_MAX];
     size_t count;
     uint32_t uidnext;
+    bool apart;
 };
 /* What a client believes that it sees. */
 struct client {
@@ -36,12 +40,27 @@ static unsigned pick(struct model *model, unsigned below)
     return (model->seed >> 16 & 0x7fff) % below;
 }
 
-static void put(struct model_folder *folder, uint32_t uid, uint64_t flags)
+static struct account_id person_id(unsigned person)
+{
+    return person == 0 ? test_account : (struct account_id){UINT64_MAX - person};
+}
+
+static uint64_t shown(const struct model_member *member, unsigned person)
+{
+    return member->flags | member->seen[person];
+}
+
+/* Brought in by a person with these flags. */
+static struct model_member *put(struct model_folder *folder, uint32_t uid, uint64_t flags, unsigned person)
 {
     assert_true(folder->count < MEMBERS_MAX);
     assert_true(uid >= folder->uidnext);
     folder->uidnext = uid + 1;
-    folder->members[folder->count++] = (struct model_member){uid, flags};
+    struct model_member *member = &folder->members[folder->count++];
+    *member = (struct model_member){.uid = uid, .flags = flags & ~UINT64_C(1)};
+    for (unsigned i = 0; i < PEOPLE; i++)
+        member->seen[i] = (flags & 1) != 0 && (i == person || !folder->apart);
+    return member;
 }
 
 static void pull(struct model_folder *folder, size_t at)
@@ -66,13 +85,16 @@ static void do_append(struct model *model, struct model_folder *folder)
     struct fixture *fixture = model->fixture;
     struct append_item items[3];
     struct append_result results[3];
+    unsigned person = pick(model, PEOPLE);
     size_t count = 1 + pick(model, 3);
     for (size_t i = 0; i < count; i++)
-        items[i] =
-            (struct append_item){.folder = folder->id, .body = small_message, .flags = {{pick(model, 16)}}};
+        items[i] = (struct append_item){.folder = folder->id,
+                                        .person = person_id(person),
+                                        .body = small_message,
+                                        .flags = {{pick(model, 16)}}};
     OK(message_append(fixture->account, items, count, results, &fixture->error));
     for (size_t i = 0; i < count; i++)
-        put(folder, results[i].uid.v, items[i].flags.words[0]);
+        put(folder, results[i].uid.v, items[i].flags.words[0], person);
 }
 
 static void do_flags(struct model *model, struct model_folder *folder)
@@ -80,31 +102,50 @@ static void do_flags(struct model *model, struct model_folder *folder)
     struct fixture *fixture = model->fixture;
     CLEANUP(uid_set_release) struct uid_set uids = random_set(model, folder);
     CLEANUP(flag_result_release) struct flag_result result = {0};
-    struct flagset flags = {{pick(model, 32)}};
-    enum flag_change how = (enum flag_change)pick(model, 3);
-    OK(message_flags(fixture->account, folder->id, &uids, how, &flags, (struct change_no){0}, &result,
-                     &fixture->error));
+    unsigned person = pick(model, PEOPLE);
+    struct flag_order order = {.how = (enum flag_change)pick(model, 3),
+                               .flags = {{pick(model, 32)}},
+                               .may = FLAGS_ALL,
+                               .person = person_id(person)};
+    uint64_t by = order.flags.words[0];
+    OK(message_flags_order(fixture->account, folder->id, &uids, &order, &result, &fixture->error));
     for (size_t i = 0; i < folder->count; i++) {
         struct model_member *member = &folder->members[i];
-        uint64_t old = member->flags;
+        uint64_t old = shown(member, person);
         if (!uid_set_has(&uids, member->uid)) {
             assert_false(uid_set_has(&result.changed, member->uid));
             continue;
         }
-        if (how == FLAGS_ADD)
-            member->flags |= flags.words[0];
-        else if (how == FLAGS_REMOVE)
-            member->flags &= ~flags.words[0];
-        else
-            member->flags = flags.words[0];
-        assert_int_equal(uid_set_has(&result.changed, member->uid), old != member->flags);
+        uint64_t new = by;
+        if (order.how == FLAGS_ADD)
+            new = old | by;
+        else if (order.how == FLAGS_REMOVE)
+            new = old & ~by;
+        member->flags = new & ~UINT64_C(1);
+        for (unsigned other = 0; other < PEOPLE; other++)
+            if (other == person || !folder->apart)
+                member->seen[other] = new & 1;
+        assert_int_equal(uid_set_has(&result.changed, member->uid), old != new);
     }
+}
+
+/* Ends with what the owner has seen. */
+static void do_apart(struct model *model, struct model_folder *folder)
+{
+    struct fixture *fixture = model->fixture;
+    folder->apart = !folder->apart;
+    OK(seen_set_apart(fixture->account, folder->id, folder->apart, &fixture->error));
+    for (size_t i = 0; i < folder->count && !folder->apart; i++)
+        for (unsigned person = 1; person < PEOPLE; person++)
+            folder->members[i].seen[person] = folder->members[i].seen[0];
 }
 
 static void do_replace(struct model *model, struct model_folder *from, struct model_folder *to)
 {
     struct fixture *fixture = model->fixture;
-    struct append_item item = {.folder = to->id, .body = small_message, .flags = {{pick(model, 16)}}};
+    unsigned person = pick(model, PEOPLE);
+    struct append_item item = {
+        .folder = to->id, .person = person_id(person), .body = small_message, .flags = {{pick(model, 16)}}};
     struct append_result result;
     uint32_t uid = 1 + pick(model, from->uidnext);
     size_t at = 0;
@@ -116,7 +157,7 @@ static void do_replace(struct model *model, struct model_folder *from, struct mo
     if (err != ERR_OK)
         return;
     pull(from, at);
-    put(to, result.uid.v, item.flags.words[0]);
+    put(to, result.uid.v, item.flags.words[0], person);
 }
 
 static void do_copy(struct model *model, struct model_folder *from, struct model_folder *to, bool move)
@@ -124,7 +165,9 @@ static void do_copy(struct model *model, struct model_folder *from, struct model
     struct fixture *fixture = model->fixture;
     CLEANUP(uid_set_release) struct uid_set uids = random_set(model, from);
     CLEANUP(copy_result_release) struct copy_result result = {0};
-    OK(message_copy(fixture->account, from->id, &uids, to->id, move, &result, &fixture->error));
+    unsigned person = pick(model, PEOPLE);
+    const struct copy_order order = {.move = move, .keep = FLAGS_ALL, .person = person_id(person)};
+    OK(message_copy_order(fixture->account, from->id, &uids, to->id, &order, &result, &fixture->error));
     size_t expected = 0;
     size_t count = from->count;
     for (size_t i = 0, seen = 0; seen < count; seen++) {
@@ -135,7 +178,10 @@ static void do_copy(struct model *model, struct model_folder *from, struct model
         }
         assert_true(uid_set_has(&result.from, member.uid));
         assert_true(result.to.count > 0);
-        put(to, (uint32_t)(result.to.ranges[0].first + expected), member.flags); /* they are neighbours */
+        struct model_member *copy = put(to, (uint32_t)(result.to.ranges[0].first + expected),
+                                        shown(&member, person), person); /* they are neighbours */
+        if (from->apart && to->apart)
+            memcpy(copy->seen, member.seen, sizeof(copy->seen));
         expected++;
         if (move)
             pull(from, i);
@@ -227,20 +273,47 @@ static void client_open(struct model *model, struct client *client)
         client->uids[i] = folder->members[i].uid;
 }
 
-static void check_folder(struct model *model, const struct model_folder *folder)
+static void check_person(struct model *model, const struct model_folder *folder, unsigned person)
 {
     struct fixture *fixture = model->fixture;
     CLEANUP(uid_set_release) struct uid_set all = range(1, UINT32_MAX);
     CLEANUP(arena_release) struct arena arena = ARENA(64U << 20);
     struct message *messages;
     size_t count;
-    OK(message_list(fixture->account, folder->id, &all, WANT_FLAGS, 0, &arena, &messages, &count,
-                    &fixture->error));
+    OK(message_list_for(fixture->account, person_id(person), folder->id, &all, WANT_FLAGS, 0, &arena,
+                        &messages, &count, &fixture->error));
     assert_int_equal(count, folder->count);
+    uint32_t unseen = 0;
     for (size_t i = 0; i < count; i++) {
         assert_int_equal(messages[i].uid.v, folder->members[i].uid);
-        assert_int_equal(messages[i].flags.words[0], folder->members[i].flags);
+        assert_int_equal(messages[i].flags.words[0], shown(&folder->members[i], person));
+        unseen += !folder->members[i].seen[person];
     }
+    struct folder counted = get_folder(fixture, folder->id);
+    OK(seen_count(fixture->account, person_id(person), &counted, &fixture->error));
+    assert_int_equal(counted.unseen, unseen);
+}
+
+static void check_folder(struct model *model, const struct model_folder *folder)
+{
+    for (unsigned person = 0; person < PEOPLE; person++)
+        check_person(model, folder, person);
+}
+
+/* The first unseen message as a new view numbers it. */
+static void check_first_unseen(struct model *model, const struct model_folder *folder)
+{
+    struct fixture *fixture = model->fixture;
+    struct view *view;
+    unsigned person = pick(model, PEOPLE);
+    uint32_t seq;
+    size_t at = 0;
+    while (at < folder->count && folder->members[at].seen[person])
+        at++;
+    OK(view_open(fixture->account, folder->id, true, &view, &fixture->error));
+    OK(view_first_unseen(view, person_id(person), &seq, &fixture->error));
+    assert_int_equal(seq, at < folder->count ? at + 1 : 0);
+    view_close(view);
 }
 
 static void step(struct model *model)
@@ -248,7 +321,7 @@ static void step(struct model *model)
     struct model_folder *folder = &model->folders[pick(model, FOLDERS)];
     struct model_folder *other = &model->folders[pick(model, FOLDERS)];
     struct client *client = &model->clients[pick(model, VIEWS)];
-    switch (pick(model, 11)) {
+    switch (pick(model, 12)) {
     case 0:
     case 1:
         do_append(model, folder);
@@ -273,6 +346,11 @@ static void step(struct model *model)
         break;
     case 7:
         do_replace(model, folder, other);
+        break;
+    case 8:
+        if (pick(model, 4) == 0)
+            do_apart(model, folder);
+        check_first_unseen(model, other);
         break;
     default:
         do_sync(model, client, pick(model, 2) == 0);

@@ -184,6 +184,19 @@ static const char *const migrations[] = {
 
     /* the highest percentage of the quota that the owner was warned of, and has not fallen below since */
     "ALTER TABLE meta ADD COLUMN quota_warned INTEGER NOT NULL DEFAULT 0;",
+
+    /* \Seen for each person apart. Who has no row sees what the members' rows say. */
+    "ALTER TABLE folder ADD COLUMN seen_apart INTEGER NOT NULL DEFAULT 0;"
+    "CREATE TABLE seen ("
+    " folder INTEGER NOT NULL,"
+    " person INTEGER NOT NULL,"
+    " uids BLOB NOT NULL,"     /* uid_set_encode; of UIDs that are gone it may say anything */
+    " count INTEGER NOT NULL," /* members in it */
+    " PRIMARY KEY (folder, person)"
+    ") STRICT, WITHOUT ROWID;",
+
+    /* Conditional STORE: which flags a record is about (change.h); -1: any, as in older rows. */
+    "ALTER TABLE change_log ADD COLUMN flags INTEGER NOT NULL DEFAULT -1;",
 };
 
 int schema_version(void)

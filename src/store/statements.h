@@ -27,7 +27,9 @@
     X(role)                    \
     X(selectable)              \
     X(uidvalidity)             \
-    X(uidnext) X(messages) X(unseen) X(deleted) X(bytes) X(deleted_bytes) X(recent) X(recent_from) X(changed)
+    X(uidnext)                 \
+    X(messages)                \
+    X(unseen) X(deleted) X(bytes) X(deleted_bytes) X(recent) X(recent_from) X(changed) X(seen_apart)
 
 #define META_COLUMNS                                                                                        \
     "epoch, change, log_oldest, next_folder, next_object, next_member, last_uidvalidity, bytes, messages, " \
@@ -35,7 +37,7 @@
     "quota_warned"
 #define FOLDER_COLUMNS                                                                          \
     "parent, class, role, selectable, uidvalidity, uidnext, messages, unseen, deleted, bytes, " \
-    "deleted_bytes, recent, recent_from, changed"
+    "deleted_bytes, recent, recent_from, changed, seen_apart"
 #define MEMBER_COLUMNS "key, flags, more, changed, size, internal, saved, id, object, thread"
 
 /* The same where other tables have columns of these names. */
@@ -54,9 +56,9 @@
                    "VALUES (1, ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17)") \
     X(FOLDER_READ, "SELECT " FOLDER_COLUMNS ", name FROM folder WHERE id = ?1")                              \
     X(FOLDER_WRITE, "UPDATE folder SET (" FOLDER_COLUMNS ") = "                                              \
-                    "(?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15) WHERE id = ?1")          \
+                    "(?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16) WHERE id = ?1")     \
     X(FOLDER_INSERT, "INSERT INTO folder (id, name, " FOLDER_COLUMNS ") "                                    \
-                     "VALUES (?1, ?2, -?1, 0, 0, 1, 0, 1, 0, 0, 0, 0, 0, 0, 1, 0)")                          \
+                     "VALUES (?1, ?2, -?1, 0, 0, 1, 0, 1, 0, 0, 0, 0, 0, 0, 1, 0, 0)")                       \
     X(FOLDER_PLACE, "UPDATE folder SET parent = ?2, name = ?3 WHERE id = ?1")                                \
     X(FOLDER_EXTENT, "WITH RECURSIVE below (id, depth, extra) AS (SELECT ?1, 0, 0 UNION ALL "                \
                      "SELECT folder.id, depth + 1, extra + 1 + length(CAST(name AS BLOB)) "                  \
@@ -67,7 +69,7 @@
     X(FOLDER_CHILD, "SELECT id FROM folder WHERE parent = ?1 AND name = ?2")                                 \
     X(FOLDER_HAS_CHILDREN, "SELECT 1 FROM folder WHERE parent = ?1 LIMIT 1")                                 \
     X(FOLDER_BY_ROLE, "SELECT id FROM folder WHERE role = ?1 AND role <> 0")                                 \
-    X(FOLDER_MESSAGES, "SELECT messages FROM folder WHERE id = ?1 AND selectable = 1")                       \
+    X(FOLDER_MESSAGES, "SELECT messages, seen_apart FROM folder WHERE id = ?1 AND selectable = 1")           \
     X(FOLDER_COUNT, "SELECT count(*) FROM folder")                                                           \
     X(FOLDER_SKIP_UIDS, "UPDATE folder SET uidnext = min(uidnext + ?1, 4294967295)")                         \
     X(SUBSCRIBE, "INSERT OR IGNORE INTO subscription (path) VALUES (?1)")                                    \
@@ -116,6 +118,10 @@
                    "?5, object, thread FROM member WHERE key = ?1")                                          \
     X(MEMBER_LIST,                                                                                           \
       "SELECT " MEMBER_COLUMNS " FROM member WHERE key BETWEEN ?1 AND ?2 ORDER BY key LIMIT ?3")             \
+    X(MEMBER_LIST_LEAST, "SELECT key, flags, more, changed, size FROM member "                               \
+                         "WHERE key BETWEEN ?1 AND ?2 ORDER BY key LIMIT ?3")                                \
+    X(MEMBER_LIST_IDS, "SELECT key, flags, more, changed, size, id, object FROM member "                     \
+                       "WHERE key BETWEEN ?1 AND ?2 ORDER BY key LIMIT ?3")                                  \
     X(MEMBER_LIST_TEXT, "SELECT " MEMBER_LIST_COLUMNS ", " DERIVED_TEXT_COLUMNS " FROM member "              \
                         "LEFT JOIN object_text ON object_text.object = member.object "                       \
                         "WHERE key BETWEEN ?1 AND ?2 ORDER BY key LIMIT ?3")                                 \
@@ -157,10 +163,13 @@
     X(OBJECT_LENGTH, "SELECT length FROM object WHERE id = ?1")                                              \
     X(TOMBSTONE_DELETE, "DELETE FROM tombstone WHERE key = ?1")                                              \
     X(TOMBSTONE_OF_OBJECT, "DELETE FROM tombstone WHERE object = ?1")                                        \
-    X(CHANGE_INSERT, "INSERT INTO change_log (no, folder, kind, time, uids) VALUES (?1, ?2, ?3, ?4, ?5)")    \
+    X(CHANGE_INSERT, "INSERT INTO change_log (no, folder, kind, time, uids, flags) "                         \
+                     "VALUES (?1, ?2, ?3, ?4, ?5, ?6)")                                                      \
     X(CHANGE_LIST,                                                                                           \
       "SELECT no, folder, kind, uids FROM change_log WHERE no > ?1 AND (?2 = 0 OR folder = ?2) "             \
       "ORDER BY no, folder, kind")                                                                           \
+    X(CHANGE_OF_FLAGS, "SELECT uids FROM change_log WHERE no > ?1 AND folder = ?2 AND kind IN (?3, ?4) "     \
+                       "AND flags & ?5 <> 0")                                                                \
     X(CHANGE_OLD, "SELECT max(no) FROM change_log WHERE time < ?1")                                          \
     X(CHANGE_DELETE, "DELETE FROM change_log WHERE no <= ?1")                                                \
     X(DELIVERY_FIND, "SELECT object FROM delivery WHERE id = ?1")                                            \
@@ -181,7 +190,17 @@
     X(SHARE_REMOVE, "DELETE FROM share WHERE folder = ?1 AND grantee = ?2")                                  \
     X(SHARE_DROP, "DELETE FROM share WHERE folder = ?1")                                                     \
     X(SHARE_INHERIT, "INSERT OR IGNORE INTO share (folder, grantee, rights) "                                \
-                     "SELECT ?1, grantee, rights FROM share WHERE folder = ?2")
+                     "SELECT ?1, grantee, rights FROM share WHERE folder = ?2")                              \
+    X(SEEN_READ, "SELECT uids, count FROM seen WHERE folder = ?1 AND person = ?2")                           \
+    X(SEEN_NEXT, "SELECT person, uids, count FROM seen WHERE folder = ?1 AND person >= ?2 "                  \
+                 "ORDER BY person LIMIT 1")                                                                  \
+    X(SEEN_WRITE, "INSERT OR REPLACE INTO seen (folder, person, uids, count) VALUES (?1, ?2, ?3, ?4)")       \
+    X(SEEN_PEOPLE, "SELECT count(*) FROM seen WHERE folder = ?1")                                            \
+    X(SEEN_DROP, "DELETE FROM seen WHERE folder = ?1")                                                       \
+    X(SEEN_UNSEEN, "SELECT messages - count FROM seen JOIN folder ON folder.id = seen.folder "               \
+                   "WHERE seen.folder = ?1 AND person = ?2")                                                 \
+    X(MEMBER_FIRST, "SELECT key FROM member WHERE key BETWEEN ?1 AND ?2 ORDER BY key LIMIT 1")               \
+    X(MEMBER_SEEN, "SELECT key, flags & 1 FROM member WHERE key BETWEEN ?1 AND ?2 ORDER BY key")
 
 enum statement {
 #define X(name, sql) STATEMENT_##name,

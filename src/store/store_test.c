@@ -279,7 +279,7 @@ static void test_unchanged_since_skips_what_changed(void **state)
     struct flagset flagged = {{1 << FLAG_FLAGGED}};
     OK(message_flags(fixture->account, fixture->inbox.id, &two, FLAGS_ADD, &flagged, (struct change_no){0},
                      &first, &fixture->error));
-    OK(message_flags(fixture->account, fixture->inbox.id, &all, FLAGS_ADD, &seen, then.change, &second,
+    OK(message_flags(fixture->account, fixture->inbox.id, &all, FLAGS_REPLACE, &seen, then.change, &second,
                      &fixture->error));
     assert_int_equal(uid_set_size(&second.changed), 2);
     assert_int_equal(uid_set_size(&second.modified), 1);
@@ -487,6 +487,60 @@ static void test_role_is_given_once(void **state)
     OK(folder_create(fixture->account, S("Spam"), FOLDER_MAIL, ROLE_FOLDER_JUNK, &id, &fixture->error));
 }
 
+static uint64_t change_flag(struct fixture *fixture, unsigned bit, uint64_t since, bool *ret_done)
+{
+    CLEANUP(uid_set_release) struct uid_set one = range(1, 1);
+    CLEANUP(flag_result_release) struct flag_result result = {0};
+    struct flag_order order = {.how = FLAGS_ADD, .may = FLAGS_ALL, .unchanged_since = {since}};
+    flag_set(&order.flags, bit);
+    OK(message_flags_order(fixture->account, fixture->inbox.id, &one, &order, &result, &fixture->error));
+    *ret_done = result.modified.count == 0;
+    return result.change.v;
+}
+
+/* RFC 7162 3.1.12; flags from 64 on are told from the others, not from each other. */
+static void test_condition_is_of_the_flags_named(void **state)
+{
+    struct fixture *fixture = *state;
+    bool done;
+    append(fixture, fixture->inbox.id, small_message);
+    uint64_t before = change_flag(fixture, FLAG_DRAFT, 0, &done);
+    assert_int_not_equal(change_flag(fixture, FLAG_KEYWORDS_FROM + 100, 0, &done), 0);
+    change_flag(fixture, FLAG_ANSWERED, before, &done);
+    assert_true(done);
+    change_flag(fixture, FLAG_KEYWORDS_FROM + 3, before, &done);
+    assert_true(done);
+    change_flag(fixture, FLAG_KEYWORDS_FROM + 101, before, &done);
+    assert_false(done);
+    change_flag(fixture, FLAG_ANSWERED, before, &done);
+    assert_false(done);
+    change_flag(fixture, FLAG_FLAGGED, before - 1, &done);
+    assert_true(done);
+    /* It came after that. */
+    change_flag(fixture, FLAG_SEEN, before - 2, &done);
+    assert_false(done);
+}
+
+/* Too far back the message's own number decides. */
+static void test_condition_is_not_looked_for_for_ever(void **state)
+{
+    struct fixture *fixture = *state;
+    bool done;
+    append(fixture, fixture->inbox.id, small_message);
+    uint64_t before = change_flag(fixture, FLAG_DRAFT, 0, &done);
+    uint64_t now = change_flag(fixture, FLAG_FLAGGED, 0, &done);
+    for (unsigned i = 0; now < before + CONDITION_REACH - 1; i++) {
+        OK(folder_subscribe(fixture->account, S("Sent"), i % 2 != 0, &fixture->error));
+        now++;
+    }
+    change_flag(fixture, FLAG_SEEN, before, &done);
+    assert_true(done);
+    change_flag(fixture, FLAG_ANSWERED, before, &done);
+    assert_true(done);
+    change_flag(fixture, FLAG_KEYWORDS_FROM, before, &done);
+    assert_false(done);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -512,6 +566,8 @@ int main(void)
         STORE_TEST(test_deleted_folder_with_children_stays_as_a_name),
         STORE_TEST(test_subscriptions_outlive_folders),
         STORE_TEST(test_role_is_given_once),
+        STORE_TEST(test_condition_is_of_the_flags_named),
+        STORE_TEST(test_condition_is_not_looked_for_for_ever),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -2,6 +2,7 @@
 
 #include "base/must.h"
 #include "store/open_folder.h"
+#include "store/seen_row.h"
 
 /* Flag changes that the session told its client of by itself. */
 struct told {
@@ -17,6 +18,7 @@ struct view {
     bool read_only;
     struct uid_list *list; /* its first `exists` are the view's numbers; NULL: not needed yet */
     uint32_t exists;
+    uint64_t bytes;          /* at the beginning */
     uint32_t uidnext;        /* UIDs below it are known or gone */
     uint64_t change;         /* told of flags and arrivals up to here */
     uint64_t expunge_change; /* told of removals up to here */
@@ -38,6 +40,7 @@ static enum err attach(struct work *work, struct touched *folder, struct view *v
     if (err != ERR_OK)
         return err;
     view->exists = (uint32_t)row->messages;
+    view->bytes = (uint64_t)row->bytes;
     view->uidnext = (uint32_t)row->uidnext;
     view->change = view->expunge_change = atomic_load(&view->open->change);
     view->recent_count = (uint32_t)row->recent;
@@ -170,6 +173,16 @@ struct open_folder *view_open_folder(struct view *view)
 uint32_t view_exists(const struct view *view)
 {
     return view->exists;
+}
+
+uint64_t view_bytes(const struct view *view)
+{
+    return view->bytes;
+}
+
+uint32_t view_uidnext(const struct view *view)
+{
+    return view->uidnext;
 }
 
 uint32_t view_recent(const struct view *view)
@@ -320,7 +333,23 @@ static enum err count_to(struct view *view, const struct folder_row *row, int64_
     return err;
 }
 
-enum err view_first_unseen(struct view *view, uint32_t *ret_seq, struct error *error)
+/* The key of the first member that the person has not seen and the view may know. Under account->mutex. */
+static enum err first_unseen(const struct view *view, struct account_id person, const struct folder_row *row,
+                             bool *ret_found, int64_t *ret_key, struct error *error)
+{
+    struct folder_id id = view->open->id;
+    CLEANUP(seen_release) struct seen seen = {0};
+    enum err err = row->seen_apart ? seen_read(view->account, id, person, &seen, error) : ERR_OK;
+    if (err == ERR_OK && seen.own)
+        return seen_first_unseen(view->account, id, &seen, view->uidnext - 1, ret_found, ret_key, error);
+    if (err == ERR_OK && row->unseen > 0)
+        err = DB_NUMBER(view->account, MEMBER_UNSEEN, ret_found, ret_key, error, member_key(id, 1),
+                        member_key(id, view->uidnext - 1));
+    return err;
+}
+
+enum err view_first_unseen(struct view *view, struct account_id person, uint32_t *ret_seq,
+                           struct error *error)
 {
     bool found = false;
     int64_t key = 0;
@@ -330,9 +359,8 @@ enum err view_first_unseen(struct view *view, uint32_t *ret_seq, struct error *e
     enum err err = work_begin(&work, view->account, error);
     if (err == ERR_OK)
         err = work_folder(&work, view->open->id, &folder, error);
-    if (err == ERR_OK && folder->row.unseen > 0)
-        err = DB_NUMBER(view->account, MEMBER_UNSEEN, &found, &key, error, member_key(view->open->id, 1),
-                        member_key(view->open->id, view->uidnext - 1));
+    if (err == ERR_OK)
+        err = first_unseen(view, person, &folder->row, &found, &key, error);
     if (err == ERR_OK && found)
         err = count_to(view, &folder->row, key, &seq, error);
     if (err != ERR_OK)

@@ -30,8 +30,10 @@ void view_close(struct view *view);
 void view_watch(struct view *view, struct loop *loop, struct place place);
 void view_unwatch(struct view *view);
 
-uint32_t view_exists(const struct view *view); /* messages the client knows of */
-uint32_t view_recent(const struct view *view); /* of these, how many are \Recent in this view */
+uint32_t view_exists(const struct view *view);  /* messages the client knows of */
+uint64_t view_bytes(const struct view *view);   /* their sizes, as it was opened */
+uint32_t view_uidnext(const struct view *view); /* UIDs below it are known, or gone */
+uint32_t view_recent(const struct view *view);  /* of these, how many are \Recent in this view */
 bool view_is_recent(const struct view *view, struct uid uid);
 struct change_no view_change(const struct view *view); /* up to which change the client knows */
 /* seq: 1 .. exists. */
@@ -41,8 +43,10 @@ enum err view_seq(struct view *view, struct uid uid, uint32_t *ret_seq, struct e
 /* Sequence numbers to UIDs, for a whole set (numbers beyond exists are left out). */
 enum err view_uids(struct view *view, const struct uid_set *seqs, struct uid_set *ret_uids,
                    struct error *error) MUST_CHECK;
-/* The first unseen message's sequence number, 0 if none (for SELECT's [UNSEEN n]). */
-enum err view_first_unseen(struct view *view, uint32_t *ret_seq, struct error *error) MUST_CHECK;
+/* The sequence number of the first message that the person has not seen, 0 if none (for SELECT's [UNSEEN n]).
+ */
+enum err view_first_unseen(struct view *view, struct account_id person, uint32_t *ret_seq,
+                           struct error *error) MUST_CHECK;
 
 struct view_changes {
     uint32_t *expunged; /* sequence numbers to send as EXPUNGE one after the other (each counted after those

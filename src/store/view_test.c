@@ -81,7 +81,7 @@ static void test_first_unseen(void **state)
     struct view *view;
     uint32_t seq;
     OK(view_open(fixture->account, fixture->inbox.id, false, &view, &fixture->error));
-    OK(view_first_unseen(view, &seq, &fixture->error));
+    OK(view_first_unseen(view, test_account, &seq, &fixture->error));
     assert_int_equal(seq, 3);
     view_close(view);
 }
@@ -102,7 +102,7 @@ static void test_first_unseen_is_numbered_as_the_view_numbers(void **state)
         OK(message_flags(fixture->account, fixture->inbox.id, &uids, FLAGS_ADD, &seen, (struct change_no){0},
                          &result, &fixture->error));
         OK(view_open(fixture->account, fixture->inbox.id, true, &view, &fixture->error));
-        OK(view_first_unseen(view, &seq, &fixture->error));
+        OK(view_first_unseen(view, test_account, &seq, &fixture->error));
         assert_int_equal(seq, seen_to[i] + 1);
         view_close(view);
     }
@@ -111,11 +111,11 @@ static void test_first_unseen_is_numbered_as_the_view_numbers(void **state)
     CLEANUP(uid_set_release) struct uid_set removed = {0};
     OK(message_expunge(fixture->account, fixture->inbox.id, &four, false, &removed, &fixture->error));
     uint32_t seq;
-    OK(view_first_unseen(view, &seq, &fixture->error));
+    OK(view_first_unseen(view, test_account, &seq, &fixture->error));
     assert_int_equal(seq, 10);
     view_close(view);
     OK(view_open(fixture->account, fixture->inbox.id, true, &view, &fixture->error));
-    OK(view_first_unseen(view, &seq, &fixture->error));
+    OK(view_first_unseen(view, test_account, &seq, &fixture->error));
     assert_int_equal(seq, 6);
     view_close(view);
 }

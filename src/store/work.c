@@ -6,6 +6,7 @@
 #include "store/open_folder.h"
 #include "store/quota.h"
 #include "store/registry.h"
+#include "store/seen_row.h"
 #include "store/sync.h"
 
 enum err account_lock(struct account *account, struct error *error)
@@ -168,7 +169,7 @@ enum err work_quota(const struct work *work, uint64_t bytes, uint64_t messages, 
 /* --- ending --- */
 
 static enum err log_write_one(struct work *work, struct folder_id folder, enum change_kind kind,
-                              const struct uid_set *uids, struct error *error)
+                              const struct uid_set *uids, uint64_t flag_mask, struct error *error)
 {
     if (uids->failed)
         return fail_nomem(error);
@@ -185,6 +186,7 @@ static enum err log_write_one(struct work *work, struct folder_id folder, enum c
     sqlite3_bind_int64(statement, 3, kind);
     sqlite3_bind_int64(statement, 4, work->now_us);
     db_bind_blob(statement, 5, buf_slice(&encoded));
+    sqlite3_bind_int64(statement, 6, (int64_t)flag_mask);
     return db_finish(work->account, statement, error);
 }
 
@@ -203,10 +205,12 @@ static enum err log_write_folder(struct work *work, struct touched *touched, str
         {touched->changed && !touched->made && !touched->removed, CHANGE_FOLDER_CHANGED, &none},
         {touched->removed, CHANGE_FOLDER_REMOVED, &none},
     };
+    must(touched->flags.count == 0 || touched->flag_mask != 0);
     for (size_t i = 0; i < ARRAY_LEN(records); i++) {
         if (!records[i].present)
             continue;
-        enum err err = log_write_one(work, touched->id, records[i].kind, records[i].uids, error);
+        uint64_t mask = records[i].kind == CHANGE_FLAGS ? touched->flag_mask : FLAG_MASK_ANY;
+        enum err err = log_write_one(work, touched->id, records[i].kind, records[i].uids, mask, error);
         if (err != ERR_OK)
             return err;
     }
@@ -256,7 +260,9 @@ static enum err write_all(struct work *work, struct error *error)
             continue;
         if (changed)
             touched->row.changed = (int64_t)work->change.v;
-        enum err err = touched->row_gone ? ERR_OK : folder_row_write(work->account, touched, error);
+        enum err err = touched->row.seen_apart ? seen_forget(work, touched, error) : ERR_OK;
+        if (err == ERR_OK)
+            err = touched->row_gone ? ERR_OK : folder_row_write(work->account, touched, error);
         if (err == ERR_OK && changed)
             err = log_write_folder(work, touched, error);
         if (err != ERR_OK)
@@ -264,7 +270,7 @@ static enum err write_all(struct work *work, struct error *error)
     }
     enum err err = ERR_OK;
     if (work->noted)
-        err = log_write_one(work, work->noted_folder, work->note, &(struct uid_set){0}, error);
+        err = log_write_one(work, work->noted_folder, work->note, &(struct uid_set){0}, FLAG_MASK_ANY, error);
     if (err == ERR_OK)
         err = meta_write(work->account, error);
     return err == ERR_OK ? DB_RUN_PLAIN(work->account, COMMIT, error) : err;

@@ -20,6 +20,8 @@
 #include "store/account.h"
 #include "store/change.h"
 
+#define FLAG_MASK_ANY UINT64_MAX /* a record that is about all flags, or none */
+
 struct folder_row {
 #define X(name) int64_t name;
     FOLDER_COLUMN_TABLE(X)
@@ -35,6 +37,7 @@ struct touched {
     bool row_gone;      /* its row is deleted */
     bool quiet;         /* row written without a change number (\Recent) */
     struct uid_set added, flags, expunged;
+    uint64_t flag_mask; /* which flags of `flags` changed: flag_mask() */
     struct touched *next;
 };
 

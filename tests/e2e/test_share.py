@@ -116,6 +116,42 @@ def test_rights_that_are_taken_away_end_the_session(server, anna, bert):
     wait_until("the session ends", ended)
 
 
+def unseen(client, name: str) -> int:
+    return int(re.search(rb"UNSEEN (\d+)", client.status(name, "(UNSEEN)")[1][0])[1])
+
+
+def test_each_person_marks_as_read_for_himself(server, anna, bert):
+    server.admin("share", "add", str(anna), "INBOX", str(bert), "--rights", "write")
+    assert "all see what anybody has read" in server.admin("share", "seen", str(anna), "INBOX")
+    for number in range(3):
+        server.deliver(anna, make_raw(body=f"matter {number}\r\n"))
+    assert server.admin("share", "seen", str(anna), "INBOX", "--per-person") == (
+        f"in INBOX of {anna} each person sees what he has read himself\n"
+    )
+    with server.imap(anna, "INBOX") as owner, server.imap(bert, other(anna)) as client:
+        assert b"matter 0" in client.fetch("1", "(BODY[])")[1][0][1]
+        assert client.store("2", "+FLAGS", "(\\Seen \\Answered)")[0] == "OK"
+        assert (unseen(owner, "INBOX"), unseen(client, other(anna))) == (3, 1)
+        assert owner.search(None, "SEEN")[1] == [b""] and owner.search(None, "ANSWERED")[1] == [b"2"]
+        fetcher = server.pop3(anna)  # fetching by POP3 is the owner's reading
+        fetcher.retr(3)
+        fetcher.quit()
+        wait_until("what POP3 fetched is read", lambda: unseen(owner, "INBOX") == 2)
+        assert unseen(client, other(anna)) == 1
+    server.expect_deaths = True  # the workers that stop
+    server.stop()
+    assert "0 findings" in server.admin("account", "check", str(anna))
+    server.start()
+    server.wait_ready()
+    with server.imap(bert, other(anna)) as client:
+        assert client.search(None, "UNSEEN")[1] == [b"3"]
+    server.admin("share", "seen", str(anna), "INBOX", "--shared")
+    with server.imap(bert, other(anna)) as client:
+        assert client.search(None, "UNSEEN")[1] == [b"1 2"]
+    run = server.command("share", "seen", str(anna), "INBOX", "--shared", "--per-person")
+    assert run.returncode != 0 and "can't be had at once" in run.stderr, run
+
+
 def test_a_group_made_anew_has_no_rights_of_the_old_one(server, anna, bert):
     group = f"team.{anna.address}"
     server.admin("group", "add", group, anna.address)
