@@ -10,7 +10,10 @@ static inline struct account_limits account_entry_limits(const struct account_en
 {
     return (struct account_limits){.quota_bytes = entry->quota_bytes,
                                    .quota_messages = entry->quota_messages,
-                                   .undelete_keep_s = entry->options.values[OPTION_UNDELETE_KEEP]};
+                                   .undelete_keep_s = entry->options.values[OPTION_UNDELETE_KEEP],
+                                   .trash_keep_s = entry->options.values[OPTION_TRASH_KEEP],
+                                   .junk_keep_s = entry->options.values[OPTION_JUNK_KEEP],
+                                   .pop3_keep_s = entry->options.values[OPTION_POP3_KEEP]};
 }
 
 #endif

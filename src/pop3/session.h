@@ -31,6 +31,8 @@ struct pop3_session {
     struct pop3_message *messages; /* index + 1 is the message's number */
     size_t count;
     struct uid_set seen; /* fetched by RETR: \Seen at the end */
+    struct uid sent;     /* by the command before, if that was RETR: who asks for more has got it */
+    struct uid_set fetched;
 };
 
 typedef void pop3_verb_fn(struct pop3_session *session, struct slice argument);
@@ -57,7 +59,7 @@ void pop3_refuse(struct pop3_session *session, const char *format, ...) FORMAT(2
 void pop3_cannot(struct pop3_session *session, const char *format, ...) FORMAT(2, 3);
 /* The message of that number, neither out of range nor deleted; else NULL, and the client was told. */
 struct pop3_message *pop3_find(struct pop3_session *session, struct slice number);
-/* Makes \Seen what RETR fetched. */
+/* Makes \Seen what RETR fetched, and notes what came through as fetched (store/expire.h). */
 void pop3_keep_seen(struct pop3_session *session);
 
 #endif

@@ -182,6 +182,17 @@ static const char *const migrations[] = {
                                                                             */
     "UPDATE meta SET (deleted_bytes, deleted_messages) = "
     "(SELECT coalesce(sum(size), 0), count(*) FROM tombstone);",
+
+    /* What goes by itself. */
+    "CREATE TABLE folder_placed ("
+    " folder INTEGER PRIMARY KEY,"
+    " time INTEGER NOT NULL" /* when it came to its place by being renamed */
+    ") STRICT;"
+    "CREATE TABLE fetched ("
+    " key INTEGER PRIMARY KEY," /* a member */
+    " time INTEGER NOT NULL"    /* when POP3 fetched it first */
+    ") STRICT;"
+    "CREATE INDEX fetched_time ON fetched (time);",
 };
 
 int schema_version(void)

@@ -3,6 +3,8 @@
 #include "base/clock.h"
 #include "base/must.h"
 #include "store/change.h"
+#include "store/compact.h"
+#include "store/due.h"
 #include "store/open_folder.h"
 #include "store/registry.h"
 #include "store/sync.h"
@@ -308,6 +310,7 @@ enum err work_commit(struct work *work, struct error *error)
     if (changed)
         watches_gather(account, work->change, &watchers);
     store_mark_dirty(account);
+    due_changed(account, compact_is_due(account));
     account_unlock(account);
     watchers_tell(&watchers);
     touched_free(work);
