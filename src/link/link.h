@@ -25,7 +25,8 @@
     X(RECIPIENT, 30)      /* RCPT: what to answer */                           \
     X(SPOOL_CREATE, 31)   /* a file for a large body */                        \
     X(SPOOL_DROP, 32)     /* the body was not completed */                     \
-    X(ACCEPT, 33)         /* a complete message: durable when answered */
+    X(ACCEPT, 33)         /* a complete message: durable when answered */      \
+    X(HEALTH, 40)         /* figures and state of the house, as text */
 enum link_message {
 #define X(name, number) LINK_##name = (number),
     LINK_MESSAGE_TABLE(X)
@@ -55,9 +56,10 @@ struct link_hand_over {
     struct slice peer;
     uint16_t peer_port;
     bool tls;
-    struct slice pending; /* input that came after the log-in command */
-    struct slice tag;     /* IMAP: the tag whose OK store sends; POP3: POP3_MODE_UTF8; else empty */
-    int fd;               /* sent; the caller closes its own copy */
+    struct slice pending;  /* input that came after the log-in command */
+    struct slice tag;      /* IMAP: the tag whose OK store sends; POP3: POP3_MODE_UTF8; else empty */
+    struct slice language; /* the tag of what the client has chosen; empty: nothing */
+    int fd;                /* sent; the caller closes its own copy */
 };
 /* On success store owns the conversation and sends the log-in command's reply itself. ERR_LIMIT: too many
  * sessions. */
@@ -75,6 +77,11 @@ enum err link_accept(struct link *link, struct slice ticket, const struct queue_
                      struct slice body, uint64_t spool, struct queue_id *ret_id,
                      struct error *error) MUST_CHECK;
 
+/* What /metrics and /health answer, made by store; *ret_well: the house does not fail. */
+enum health_question { HEALTH_METRICS, HEALTH_STATE };
+enum err link_health(struct link *link, enum health_question question, struct buf *ret_text, bool *ret_well,
+                     struct error *error) MUST_CHECK;
+
 /* --- store --- */
 
 struct link_service {
@@ -86,6 +93,8 @@ struct link_service {
      * the protocols. */
     enum err (*start_session)(void *context, const struct sasl_holder *holder,
                               const struct link_hand_over *hand_over, struct error *error);
+    /* The answer's text into out; supplied by serve/. NULL: ERR_UNSUPPORTED. */
+    void (*health)(void *context, enum health_question question, struct buf *out, bool *ret_well);
     void *context;
 };
 /* An ipc_serve_fn; context is a struct link_service. */

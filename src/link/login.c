@@ -168,6 +168,40 @@ static void note_success(struct login *login)
         F_STR("account", login->result.address));
 }
 
+/* Another way in that the plan has, for who wants his mail. */
+static const char *other_door(const struct login *login)
+{
+    if (login->door == DOOR_POP3 && (login->result.doors & DOOR_IMAP) != 0)
+        return "use IMAP, or have the plan changed";
+    if (login->door == DOOR_IMAP && (login->result.doors & DOOR_POP3) != 0)
+        return "use POP3, or have the plan changed";
+    return "have the plan changed";
+}
+
+static void say_denial(const struct login *login, struct error *error)
+{
+    const char *door = login->door == DOOR_IMAP   ? "IMAP"
+                       : login->door == DOOR_POP3 ? "POP3"
+                                                  : "sending of mail";
+    switch (login->result.denial) {
+    case DENIED_DISABLED:
+        (void)fail_plain(error, ERR_DENIED, "this account is disabled; ask its administrator");
+        return;
+    case DENIED_BY_PLAN:
+        (void)fail_plain(error, ERR_DENIED, "this account's plan has no %s; %s", door, other_door(login));
+        return;
+    case DENIED_APP_PASSWORD:
+        (void)fail_plain(error, ERR_DENIED, "this app password is not for %s; make another one", door);
+        return;
+    case DENIED_CERTIFICATE:
+        (void)fail_plain(error, ERR_DENIED, "this account does not log in by certificate; use its password");
+        return;
+    default:
+        (void)fail_plain(error, ERR_DENIED, "who logs in by that name may not be another one");
+        return;
+    }
+}
+
 /* What store said, as the protocol needs it. */
 static enum login_status outcome(struct login *login, enum err err, struct error *error)
 {
@@ -205,7 +239,7 @@ static enum login_status outcome(struct login *login, enum err err, struct error
     forget(login);
     if (login->result.code == ERR_DENIED) {
         count(login, METRIC_LOGIN_CLOSED);
-        (void)fail(error, ERR_DENIED, "this account may not log in here", "door closed or account disabled");
+        say_denial(login, error);
         return LOGIN_CLOSED_DOOR;
     }
     if (!noted)
@@ -414,6 +448,8 @@ void login_hand_over(struct login *login, struct slice tag, const struct login_r
         .peer = slice_cstr(conn_peer(login->conn)),
         .tls = conn_is_tls(login->conn),
         .tag = tag,
+        .language =
+            login->tongue.negotiated ? slice_cstr(language_tag(login->tongue.language)) : slice_none(),
     };
     if (conn_tls(login->conn) != NULL)
         hand_over_bridge(login, &hand_over, refusals);

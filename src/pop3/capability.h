@@ -5,7 +5,7 @@
 #include "base/buf.h"
 
 #define POP3_CAPABILITY_TABLE(X) \
-    X("TOP") X("UIDL") X("RESP-CODES") X("AUTH-RESP-CODE") X("PIPELINING") X("UTF8")
+    X("TOP") X("UIDL") X("RESP-CODES") X("AUTH-RESP-CODE") X("PIPELINING") X("UTF8") X("LANG")
 
 /*
  * name, argument. Whoever has logged in may do so again at once: for every account, so that no USER follows

@@ -1,4 +1,4 @@
-/* DELE, RSET, NOOP, CAPA. */
+/* DELE, RSET, NOOP, CAPA, LANG. */
 #include "base/log.h"
 #include "pop3/capability.h"
 #include "pop3/session.h"
@@ -38,7 +38,7 @@ void pop3_capa(struct pop3_session *session, struct slice argument)
     (void)argument;
     if (account_usage(session->visit.account, &usage, &error) != ERR_OK) {
         LOG(LOG_ERROR, conn_sid(session->conn), "pop3.capa", F_ERR(&error));
-        pop3_cannot(session, "[SYS/TEMP] try again later");
+        pop3_cannot(session, "[SYS/TEMP] temporarily unavailable");
         return;
     }
     uint64_t days = pop3_keep_s(&usage.limits) / SECONDS_PER_DAY;
@@ -46,5 +46,13 @@ void pop3_capa(struct pop3_session *session, struct slice argument)
     buf_put(out, S("+OK\r\n"));
     pop3_put_capabilities(out, days > 0 ? slice_cstr(expire) : S("NEVER"));
     buf_put(out, S(".\r\n"));
+    conn_wrote(session->conn);
+}
+
+/* RFC 6856 3.2: "*" is the account's language here. */
+void pop3_lang(struct pop3_session *session, struct slice argument)
+{
+    const struct tongue by_default = {session->visit.preferred, true};
+    pop3_put_lang(conn_output(session->conn), argument, by_default, &session->tongue);
     conn_wrote(session->conn);
 }

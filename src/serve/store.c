@@ -9,6 +9,8 @@
 #include "base/wire.h"
 #include "directory/limits.h"
 #include "directory/oauth.h"
+#include "health/exposition.h"
+#include "health/status.h"
 #include "imap/session.h"
 #include "link/visit.h"
 #include "pop3/pop3.h"
@@ -39,6 +41,7 @@ struct store_worker {
     struct limit *per_account;
     struct stays *stays;
     struct ipc_client *relay; /* the way to ask the internet */
+    struct gatherer *gatherer;
     struct link_service link; /* store, directory, sasl, queue */
     struct admin_context admin;
 };
@@ -62,13 +65,13 @@ static void say_goodbye(void *context)
     free(visitor);
 }
 
-static enum err make_visitor(struct store_worker *worker, const struct sasl_holder *holder, int fd,
-                             struct visitor **ret_visitor, struct error *error)
+static enum err make_visitor(struct store_worker *worker, const struct sasl_holder *holder, enum door door,
+                             int fd, struct visitor **ret_visitor, struct error *error)
 {
     struct visitor *visitor = calloc(1, sizeof(*visitor));
     if (visitor == NULL)
         return fail_nomem(error);
-    enum err err = stays_enter(worker->stays, &visitor->stay, holder->app_password, fd, error);
+    enum err err = stays_enter(worker->stays, &visitor->stay, holder, door, fd, error);
     if (err != ERR_OK) {
         free(visitor);
         return err;
@@ -89,9 +92,10 @@ static enum err start_behind_door(struct store_worker *worker, enum door door, c
     return pop3_session_start(worker->sessions, visit, error);
 }
 
-/* What is switched off for all, and for this account. */
-static enum err read_capabilities_off(struct store_worker *worker, struct account_id id, struct buf *off,
-                                      struct error *error)
+/* What the directory says of a visitor: the capabilities that are switched off for all and for this account,
+ * and his language. */
+static enum err read_entry(struct store_worker *worker, struct account_id id, struct buf *off,
+                           enum language *ret_language, struct error *error)
 {
     CLEANUP(arena_release) struct arena arena = ARENA(64 * 1024);
     struct account_entry entry;
@@ -102,11 +106,22 @@ static enum err read_capabilities_off(struct store_worker *worker, struct accoun
     bool names = name_list_add(off, slice_cstr(version->settings->imap_without)) &&
                  name_list_add(off, entry.capabilities_off);
     current_put(version);
-    return names && !buf_failed(off) ? ERR_OK : fail_nomem(error);
+    if (!names || buf_failed(off))
+        return fail_nomem(error);
+    *ret_language = language_of(entry.language);
+    return ERR_OK;
+}
+
+/* What the client has chosen before log-in, else the account's language. */
+static struct tongue tongue_of(const struct link_hand_over *hand_over, enum language preferred)
+{
+    if (hand_over->language.n > 0)
+        return (struct tongue){language_of(hand_over->language), true};
+    return (struct tongue){preferred, false};
 }
 
 /* The account opened, and the visitor counted. */
-static enum err receive(struct store_worker *worker, const struct sasl_holder *holder, int fd,
+static enum err receive(struct store_worker *worker, const struct sasl_holder *holder, enum door door, int fd,
                         struct account **ret_account, struct visitor **ret_visitor, struct error *error)
 {
     struct account_id id = holder->account;
@@ -115,7 +130,7 @@ static enum err receive(struct store_worker *worker, const struct sasl_holder *h
         return fail(error, ERR_LIMIT, "too many sessions of this account", "account has too many sessions");
     enum err err = store_account_ensure(worker->link.store, id, &account, error);
     if (err == ERR_OK) {
-        err = make_visitor(worker, holder, fd, ret_visitor, error);
+        err = make_visitor(worker, holder, door, fd, ret_visitor, error);
         if (err == ERR_OK)
             *ret_account = account;
         else
@@ -140,9 +155,10 @@ static enum err start_session(void *context, const struct sasl_holder *holder,
     if (buf_cstr(&peer) == NULL)
         return fail(error, ERR_INVALID, NULL, "client address too long");
     CLEANUP(buf_release) struct buf off = BUF(SETTINGS_NAMES_MAX + 1 + CAPABILITIES_OFF_MAX);
-    enum err err = read_capabilities_off(worker, holder->account, &off, error);
+    enum language preferred = LANGUAGE_EN;
+    enum err err = read_entry(worker, holder->account, &off, &preferred, error);
     if (err == ERR_OK)
-        err = receive(worker, holder, fd, &account, &visitor, error);
+        err = receive(worker, holder, hand_over->door, fd, &account, &visitor, error);
     if (err != ERR_OK)
         return err;
     visitor->counted =
@@ -160,6 +176,8 @@ static enum err start_session(void *context, const struct sasl_holder *holder,
         .peer_port = hand_over->peer_port,
         .tls = hand_over->tls,
         .capabilities_off = buf_slice(&off),
+        .tongue = tongue_of(hand_over, preferred),
+        .preferred = preferred,
         .settings = visitor->version->settings,
         .ended = say_goodbye,
         .context = visitor,
@@ -176,7 +194,7 @@ static void welcome(void *context, struct accepted *accepted)
         LOG(LOG_WARN, NO_SID, "store.admin", F_ERR(&error));
 }
 
-static void passwords_changed(void *owner)
+static void access_changed(void *owner)
 {
     struct store_worker *worker = owner;
     stays_look(worker->stays);
@@ -235,8 +253,31 @@ static enum err open_data(struct store_worker *worker, const struct settings *se
     worker->admin = (struct admin_context){.store = link->store,
                                            .directory = link->directory,
                                            .queue = link->queue,
-                                           .passwords_changed = passwords_changed,
+                                           .access_changed = access_changed,
                                            .owner = worker};
+    return err;
+}
+
+static void tell_health(void *context, enum health_question question, struct buf *out, bool *ret_well)
+{
+    struct store_worker *worker = context;
+    struct metrics_sample sample;
+    *ret_well = true;
+    if (question == HEALTH_STATE) {
+        status_put_health(worker->gatherer, out, ret_well);
+        return;
+    }
+    gather_now(worker->gatherer, &sample);
+    exposition_put(&sample, out);
+}
+
+static enum err open_health(struct store_worker *worker, const struct worker *process, struct error *error)
+{
+    struct gather_options options = {.store = worker->link.store, .queue = worker->link.queue};
+    memcpy(options.pages, process->metrics, sizeof(options.pages));
+    worker->link.health = tell_health;
+    enum err err = gatherer_create(&options, &worker->gatherer, error);
+    worker->admin.gatherer = worker->gatherer;
     return err;
 }
 
@@ -320,6 +361,8 @@ static enum err store_start(struct worker *process, void **ret_context, struct e
         err = open_data(worker, current_get(&worker->current)->settings, error);
     if (err == ERR_OK)
         err = open_oauth(worker, worker->current.version->settings, process->prepared, error);
+    if (err == ERR_OK)
+        err = open_health(worker, process, error);
     if (err == ERR_OK)
         err = open_loops(worker, process, error);
     /* On failure the process ends, and all of it with it. */
