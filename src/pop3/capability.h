@@ -5,13 +5,14 @@
 #include "base/buf.h"
 
 #define POP3_CAPABILITY_TABLE(X) \
-    X("TOP") X("UIDL") X("RESP-CODES") X("AUTH-RESP-CODE") X("PIPELINING") X("UTF8") X("LANG")
+    X("TOP") X("UIDL") X("RESP-CODES") X("AUTH-RESP-CODE") X("PIPELINING") X("LANG")
 
 /*
- * name, argument. Whoever has logged in may do so again at once: for every account, so that no USER follows
- * before log-in (RFC 2449 6.5).
+ * name, argument. UTF8 USER: names and passwords may be UTF-8 (RFC 6856 2.2). Whoever has logged in may do so
+ * again at once: for every account, so that no USER follows before log-in (RFC 2449 6.5).
  */
 #define POP3_POLICY_TABLE(X) \
+    X("UTF8", "USER")        \
     X("LOGIN-DELAY", "0")    \
     X("IMPLEMENTATION", "Posthorn")
 

@@ -122,7 +122,7 @@ static enum err read_line(struct reading *r, struct slice line, bool *seen, stru
         i++;
     if (i == ARRAY_LEN(keys))
         return refuse_key(r, key, error);
-    if (seen[i] && i != KEY_listen && i != KEY_certificate)
+    if (seen[i] && i != KEY_listen && i != KEY_certificate && i != KEY_imap_without_for)
         return setting_refuse(r, error, "\"%s\" is given twice", keys[i].key);
     seen[i] = true;
     struct words words;
@@ -283,10 +283,17 @@ void settings_text(const struct settings *s, struct buf *out)
     buf_printf(out, "sessions-per-account = %u\n", s->sessions_per_account);
     buf_printf(out, "plaintext-login = %s\n", setting_truth_names[s->plaintext_login]);
     buf_printf(out, "full-mailbox = %s\n", setting_full_names[s->full_mailbox_refuse]);
+    if (s->outbound_port == 0)
+        buf_put(out, S("outbound-port = off\n"));
+    else
+        buf_printf(out, "outbound-port = %u\n", (unsigned)s->outbound_port);
     buf_printf(out, "resolver = %s\n", s->resolver[0] != 0 ? s->resolver : "system");
     buf_printf(out, "ca-file = \"%s\"\n", s->ca_file);
     setting_put_oauth(s, out);
     buf_printf(out, "imap-without = \"%s\"\n", s->imap_without);
+    for (size_t i = 0; i < s->imap_client_count; i++)
+        buf_printf(out, "imap-without-for = \"%s\" \"%s\"\n", s->imap_clients[i].client,
+                   s->imap_clients[i].without);
     buf_printf(out, "sasl-without = \"%s\"\n", s->sasl_without);
     buf_printf(out, "client-ca = \"%s\"\n", s->client_ca_file != NULL ? s->client_ca_file : "none");
 }

@@ -10,6 +10,7 @@
 
 #include "base/map.h"
 #include "store/account.h"
+#include "store/quota.h"
 
 struct due_note;
 
@@ -26,6 +27,8 @@ struct store {
     struct account *dirty_first;
     size_t dirty_count;
     struct due_note *due_notes; /* see due.h */
+    struct account_id quota_due[QUOTA_DUE_MAX];
+    size_t quota_due_count;
     bool stopping;
     pthread_cond_t wake; /* the syncing thread */
     pthread_t syncer;

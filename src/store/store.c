@@ -375,6 +375,8 @@ void store_account_limits(struct store *store, struct account_id id, const struc
     pthread_mutex_lock(&account->mutex);
     account->limits = *limits;
     account->due_us = 0;
+    if (quota_due(account) > 0)
+        quota_note(account);
     pthread_mutex_unlock(&account->mutex);
     account_unref(account);
 }

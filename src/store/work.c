@@ -6,6 +6,7 @@
 #include "store/compact.h"
 #include "store/due.h"
 #include "store/open_folder.h"
+#include "store/quota.h"
 #include "store/registry.h"
 #include "store/sync.h"
 
@@ -250,6 +251,7 @@ static enum err write_all(struct work *work, struct error *error)
 {
     if (work_changed(work))
         work->account->meta.change = (int64_t)work->change.v;
+    quota_settle(work->account);
     for (struct touched *touched = work->touched; touched != NULL; touched = touched->next) {
         bool changed = touched_changed(touched);
         if (!changed && !touched->quiet)
@@ -311,6 +313,8 @@ enum err work_commit(struct work *work, struct error *error)
         watches_gather(account, work->change, &watchers);
     store_mark_dirty(account);
     due_changed(account, compact_is_due(account));
+    if (quota_due(account) > 0)
+        quota_note(account);
     account_unlock(account);
     watchers_tell(&watchers);
     touched_free(work);
