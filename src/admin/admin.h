@@ -146,6 +146,7 @@ struct admin_command {
     X(account_reindex) \
     X(account_undelete) \
     X(account_purge) \
+    X(account_tidy) \
     X(account_import) \
     X(account_app_password_add) \
     X(account_app_password_list) \

@@ -1,7 +1,8 @@
-/* What was deleted from an account: brought back, or erased. */
+/* What was deleted from an account: brought back, or erased; and what goes by itself: at once. */
 #include "admin/admin.h"
 #include "base/clock.h"
 #include "base/duration.h"
+#include "store/tidy.h"
 #include "store/undelete.h"
 
 #define NAME_ARGUMENT                                                                        \
@@ -148,4 +149,33 @@ const struct admin_command admin_account_purge = {
         "Erases what was deleted and could still be brought back: rows are overwritten, packs written anew "
         "without it. What backups hold is not touched.",
     .example = "posthorn account purge anna@example.org --yes",
+};
+
+/* --- tidy --- */
+
+static enum err run_tidy(struct admin_call *call, struct error *error)
+{
+    struct account *account;
+    int64_t due;
+    enum err e = open_account(call, &account, error);
+    if (e != ERR_OK)
+        return e;
+    e = tidy_account(account, true, &due, error);
+    account_unref(account);
+    if (e == ERR_OK)
+        call_message(call, "tidied %.*s", SLICE_ARGS(call_text(call, "address")));
+    return e;
+}
+
+const struct admin_command admin_account_tidy = {
+    .name = "account.tidy",
+    .run = run_tidy,
+    .arguments = purge_arguments,
+    .summary = "remove what is over its time, now",
+    .about =
+        "Does at once what the server does by itself within hours: removes from Trash, Junk and Inbox what "
+        "the "
+        "options trash-keep, junk-keep and pop3-keep no longer keep, forgets what was deleted too long ago, "
+        "and gives back the space.",
+    .example = "posthorn account tidy anna@example.org",
 };

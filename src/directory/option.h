@@ -27,7 +27,11 @@ struct directory;
     X(QUOTA_WARN, "quota-warn", PERCENTS, OPTION_TWO_PERCENTS_(70, 90), "PERCENTS", \
       "how full, 70,90 say, a mailbox is when its owner is written to; off") \
     X(UNDELETE_KEEP, "undelete-keep", SECONDS, 14 * 86400, "TIME", \
-      "how long what was deleted can be brought back, 14d say; off: not at all")
+      "how long what was deleted can be brought back, 14d say; off: not at all") \
+    X(TRASH_KEEP, "trash-keep", SECONDS, 0, "TIME", "how long messages stay in Trash, 30d say; off: for ever") \
+    X(JUNK_KEEP, "junk-keep", SECONDS, 0, "TIME", "how long messages stay in Junk, 14d say; off: for ever") \
+    X(POP3_KEEP, "pop3-keep", SECONDS, 0, "TIME", \
+      "how long what POP3 fetched stays, 7d say, a day at least; off: as programs ask for")
 /* clang-format on */
 enum option {
 #define X(name, text, kind, built_in, placeholder, help) OPTION_##name,

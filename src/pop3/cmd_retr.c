@@ -124,6 +124,7 @@ void pop3_retr(struct pop3_session *session, struct slice argument)
     put_range(session, &reading, 0, reading.content.whole.n, UINT64_MAX);
     conn_write(session->conn, S(".\r\n"));
     uid_set_add(&session->seen, message->uid.v, message->uid.v);
+    session->sent = message->uid;
 }
 
 void pop3_top(struct pop3_session *session, struct slice argument)

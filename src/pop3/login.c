@@ -239,7 +239,7 @@ static void do_capa(struct pop3_login *session, struct slice argument)
     struct buf *out = conn_output(session->conn);
     (void)argument;
     buf_put(out, S("+OK\r\n"));
-    pop3_put_capabilities(out);
+    pop3_put_capabilities(out, POP3_EXPIRE_BEFORE_LOGIN);
     if (offers(session, SASL_PLAIN))
         buf_put(out, S("USER\r\n"));
     buf_put(out, S("SASL"));

@@ -52,9 +52,9 @@ static void stop(struct talk *t)
 }
 
 #define GREETING "+OK mail.example POP3\r\n"
-#define CAPABILITIES                                                                            \
-    "TOP\r\nUIDL\r\nRESP-CODES\r\nAUTH-RESP-CODE\r\nPIPELINING\r\nLANG\r\nUTF8 USER\r\nEXPIRE " \
-    "NEVER\r\nLOGIN-DELAY 0\r\n"                                                                \
+#define CAPABILITIES                                                                                      \
+    "TOP\r\nUIDL\r\nRESP-CODES\r\nAUTH-RESP-CODE\r\nPIPELINING\r\nLANG\r\nEXPIRE 1 USER\r\nUTF8 USER\r\n" \
+    "LOGIN-DELAY 0\r\n"                                                                                   \
     "IMPLEMENTATION Posthorn\r\n"
 #define WRONG "-ERR [AUTH] name or password is wrong\r\n"
 #define NO_ANSWER "-ERR that is no valid answer\r\n"

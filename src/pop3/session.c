@@ -4,6 +4,7 @@
 
 #include "base/fdio.h"
 #include "base/log.h"
+#include "store/expire.h"
 
 enum { PICTURE_BATCH = 2000, PICTURE_ARENA_MAX = 8 * 1024 * 1024 };
 
@@ -183,6 +184,9 @@ static void run_command(struct pop3_session *session, struct slice line)
 {
     struct slice name, argument;
     struct error error;
+    if (session->sent.v != 0)
+        uid_set_add(&session->fetched, session->sent.v, session->sent.v);
+    session->sent.v = 0;
     slice_cut(line, ' ', &name, &argument);
     for (size_t i = 0; i < ARRAY_LEN(verbs); i++) {
         if (!slice_eq_nocase(verbs[i].name, slice_trim(name)))
@@ -218,8 +222,18 @@ static void say_goodbye(struct conn *conn, void *context)
     conn_close(conn);
 }
 
+/* One transaction for all of a session. */
+static void keep_fetched(struct pop3_session *session)
+{
+    struct error error;
+    if (fetched_note(session->visit.account, session->inbox, &session->fetched, &error) != ERR_OK)
+        LOG(LOG_WARN, session->visit.sid, "pop3.fetched", F_ERR(&error));
+    uid_set_release(&session->fetched);
+}
+
 void pop3_keep_seen(struct pop3_session *session)
 {
+    keep_fetched(session);
     struct flagset flags = {0};
     struct flag_result result = {0};
     struct error error;

@@ -36,6 +36,8 @@ struct pop3_session {
     struct pop3_message *messages; /* index + 1 is the message's number */
     size_t count;
     struct uid_set seen; /* fetched by RETR: \Seen at the end */
+    struct uid sent;     /* by the command before, if that was RETR: who asks for more has got it */
+    struct uid_set fetched;
 };
 
 typedef void pop3_verb_fn(struct pop3_session *session, struct slice argument);
@@ -67,7 +69,7 @@ void pop3_cannot(struct pop3_session *session, const char *format, ...) FORMAT(2
 struct pop3_message *pop3_find(struct pop3_session *session, struct slice number);
 /* There is a picture, or a view for one; or the client was told that the Inbox can't be opened. */
 bool pop3_look(struct pop3_session *session) MUST_CHECK;
-/* Makes \Seen what RETR fetched. */
+/* Makes \Seen what RETR fetched, and notes what came through as fetched (store/expire.h). */
 void pop3_keep_seen(struct pop3_session *session);
 
 #endif

@@ -50,6 +50,9 @@ struct account {
     struct packs *packs;
     struct account_meta meta; /* as committed, or as the running transaction has it */
     struct account_limits limits;
+    int64_t due_us; /* see due.h: when the house looks at it again; 0: soon */
+    bool due_noted; /* changed since its last visit */
+    bool due_soon;
     char **keywords;
     size_t keyword_count;
     struct open_folder *open_folders;

@@ -79,7 +79,7 @@ static void round_make(struct background *background)
     }
     free(gathering.ids);
     if (background->work.round_end != NULL)
-        background->work.round_end(background->work.context);
+        background->work.round_end(background->work.context, &background->stopping);
 }
 
 static void *background_run(void *context)

@@ -22,8 +22,9 @@ struct background_work {
     /* One account's turn. *ret_more: it wants another before the round ends; the others have theirs first. */
     enum err (*turn)(void *context, struct account *account, const atomic_bool *stopping, bool *ret_more,
                      struct error *error);
-    void (*round_end)(void *context); /* may be NULL */
-    void (*release)(void *context);   /* when the work has ended, or starting it failed; may be NULL */
+    /* May be NULL; ends soon when *stopping gets true. */
+    void (*round_end)(void *context, const atomic_bool *stopping);
+    void (*release)(void *context); /* when the work has ended, or starting it failed; may be NULL */
     void *context;
 };
 

@@ -24,8 +24,9 @@ static enum err turn(void *context, struct account *account, const atomic_bool *
     return ERR_OK;
 }
 
-static void round_end(void *context)
+static void round_end(void *context, const atomic_bool *stopping)
 {
+    (void)stopping;
     atomic_fetch_add(&((struct counted *)context)->rounds, 1);
 }
 

@@ -77,6 +77,9 @@ static const struct rule after_objects[] = {
      "SELECT printf('folder %d, %s', folder, entry) FROM annotation WHERE folder <> 0 AND "
      "folder NOT IN (SELECT id FROM folder)",
      "DELETE FROM annotation WHERE folder <> 0 AND folder NOT IN (SELECT id FROM folder)"},
+    {"folder's time", "its folder is missing", false,
+     "SELECT printf('folder %d', folder) FROM folder_placed WHERE folder NOT IN (SELECT id FROM folder)",
+     "DELETE FROM folder_placed WHERE folder NOT IN (SELECT id FROM folder)"},
     {"access key", "its folder is missing", false,
      "SELECT printf('folder %d', folder) FROM access_key WHERE folder NOT IN (SELECT id FROM folder)",
      "DELETE FROM access_key WHERE folder NOT IN (SELECT id FROM folder)"},

@@ -99,6 +99,12 @@ static enum err living_count(struct compact *c, struct error *error)
     }
 }
 
+bool compact_is_due(const struct account *account)
+{
+    const struct account_meta *meta = &account->meta;
+    return meta->purged_bytes >= MAX(COMPACT_DUE_BYTES, meta->bytes / COMPACT_DUE_PART);
+}
+
 /* --- choosing --- */
 
 static bool worth_it(const struct pack_use *use, enum compact_how how)

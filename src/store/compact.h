@@ -32,6 +32,8 @@ struct compact_result {
     uint64_t freed;   /* bytes of removed packs */
     unsigned removed; /* packs */
 };
+/* So much was purged that it should not wait. account->mutex is held. */
+bool compact_is_due(const struct account *account);
 enum err compact_account(struct account *account, enum compact_how how, struct compact_result *ret_result,
                          struct error *error) MUST_CHECK;
 

@@ -318,7 +318,9 @@ static enum err rename_tree(struct rename *rename, struct folder_id parent, stru
     sqlite3_bind_int64(statement, 1, (int64_t)rename->id.v);
     sqlite3_bind_int64(statement, 2, (int64_t)parent.v);
     db_bind_text(statement, 3, folder_path_leaf(&rename->to));
-    return db_finish(account, statement, error);
+    err = db_finish(account, statement, error);
+    return err == ERR_OK ? DB_RUN(account, PLACED_SET, error, (int64_t)rename->id.v, rename->work->now_us)
+                         : err;
 }
 
 enum err folder_rename(struct account *account, struct slice from, struct slice to, struct error *error)
@@ -377,6 +379,8 @@ static enum err delete_locked(struct work *work, struct folder_id id, struct sli
         err = DB_RUN(work->account, ACCESS_KEY_DROP, error, (int64_t)id.v);
     if (err == ERR_OK && touched->row.seen_apart)
         err = seen_drop(work, touched, error);
+    if (err == ERR_OK)
+        err = DB_RUN(work->account, PLACED_DROP, error, (int64_t)id.v);
     if (err != ERR_OK)
         return err;
     touched->removed = true;

@@ -12,6 +12,8 @@
 #include "store/account.h"
 #include "store/quota.h"
 
+struct due_note;
+
 struct store {
     struct volume *volume;
     struct store_options options;
@@ -24,6 +26,7 @@ struct store {
     struct account *idle_first, *idle_last;
     struct account *dirty_first;
     size_t dirty_count;
+    struct due_note *due_notes; /* see due.h */
     struct account_id quota_due[QUOTA_DUE_MAX];
     size_t quota_due_count;
     bool stopping;
@@ -45,6 +48,9 @@ void registry_ref(struct account *account);
 /* The same for the store's own work (syncing, tidying): who wants the account to itself waits for its end. */
 void registry_ref_house(struct account *account);
 void registry_unref_house(struct account *account); /* takes store->mutex */
+/* store_account for the house. */
+enum err registry_open_house(struct store *store, struct account_id id, struct account **ret_account,
+                             struct error *error) MUST_CHECK;
 /* Closes idle accounts while more than open_max are open; those that need a sync only after it. */
 void registry_close_surplus(struct store *store);
 /* Keeps an account from being opened while its files are made or removed. ERR_BUSY when it is in use. */

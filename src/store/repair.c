@@ -209,6 +209,8 @@ static enum err tables_copy(struct check *check, sqlite3 *from, struct error *er
         {"access_key", "folder", false},
         {"seen", NULL, false},
         {"folder_grave", "folder", false},
+        {"folder_placed", "folder", false},
+        {"fetched", "key", false},
     };
     enum err code = ERR_OK;
     check->incomplete = false;

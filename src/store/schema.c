@@ -197,6 +197,16 @@ static const char *const migrations[] = {
 
     /* Conditional STORE: which flags a record is about (change.h); -1: any, as in older rows. */
     "ALTER TABLE change_log ADD COLUMN flags INTEGER NOT NULL DEFAULT -1;",
+    /* What goes by itself. */
+    "CREATE TABLE folder_placed ("
+    " folder INTEGER PRIMARY KEY,"
+    " time INTEGER NOT NULL" /* when it came to its place by being renamed */
+    ") STRICT;"
+    "CREATE TABLE fetched ("
+    " key INTEGER PRIMARY KEY," /* a member */
+    " time INTEGER NOT NULL"    /* when POP3 fetched it first */
+    ") STRICT;"
+    "CREATE INDEX fetched_time ON fetched (time);",
 };
 
 int schema_version(void)

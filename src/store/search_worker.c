@@ -19,8 +19,9 @@ static enum err turn(void *context, struct account *account, const atomic_bool *
 }
 
 /* Between rounds it holds no memory. */
-static void round_end(void *context)
+static void round_end(void *context, const atomic_bool *stopping)
 {
+    (void)stopping;
     struct worker *worker = context;
     if (worker->ready)
         search_grams_release(&worker->grams);

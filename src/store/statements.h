@@ -160,6 +160,20 @@
     X(GRAVE_READ, "SELECT path FROM folder_grave WHERE folder = ?1")                                         \
     X(GRAVES_FORGET, "DELETE FROM folder_grave WHERE NOT EXISTS (SELECT 1 FROM tombstone WHERE key "         \
                      "BETWEEN folder << 32 AND (folder << 32) + 4294967295)")                                \
+    X(PLACED_SET, "INSERT OR REPLACE INTO folder_placed (folder, time) VALUES (?1, ?2)")                     \
+    X(PLACED_READ, "SELECT time FROM folder_placed WHERE folder = ?1")                                       \
+    X(PLACED_DROP, "DELETE FROM folder_placed WHERE folder = ?1")                                            \
+    X(MEMBER_SAVED_BEFORE,                                                                                   \
+      "SELECT key FROM member WHERE key BETWEEN ?1 AND ?2 AND saved <= ?3 ORDER BY key LIMIT ?4")            \
+    X(MEMBER_SAVED_FIRST, "SELECT coalesce(min(saved), 0) FROM member WHERE key BETWEEN ?1 AND ?2")          \
+    X(FETCHED_NOTE,                                                                                          \
+      "INSERT OR IGNORE INTO fetched (key, time) SELECT key, ?3 FROM member WHERE key BETWEEN ?1 AND ?2")    \
+    X(FETCHED_BEFORE, "SELECT fetched.key FROM fetched JOIN member ON member.key = fetched.key WHERE "       \
+                      "fetched.key BETWEEN ?1 AND ?2 AND time <= ?3 LIMIT ?4")                               \
+    X(FETCHED_FIRST,                                                                                         \
+      "SELECT time FROM fetched JOIN member ON member.key = fetched.key ORDER BY time LIMIT 1")              \
+    X(FETCHED_FORGET,                                                                                        \
+      "DELETE FROM fetched WHERE NOT EXISTS (SELECT 1 FROM member WHERE member.key = fetched.key)")          \
     X(OBJECT_LENGTH, "SELECT length FROM object WHERE id = ?1")                                              \
     X(TOMBSTONE_DELETE, "DELETE FROM tombstone WHERE key = ?1")                                              \
     X(TOMBSTONE_OF_OBJECT, "DELETE FROM tombstone WHERE object = ?1")                                        \

@@ -3,6 +3,7 @@
 
 #include "base/fdio.h"
 #include "base/must.h"
+#include "store/due.h"
 #include "store/generation.h"
 #include "store/registry.h"
 #include "store/search_database.h"
@@ -235,13 +236,14 @@ void registry_ref(struct account *account)
         idle_remove(account);
 }
 
-enum err store_account(struct store *store, struct account_id id, struct account **ret_account,
-                       struct error *error)
+static enum err open_referenced(struct store *store, struct account_id id, bool house,
+                                struct account **ret_account, struct error *error)
 {
     pthread_mutex_lock(&store->mutex);
     struct account *account = settled(store, id);
     if (account != NULL) {
         registry_ref(account);
+        account->house_refs += house;
         pthread_mutex_unlock(&store->mutex);
         *ret_account = account;
         return ERR_OK;
@@ -254,6 +256,7 @@ enum err store_account(struct store *store, struct account_id id, struct account
         return fail_nomem(error);
     }
     account->refs = 1;
+    account->house_refs = house;
     pthread_mutex_unlock(&store->mutex);
     enum err err = account_open(account, error);
     pthread_mutex_lock(&store->mutex);
@@ -269,6 +272,18 @@ enum err store_account(struct store *store, struct account_id id, struct account
     if (err == ERR_OK)
         *ret_account = account;
     return err;
+}
+
+enum err store_account(struct store *store, struct account_id id, struct account **ret_account,
+                       struct error *error)
+{
+    return open_referenced(store, id, false, ret_account, error);
+}
+
+enum err registry_open_house(struct store *store, struct account_id id, struct account **ret_account,
+                             struct error *error)
+{
+    return open_referenced(store, id, true, ret_account, error);
 }
 
 struct account *account_ref(struct account *account)
@@ -338,6 +353,7 @@ void store_close(struct store *store)
     if (clean)
         generation_end(&store->generation_fd, store->generation);
     fd_close(&store->generation_fd);
+    due_notes_free(store->due_notes);
     map_release(&store->accounts);
     volume_close(store->volume);
     pthread_mutex_destroy(&store->mutex);
@@ -353,10 +369,12 @@ void store_account_limits(struct store *store, struct account_id id, const struc
     if (account != NULL)
         registry_ref(account);
     pthread_mutex_unlock(&store->mutex);
+    due_changed_limits(store, id);
     if (account == NULL)
         return;
     pthread_mutex_lock(&account->mutex);
     account->limits = *limits;
+    account->due_us = 0;
     if (quota_due(account) > 0)
         quota_note(account);
     pthread_mutex_unlock(&account->mutex);

@@ -3,6 +3,8 @@
 #include "base/clock.h"
 #include "base/must.h"
 #include "store/change.h"
+#include "store/compact.h"
+#include "store/due.h"
 #include "store/open_folder.h"
 #include "store/quota.h"
 #include "store/registry.h"
@@ -316,6 +318,7 @@ enum err work_commit(struct work *work, struct error *error)
     if (changed)
         watches_gather(account, work->change, &watchers);
     store_mark_dirty(account);
+    due_changed(account, compact_is_due(account));
     if (quota_due(account) > 0)
         quota_note(account);
     account_unlock(account);

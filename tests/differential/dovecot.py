@@ -25,7 +25,7 @@ class Dovecot:
     def __init__(self):
         self.directory = Path(tempfile.mkdtemp(prefix="dovecot-", dir="/tmp"))
         self.directory.chmod(0o755)
-        self.port = free_ports(1)[0]
+        self.port, self.pop3_port = free_ports(2)
         self.process = None
         self.log_file = self.directory / "log"
         homes = self.directory / "home"
@@ -43,7 +43,7 @@ class Dovecot:
             owner = pwd.getpwuid(os.geteuid())
             name = getpass.getuser()
             users = f"default_internal_user = {name}\ndefault_internal_group = {grp.getgrgid(owner.pw_gid).gr_name}\n"
-            users += f"default_login_user = {name}\nservice anvil {{\n  chroot =\n}}\nservice imap-login {{\n  chroot =\n}}\n"
+            users += f"default_login_user = {name}\nservice anvil {{\n  chroot =\n}}\nservice imap-login {{\n  chroot =\n}}\nservice pop3-login {{\n  chroot =\n}}\n"
         mailboxes = "".join(
             f"  mailbox {name} {{\n    special_use = \\{use}\n    auto = subscribe\n  }}\n" for name, use in SPECIAL.items()
         )
@@ -51,7 +51,7 @@ class Dovecot:
 base_dir = {self.directory}/run
 state_dir = {self.directory}/state
 log_path = {self.log_file}
-protocols = imap
+protocols = imap pop3
 listen = {HOST}
 ssl = no
 disable_plaintext_auth = no
@@ -86,6 +86,20 @@ service imap-login {{
   service_count = 0
 }}
 service imap {{
+  service_count = 0
+  process_limit = 1000
+}}
+service pop3-login {{
+  inet_listener pop3 {{
+    address = {HOST}
+    port = {self.pop3_port}
+  }}
+  inet_listener pop3s {{
+    port = 0
+  }}
+  service_count = 0
+}}
+service pop3 {{
   service_count = 0
   process_limit = 1000
 }}
