@@ -131,6 +131,7 @@ struct admin_command {
     X(domain_set) \
     X(domain_catch_all) \
     X(domain_administrator) \
+    X(account_advise) \
     X(account_add) \
     X(account_list) \
     X(account_show) \

@@ -32,6 +32,8 @@ void cli_help(const struct admin_command *command, struct buf *out);
 /* The verbs of a noun. */
 void cli_noun_help(struct slice noun, struct buf *out);
 
+/* What `account advise` was not told: from $LANG, and asked at a terminal. */
+enum err cli_advise(struct cli_request *request, struct error *error) MUST_CHECK;
 /* Puts what the command needs of secrets and files into the request; asks for confirmation. */
 enum err cli_complete(struct cli_request *request, struct error *error) MUST_CHECK;
 

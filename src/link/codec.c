@@ -77,6 +77,7 @@ void link_put_hand_over(struct buf *b, const struct link_hand_over *hand_over)
     wire_put_slice(b, hand_over->pending);
     wire_put_slice(b, hand_over->tag);
     wire_put_slice(b, hand_over->language);
+    wire_put_slice(b, hand_over->capabilities_off);
 }
 
 void link_get_hand_over(struct wire_reader *r, struct link_hand_over *ret)
@@ -90,6 +91,23 @@ void link_get_hand_over(struct wire_reader *r, struct link_hand_over *ret)
     ret->pending = wire_get_slice(r);
     ret->tag = wire_get_slice(r);
     ret->language = wire_get_slice(r);
+    ret->capabilities_off = wire_get_slice(r);
+}
+
+void link_put_give_back(struct buf *b, const struct link_give_back *given)
+{
+    wire_put_u64(b, given->sid.v);
+    wire_put_slice(b, given->peer);
+    wire_put_u32(b, given->peer_port);
+    wire_put_slice(b, given->pending);
+}
+
+void link_get_give_back(struct wire_reader *r, struct link_give_back *ret)
+{
+    ret->sid.v = wire_get_u64(r);
+    ret->peer = wire_get_slice(r);
+    ret->peer_port = (uint16_t)wire_get_u32(r);
+    ret->pending = wire_get_slice(r);
 }
 
 void link_put_envelope(struct buf *b, const struct queue_envelope *e)

@@ -73,6 +73,16 @@ static enum err serve_hand_over(struct service_call *call, struct error *error)
     return call->service->start_session(call->service->context, &holder, &hand_over, error);
 }
 
+static enum err serve_way_back(struct service_call *call, struct error *error)
+{
+    enum err err = link_check_request(call, error);
+    if (err == ERR_OK && (call->message->fd_count != 1 || call->service->edge == NULL))
+        err = fail(error, ERR_INVALID, NULL, "no way back");
+    if (err == ERR_OK)
+        ipc_client_connect(call->service->edge, fd_take(&call->message->fds[0]));
+    return err;
+}
+
 /* The account that submits, 0 for a stranger. */
 static enum err who(struct service_call *call, struct slice ticket, struct account_id *ret_account,
                     struct error *error)
@@ -235,6 +245,7 @@ static const struct link_row rows[] = {
     {LINK_SASL_CANCEL, "sasl-cancel", serve_sasl_cancel},
     {LINK_TICKET_RELEASE, "ticket-release", serve_ticket_release},
     {LINK_HAND_OVER, "hand-over", serve_hand_over},
+    {LINK_WAY_BACK, "way-back", serve_way_back},
     {LINK_RECIPIENT, "recipient", serve_recipient},
     {LINK_SPOOL_CREATE, "spool-create", serve_spool_create},
     {LINK_SPOOL_DROP, "spool-drop", serve_spool_drop},

@@ -122,7 +122,7 @@ static enum err read_line(struct reading *r, struct slice line, bool *seen, stru
         i++;
     if (i == ARRAY_LEN(keys))
         return refuse_key(r, key, error);
-    if (seen[i] && i != KEY_listen && i != KEY_certificate)
+    if (seen[i] && i != KEY_listen && i != KEY_certificate && i != KEY_imap_without_for)
         return setting_refuse(r, error, "\"%s\" is given twice", keys[i].key);
     seen[i] = true;
     struct words words;
@@ -291,6 +291,9 @@ void settings_text(const struct settings *s, struct buf *out)
     buf_printf(out, "ca-file = \"%s\"\n", s->ca_file);
     setting_put_oauth(s, out);
     buf_printf(out, "imap-without = \"%s\"\n", s->imap_without);
+    for (size_t i = 0; i < s->imap_client_count; i++)
+        buf_printf(out, "imap-without-for = \"%s\" \"%s\"\n", s->imap_clients[i].client,
+                   s->imap_clients[i].without);
     buf_printf(out, "sasl-without = \"%s\"\n", s->sasl_without);
     buf_printf(out, "client-ca = \"%s\"\n", s->client_ca_file != NULL ? s->client_ca_file : "none");
 }

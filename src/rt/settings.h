@@ -64,6 +64,8 @@ enum listen_protocol {
     X(oauth_claim, "oauth-claim", "email", "what in a token names the account")                              \
     X(ca_file, "ca-file", "/etc/ssl/certs/ca-certificates.crt", "PEM of the authorities that are trusted")   \
     X(imap_without, "imap-without", "none", "NAME, NAME ...: IMAP capabilities that nobody gets")            \
+    X(imap_without_for, "imap-without-for", "none",                                                          \
+      "CLIENT NAME, NAME ...: IMAP capabilities that a mail program does not get; one line each")            \
     X(sasl_without, "sasl-without", "none", "NAME, NAME ...: log-in mechanisms that are not offered")        \
     X(client_ca, "client-ca", "none", "FILE in PEM: who vouches for clients that log in by certificate")
 
@@ -79,8 +81,16 @@ struct certificate_setting {
     const char *key_file;
 };
 
+/* What a mail program does not get that names itself so by ID; `*` in `client` is anything. */
+struct imap_client_setting {
+    const char *client;
+    const char *without; /* base/name_list.h */
+};
+
 enum {
     SETTINGS_LISTEN_MAX = 64,
+    SETTINGS_CLIENTS_MAX = 64,
+    SETTINGS_CLIENT_NAME_MAX = 200, /* bytes */
     SETTINGS_CERTIFICATES_MAX = 1000,
     SETTINGS_FILE_MAX = 1024 * 1024,
     SETTINGS_NAMES_MAX = 1000, /* bytes of a list of names */
@@ -108,7 +118,9 @@ struct settings {
     uint32_t connections_per_address; /* `connections-per-address`, default 100 */
     uint32_t sessions_per_account;    /* `sessions-per-account`, default 100 */
     bool plaintext_login; /* `plaintext-login = yes|no`, default no: log-in without TLS only from loopback */
-    const char *imap_without;   /* `imap-without`: capabilities switched off for all, as base/name_list.h */
+    const char *imap_without; /* `imap-without`: capabilities switched off for all, as base/name_list.h */
+    struct imap_client_setting imap_clients[SETTINGS_CLIENTS_MAX]; /* `imap-without-for` */
+    size_t imap_client_count;
     const char *sasl_without;   /* `sasl-without`: SASL mechanisms switched off, the same way */
     const char *client_ca_file; /* `client-ca`; NULL: none */
     struct slice client_ca;     /* in workers, what is in that file */

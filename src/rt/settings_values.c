@@ -410,6 +410,28 @@ enum err setting_read_imap_without(struct reading *r, const struct words *words,
     return read_names(r, words, &r->settings->imap_without, error);
 }
 
+/* "Some Mail*" NAME, NAME */
+enum err setting_read_imap_without_for(struct reading *r, const struct words *words, struct error *error)
+{
+    struct settings *settings = r->settings;
+    struct words names = {.count = words->count - 1};
+    if (words->count == 1 && slice_eq_nocase(words->at[0], S("none")))
+        return ERR_OK;
+    if (words->count < 2)
+        return setting_refuse(r, error, "a mail program and capabilities are expected");
+    if (words->at[0].n == 0 || words->at[0].n > SETTINGS_CLIENT_NAME_MAX)
+        return setting_refuse(r, error, "a mail program's name has 1 to %d bytes", SETTINGS_CLIENT_NAME_MAX);
+    if (settings->imap_client_count == SETTINGS_CLIENTS_MAX)
+        return setting_refuse(r, error, "more than %d mail programs", SETTINGS_CLIENTS_MAX);
+    struct imap_client_setting *client = &settings->imap_clients[settings->imap_client_count];
+    memcpy(names.at, words->at + 1, names.count * sizeof(names.at[0]));
+    enum err e = setting_keep(r, words->at[0], &client->client, error);
+    if (e == ERR_OK)
+        e = read_names(r, &names, &client->without, error);
+    settings->imap_client_count += e == ERR_OK;
+    return e;
+}
+
 enum err setting_read_sasl_without(struct reading *r, const struct words *words, struct error *error)
 {
     return read_names(r, words, &r->settings->sasl_without, error);

@@ -11,9 +11,11 @@
 #include "directory/oauth.h"
 #include "health/exposition.h"
 #include "health/status.h"
+#include "imap/capability.h"
 #include "imap/session.h"
 #include "link/visit.h"
 #include "pop3/pop3.h"
+#include "queue/warning.h"
 #include "rt/limit.h"
 #include "rt/listener.h"
 #include "serve/current.h"
@@ -40,6 +42,7 @@ struct store_worker {
     struct loop *service;
     struct limit *per_account;
     struct stays *stays;
+    struct warner *warner;
     struct ipc_client *relay; /* the way to ask the internet */
     struct gatherer *gatherer;
     struct link_service link; /* store, directory, sasl, queue */
@@ -93,9 +96,9 @@ static enum err start_behind_door(struct store_worker *worker, enum door door, c
 }
 
 /* What the directory says of a visitor: the capabilities that are switched off for all and for this account,
- * and his language. */
-static enum err read_entry(struct store_worker *worker, struct account_id id, struct buf *off,
-                           enum language *ret_language, struct error *error)
+ * and his language; those that are off for his client go with the first. */
+static enum err read_entry(struct store_worker *worker, struct account_id id, struct slice client,
+                           struct buf *off, enum language *ret_language, struct error *error)
 {
     CLEANUP(arena_release) struct arena arena = ARENA(64 * 1024);
     struct account_entry entry;
@@ -104,7 +107,7 @@ static enum err read_entry(struct store_worker *worker, struct account_id id, st
         return err;
     struct version *version = current_get(&worker->current);
     bool names = name_list_add(off, slice_cstr(version->settings->imap_without)) &&
-                 name_list_add(off, entry.capabilities_off);
+                 name_list_add(off, entry.capabilities_off) && name_list_add(off, client);
     current_put(version);
     if (!names || buf_failed(off))
         return fail_nomem(error);
@@ -141,6 +144,12 @@ static enum err receive(struct store_worker *worker, const struct sasl_holder *h
     return err;
 }
 
+static enum err give_back(void *owner, struct link_give_back *given, struct error *error)
+{
+    struct store_worker *worker = owner;
+    return link_give_back(&worker->link, given, error);
+}
+
 static enum err start_session(void *context, const struct sasl_holder *holder,
                               const struct link_hand_over *hand_over, struct error *error)
 {
@@ -154,9 +163,9 @@ static enum err start_session(void *context, const struct sasl_holder *holder,
     buf_put(&peer, hand_over->peer);
     if (buf_cstr(&peer) == NULL)
         return fail(error, ERR_INVALID, NULL, "client address too long");
-    CLEANUP(buf_release) struct buf off = BUF(SETTINGS_NAMES_MAX + 1 + CAPABILITIES_OFF_MAX);
+    CLEANUP(buf_release) struct buf off = BUF(IMAP_OFF_MAX);
     enum language preferred = LANGUAGE_EN;
-    enum err err = read_entry(worker, holder->account, &off, &preferred, error);
+    enum err err = read_entry(worker, holder->account, hand_over->capabilities_off, &off, &preferred, error);
     if (err == ERR_OK)
         err = receive(worker, holder, hand_over->door, fd, &account, &visitor, error);
     if (err != ERR_OK)
@@ -181,6 +190,8 @@ static enum err start_session(void *context, const struct sasl_holder *holder,
         .settings = visitor->version->settings,
         .ended = say_goodbye,
         .context = visitor,
+        .give_back = give_back,
+        .owner = worker,
     };
     return start_behind_door(worker, hand_over->door, &visit, error);
 }
@@ -248,6 +259,8 @@ static enum err open_data(struct store_worker *worker, const struct settings *se
     };
     if (err == ERR_OK)
         err = queue_open(&queue_options, &link->queue, error);
+    if (err == ERR_OK)
+        err = warner_start(link->store, link->directory, settings->hostname, &worker->warner, error);
     link->start_session = start_session;
     link->context = worker;
     worker->admin = (struct admin_context){.store = link->store,
@@ -356,6 +369,8 @@ static enum err store_start(struct worker *process, void **ret_context, struct e
         err = fail_nomem(error);
     if (err == ERR_OK)
         err = ipc_client_create(&worker->relay, error);
+    if (err == ERR_OK)
+        err = ipc_client_create(&worker->link.edge, error);
     /* The first settings live on: what is opened with them keeps pointers into them. */
     if (err == ERR_OK)
         err = open_data(worker, current_get(&worker->current)->settings, error);

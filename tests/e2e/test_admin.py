@@ -228,6 +228,19 @@ def test_options_of_account_domain_and_plan(posthorn, anna):
     assert "nothing to set" in posthorn.bad(2, "plan", "set", "imap")
 
 
+def test_advice(posthorn):
+    said = posthorn.good("account", "advise", "--devices", "2", "--mail", "20G", "--language", "en").splitlines()
+    assert said[0] == "the plan imap fits:" and "all devices show the same" in said[1]
+    assert said[-1] == "posthorn account add NAME@DOMAIN --plan imap --quota 30G"
+    said = posthorn.good("account", "advise", "--brief", "yes", "--language", "de").splitlines()
+    assert said[0] == "es passt der Tarif pop3:"
+    assert said[-1] == "posthorn account add NAME@DOMAIN --plan pop3 --language de"
+    posthorn.good("plan", "set", "imap", "--quota-max", "25G")
+    said = posthorn.good("account", "advise", "--people", "3", "--mail", "20G", "--language", "en")
+    assert "first: posthorn plan set imap --quota-max 30G" in said
+    assert "plan exchange fits" in posthorn.good("account", "advise", "--calendar", "yes", "--language", "en")
+
+
 def test_plans_come_and_go(posthorn, anna):
     posthorn.good("plan", "add", "gold", "--doors", "imap,submission", "--quota-max", "20G")
     row = posthorn.rows("plan", "show", "gold")[0]
