@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "admin/cli.h"
+#include "admin/manual.h"
 #include "base/spelling.h"
 #include "serve/serve.h"
 
@@ -38,6 +39,24 @@ static int run_worker(int argc, char **argv, const char *settings_file)
     _exit(serve_worker(argc > 1 ? argv[1] : ""));
 }
 
+/* For the build: what is installed as manual pages and completion. */
+static int run_manual(int argc, char **argv, const char *settings_file)
+{
+    static const struct manual_command others[] = {{"serve", "Runs the server in the foreground"}};
+    (void)settings_file;
+    CLEANUP(buf_release) struct buf out = BUF(1024 * 1024);
+    const char *which = argc == 2 ? argv[1] : "";
+    if (strcmp(which, "1") == 0)
+        manual_commands(others, ARRAY_LEN(others), &out);
+    else if (strcmp(which, "5") == 0)
+        manual_settings(&out);
+    else if (strcmp(which, "bash") == 0)
+        manual_completion(others, ARRAY_LEN(others), &out);
+    else
+        return EXIT_USAGE;
+    return fwrite(out.p, 1, out.n, stdout) == out.n && fflush(stdout) == 0 && !buf_failed(&out) ? 0 : 1;
+}
+
 /* help NULL: not for people. */
 static const struct {
     const char *name;
@@ -46,6 +65,7 @@ static const struct {
 } commands[] = {
     {"serve", run_serve, "run the server"},
     {"worker", run_worker, NULL},
+    {"manual", run_manual, NULL},
     {"status", admin_main, "how the running server is"},
     {"doctor", admin_main, "look for what is wrong, and say what to do"},
     {"domain", admin_main, "the domains whose mail is ours"},

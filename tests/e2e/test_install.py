@@ -32,6 +32,7 @@ def test_everything_is_in_its_place(installed):
         "bin/posthorn", "lib/systemd/system/posthorn.service", "lib/systemd/system/posthorn.socket",
         "lib/sysusers.d/posthorn.conf", "lib/tmpfiles.d/posthorn.conf", "share/doc/posthorn/README.md",
         "share/doc/posthorn/docs/configuration.md", "share/doc/posthorn/examples/posthorn.conf",
+        "share/man/man1/posthorn.1", "share/man/man5/posthorn.conf.5", "share/bash-completion/completions/posthorn",
     ]  # fmt: skip
     assert [place for place in places if not (installed / place).is_file()] == []
 
