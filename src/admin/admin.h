@@ -21,6 +21,7 @@
 #include <jansson.h>
 
 #include "directory/directory.h"
+#include "health/gather.h"
 #include "queue/queue.h"
 #include "rt/loop.h"
 #include "store/store.h"
@@ -35,7 +36,8 @@ enum {
 struct admin_context {
     struct store *store;
     struct directory *directory;
-    struct queue *queue; /* NULL only for commands without COMMAND_QUEUE */
+    struct queue *queue;       /* NULL only for commands without COMMAND_QUEUE */
+    struct gatherer *gatherer; /* NULL but in a running server */
     /* App passwords were removed, accounts disabled, doors closed: sessions may have to end. NULL: there are
      * none. */
     void (*access_changed)(void *owner);
@@ -91,6 +93,7 @@ enum command_flag {
     COMMAND_QUEUE = 1,   /* needs the queue */
     COMMAND_CONFIRM = 2, /* a person at a terminal is asked first, unless --yes */
     COMMAND_ONE = 4,     /* one row, shown as a list of its fields */
+    COMMAND_SERVER = 8,  /* only a running server can answer */
     COMMAND_MAY_ASK = 8, /* its password is asked for only with --password-stdin */
 };
 
@@ -102,6 +105,7 @@ struct admin_command {
     admin_handler *run;
     const struct admin_argument *arguments; /* ended by a NULL name; NULL: none */
     const struct admin_column *columns;     /* of its rows, ended by a NULL name; NULL: it gives none */
+    void (*show)(const json_t *row);        /* a row as text, where that is no table; else NULL */
     unsigned flags;
     const char *summary; /* half a line */
     const char *about;   /* what it does, in sentences */
@@ -110,6 +114,7 @@ struct admin_command {
 
 /* clang-format off */
 #define ADMIN_COMMAND_TABLE(X) \
+    X(status) \
     X(domain_add) \
     X(domain_list) \
     X(domain_remove) \

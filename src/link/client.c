@@ -190,3 +190,21 @@ enum err link_accept(struct link *link, struct slice ticket, const struct queue_
         *ret_id = id;
     return err;
 }
+
+enum err link_health(struct link *link, enum health_question question, struct buf *ret_text, bool *ret_well,
+                     struct error *error)
+{
+    CLEANUP(call_release) struct call call = call_of(link, LINK_HEALTH);
+    wire_put_u8(&call.record, (uint8_t)question);
+    enum err err = call_run(&call, error);
+    if (err != ERR_OK)
+        return err;
+    bool well = wire_get_u8(&call.reader) != 0;
+    struct slice text = wire_get_slice(&call.reader);
+    err = call_end(&call, error);
+    if (err != ERR_OK)
+        return err;
+    buf_put(ret_text, text);
+    *ret_well = well;
+    return buf_failed(ret_text) ? fail_nomem(error) : ERR_OK;
+}

@@ -27,9 +27,10 @@
     X(RECIPIENT, 30)      /* RCPT: what to answer */                           \
     X(SPOOL_CREATE, 31)   /* a file for a large body */                        \
     X(SPOOL_DROP, 32)     /* the body was not completed */                     \
-    X(ACCEPT, 33)         /* a complete message: durable when answered */
+    X(ACCEPT, 33)         /* a complete message: durable when answered */      \
+    X(HEALTH, 40)         /* figures and state of the house, as text */
 /* And from store to edge. */
-#define LINK_TO_EDGE_TABLE(X) X(GIVE_BACK, 40) /* a connection whose person has logged out */
+#define LINK_TO_EDGE_TABLE(X) X(GIVE_BACK, 50) /* a connection whose person has logged out */
 enum link_message {
 #define X(name, number) LINK_##name = (number),
     LINK_MESSAGE_TABLE(X) LINK_TO_EDGE_TABLE(X)
@@ -98,6 +99,11 @@ enum err link_accept(struct link *link, struct slice ticket, const struct queue_
                      struct slice body, uint64_t spool, struct queue_id *ret_id,
                      struct error *error) MUST_CHECK;
 
+/* What /metrics and /health answer, made by store; *ret_well: the house does not fail. */
+enum health_question { HEALTH_METRICS, HEALTH_STATE };
+enum err link_health(struct link *link, enum health_question question, struct buf *ret_text, bool *ret_well,
+                     struct error *error) MUST_CHECK;
+
 /* --- store --- */
 
 /* Back to edge. Whoever called it has nothing more to do with the connection. */
@@ -115,6 +121,8 @@ struct link_service {
      * the protocols. */
     enum err (*start_session)(void *context, const struct sasl_holder *holder,
                               const struct link_hand_over *hand_over, struct error *error);
+    /* The answer's text into out; supplied by serve/. NULL: ERR_UNSUPPORTED. */
+    void (*health)(void *context, enum health_question question, struct buf *out, bool *ret_well);
     void *context;
 };
 /* An ipc_serve_fn; context is a struct link_service. */

@@ -6,7 +6,10 @@
 #include "base/log.h"
 #include "link/codec.h"
 
-enum { LINK_ARENA_MAX = 1024 * 1024 };
+enum {
+    LINK_ARENA_MAX = 1024 * 1024,
+    LINK_TEXT_MAX = 64 * 1024, /* a reply that fits IPC_BODY_MAX */
+};
 
 /* A request being served. */
 struct service_call {
@@ -231,6 +234,26 @@ static enum err serve_accept(struct service_call *call, struct error *error)
     return err;
 }
 
+static enum err serve_health(struct service_call *call, struct error *error)
+{
+    bool well = true;
+    uint8_t question = wire_get_u8(&call->request);
+    CLEANUP(buf_release) struct buf text = BUF(LINK_TEXT_MAX);
+    enum err err = check_request(call, error);
+    if (err == ERR_OK && question > HEALTH_STATE)
+        err = fail(error, ERR_INVALID, NULL, "health question %u", question);
+    if (err == ERR_OK && call->service->health == NULL)
+        err = fail(error, ERR_UNSUPPORTED, NULL, "no health is told here");
+    if (err != ERR_OK)
+        return err;
+    call->service->health(call->service->context, (enum health_question)question, &text, &well);
+    if (buf_failed(&text))
+        return fail_nomem(error);
+    wire_put_u8(call->reply, well);
+    wire_put_slice(call->reply, buf_slice(&text));
+    return ERR_OK;
+}
+
 static const struct {
     uint32_t type;
     const char *name;
@@ -246,6 +269,7 @@ static const struct {
     {LINK_SPOOL_CREATE, "spool-create", serve_spool_create},
     {LINK_SPOOL_DROP, "spool-drop", serve_spool_drop},
     {LINK_ACCEPT, "accept", serve_accept},
+    {LINK_HEALTH, "health", serve_health},
 };
 
 static enum err dispatch(struct service_call *call, struct error *error)

@@ -153,6 +153,8 @@ static enum err default_hostname(struct reading *r, struct error *error)
 static enum err default_listens(struct reading *r, struct error *error)
 {
     for (unsigned i = 0; i < LISTEN_PROTOCOLS; i++) {
+        if (i == LISTEN_HEALTH)
+            continue;
         struct listen_setting listen = {(enum listen_protocol)i,
                                         "::", listen_protocol_port((enum listen_protocol)i)};
         enum err e = ERR_OK;
@@ -167,6 +169,15 @@ static enum err default_listens(struct reading *r, struct error *error)
             return e;
     }
     return ERR_OK;
+}
+
+/* Without that of health-listen. */
+static size_t count_listens(const struct settings *s)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < s->listen_count; i++)
+        count += s->listens[i].protocol != LISTEN_HEALTH;
+    return count;
 }
 
 static const char *const presets[] = {
@@ -187,7 +198,7 @@ static enum err fill_defaults(struct reading *r, const bool *seen, struct error 
     }
     if (e == ERR_OK && !seen[KEY_listen])
         e = default_listens(r, error);
-    else if (e == ERR_OK && r->listen_none && r->settings->listen_count > 0)
+    else if (e == ERR_OK && r->listen_none && count_listens(r->settings) > 0)
         e = setting_refuse(r, error, "\"listen = none\" stands beside other listeners");
     return e == ERR_OK ? setting_check_oauth(r, error) : e;
 }
@@ -248,15 +259,16 @@ void settings_text(const struct settings *s, struct buf *out)
     buf_printf(out, "run = \"%s\"\n", s->run_directory);
     for (size_t i = 0; i < s->listen_count; i++) {
         const struct listen_setting *l = &s->listens[i];
-        const char *protocol = listen_protocol_name(l->protocol);
+        const char *begin = l->protocol == LISTEN_HEALTH ? "health-listen =" : "listen = ";
+        const char *protocol = l->protocol == LISTEN_HEALTH ? "" : listen_protocol_name(l->protocol);
         if (l->protocol == LISTEN_LMTP)
-            buf_printf(out, "listen = %s \"%s\"\n", protocol, l->address);
+            buf_printf(out, "%s%s \"%s\"\n", begin, protocol, l->address);
         else if (strchr(l->address, ':') != NULL)
-            buf_printf(out, "listen = %s [%s]:%u\n", protocol, l->address, l->port);
+            buf_printf(out, "%s%s [%s]:%u\n", begin, protocol, l->address, l->port);
         else
-            buf_printf(out, "listen = %s %s:%u\n", protocol, l->address, l->port);
+            buf_printf(out, "%s%s %s:%u\n", begin, protocol, l->address, l->port);
     }
-    if (s->listen_count == 0)
+    if (count_listens(s) == 0)
         buf_put(out, S("listen = none\n"));
     for (size_t i = 0; i < s->certificate_count; i++)
         buf_printf(out, "certificate = \"%s\" \"%s\"\n", s->certificates[i].chain_file,

@@ -24,7 +24,8 @@
     X(IMAP, "imap", 143, false)              \
     X(IMAPS, "imaps", 993, true)             \
     X(POP3, "pop3", 110, false)              \
-    X(POP3S, "pop3s", 995, true)
+    X(POP3S, "pop3s", 995, true)             \
+    X(HEALTH, "health", 9420, false) /* by `health-listen` */
 
 enum listen_protocol {
 #define X(name, text, port, tls) LISTEN_##name,
@@ -40,6 +41,7 @@ enum listen_protocol {
     X(run, "run", "/run/posthorn", "directory of the sockets for commands and LMTP")                         \
     X(listen, "listen", "every protocol on its port",                                                        \
       "PROTOCOL [ADDRESS][:PORT], lmtp PATH, or none; one line each")                                        \
+    X(health_listen, "health-listen", "none", "ADDRESS:PORT or PORT of /metrics and /health, by HTTP")       \
     X(certificate, "certificate", "a self-signed one in the data directory",                                 \
       "CHAIN-FILE [KEY-FILE] in PEM; one line each, the first is the default")                               \
     X(log_level, "log-level", "info", "least level that is logged: debug, info, warn or error")              \

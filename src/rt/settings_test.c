@@ -35,7 +35,7 @@ static void test_defaults_serve_every_protocol(void **state)
     struct settings *s = parse_good("hostname = mail.example\n");
     assert_string_equal(s->data_directory, "/var/lib/posthorn/data");
     assert_string_equal(s->run_directory, "/run/posthorn");
-    assert_int_equal(s->listen_count, LISTEN_PROTOCOLS);
+    assert_int_equal(s->listen_count, LISTEN_PROTOCOLS - 1); /* without health */
     assert_string_equal(s->listens[LISTEN_SMTP].address, "::");
     assert_int_equal(s->listens[LISTEN_IMAPS].port, 993);
     assert_string_equal(s->listens[LISTEN_LMTP].address, "/run/posthorn/lmtp.sock");
@@ -55,6 +55,32 @@ static void test_defaults_serve_every_protocol(void **state)
     assert_string_equal(s->oauth_claim, "email");
     assert_string_equal(s->ca_file, "/etc/ssl/certs/ca-certificates.crt");
     settings_free(s);
+}
+
+static void test_health_listens_on_this_machine_unless_told(void **state)
+{
+    (void)state;
+    CLEANUP(buf_release) struct buf text = BUF(100000);
+    struct settings *s = parse_good("hostname = a\n"
+                                    "listen = none\nhealth-listen = 9999\n");
+    assert_int_equal(s->listen_count, 1);
+    assert_int_equal(s->listens[0].protocol, LISTEN_HEALTH);
+    assert_string_equal(s->listens[0].address, "127.0.0.1");
+    assert_int_equal(s->listens[0].port, 9999);
+    settings_text(s, &text);
+    assert_non_null(strstr(buf_cstr(&text), "health-listen = 127.0.0.1:9999\n"));
+    assert_non_null(strstr(buf_cstr(&text), "listen = none\n"));
+    settings_free(s);
+    s = parse_good("hostname = a\n"
+                   "health-listen = [::1]\n");
+    assert_string_equal(s->listens[0].address, "::1");
+    assert_int_equal(s->listens[0].port, 9420);
+    assert_int_equal(s->listen_count, LISTEN_PROTOCOLS);
+    settings_free(s);
+    refused("health-listen = *:9420\n",
+            "posthorn.conf:1: health-listen needs an address; a port alone is 127.0.0.1's");
+    refused("health-listen = 123456\n", "posthorn.conf:1: \"123456\" is not an address");
+    refused("listen = health\n", "posthorn.conf:1: \"health\" is not a protocol");
 }
 
 static void test_hostname_default_is_the_machines(void **state)
@@ -456,6 +482,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_defaults_serve_every_protocol),
         cmocka_unit_test(test_hostname_default_is_the_machines),
+        cmocka_unit_test(test_health_listens_on_this_machine_unless_told),
         cmocka_unit_test(test_reads_every_key),
         cmocka_unit_test(test_text_reads_back_the_same),
         cmocka_unit_test(test_misspelt_key_gets_a_suggestion),

@@ -147,7 +147,7 @@ static enum err read_address(struct reading *r, struct slice text, struct listen
 static bool find_protocol(struct slice name, enum listen_protocol *ret)
 {
     for (unsigned i = 0; i < LISTEN_PROTOCOLS; i++) {
-        if (slice_eq(name, slice_cstr(listen_protocol_name((enum listen_protocol)i)))) {
+        if (i != LISTEN_HEALTH && slice_eq(name, slice_cstr(listen_protocol_name((enum listen_protocol)i)))) {
             *ret = (enum listen_protocol)i;
             return true;
         }
@@ -189,6 +189,26 @@ enum err setting_read_listen(struct reading *r, const struct words *words, struc
         size_t max = sizeof(((struct sockaddr_un *)0)->sun_path) - 1;
         e = setting_keep_path(r, words->at[1], max, &listen.address, error);
     }
+    return e != ERR_OK ? e : setting_add_listen(r, &listen, error);
+}
+
+/* Who may read figures is a decision: without an address only this machine, never by chance everybody. */
+enum err setting_read_health_listen(struct reading *r, const struct words *words, struct error *error)
+{
+    struct listen_setting listen = {.protocol = LISTEN_HEALTH, .port = listen_protocol_port(LISTEN_HEALTH)};
+    char text[sizeof("127.0.0.1:65535")];
+    uint32_t port;
+    enum err e = setting_one_word(r, words, error);
+    if (e != ERR_OK || slice_eq(words->at[0], S("none")))
+        return e;
+    struct slice at = words->at[0];
+    if (slice_starts(at, S(":")) || slice_starts(at, S("*")))
+        return setting_refuse(r, error, "health-listen needs an address; a port alone is 127.0.0.1's");
+    if (at.n <= 5 && slice_to_u32(at, &port)) {
+        snprintf(text, sizeof(text), "127.0.0.1:%.*s", SLICE_ARGS(at));
+        at = slice_cstr(text);
+    }
+    e = read_address(r, at, &listen, error);
     return e != ERR_OK ? e : setting_add_listen(r, &listen, error);
 }
 

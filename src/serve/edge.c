@@ -2,6 +2,7 @@
 
 #include "base/fdio.h"
 #include "base/must.h"
+#include "health/endpoint.h"
 #include "imap/login.h"
 #include "link/guest.h"
 #include "pop3/pop3.h"
@@ -86,6 +87,7 @@ static const struct {
     [LISTEN_IMAPS] = {imap_login_start, {NULL, 0}},
     [LISTEN_POP3] = {pop3_login_start, {"-ERR [SYS/TEMP] Too many connections\r\n", 38}},
     [LISTEN_POP3S] = {pop3_login_start, {NULL, 0}},
+    [LISTEN_HEALTH] = {endpoint_start, {NULL, 0}},
 };
 
 /* NULL: no memory; what was accepted is given back. */

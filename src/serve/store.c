@@ -9,6 +9,8 @@
 #include "base/wire.h"
 #include "directory/limits.h"
 #include "directory/oauth.h"
+#include "health/exposition.h"
+#include "health/status.h"
 #include "imap/capability.h"
 #include "imap/session.h"
 #include "link/visit.h"
@@ -40,6 +42,7 @@ struct store_worker {
     struct limit *per_account;
     struct stays *stays;
     struct ipc_client *relay; /* the way to ask the internet */
+    struct gatherer *gatherer;
     struct link_service link; /* store, directory, sasl, queue */
     struct admin_context admin;
 };
@@ -264,6 +267,29 @@ static enum err open_data(struct store_worker *worker, const struct settings *se
     return err;
 }
 
+static void tell_health(void *context, enum health_question question, struct buf *out, bool *ret_well)
+{
+    struct store_worker *worker = context;
+    struct metrics_sample sample;
+    *ret_well = true;
+    if (question == HEALTH_STATE) {
+        status_put_health(worker->gatherer, out, ret_well);
+        return;
+    }
+    gather_now(worker->gatherer, &sample);
+    exposition_put(&sample, out);
+}
+
+static enum err open_health(struct store_worker *worker, const struct worker *process, struct error *error)
+{
+    struct gather_options options = {.store = worker->link.store, .queue = worker->link.queue};
+    memcpy(options.pages, process->metrics, sizeof(options.pages));
+    worker->link.health = tell_health;
+    enum err err = gatherer_create(&options, &worker->gatherer, error);
+    worker->admin.gatherer = worker->gatherer;
+    return err;
+}
+
 static enum err open_loops(struct store_worker *worker, struct worker *process, struct error *error)
 {
     const struct loop_options sessions = {.name = "session",
@@ -346,6 +372,8 @@ static enum err store_start(struct worker *process, void **ret_context, struct e
         err = open_data(worker, current_get(&worker->current)->settings, error);
     if (err == ERR_OK)
         err = open_oauth(worker, worker->current.version->settings, process->prepared, error);
+    if (err == ERR_OK)
+        err = open_health(worker, process, error);
     if (err == ERR_OK)
         err = open_loops(worker, process, error);
     /* On failure the process ends, and all of it with it. */

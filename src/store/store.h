@@ -93,6 +93,17 @@ struct account_usage {
 enum err account_usage(struct account *account, struct account_usage *ret_usage,
                        struct error *error) MUST_CHECK;
 
+/* For metrics. */
+struct store_figures {
+    uint64_t open_accounts;
+    uint64_t disk_bytes; /* of the data directory's file system */
+    uint64_t disk_free;  /* bytes that this user may use */
+    uint64_t inodes;     /* 0: the file system doesn't count them */
+    uint64_t inodes_free;
+};
+enum err store_figures(struct store *store, struct store_figures *ret_figures,
+                       struct error *error) MUST_CHECK;
+
 /* The account's epoch: random, new after a restore; and its change number now. Both are in every protocol's
  * token. */
 struct account_state {
