@@ -32,6 +32,8 @@ void cli_help(const struct admin_command *command, struct buf *out);
 /* The verbs of a noun. */
 void cli_noun_help(struct slice noun, struct buf *out);
 
+/* What `account advise` was not told: from $LANG, and asked at a terminal. */
+enum err cli_advise(struct cli_request *request, struct error *error) MUST_CHECK;
 /* Puts what the command needs of secrets and files into the request; asks for confirmation. */
 enum err cli_complete(struct cli_request *request, struct error *error) MUST_CHECK;
 
@@ -59,6 +61,11 @@ int cli_show_error(const struct error *error);
 /* *ret_running false: no server runs, nothing was done. */
 enum err cli_remote(const struct settings *settings, const json_t *request, struct admin_sink *sink,
                     bool *ret_running, struct error *error) MUST_CHECK;
+/* The lines of an answer, until the last one or the end. */
+void cli_read_answer(FILE *from, struct admin_sink *sink);
+/* In a process of its own, since on the files root becomes the store's user for good. */
+enum err cli_apart(const struct settings *settings, const json_t *request, struct admin_sink *sink,
+                   struct error *error) MUST_CHECK;
 /* On the files, in this process. */
 enum err cli_local(const struct settings *settings, const json_t *request, struct admin_sink *sink,
                    struct error *error) MUST_CHECK;

@@ -47,8 +47,7 @@ static enum err send_request(int fd, const json_t *request, struct error *error)
     return fd_write_all(fd, buf_slice(&line), &hung_up) == ERR_NOMEM ? fail_nomem(error) : ERR_OK;
 }
 
-/* Until the last line, or the server goes away. */
-static void read_answer(FILE *from, struct admin_sink *sink)
+void cli_read_answer(FILE *from, struct admin_sink *sink)
 {
     for (bool more = true; more;) {
         json_t *line = json_loadf(from, JSON_DISABLE_EOF_CHECK, NULL);
@@ -77,7 +76,7 @@ enum err cli_remote(const struct settings *settings, const json_t *request, stru
     if (from == NULL)
         return fail_errno(error, "fdopen");
     fd = -1;
-    read_answer(from, sink);
+    cli_read_answer(from, sink);
     fclose(from);
     return ERR_OK;
 }

@@ -30,11 +30,16 @@
     X(ACCEPT, 33)         /* a complete message: durable when answered */      \
     X(URL, 34)            /* what an IMAP URL means, to be submitted */        \
     X(HEALTH, 40)         /* figures and state of the house, as text */
+/* From relay. */
+#define LINK_RELAY_TABLE(X)                                        \
+    X(OUTBOUND_TAKE, 50) /* what is to be sent to other servers */ \
+    X(OUTBOUND_OPEN, 51) /* a message of it */                     \
+    X(OUTBOUND_DONE, 52) /* what became of its recipients */
 /* And from store to edge. */
-#define LINK_TO_EDGE_TABLE(X) X(GIVE_BACK, 50) /* a connection whose person has logged out */
+#define LINK_TO_EDGE_TABLE(X) X(GIVE_BACK, 60) /* a connection whose person has logged out */
 enum link_message {
 #define X(name, number) LINK_##name = (number),
-    LINK_MESSAGE_TABLE(X) LINK_TO_EDGE_TABLE(X)
+    LINK_MESSAGE_TABLE(X) LINK_RELAY_TABLE(X) LINK_TO_EDGE_TABLE(X)
 #undef X
         LINK_ERROR = 1 /* reply: code and the client's sentence */
 };
@@ -133,8 +138,9 @@ struct link_service {
     void (*health)(void *context, enum health_question question, struct buf *out, bool *ret_well);
     void *context;
 };
-/* An ipc_serve_fn; context is a struct link_service. */
-void link_serve(void *context, struct ipc_message *request, struct buf *reply_body,
-                struct ipc_message *reply);
+/* ipc_serve_fns for edge and for relay, who may ask for different things; context is a struct link_service.
+ */
+ipc_serve_fn link_serve;
+ipc_serve_fn link_serve_relay;
 
 #endif

@@ -255,29 +255,64 @@ static void test_spool_file_is_written_by_the_edge(void **state)
     assert_int_equal(submit(t, slice_none(), "a@b.example", 1, slice_none(), spool), ERR_UNAVAILABLE);
 }
 
-/* Each message's request cut short, too long, or of no known kind. */
-static void test_malformed_requests_are_refused(void **state)
+static void refuses_malformed(struct pair *t, ipc_serve_fn *serve, const uint32_t *types, size_t count)
 {
-    struct pair *t = *state;
-    static const uint32_t types[] = {
-#define X(name, number) LINK_##name,
-        LINK_MESSAGE_TABLE(X)
-#undef X
-            999};
     static const struct slice bodies[] = {
         {"", 0}, {"\0\xff", 2}, {"\0\0\0\0\0\0\0\0\0\0\0\1", 12}, {"\7", 1}};
-    for (size_t i = 0; i < ARRAY_LEN(types); i++) {
+    for (size_t i = 0; i < count; i++) {
         for (size_t k = 0; k < ARRAY_LEN(bodies); k++) {
             CLEANUP(buf_release) struct buf reply_body = BUF(IPC_BODY_MAX);
             struct ipc_message request = {.type = types[i], .body = bodies[k]};
             struct ipc_message reply = {0};
-            link_serve(&t->service, &request, &reply_body, &reply);
+            serve(&t->service, &request, &reply_body, &reply);
             assert_int_equal(reply.type, LINK_ERROR);
             struct wire_reader r = wire_reader_of(reply.body);
             uint32_t code = wire_get_u32(&r);
             assert_int_equal(code, types[i] == 999 && k < 3 && k > 0 ? ERR_UNSUPPORTED : ERR_INVALID);
             assert_int_equal(reply.fd_count, 0);
         }
+    }
+}
+
+/* Each message's request cut short, too long, or of no known kind. */
+static void test_malformed_requests_are_refused(void **state)
+{
+    static const uint32_t edge[] = {
+#define X(name, number) LINK_##name,
+        LINK_MESSAGE_TABLE(X)
+#undef X
+            999};
+    static const uint32_t relay[] = {
+#define X(name, number) LINK_##name,
+        LINK_RELAY_TABLE(X)
+#undef X
+            999};
+    refuses_malformed(*state, link_serve, edge, ARRAY_LEN(edge));
+    refuses_malformed(*state, link_serve_relay, relay, ARRAY_LEN(relay));
+}
+
+/* Who faces the world is given no mail of others, and who sends mail no log-in. */
+static void test_edge_and_relay_may_ask_for_different_things(void **state)
+{
+    struct pair *t = *state;
+    static const struct {
+        ipc_serve_fn *serve;
+        uint32_t type;
+    } wrong[] = {{link_serve, LINK_OUTBOUND_TAKE},
+                 {link_serve, LINK_OUTBOUND_OPEN},
+                 {link_serve_relay, LINK_SASL_BEGIN},
+                 {link_serve_relay, LINK_HAND_OVER},
+                 {link_serve_relay, LINK_TICKET_RELEASE}};
+    for (size_t i = 0; i < ARRAY_LEN(wrong); i++) {
+        CLEANUP(buf_release) struct buf reply_body = BUF(IPC_BODY_MAX);
+        CLEANUP(buf_release) struct buf body = BUF(100);
+        struct ipc_message reply = {0};
+        wire_put_u8(&body, 0); /* a record that travels in the message */
+        struct ipc_message request = {.type = wrong[i].type, .body = buf_slice(&body)};
+        wrong[i].serve(&t->service, &request, &reply_body, &reply);
+        struct wire_reader r = wire_reader_of(reply.body);
+        assert_int_equal(reply.type, LINK_ERROR);
+        assert_int_equal(wire_get_u32(&r), ERR_UNSUPPORTED);
     }
 }
 
@@ -367,6 +402,7 @@ int main(void)
         PAIR_TEST(test_large_requests_arrive),
         PAIR_TEST(test_spool_file_is_written_by_the_edge),
         PAIR_TEST(test_malformed_requests_are_refused),
+        PAIR_TEST(test_edge_and_relay_may_ask_for_different_things),
         PAIR_TEST(test_hand_over_needs_its_descriptor),
         PAIR_TEST(test_a_connection_comes_back_with_its_input),
         PAIR_TEST(test_no_service_is_told),

@@ -16,6 +16,7 @@
 #include "imap/submit_url.h"
 #include "link/visit.h"
 #include "pop3/pop3.h"
+#include "queue/warning.h"
 #include "rt/limit.h"
 #include "rt/listener.h"
 #include "serve/current.h"
@@ -42,6 +43,7 @@ struct store_worker {
     struct loop *service;
     struct limit *per_account;
     struct stays *stays;
+    struct warner *warner;
     struct ipc_client *relay; /* the way to ask the internet */
     struct gatherer *gatherer;
     struct link_service link; /* store, directory, sasl, queue */
@@ -265,6 +267,8 @@ static enum err open_data(struct store_worker *worker, const struct settings *se
     };
     if (err == ERR_OK)
         err = queue_open(&queue_options, &link->queue, error);
+    if (err == ERR_OK)
+        err = warner_start(link->store, link->directory, settings->hostname, &worker->warner, error);
     link->start_session = start_session;
     link->read_url = read_url;
     link->context = worker;
@@ -390,18 +394,6 @@ static enum err store_start(struct worker *process, void **ret_context, struct e
     return err;
 }
 
-/* The relay has nothing to ask until it sends mail: log-ins and hand-overs are the edge's alone. */
-static void refuse(void *context, struct ipc_message *request, struct buf *reply_body,
-                   struct ipc_message *reply)
-{
-    (void)context;
-    (void)request;
-    wire_put_u32(reply_body, ERR_DENIED);
-    wire_put_slice(reply_body, S("not for this process"));
-    reply->type = LINK_ERROR;
-    reply->body = buf_slice(reply_body);
-}
-
 static void store_peer(void *context, enum worker_role role, int fd)
 {
     struct store_worker *worker = context;
@@ -415,7 +407,7 @@ static void store_client(void *context, enum worker_role role, int fd)
     struct store_worker *worker = context;
     struct error error;
     LOG(LOG_DEBUG, NO_SID, "store.client", F_CSTR("role", worker_role_name(role)));
-    ipc_serve_fn *serve = role == ROLE_EDGE ? link_serve : refuse;
+    ipc_serve_fn *serve = role == ROLE_EDGE ? link_serve : link_serve_relay;
     if (ipc_serve(worker->service, fd, serve, &worker->link, &error) != ERR_OK)
         LOG(LOG_ERROR, NO_SID, "store.client_failed", F_CSTR("role", worker_role_name(role)), F_ERR(&error));
 }

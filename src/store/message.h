@@ -68,6 +68,7 @@ struct append_item {
     struct slice delivery_id; /* 16 bytes, or empty: seen before in this account -> not added again, duplicate
                                  is set */
     bool ignore_quota;
+    unsigned quota_step; /* a warning that this step is reached; when it was filed before: duplicate is set */
 };
 struct append_result {
     struct uid uid;
