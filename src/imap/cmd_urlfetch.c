@@ -21,11 +21,6 @@ static void answer_release(struct answer *answer)
     buf_release(&answer->made);
 }
 
-static struct slice cut(const struct imap_url *url, struct slice bytes)
-{
-    return url->partial ? slice_sub(bytes, url->offset, url->length > 0 ? url->length : SIZE_MAX) : bytes;
-}
-
 static void put_bytes(struct conn *conn, struct slice bytes)
 {
     conn_printf(conn, "{%zu}\r\n", bytes.n);
@@ -115,7 +110,7 @@ static void put_item(struct answer *answer, enum imap_url_item item, bool binary
     switch (item) {
     case IMAP_URL_BODY:
         conn_write(conn, S(" (BODY "));
-        put_bytes(conn, cut(answer->url, answer->part->bytes));
+        put_bytes(conn, imap_url_cut(answer->url, answer->part->bytes));
         break;
     case IMAP_URL_BINARY:
         conn_write(conn, S(" (BINARY "));
@@ -123,7 +118,7 @@ static void put_item(struct answer *answer, enum imap_url_item item, bool binary
         if (answer->undecodable)
             conn_write(conn, S("NIL"));
         else
-            put_binary(conn, cut(answer->url, answer->binary));
+            put_binary(conn, imap_url_cut(answer->url, answer->binary));
         break;
     case IMAP_URL_BODYPARTSTRUCTURE:
         conn_write(conn, S(" (BODYPARTSTRUCTURE "));
@@ -162,7 +157,7 @@ static bool fetch(struct imap_session *s, struct imap_call *call, const struct i
         conn_write(s->conn, S(" NIL"));
     } else if (request->item_count == 0) {
         conn_write(s->conn, S(" "));
-        put_bytes(s->conn, cut(&url, part.bytes));
+        put_bytes(s->conn, imap_url_cut(&url, part.bytes));
     }
     for (size_t i = 0; err == ERR_OK && i < request->item_count; i++)
         put_item(&answer, request->items[i], binary);

@@ -43,19 +43,24 @@ enum err imap_urlauth_is_self(struct imap_call *call, struct slice user, bool *r
 }
 
 /* RFC 4467 3 */
-static enum err check_access(struct imap_call *call, const struct imap_url *url, struct error *error)
+static enum err check_access(struct imap_call *call, const struct imap_url *url, bool submission,
+                             struct error *error)
 {
     bool allowed = false;
     enum err err = ERR_OK;
     switch (url->access) {
     case IMAP_URL_USER:
-        err = imap_urlauth_is_self(call, url->access_user, &allowed, error);
+        if (!submission)
+            err = imap_urlauth_is_self(call, url->access_user, &allowed, error);
+        break;
+    case IMAP_URL_SUBMIT:
+        if (submission)
+            err = imap_urlauth_is_self(call, url->access_user, &allowed, error);
         break;
     case IMAP_URL_AUTHUSER:
     case IMAP_URL_ANONYMOUS:
         allowed = true;
         break;
-    case IMAP_URL_SUBMIT: /* no session is a message submission entity's */
     case IMAP_URL_NO_ACCESS:
         break;
     }
@@ -108,8 +113,15 @@ static enum err find_owner(struct imap_call *call, struct slice user, struct acc
     return ERR_OK;
 }
 
-enum err imap_urlauth_read(struct imap_call *call, struct slice text, struct imap_url *ret_url,
-                           struct imap_part *ret_part, struct error *error)
+struct slice imap_url_cut(const struct imap_url *url, struct slice bytes)
+{
+    return url->partial ? slice_sub(bytes, url->offset, url->length > 0 ? url->length : SIZE_MAX) : bytes;
+}
+
+/* Where an authorized URL points to. */
+static enum err authorize(struct imap_call *call, struct slice text, bool submission,
+                          struct imap_url *ret_url, struct account **ret_account, struct folder *ret_folder,
+                          struct error *error)
 {
     struct imap_url url;
     struct account *account;
@@ -118,7 +130,7 @@ enum err imap_urlauth_read(struct imap_call *call, struct slice text, struct ima
         return fail(error, ERR_NOT_FOUND, NULL, "this is no URL of a message");
     enum err err = check_form(&url, error);
     if (err == ERR_OK)
-        err = check_access(call, &url, error);
+        err = check_access(call, &url, submission, error);
     if (err == ERR_OK)
         err = find_owner(call, url.user, &account, error);
     if (err == ERR_OK)
@@ -127,11 +139,43 @@ enum err imap_urlauth_read(struct imap_call *call, struct slice text, struct ima
         err = fail(error, ERR_NOT_FOUND, NULL, "this is no mailbox");
     if (err == ERR_OK)
         err = check_token(account, folder.id, &url, error);
-    if (err == ERR_OK && url.uidvalidity != 0 && url.uidvalidity != folder.uidvalidity)
-        err = fail(error, ERR_NOT_FOUND, NULL, "the mailbox has another UIDVALIDITY");
-    if (err == ERR_OK)
-        err = imap_part_read(account, folder.id, (struct uid){url.uid}, url.section, ret_part, error);
-    if (err == ERR_OK)
-        *ret_url = url;
+    if (err != ERR_OK)
+        return err;
+    *ret_url = url;
+    *ret_account = account;
+    *ret_folder = folder;
+    return ERR_OK;
+}
+
+static enum err read_part(struct account *account, const struct folder *folder, const struct imap_url *url,
+                          struct imap_part *ret_part, struct error *error)
+{
+    if (url->uidvalidity != 0 && url->uidvalidity != folder->uidvalidity)
+        return fail(error, ERR_NOT_FOUND, NULL, "the mailbox has another UIDVALIDITY");
+    enum err err = imap_part_read(account, folder->id, (struct uid){url->uid}, url->section, ret_part, error);
     return err == ERR_INVALID ? fail(error, ERR_NOT_FOUND, NULL, "there is no such section") : err;
+}
+
+static enum err read_url(struct imap_call *call, struct slice text, bool submission, bool *ret_authorized,
+                         struct imap_url *ret_url, struct imap_part *ret_part, struct error *error)
+{
+    struct account *account;
+    struct folder folder;
+    enum err err = authorize(call, text, submission, ret_url, &account, &folder, error);
+    *ret_authorized = err == ERR_OK;
+    return err == ERR_OK ? read_part(account, &folder, ret_url, ret_part, error) : err;
+}
+
+enum err imap_urlauth_read(struct imap_call *call, struct slice text, struct imap_url *ret_url,
+                           struct imap_part *ret_part, struct error *error)
+{
+    bool authorized;
+    return read_url(call, text, false, &authorized, ret_url, ret_part, error);
+}
+
+enum err imap_urlauth_read_submitted(struct imap_call *call, struct slice text, bool *ret_authorized,
+                                     struct imap_url *ret_url, struct imap_part *ret_part,
+                                     struct error *error)
+{
+    return read_url(call, text, true, ret_authorized, ret_url, ret_part, error);
 }

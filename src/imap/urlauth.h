@@ -25,5 +25,12 @@ enum err imap_urlauth_is_self(struct imap_call *call, struct slice user, bool *r
 /* What an authorized URL means, if this session may have it now. */
 enum err imap_urlauth_read(struct imap_call *call, struct slice text, struct imap_url *ret_url,
                            struct imap_part *ret_part, struct error *error) MUST_CHECK;
+/* The same for a submission server that acts for this session's person (RFC 4468 3.3). *ret_authorized: the
+ * URL is good, whatever has become of the message. */
+enum err imap_urlauth_read_submitted(struct imap_call *call, struct slice text, bool *ret_authorized,
+                                     struct imap_url *ret_url, struct imap_part *ret_part,
+                                     struct error *error) MUST_CHECK;
+/* The bytes that a URL with a range means (RFC 5550 3.1). */
+struct slice imap_url_cut(const struct imap_url *url, struct slice bytes);
 
 #endif

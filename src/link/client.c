@@ -180,6 +180,22 @@ enum err link_accept(struct link *link, struct slice ticket, const struct queue_
     return err;
 }
 
+enum err link_url(struct link *link, struct slice ticket, struct slice url, int *ret_fd, struct error *error)
+{
+    CLEANUP(link_call_release) struct link_call call = link_call_of(link, LINK_URL);
+    wire_put_slice(&call.record, ticket);
+    wire_put_slice(&call.record, url);
+    enum err err = link_call_run(&call, error);
+    if (err != ERR_OK)
+        return err;
+    if (call.reply.fd_count != 1)
+        return fail(error, ERR_INVALID, NULL, "store sent no message");
+    err = link_call_end(&call, error);
+    if (err == ERR_OK)
+        *ret_fd = fd_take(&call.reply.fds[0]);
+    return err;
+}
+
 enum err link_health(struct link *link, enum health_question question, struct buf *ret_text, bool *ret_well,
                      struct error *error)
 {

@@ -28,6 +28,7 @@
     X(SPOOL_CREATE, 31)   /* a file for a large body */                        \
     X(SPOOL_DROP, 32)     /* the body was not completed */                     \
     X(ACCEPT, 33)         /* a complete message: durable when answered */      \
+    X(URL, 34)            /* what an IMAP URL means, to be submitted */        \
     X(HEALTH, 40)         /* figures and state of the house, as text */
 /* From relay. */
 #define LINK_RELAY_TABLE(X)                                        \
@@ -104,6 +105,10 @@ enum err link_accept(struct link *link, struct slice ticket, const struct queue_
                      struct slice body, uint64_t spool, struct queue_id *ret_id,
                      struct error *error) MUST_CHECK;
 
+/* What BURL names (imap/submit_url.h), for the person of the ticket: a sealed memfd, the caller's.
+ * ERR_DENIED: the URL is not good for him; ERR_NOT_FOUND: it is, but there is no such message any more. */
+enum err link_url(struct link *link, struct slice ticket, struct slice url, int *ret_fd,
+                  struct error *error) MUST_CHECK;
 /* What /metrics and /health answer, made by store; *ret_well: the house does not fail. */
 enum health_question { HEALTH_METRICS, HEALTH_STATE };
 enum err link_health(struct link *link, enum health_question question, struct buf *ret_text, bool *ret_well,
@@ -122,6 +127,9 @@ struct link_service {
     struct sasl *sasl;
     struct queue *queue;
     struct ipc_client *edge; /* for what is given back */
+    /* What a URL means that this account submits; of serve/ too. NULL: nothing. */
+    enum err (*read_url)(void *context, struct account_id account, struct slice url, int *ret_fd,
+                         struct error *error);
     /* Starts the protocol on a connection handed over (fd is the callee's); supplied by serve/, which knows
      * the protocols. */
     enum err (*start_session)(void *context, const struct sasl_holder *holder,

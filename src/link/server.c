@@ -113,6 +113,24 @@ static enum err serve_recipient(struct service_call *call, struct error *error)
     return err;
 }
 
+static enum err serve_url(struct service_call *call, struct error *error)
+{
+    struct account_id account;
+    struct slice ticket = wire_get_slice(&call->request);
+    struct slice url = wire_get_slice(&call->request);
+    enum err err = link_check_request(call, error);
+    if (err == ERR_OK && (ticket.n == 0 || call->service->read_url == NULL))
+        err = fail(error, ERR_DENIED, NULL, "a stranger submits no message of ours");
+    if (err == ERR_OK)
+        err = who(call, ticket, &account, error);
+    if (err == ERR_OK)
+        err = call->service->read_url(call->service->context, account, url, &call->reply_message->fds[0],
+                                      error);
+    if (err == ERR_OK)
+        call->reply_message->fd_count = 1;
+    return err;
+}
+
 static enum err serve_spool_create(struct service_call *call, struct error *error)
 {
     uint64_t spool;
@@ -249,6 +267,7 @@ static const struct link_row rows[] = {
     {LINK_RECIPIENT, "recipient", serve_recipient},
     {LINK_SPOOL_CREATE, "spool-create", serve_spool_create},
     {LINK_SPOOL_DROP, "spool-drop", serve_spool_drop},
+    {LINK_URL, "url", serve_url},
     {LINK_ACCEPT, "accept", serve_accept},
     {LINK_HEALTH, "health", serve_health},
 };

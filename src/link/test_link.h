@@ -115,6 +115,27 @@ void link_ticket_release(struct link *link, struct slice ticket)
     played.released += ticket.n == TICKET_SIZE;
 }
 
+/* URLs "imap://h/good" and, without the end of its line, "imap://h/half" are Anna's; "gone" is, but isn't
+ * there. */
+enum err link_url(struct link *link, struct slice ticket, struct slice url, int *ret_fd, struct error *error)
+{
+    (void)link;
+    if (ticket.n == 0)
+        return fail_plain(error, ERR_DENIED, "a stranger");
+    if (slice_eq(url, S("imap://h/good")))
+        return ipc_memfd(S("Subject: by URL\r\n\r\nhello\r\n"), ret_fd, error);
+    if (slice_eq(url, S("imap://h/half")))
+        return ipc_memfd(S("half a line"), ret_fd, error);
+    if (slice_eq(url, S("imap://h/bare")))
+        return ipc_memfd(S("a\nb\r\n"), ret_fd, error);
+    if (slice_eq(url, S("imap://h/empty")))
+        return ipc_memfd(slice_none(), ret_fd, error);
+    if (slice_eq(url, S("imap://h/gone")))
+        return fail_plain(error, ERR_NOT_FOUND, "no such message");
+    enum err err = played_down(error);
+    return err != ERR_OK ? err : fail_plain(error, ERR_DENIED, "not authorized");
+}
+
 /* Says what came with it, as the store's session would: in place of a conversation. */
 enum err link_hand_over(struct link *link, const struct link_hand_over *hand_over, struct error *error)
 {

@@ -13,6 +13,7 @@
 #include "health/status.h"
 #include "imap/capability.h"
 #include "imap/session.h"
+#include "imap/submit_url.h"
 #include "link/visit.h"
 #include "pop3/pop3.h"
 #include "queue/warning.h"
@@ -194,6 +195,13 @@ static enum err start_session(void *context, const struct sasl_holder *holder,
     return start_behind_door(worker, hand_over->door, &visit, error);
 }
 
+static enum err read_url(void *context, struct account_id account, struct slice url, int *ret_fd,
+                         struct error *error)
+{
+    struct store_worker *worker = context;
+    return imap_submit_url_read(worker->link.store, worker->link.directory, account, url, ret_fd, error);
+}
+
 /* The command line calls. */
 static void welcome(void *context, struct accepted *accepted)
 {
@@ -260,6 +268,7 @@ static enum err open_data(struct store_worker *worker, const struct settings *se
     if (err == ERR_OK)
         err = warner_start(link->store, link->directory, settings->hostname, &worker->warner, error);
     link->start_session = start_session;
+    link->read_url = read_url;
     link->context = worker;
     worker->admin = (struct admin_context){.store = link->store,
                                            .directory = link->directory,

@@ -113,6 +113,18 @@ static void swallow(void *context, struct slice s)
     (void)s;
 }
 
+bool smtp_begin_chunk(struct smtp_session *session, bool last, uint64_t size)
+{
+    bool in_order = session->state == SMTP_STATE_RCPT || session->state == SMTP_STATE_CHUNKS;
+    if (session->state != SMTP_STATE_CHUNKS)
+        chunk_reader_init(&session->chunk, in_order ? sink : swallow, session);
+    if (in_order)
+        session->state = SMTP_STATE_CHUNKS;
+    session->last_chunk = last;
+    chunk_reader_expect(&session->chunk, size);
+    return in_order;
+}
+
 /* The chunk follows the command at once, whatever we think of it: so it is always read (RFC 3030 2). */
 void smtp_bdat(struct smtp_session *session, struct slice argument)
 {
@@ -126,13 +138,7 @@ void smtp_bdat(struct smtp_session *session, struct slice argument)
         conn_close(session->conn);
         return;
     }
-    bool in_order = session->state == SMTP_STATE_RCPT || session->state == SMTP_STATE_CHUNKS;
-    if (session->state != SMTP_STATE_CHUNKS)
-        chunk_reader_init(&session->chunk, in_order ? sink : swallow, session);
-    if (in_order)
-        session->state = SMTP_STATE_CHUNKS;
-    session->last_chunk = last;
-    chunk_reader_expect(&session->chunk, size);
+    (void)smtp_begin_chunk(session, last, size);
     if (size == 0)
         smtp_chunk_complete(session);
     else

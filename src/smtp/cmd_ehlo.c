@@ -42,8 +42,10 @@ void smtp_ehlo(struct smtp_session *session, struct slice argument)
                session->settings->hostname, (unsigned long long)session->settings->message_size_max);
     if (session->guest->tls != NULL && !conn_is_tls(session->conn))
         buf_put(out, S("250-STARTTLS\r\n"));
-    if (smtp_is_submission(session))
+    if (smtp_is_submission(session)) {
         put_mechanisms(session, out);
+        buf_put(out, session->logged_in ? S("250-BURL imap\r\n") : S("250-BURL\r\n")); /* RFC 4468 3.1 */
+    }
     buf_put(out, S("250 ENHANCEDSTATUSCODES\r\n"));
     conn_wrote(session->conn);
 }

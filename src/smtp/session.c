@@ -85,7 +85,8 @@ static const struct verb *find_verb(const struct smtp_session *session, struct s
 {
     unsigned kind = session->service == SMTP_LMTP ? VERB_LMTP : VERB_SMTP;
     for (size_t i = 0; i < ARRAY_LEN(verbs); i++)
-        if ((verbs[i].flags & kind) != 0 && slice_eq_nocase(verbs[i].name, name))
+        if ((verbs[i].flags & kind) != 0 && slice_eq_nocase(verbs[i].name, name) &&
+            ((verbs[i].flags & VERB_SUBMISSION) == 0 || smtp_is_submission(session)))
             return &verbs[i];
     return NULL;
 }

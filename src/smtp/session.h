@@ -65,6 +65,7 @@ enum smtp_verb_flag {
     VERB_SMTP = 2,        /* exists in SMTP */
     VERB_NEEDS_LOGIN = 4, /* on a submission listener */
     VERB_NO_ARGUMENT = 8,
+    VERB_SUBMISSION = 16, /* exists on a submission listener only */
 };
 
 /* name, handler, states, flags */
@@ -78,6 +79,8 @@ enum smtp_verb_flag {
     X("RCPT", smtp_rcpt, SMTP_STATE_MAIL | SMTP_STATE_RCPT, VERB_SMTP | VERB_LMTP | VERB_NEEDS_LOGIN)  \
     X("DATA", smtp_data, SMTP_STATE_RCPT, VERB_SMTP | VERB_LMTP | VERB_NEEDS_LOGIN | VERB_NO_ARGUMENT) \
     X("BDAT", smtp_bdat, SMTP_STATE_ANY, VERB_SMTP | VERB_LMTP)                                        \
+    X("BURL", smtp_burl, SMTP_STATE_RCPT | SMTP_STATE_CHUNKS,                                          \
+      VERB_SMTP | VERB_SUBMISSION | VERB_NEEDS_LOGIN)                                                  \
     X("RSET", smtp_rset, SMTP_STATE_ANY, VERB_SMTP | VERB_LMTP | VERB_NO_ARGUMENT)                     \
     X("NOOP", smtp_noop, SMTP_STATE_ANY, VERB_SMTP | VERB_LMTP)                                        \
     X("VRFY", smtp_vrfy, SMTP_STATE_ANY, VERB_SMTP | VERB_LMTP)                                        \
@@ -110,5 +113,8 @@ struct slice smtp_ticket(const struct smtp_session *session); /* empty for a str
 void smtp_auth_answer(struct smtp_session *session, struct slice line);
 void smtp_data_complete(struct smtp_session *session);
 void smtp_chunk_complete(struct smtp_session *session);
+/* cmd_data.c: a chunk comes now, which is not `last` or is; false: there is no transaction for it, and it is
+ * swallowed. */
+bool smtp_begin_chunk(struct smtp_session *session, bool last, uint64_t size);
 
 #endif
