@@ -292,8 +292,7 @@ static int open_spool(void *context)
 
 static enum err no_session(const struct visit *visit, struct error *error)
 {
-    int fd = visit->fd;
-    fd_close(&fd);
+    CLEANUP(fd_close) int fd = visit->fd; /* after the end is told: until then it is watched */
     account_unref(visit->account);
     if (visit->ended != NULL)
         visit->ended(visit->context);
@@ -320,6 +319,7 @@ enum err imap_session_start(struct loop *loop, const struct visit *visit, struct
     }
     s->off = off;
     s->own = visit->account;
+    s->lacks = visit->lacks;
     s->store = visit->store;
     s->directory = visit->directory;
     s->account = s->own;

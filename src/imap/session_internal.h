@@ -46,6 +46,7 @@ struct imap_session {
     unsigned errors_in_a_row;
     bool read_only;
     unsigned rights; /* the person's, in the selected mailbox */
+    unsigned lacks;  /* what he may not do in `own`, when it is not his own (link/visit.h) */
     struct {
         uint64_t share, directory; /* generations */
     } rights_as_of;
@@ -215,6 +216,11 @@ struct imap_mailbox {
 };
 bool imap_resolve_mailbox(struct imap_call *call, struct slice name, unsigned needed, const char *missing,
                           struct imap_mailbox *ret_mailbox) MUST_CHECK;
+/* The person's rights in the account that he logged in to. */
+static inline unsigned imap_own_rights(const struct imap_session *s)
+{
+    return RIGHTS_ALL & ~s->lacks;
+}
 /* All of `needed` is among `rights` (of a mailbox, or s->rights of the selected one); else NO [NOPERM]. */
 bool imap_may(struct imap_call *call, unsigned rights, unsigned needed) MUST_CHECK;
 bool imap_is_other(struct slice name);
