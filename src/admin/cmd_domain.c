@@ -59,14 +59,20 @@ const struct admin_command admin_domain_list = {
     .example = "posthorn domain list --json",
 };
 
-static const struct admin_column show_columns[] = {DOMAIN_COLUMNS, OPTION_COLUMNS{0}};
+static const struct admin_column show_columns[] = {
+    DOMAIN_COLUMNS, {"max_accounts", "MAX-ACCOUNTS", COLUMN_NUMBER}, OPTION_COLUMNS{0}};
 
 static enum err show(struct admin_call *call, struct error *error)
 {
     struct domain domain;
     enum err e =
         domain_find(call->context->directory, call_text(call, "domain"), &call->arena, &domain, error);
-    return e == ERR_OK ? call_row(call, row_options(domain_row(&domain), &domain.options), error) : e;
+    if (e != ERR_OK)
+        return e;
+    json_t *row = domain_row(&domain);
+    if (row != NULL)
+        json_object_set_new(row, "max_accounts", json_integer((json_int_t)domain.max_accounts));
+    return call_row(call, row_options(row, &domain.options), error);
 }
 
 const struct admin_command admin_domain_show = {
@@ -76,12 +82,13 @@ const struct admin_command admin_domain_show = {
     .columns = show_columns,
     .flags = COMMAND_ONE,
     .summary = "show a domain",
-    .about = "Shows a domain and the options of its accounts.",
+    .about = "Shows a domain, how many accounts it may have (0: no limit), and the options of its accounts.",
     .example = "posthorn domain show example.org",
 };
 
 static const struct admin_argument set_arguments[] = {
     {"domain", ARGUMENT_TEXT, true, true, "DOMAIN", "a domain of ours"},
+    {"max-accounts", ARGUMENT_NUMBER, false, false, "NUMBER", "most accounts of the domain; 0: no limit"},
     OPTION_ARGUMENTS{0},
 };
 
@@ -89,11 +96,13 @@ static enum err set(struct admin_call *call, struct error *error)
 {
     struct slice name = call_text(call, "domain");
     struct option_changes options = {0};
+    const struct domain_changes changes = {.max_accounts = call_number(call, "max-accounts", UINT64_MAX),
+                                           .options = &options};
     if (json_object_size(call->request) <= 2)
         return fail_plain(error, ERR_INVALID, "nothing to set: give an option; --help lists them");
     enum err e = call_options(call, &options, error);
     if (e == ERR_OK)
-        e = options_change(call->context->directory, LEVEL_DOMAIN, name, &options, error);
+        e = domain_set(call->context->directory, name, &changes, error);
     if (e == ERR_OK)
         call_access_changed(call);
     if (e == ERR_OK)
@@ -105,10 +114,11 @@ const struct admin_command admin_domain_set = {
     .name = "domain.set",
     .run = set,
     .arguments = set_arguments,
-    .summary = "change what holds for a domain's accounts",
+    .summary = "change what holds for a domain and its accounts",
     .about =
-        "Changes what is given and leaves the rest, for all accounts of the domain at once. An account's "
-        "own options go before the domain's, those before its plan's.",
+        "Changes what is given and leaves the rest. Options hold for all accounts of the domain at once; an "
+        "account's own go before the domain's, those before its plan's. Past --max-accounts no account is "
+        "added, imported or renamed into the domain; those that are there stay.",
     .example = "posthorn domain set example.org --quota-warn 80,95",
 };
 

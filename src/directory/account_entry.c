@@ -75,6 +75,8 @@ static enum err write_account(struct directory *directory, const struct account_
     if (code == ERR_OK)
         code = address_need_free(directory, address, error);
     if (code == ERR_OK)
+        code = domain_need_room(&domain, address->domain, error);
+    if (code == ERR_OK)
         code = add_address(directory, address, domain.id, prepared->id, error);
     cache_drop(directory->cache, CACHE_ACCOUNT, map_key_u64(&prepared->id.v));
     if (code == ERR_OK)

@@ -46,13 +46,17 @@ static enum err prepare(struct directory *directory, const struct account_rename
 /* --- the account goes --- */
 
 static enum err write_name(struct directory *directory, const struct account_record *record,
-                           const struct address_parts *to, struct error *error)
+                           const struct renaming *renaming, struct error *error)
 {
     uint64_t id = record->entry.id.v;
+    const struct address_parts *to = &renaming->to;
+    bool one_more = renaming->wanted->old == OLD_ADDRESS_ANEW || !slice_eq(renaming->from.domain, to->domain);
     struct domain_row domain;
     enum err code = domain_row_need(directory, to->domain, &domain, error);
     if (code == ERR_OK && !slice_eq(record->key, to->key)) /* only the spelling: it is free for itself */
         code = address_need_free(directory, to, error);
+    if (code == ERR_OK && one_more)
+        code = domain_need_room(&domain, to->domain, error);
     if (code != ERR_OK)
         return code;
     cache_drop(directory->cache, CACHE_ADDRESS, record->key);
@@ -177,7 +181,7 @@ static enum err write_all(struct directory *directory, const struct renaming *re
     bool users_go = renaming->wanted->old != OLD_ADDRESS_ANEW || renaming->wanted->aliases_follow;
     enum err code = account_row_need(directory, &renaming->from, arena, &record, error);
     if (code == ERR_OK)
-        code = write_name(directory, &record, &renaming->to, error);
+        code = write_name(directory, &record, renaming, error);
     if (code == ERR_OK && users_go)
         code = move_users(directory, renaming, error);
     return code == ERR_OK ? settle_old_address(directory, &record, renaming, error) : code;

@@ -41,6 +41,10 @@ static void test_renewed_address_is_an_empty_account_like_the_old_one(void **sta
     changes.quota_bytes = 1000;
     changes.quota_messages = 10;
     changes.certificate_login = 1;
+    struct option_changes options = {0};
+    options.what[OPTION_TRASH_KEEP] = CHANGE_SET;
+    options.values[OPTION_TRASH_KEEP] = 86400;
+    changes.options = &options;
     ASSERT_OK(t, account_entry_set(t->directory, S("anna@demo.example"), &changes, &t->error));
     ASSERT_OK(t,
               move(t, (struct account_rename){.old = OLD_ADDRESS_ANEW, .password = S("another")}, &new_id));
@@ -54,6 +58,10 @@ static void test_renewed_address_is_an_empty_account_like_the_old_one(void **sta
     ASSERT_SLICE(entry.language, "de");
     assert_int_equal(entry.quota_bytes, 1000);
     assert_int_equal(entry.quota_messages, 10);
+    assert_int_equal(entry.options.values[OPTION_TRASH_KEEP], 86400);
+    assert_int_equal(entry.options.from[OPTION_TRASH_KEEP], LEVEL_ACCOUNT);
+    assert_int_equal(entry.options.from[OPTION_JUNK_KEEP], LEVEL_BUILT_IN);
+    assert_int_equal(find(t, "anna.old@demo.example").options.values[OPTION_TRASH_KEEP], 86400);
     assert_true(entry.enabled);
     assert_false(
         entry.certificate_login); /* who has a certificate for the address need not be the new owner */

@@ -27,6 +27,7 @@ enum {
     GROUP_MEMBERS_MAX = 10000,
     GROUP_DEPTH_MAX = 10,
     DOMAIN_ADMINISTRATORS_MAX = 1000, /* that are listed */
+    DOMAIN_ACCOUNTS_MAX = 1000000000, /* the highest limit that can be set */
     ALIASES_MAX = 1000,               /* per account */
     PLANS_MAX = 100,
     PLAN_NAME_MAX = 32,          /* bytes */
@@ -89,6 +90,7 @@ struct domain {
     struct slice name;      /* A-labels */
     struct slice catch_all; /* address or empty */
     uint64_t accounts;
+    uint64_t max_accounts;  /* 0: as many as come */
     struct options options; /* set for the domain, else built in */
 };
 enum err domain_add(struct directory *directory, struct slice name, struct domain_id *ret_id,
@@ -100,6 +102,16 @@ enum err domain_list(struct directory *directory, struct arena *arena, struct do
 /* One of them. */
 enum err domain_find(struct directory *directory, struct slice name, struct arena *arena,
                      struct domain *ret_domain, struct error *error) MUST_CHECK;
+/* Changes to a domain; UINT64_MAX and NULL: as it is. A limit below what the domain has takes no account
+ * away; none comes until there is room again. */
+struct domain_changes {
+    uint64_t max_accounts;
+    const struct option_changes *options;
+};
+#define DOMAIN_CHANGES_NONE ((struct domain_changes){.max_accounts = UINT64_MAX})
+/* In one transaction; open accounts and sessions are the caller's. */
+enum err domain_set(struct directory *directory, struct slice name, const struct domain_changes *changes,
+                    struct error *error) MUST_CHECK;
 /* catch_all empty: none. */
 enum err domain_set_catch_all(struct directory *directory, struct slice name, struct slice catch_all,
                               struct error *error) MUST_CHECK;
@@ -142,7 +154,8 @@ struct account_new {
     uint64_t quota_bytes; /* 0: the plan's */
     bool quick_hash;      /* bulk import: SCRAM keys only; argon2id is added at the first log-in */
 };
-/* The directory's row only; the data folder is store_account_create's (admin/ does both). */
+/* The directory's row only; the data folder is store_account_create's (admin/ does both). ERR_LIMIT when the
+ * domain has its max_accounts. */
 enum err account_entry_add(struct directory *directory, const struct account_new *account,
                            struct account_id *ret_id, struct error *error) MUST_CHECK;
 /* Many in one transaction: all or none; *ret_bad says which one failed. */
@@ -186,7 +199,8 @@ struct account_rename {
     bool aliases_follow; /* ANEW: what names the old address goes with the account all the same */
 };
 enum { FORMER_DAYS = 7 }; /* longer than anything waits in the queue */
-/* *ret_new: the new account with ANEW, else 0. */
+/* *ret_new: the new account with ANEW, else 0. ERR_LIMIT when a domain would have more than its max_accounts.
+ */
 enum err account_entry_rename(struct directory *directory, const struct account_rename *rename,
                               struct account_id *ret_new, struct error *error) MUST_CHECK;
 enum err account_entry_remove(struct directory *directory, struct slice address,

@@ -93,6 +93,46 @@ enum err domain_set_catch_all(struct directory *directory, struct slice name, st
     return code;
 }
 
+/* --- what holds for it --- */
+
+enum err domain_need_room(const struct domain_row *row, struct slice name, struct error *error)
+{
+    if (row->max_accounts == 0 || row->accounts < row->max_accounts)
+        return ERR_OK;
+    return fail_plain(error, ERR_LIMIT, "the domain %.*s has %lu accounts, and may have %lu at most",
+                      SLICE_ARGS(name), (unsigned long)row->accounts, (unsigned long)row->max_accounts);
+}
+
+static enum err update(struct directory *directory, struct slice name, const struct domain_changes *changes,
+                       struct error *error)
+{
+    struct domain_row row;
+    enum err code = domain_row_need(directory, name, &row, error);
+    if (code == ERR_OK && changes->max_accounts != UINT64_MAX)
+        code = sql_run(directory, STATEMENT_DOMAIN_SET_MAX_ACCOUNTS,
+                       PARAMETERS(NUMBER(row.id.v), NUMBER(changes->max_accounts)), error);
+    if (code != ERR_OK || changes->options == NULL)
+        return code;
+    cache_drop(directory->cache, CACHE_DOMAIN, name);
+    return option_write(directory, LEVEL_DOMAIN, NUMBER(row.id.v), changes->options, error);
+}
+
+enum err domain_set(struct directory *directory, struct slice name, const struct domain_changes *changes,
+                    struct error *error)
+{
+    CLEANUP(arena_release) struct arena scratch = ARENA(SCRATCH_MAX);
+    struct slice normal;
+    if (changes->max_accounts != UINT64_MAX && changes->max_accounts > DOMAIN_ACCOUNTS_MAX)
+        return fail_plain(error, ERR_INVALID, "a domain has at most %d accounts; 0 is no limit",
+                          DOMAIN_ACCOUNTS_MAX);
+    enum err code = domain_normalise(name, &scratch, &normal, error);
+    if (code == ERR_OK)
+        code = change_begin(directory, error);
+    if (code == ERR_OK)
+        code = change_end(directory, update(directory, normal, changes, error), error);
+    return code;
+}
+
 /* --- the list --- */
 
 struct domain_list {
@@ -110,6 +150,7 @@ static enum err read_domain(struct directory *directory, sqlite3_stmt *row, stru
                             .name = arena_dup(arena, sql_bytes(row, 1)),
                             .catch_all = arena_dup(arena, sql_bytes(row, 2)),
                             .accounts = sql_number(row, 3),
+                            .max_accounts = sql_number(row, 4),
                             .options = options_built_in()};
     if (domain.name.p == NULL || domain.catch_all.p == NULL)
         return fail_nomem(error);

@@ -138,12 +138,15 @@ struct domain_row {
     struct domain_id id; /* 0: no such domain */
     uint64_t accounts;
     uint64_t aliases;
+    uint64_t max_accounts; /* 0: no limit */
 };
 enum err domain_row_get(struct directory *directory, struct slice name, struct domain_row *ret_row,
                         struct error *error) MUST_CHECK;
 /* The same; no such domain is ERR_NOT_FOUND, with how to make it. */
 enum err domain_row_need(struct directory *directory, struct slice name, struct domain_row *ret_row,
                          struct error *error) MUST_CHECK;
+/* ERR_LIMIT when the domain has as many accounts as it may have. */
+enum err domain_need_room(const struct domain_row *row, struct slice name, struct error *error) MUST_CHECK;
 /* *ret_account: of a group its id. */
 enum err address_row_get(struct directory *directory, struct slice key, enum address_kind *ret_kind,
                          struct account_id *ret_account, struct error *error) MUST_CHECK;

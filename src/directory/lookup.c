@@ -467,7 +467,8 @@ enum err domain_row_get(struct directory *directory, struct slice name, struct d
         return code;
     *ret_row = (struct domain_row){0};
     if (found)
-        *ret_row = (struct domain_row){{sql_number(row, 0)}, sql_number(row, 2), sql_number(row, 3)};
+        *ret_row = (struct domain_row){
+            {sql_number(row, 0)}, sql_number(row, 2), sql_number(row, 3), sql_number(row, 4)};
     return ERR_OK;
 }
 

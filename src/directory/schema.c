@@ -106,6 +106,8 @@ static const char *const migrations[] = {
     "CREATE INDEX person_account ON person(account);"
     "CREATE TRIGGER person_left AFTER DELETE ON account BEGIN"
     " DELETE FROM person WHERE mailbox = old.id OR account = old.id; END;",
+    /* max_accounts 0: as many as come */
+    "ALTER TABLE domain ADD COLUMN max_accounts INTEGER NOT NULL DEFAULT 0",
 };
 
 static enum err schema_version(struct database *database, int64_t *ret_version, struct error *error)

@@ -18,7 +18,7 @@ struct directory;
     "SELECT a.id, a.address, a.shown, a.name, a.plan, a.language, a.quota_bytes, a.quota_messages," \
     " a.enabled, a.generation, a.capabilities_off, a.certificate_login FROM account a "
 
-#define DOMAIN_COLUMNS_ "SELECT id, name, catch_all, accounts FROM domain"
+#define DOMAIN_COLUMNS_ "SELECT id, name, catch_all, accounts, max_accounts FROM domain"
 
 #define STATEMENT_TABLE(X)                                                                                   \
     X(BEGIN, "BEGIN IMMEDIATE")                                                                              \
@@ -36,12 +36,13 @@ struct directory;
                   " ON CONFLICT DO UPDATE SET value = excluded.value")                                       \
     X(OPTION_CLEAR, "DELETE FROM option WHERE level = ?1 AND owner = ?2 AND name = ?3")                      \
     X(DOMAIN_ADD, "INSERT INTO domain(name) VALUES (?1)")                                                    \
-    X(DOMAIN_GET, "SELECT id, catch_all, accounts, aliases FROM domain WHERE name = ?1")                     \
+    X(DOMAIN_GET, "SELECT id, catch_all, accounts, aliases, max_accounts FROM domain WHERE name = ?1")       \
     X(DOMAIN_LIST, DOMAIN_COLUMNS_ " ORDER BY name")                                                         \
     X(DOMAIN_FIND, DOMAIN_COLUMNS_ " WHERE id = ?1")                                                         \
     X(DOMAIN_TWO, "SELECT name FROM domain LIMIT 2")                                                         \
     X(DOMAIN_REMOVE, "DELETE FROM domain WHERE id = ?1")                                                     \
     X(DOMAIN_SET_CATCH_ALL, "UPDATE domain SET catch_all = ?2, catch_all_key = ?3 WHERE name = ?1")          \
+    X(DOMAIN_SET_MAX_ACCOUNTS, "UPDATE domain SET max_accounts = ?2 WHERE id = ?1")                          \
     X(CATCH_ALL_USERS, "SELECT name FROM domain WHERE catch_all_key = ?1")                                   \
     X(CATCH_ALL_MOVE, "UPDATE domain SET catch_all = ?2, catch_all_key = ?3 WHERE catch_all_key = ?1")       \
     X(ADMINISTRATOR_ADD, "INSERT OR IGNORE INTO administrator(domain, account) VALUES (?1, ?2)")             \

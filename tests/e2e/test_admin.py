@@ -297,6 +297,26 @@ def test_import_takes_batches_back(posthorn, anna):
     assert len(posthorn.rows("account", "list")) == 1
 
 
+def test_a_full_domain_takes_no_more_accounts(posthorn, anna):
+    full = f"the domain {DOMAIN} has 2 accounts, and may have 2 at most"
+    posthorn.good("domain", "set", DOMAIN, "--max-accounts", "2")
+    row = posthorn.rows("domain", "show", DOMAIN)[0]
+    assert (row["accounts"], row["max_accounts"]) == (1, 2)
+    file = posthorn.directory / "people.csv"
+    file.write_text("\n".join(["address,hash", *(f"p{i}@{DOMAIN},{HASH}" for i in range(2))]))
+    assert f"line 3: {full}; nothing was imported" in posthorn.bad(2, "account", "import", str(file))
+    posthorn.good("account", "add", f"bert@{DOMAIN}", text="secret\n")
+    assert full in posthorn.bad(2, "account", "add", f"carl@{DOMAIN}", text="secret\n")
+    assert full in posthorn.bad(2, "account", "rename", anna, f"anna.old@{DOMAIN}", "--renew")
+    posthorn.good("domain", "add", "other.example")
+    posthorn.good("account", "add", "carl@other.example", text="secret\n")
+    assert full in posthorn.bad(2, "account", "rename", "carl@other.example", f"carl@{DOMAIN}")
+    posthorn.good("account", "rename", anna, f"anne@{DOMAIN}")
+    posthorn.good("domain", "set", DOMAIN, "--max-accounts", "0")
+    posthorn.good("account", "rename", "carl@other.example", f"carl@{DOMAIN}")
+    assert "at most" in posthorn.bad(2, "domain", "set", DOMAIN, "--max-accounts", "1000000001")
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [
