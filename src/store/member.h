@@ -30,6 +30,9 @@ enum err members_each(struct account *account, struct folder_id folder, const st
 void flags_bind(sqlite3_stmt *statement, int at, const struct flagset *flags);
 struct flagset flags_column(sqlite3_stmt *statement, int at);
 
+/* A member's flags within a larger change; one that is gone is passed over. */
+enum err member_flags_follow(struct work *work, struct touched *folder, uint32_t uid,
+                             const struct flag_order *order, struct error *error) MUST_CHECK;
 enum err members_expunge(struct work *work, struct touched *folder, const struct uid_set *uids,
                          bool only_deleted, struct error *error) MUST_CHECK;
 enum err members_copy(struct work *work, struct touched *from, const struct uid_set *uids, struct touched *to,

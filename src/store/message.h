@@ -59,6 +59,7 @@ enum err keyword_names(struct account *account, struct arena *arena, struct slic
 
 /* --- adding --- */
 
+struct import_mark;
 struct append_item {
     struct folder_id folder;
     struct slice prefix; /* trace fields put before the message, or empty */
@@ -68,6 +69,8 @@ struct append_item {
     struct slice delivery_id; /* 16 bytes, or empty: seen before in this account -> not added again, duplicate
                                  is set */
     bool ignore_quota;
+    struct import_mark *import; /* it comes from elsewhere, see import.h; NULL: it does not. All of a call or
+                                   none; then there is no delivery id */
 };
 struct append_result {
     struct uid uid;
