@@ -78,7 +78,15 @@ struct admin_argument {
     const char *help;
 };
 
-enum column_kind { COLUMN_TEXT, COLUMN_SIZE, COLUMN_NUMBER, COLUMN_TIME, COLUMN_YES_NO, COLUMN_LIST };
+enum column_kind {
+    COLUMN_TEXT,
+    COLUMN_SIZE,
+    COLUMN_NUMBER,
+    COLUMN_TIME,
+    COLUMN_YES_NO,
+    COLUMN_LIST,
+    COLUMN_OPTION
+};
 
 struct admin_column {
     const char *name; /* key in the row */
@@ -90,7 +98,8 @@ enum command_flag {
     COMMAND_QUEUE = 1,   /* needs the queue */
     COMMAND_CONFIRM = 2, /* a person at a terminal is asked first, unless --yes */
     COMMAND_ONE = 4,     /* one row, shown as a list of its fields */
-    COMMAND_INNER = 8,   /* asked by the command line, not by people */
+    COMMAND_MAY_ASK = 8, /* its password is asked for only with --password-stdin */
+    COMMAND_INNER = 16,  /* asked by the command line, not by people */
 };
 
 struct admin_call;
@@ -120,6 +129,8 @@ struct admin_command {
     X(domain_add) \
     X(domain_list) \
     X(domain_remove) \
+    X(domain_show) \
+    X(domain_set) \
     X(domain_catch_all) \
     X(domain_administrator) \
     X(account_add) \
@@ -131,6 +142,8 @@ struct admin_command {
     X(account_password) \
     X(account_check) \
     X(account_reindex) \
+    X(account_undelete) \
+    X(account_purge) \
     X(account_import) \
     X(account_app_password_add) \
     X(account_app_password_list) \
@@ -152,7 +165,8 @@ struct admin_command {
     X(queue_flush) \
     X(queue_drop) \
     X(plan_list) \
-    X(plan_show)
+    X(plan_show) \
+    X(plan_set)
 /* What commands of the command line ask; people don't. */
 #define ADMIN_INNER_COMMAND_TABLE(X) \
     X(import_open) \

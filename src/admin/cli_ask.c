@@ -77,7 +77,10 @@ static enum err complete_password(struct cli_request *request, const struct admi
     char password[LINE_MAX_BYTES];
     if (json_object_get(request->request, "hash") != NULL && !request->password_stdin)
         return ERR_OK;
-    bool terminal = isatty(STDIN_FILENO) && !request->password_stdin;
+    bool on_wish = (request->command->flags & COMMAND_MAY_ASK) != 0;
+    if (on_wish && !request->password_stdin)
+        return ERR_OK;
+    bool terminal = isatty(STDIN_FILENO) && (on_wish || !request->password_stdin);
     enum err e = ask_password(terminal, password, sizeof(password), error);
     if (e == ERR_OK && !utf8_valid(slice_cstr(password)))
         e = fail_plain(error, ERR_INVALID, "the password is not UTF-8 text");

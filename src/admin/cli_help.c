@@ -9,7 +9,7 @@ static void put_name(const struct admin_command *command, struct buf *out)
         buf_putc(out, *p == '.' ? ' ' : *p);
 }
 
-static const char *option_name(const struct admin_argument *argument)
+static const char *argument_name(const struct admin_argument *argument)
 {
     return argument->kind == ARGUMENT_SECRET ? "password-stdin" : argument->name;
 }
@@ -21,7 +21,7 @@ void cli_usage(const struct admin_command *command, struct buf *out)
     for (const struct admin_argument *a = command->arguments; a != NULL && a->name != NULL; a++) {
         buf_put(out, a->required ? S(" ") : S(" ["));
         if (!a->positional)
-            buf_printf(out, "--%s%s", option_name(a), a->placeholder != NULL ? " " : "");
+            buf_printf(out, "--%s%s", argument_name(a), a->placeholder != NULL ? " " : "");
         if (a->placeholder != NULL)
             buf_printf(out, "%s%s", a->placeholder, a->kind == ARGUMENT_LIST ? "..." : "");
         if (!a->required)
@@ -69,7 +69,7 @@ void cli_help(const struct admin_command *command, struct buf *out)
     put_prose(out, slice_cstr(command->about));
     buf_putc(out, '\n');
     for (const struct admin_argument *a = command->arguments; a != NULL && a->name != NULL; a++)
-        put_term(out, a->positional ? "" : "--", a->positional ? "" : option_name(a), a->placeholder,
+        put_term(out, a->positional ? "" : "--", a->positional ? "" : argument_name(a), a->placeholder,
                  a->help);
     if ((command->flags & COMMAND_CONFIRM) != 0)
         put_term(out, "--", "yes", NULL, "do not ask whether this is meant");

@@ -8,6 +8,7 @@
 #include "admin/cli_parts.h"
 #include "admin/request_reader.h"
 #include "base/fdio.h"
+#include "directory/limits.h"
 
 /* The data directory, given to the store's user when it is made here. Its parents stay root's. */
 static enum err make_directory(const struct settings *settings, const struct passwd *user,
@@ -60,8 +61,8 @@ static void limits_of(void *owner, struct account_id id, struct account_limits *
     CLEANUP(arena_release) struct arena arena = ARENA(64 * 1024);
     struct account_entry entry;
     struct error error;
-    if (account_entry_get(context->directory, id, &arena, &entry, &error) == ERR_OK)
-        *ret_limits = (struct account_limits){entry.quota_bytes, entry.quota_messages};
+    bool known = account_entry_get(context->directory, id, &arena, &entry, &error) == ERR_OK;
+    *ret_limits = known ? account_entry_limits(&entry) : ACCOUNT_LIMITS_UNKNOWN;
 }
 
 static enum err open_files(const struct settings *settings, bool queue, struct admin_context *context,

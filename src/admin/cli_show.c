@@ -68,6 +68,12 @@ static void put_value(struct buf *out, const struct admin_column *column, const 
     case COLUMN_YES_NO:
         buf_put(out, json_is_true(value) ? S("yes") : S("no"));
         break;
+    case COLUMN_OPTION:
+        put_json_text(out, json_object_get(value, "value"), lines);
+        buf_put(out, S(" ("));
+        put_json_text(out, json_object_get(value, "from"), lines);
+        buf_putc(out, ')');
+        break;
     case COLUMN_LIST:
         for (size_t i = 0; i < json_array_size(value); i++) {
             if (i > 0)

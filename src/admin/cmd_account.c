@@ -1,6 +1,8 @@
 #include "admin/admin.h"
 #include "admin/known_names.h"
+#include "admin/options.h"
 #include "directory/app_password.h"
+#include "directory/limits.h"
 
 /* Accounts in the directory; their data is cmd_account_data.c's. */
 
@@ -133,7 +135,7 @@ static const struct admin_argument set_arguments[] = {
     {"certificate-login", ARGUMENT_YES_NO, false, false, "yes|no",
      "a certificate for the address logs in too"},
     {"imap-without", ARGUMENT_TEXT, false, false, "NAMES", "IMAP capabilities not offered: A,B or none"},
-    {0},
+    OPTION_ARGUMENTS{0},
 };
 
 /* An account that is open learns its new limits. */
@@ -143,7 +145,7 @@ static enum err tell_limits(struct admin_call *call, struct slice address, struc
     enum err e = account_entry_find(call->context->directory, address, &call->arena, &entry, error);
     if (e != ERR_OK)
         return e;
-    const struct account_limits limits = {entry.quota_bytes, entry.quota_messages};
+    const struct account_limits limits = account_entry_limits(&entry);
     store_account_limits(call->context->store, entry.id, &limits);
     return ERR_OK;
 }
@@ -170,8 +172,12 @@ static enum err set(struct admin_call *call, struct error *error)
     if (json_object_size(call->request) <= 2)
         return fail_plain(error, ERR_INVALID,
                           "nothing to set: give --name, --plan, --quota, --messages, --language, --enabled, "
-                          "--certificate-login or --imap-without");
-    enum err e = read_capabilities(call, &changes.capabilities_off, error);
+                          "--certificate-login, --imap-without or an option; --help lists them");
+    struct option_changes options = {0};
+    changes.options = &options;
+    enum err e = call_options(call, &options, error);
+    if (e == ERR_OK)
+        e = read_capabilities(call, &changes.capabilities_off, error);
     if (e == ERR_OK)
         e = account_entry_set(call->context->directory, address, &changes, error);
     if (e == ERR_OK)
@@ -185,38 +191,11 @@ const struct admin_command admin_account_set = {
     .name = "account.set",
     .run = set,
     .arguments = set_arguments,
-    .summary = "change an account's plan, quota, name, language",
+    .summary = "change an account's plan, quota, name, language, options",
     .about =
         "Changes what is given and leaves the rest. A new plan opens or shuts doors from the next log-in on; "
-        "no data moves.",
+        "no data moves. An option set to default is the domain's, the plan's or the built-in one again.",
     .example = "posthorn account set anna@example.org --plan exchange --quota 20G",
-};
-
-static const struct admin_argument rename_arguments[] = {
-    {"from", ARGUMENT_TEXT, true, true, "NAME@DOMAIN", "the address now"},
-    {"to", ARGUMENT_TEXT, true, true, "NEW@DOMAIN", "the address from now on"},
-    {0},
-};
-
-static enum err rename_account(struct admin_call *call, struct error *error)
-{
-    struct slice from = call_text(call, "from");
-    struct slice to = call_text(call, "to");
-    enum err e = account_entry_rename(call->context->directory, from, to, error);
-    if (e == ERR_OK)
-        call_message(call, "renamed account %.*s to %.*s", SLICE_ARGS(from), SLICE_ARGS(to));
-    return e;
-}
-
-const struct admin_command admin_account_rename = {
-    .name = "account.rename",
-    .run = rename_account,
-    .arguments = rename_arguments,
-    .summary = "give an account another address",
-    .about =
-        "The account keeps its mail and password under the new address, also in another domain of ours. The "
-        "old address is free afterwards.",
-    .example = "posthorn account rename anna@example.org anna.meier@example.org",
 };
 
 static const struct admin_argument password_arguments[] = {

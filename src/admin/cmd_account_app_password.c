@@ -1,7 +1,7 @@
 /* App passwords of an account: made by us, shown once. */
 #include "admin/admin.h"
-#include "admin/duration.h"
 #include "base/clock.h"
+#include "base/duration.h"
 #include "directory/app_password.h"
 
 enum { NAMES_TRIED_MAX = APP_PASSWORDS_MAX + 1 };

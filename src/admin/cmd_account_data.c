@@ -1,6 +1,7 @@
 #include <inttypes.h>
 
 #include "admin/admin.h"
+#include "admin/options.h"
 #include "store/check.h"
 #include "store/folder.h"
 #include "store/search_build.h"
@@ -25,12 +26,13 @@ static const struct admin_column show_columns[] = {
     {"enabled", "Enabled", COLUMN_YES_NO},
     {"bytes", "Used", COLUMN_SIZE},
     {"quota", "Quota", COLUMN_SIZE},
+    {"deleted_bytes", "Deleted", COLUMN_SIZE},
     {"messages", "Messages", COLUMN_NUMBER},
     {"messages_max", "Most messages", COLUMN_NUMBER},
     {"folders", "Folders", COLUMN_NUMBER},
     {"imap_without", "IMAP without", COLUMN_TEXT},
     {"certificate_login", "By certificate", COLUMN_YES_NO},
-    {0},
+    OPTION_COLUMNS{0},
 };
 
 struct figures {
@@ -68,17 +70,15 @@ static enum err show(struct admin_call *call, struct error *error)
     if (e != ERR_OK)
         return e;
     id_to_text(entry.id.v, id);
-    return call_row(call,
-                    json_pack("{s:o,s:o,s:s,s:o,s:o,s:o,s:b,s:I,s:I,s:I,s:I,s:I,s:o,s:b}", "address",
-                              json_text(entry.address), "name", json_text(entry.name), "id", id, "plan",
-                              json_text(entry.plan), "doors", json_doors(entry.doors), "language",
-                              json_text(entry.language), "enabled", entry.enabled, "bytes",
-                              (json_int_t)figures.usage.bytes, "quota", (json_int_t)entry.quota_bytes,
-                              "messages", (json_int_t)figures.usage.messages, "messages_max",
-                              (json_int_t)entry.quota_messages, "folders", (json_int_t)figures.folders,
-                              "imap_without", json_text(entry.capabilities_off), "certificate_login",
-                              entry.certificate_login),
-                    error);
+    json_t *row = json_pack(
+        "{s:o,s:o,s:s,s:o,s:o,s:o,s:b,s:I,s:I,s:I,s:I,s:I,s:I,s:o,s:b}", "address", json_text(entry.address),
+        "name", json_text(entry.name), "id", id, "plan", json_text(entry.plan), "doors",
+        json_doors(entry.doors), "language", json_text(entry.language), "enabled", entry.enabled, "bytes",
+        (json_int_t)figures.usage.bytes, "quota", (json_int_t)entry.quota_bytes, "deleted_bytes",
+        (json_int_t)figures.usage.deleted_bytes, "messages", (json_int_t)figures.usage.messages,
+        "messages_max", (json_int_t)entry.quota_messages, "folders", (json_int_t)figures.folders,
+        "imap_without", json_text(entry.capabilities_off), "certificate_login", entry.certificate_login);
+    return call_row(call, row_options(row, &entry.options), error);
 }
 
 const struct admin_command admin_account_show = {

@@ -1,4 +1,5 @@
 #include "admin/admin.h"
+#include "admin/options.h"
 
 static const struct admin_argument only_domain[] = {
     {"domain", ARGUMENT_TEXT, true, true, "DOMAIN", "the part of addresses after the @"},
@@ -25,12 +26,19 @@ const struct admin_command admin_domain_add = {
     .example = "posthorn domain add example.org",
 };
 
-static const struct admin_column list_columns[] = {
-    {"domain", "DOMAIN", COLUMN_TEXT},
-    {"accounts", "ACCOUNTS", COLUMN_NUMBER},
-    {"catch_all", "CATCH-ALL", COLUMN_TEXT},
-    {0},
-};
+#define DOMAIN_COLUMNS                                                          \
+    {"domain", "DOMAIN", COLUMN_TEXT}, {"accounts", "ACCOUNTS", COLUMN_NUMBER}, \
+    {                                                                           \
+        "catch_all", "CATCH-ALL", COLUMN_TEXT                                   \
+    }
+
+static const struct admin_column list_columns[] = {DOMAIN_COLUMNS, {0}};
+
+static json_t *domain_row(const struct domain *domain)
+{
+    return json_pack("{s:o,s:I,s:o}", "domain", json_text(domain->name), "accounts",
+                     (json_int_t)domain->accounts, "catch_all", json_text(domain->catch_all));
+}
 
 static enum err list(struct admin_call *call, struct error *error)
 {
@@ -38,10 +46,7 @@ static enum err list(struct admin_call *call, struct error *error)
     size_t count;
     enum err e = domain_list(call->context->directory, &call->arena, &domains, &count, error);
     for (size_t i = 0; e == ERR_OK && i < count; i++)
-        e = call_row(call,
-                     json_pack("{s:o,s:I,s:o}", "domain", json_text(domains[i].name), "accounts",
-                               (json_int_t)domains[i].accounts, "catch_all", json_text(domains[i].catch_all)),
-                     error);
+        e = call_row(call, domain_row(&domains[i]), error);
     return e;
 }
 
@@ -52,6 +57,57 @@ const struct admin_command admin_domain_list = {
     .summary = "list the domains",
     .about = "Lists the domains whose mail is ours, in alphabetical order.",
     .example = "posthorn domain list --json",
+};
+
+static const struct admin_column show_columns[] = {DOMAIN_COLUMNS, OPTION_COLUMNS{0}};
+
+static enum err show(struct admin_call *call, struct error *error)
+{
+    struct domain domain;
+    enum err e =
+        domain_find(call->context->directory, call_text(call, "domain"), &call->arena, &domain, error);
+    return e == ERR_OK ? call_row(call, row_options(domain_row(&domain), &domain.options), error) : e;
+}
+
+const struct admin_command admin_domain_show = {
+    .name = "domain.show",
+    .run = show,
+    .arguments = only_domain,
+    .columns = show_columns,
+    .flags = COMMAND_ONE,
+    .summary = "show a domain",
+    .about = "Shows a domain and the options of its accounts.",
+    .example = "posthorn domain show example.org",
+};
+
+static const struct admin_argument set_arguments[] = {
+    {"domain", ARGUMENT_TEXT, true, true, "DOMAIN", "a domain of ours"},
+    OPTION_ARGUMENTS{0},
+};
+
+static enum err set(struct admin_call *call, struct error *error)
+{
+    struct slice name = call_text(call, "domain");
+    struct option_changes options = {0};
+    if (json_object_size(call->request) <= 2)
+        return fail_plain(error, ERR_INVALID, "nothing to set: give an option; --help lists them");
+    enum err e = call_options(call, &options, error);
+    if (e == ERR_OK)
+        e = options_change(call->context->directory, LEVEL_DOMAIN, name, &options, error);
+    if (e == ERR_OK)
+        call_message(call, "changed domain %.*s", SLICE_ARGS(name));
+    return e;
+}
+
+const struct admin_command admin_domain_set = {
+    .name = "domain.set",
+    .run = set,
+    .arguments = set_arguments,
+    .summary = "change what holds for a domain's accounts",
+    .about =
+        "Changes what is given and leaves the rest, for all accounts of the domain at once. An account's "
+        "own options go before the domain's, those before its plan's.",
+    .example = "posthorn domain set example.org --quota-warn 80,95",
 };
 
 static enum err drop(struct admin_call *call, struct error *error)

@@ -1,13 +1,12 @@
-/* Changes to an account that exists: its fields, its address, its end. */
+/* Changes to an account that exists: its fields, its end. Its address: account_rename.c. */
 #include "base/map.h"
 #include "base/name_list.h"
 #include "directory/account_check.h"
 #include "directory/credential.h"
 #include "directory/inside.h"
 
-/* The account with this address, past the cache. Locked. */
-static enum err current(struct directory *directory, const struct address_parts *address, struct arena *arena,
-                        struct account_record *ret_record, struct error *error)
+enum err account_row_need(struct directory *directory, const struct address_parts *address,
+                          struct arena *arena, struct account_record *ret_record, struct error *error)
 {
     enum address_kind kind;
     struct account_id id;
@@ -23,7 +22,7 @@ static enum err current(struct directory *directory, const struct address_parts 
         code = sql_step(directory, row, &found, error);
     if (code == ERR_OK && !found)
         return fail(error, ERR_CORRUPT, NULL, "the address %.*s names no account", SLICE_ARGS(address->key));
-    return code == ERR_OK ? account_record_read(row, arena, ret_record, error) : code;
+    return code == ERR_OK ? account_record_read(directory, row, arena, ret_record, error) : code;
 }
 
 /* --- fields --- */
@@ -81,6 +80,10 @@ static enum err write_fields(struct directory *directory, const struct account_r
     enum err code = account_check_plan(directory, plan, error);
     if (code != ERR_OK)
         return code;
+    if (changes->options != NULL)
+        code = option_write(directory, LEVEL_ACCOUNT, NUMBER(entry->id.v), changes->options, error);
+    if (code != ERR_OK)
+        return code;
     return sql_run(directory, STATEMENT_ACCOUNT_SET,
                    PARAMETERS(NUMBER(entry->id.v),
                               TEXT(changes->name.p != NULL ? changes->name : entry->name), TEXT(plan),
@@ -95,7 +98,7 @@ static enum err write_changes(struct directory *directory, const struct address_
                               const struct credential *credential, struct arena *arena, struct error *error)
 {
     struct account_record record;
-    enum err code = current(directory, address, arena, &record, error);
+    enum err code = account_row_need(directory, address, arena, &record, error);
     if (code != ERR_OK)
         return code;
     if (record.entry.id.v != id.v)
@@ -135,7 +138,7 @@ enum err account_entry_set(struct directory *directory, struct slice address,
 
 /* --- those who point to the account --- */
 
-/* Makes stale what aliases and catch-alls of this address resolve to. */
+/* What aliases and catch-alls of this address resolve to. */
 static enum err drop_users(struct directory *directory, enum statement which, enum cache_kind kind,
                            struct slice key, struct error *error)
 {
@@ -151,71 +154,10 @@ static enum err drop_users(struct directory *directory, enum statement which, en
     return code;
 }
 
-static enum err drop_all_users(struct directory *directory, struct slice key, struct error *error)
+enum err address_users_drop(struct directory *directory, struct slice key, struct error *error)
 {
     enum err code = drop_users(directory, STATEMENT_TARGET_USERS, CACHE_ADDRESS, key, error);
     return code == ERR_OK ? drop_users(directory, STATEMENT_CATCH_ALL_USERS, CACHE_DOMAIN, key, error) : code;
-}
-
-/* --- renaming --- */
-
-static enum err write_name(struct directory *directory, const struct account_record *record,
-                           const struct address_parts *to, struct domain_id domain, struct error *error)
-{
-    uint64_t id = record->entry.id.v;
-    cache_drop(directory->cache, CACHE_ADDRESS, record->key);
-    cache_drop(directory->cache, CACHE_ADDRESS, to->key);
-    cache_drop(directory->cache, CACHE_ACCOUNT, map_key_u64(&id));
-    enum err code = sql_run(directory, STATEMENT_ADDRESS_REMOVE, PARAMETERS(TEXT(record->key)), error);
-    if (code == ERR_OK)
-        code = sql_run(
-            directory, STATEMENT_ADDRESS_ADD,
-            PARAMETERS(TEXT(to->key), NUMBER(domain.v), NUMBER(ADDRESS_ACCOUNT), NUMBER(id), TEXT(to->shown)),
-            error);
-    if (code == ERR_OK)
-        code = sql_run(directory, STATEMENT_ACCOUNT_MOVE,
-                       PARAMETERS(NUMBER(id), TEXT(to->key), NUMBER(domain.v), TEXT(to->shown)), error);
-    return code;
-}
-
-/* Aliases and catch-alls go with the account, so that the old name can be given to somebody else. */
-static enum err move(struct directory *directory, const struct address_parts *from,
-                     const struct address_parts *to, struct arena *arena, struct error *error)
-{
-    struct account_record record;
-    struct domain_row domain;
-    enum err code = current(directory, from, arena, &record, error);
-    if (code == ERR_OK)
-        code = domain_row_need(directory, to->domain, &domain, error);
-    if (code == ERR_OK && !slice_eq(from->key, to->key)) /* only the spelling: it is free for itself */
-        code = address_need_free(directory, to, error);
-    if (code == ERR_OK)
-        code = write_name(directory, &record, to, domain.id, error);
-    if (code == ERR_OK)
-        code = drop_all_users(directory, from->key, error);
-    if (code == ERR_OK)
-        code = sql_run(directory, STATEMENT_TARGET_MOVE,
-                       PARAMETERS(TEXT(from->key), TEXT(to->shown), TEXT(to->key)), error);
-    if (code == ERR_OK)
-        code = sql_run(directory, STATEMENT_CATCH_ALL_MOVE,
-                       PARAMETERS(TEXT(from->key), TEXT(to->shown), TEXT(to->key)), error);
-    return code;
-}
-
-enum err account_entry_rename(struct directory *directory, struct slice from, struct slice to,
-                              struct error *error)
-{
-    CLEANUP(arena_release) struct arena scratch = ARENA(SCRATCH_MAX);
-    struct address_parts old_name;
-    struct address_parts new_name;
-    enum err code = address_parse(from, &scratch, &old_name, error);
-    if (code == ERR_OK)
-        code = address_parse(to, &scratch, &new_name, error);
-    if (code == ERR_OK)
-        code = change_begin(directory, error);
-    if (code == ERR_OK)
-        code = change_end(directory, move(directory, &old_name, &new_name, &scratch, error), error);
-    return code;
 }
 
 /* --- the end --- */
@@ -239,7 +181,7 @@ static enum err delete_rows(struct directory *directory, const struct account_re
 /* Nobody points to it any more; an alias or a group that stood for it alone goes too. */
 static enum err delete_users(struct directory *directory, struct slice key, struct error *error)
 {
-    enum err code = drop_all_users(directory, key, error);
+    enum err code = address_users_drop(directory, key, error);
     if (code == ERR_OK)
         code = sql_run(directory, STATEMENT_TARGET_REMOVE_ONLY, PARAMETERS(TEXT(key)), error);
     if (code == ERR_OK)
@@ -254,7 +196,7 @@ static enum err remove_account(struct directory *directory, const struct address
                                struct arena *arena, struct error *error)
 {
     struct account_record record;
-    enum err code = current(directory, address, arena, &record, error);
+    enum err code = account_row_need(directory, address, arena, &record, error);
     if (code == ERR_OK)
         code = delete_rows(directory, &record, error);
     return code == ERR_OK ? delete_users(directory, address->key, error) : code;

@@ -46,7 +46,7 @@ enum err account_check_plan(struct directory *directory, struct slice plan, stru
     if (code == ERR_OK)
         code = sql_step(directory, row, &found, error);
     if (code == ERR_OK && !found)
-        return fail_plain(error, ERR_NOT_FOUND, "there is no plan \"%.*s\"; there are: pop3, imap, exchange",
-                          SLICE_ARGS(slice_sub(plan, 0, 40)));
+        return fail_plain(error, ERR_NOT_FOUND, "there is no plan \"%.*s\"; `posthorn plan list` shows them",
+                          SLICE_ARGS(slice_sub(plan, 0, PLAN_NAME_MAX)));
     return code;
 }

@@ -241,33 +241,33 @@ enum err account_entry_get(struct directory *directory, struct account_id id, st
 
 /* --- the list --- */
 
-struct entry_list {
-    struct account_entry *entries;
+struct record_list {
+    struct account_record *records;
     size_t count;
     size_t room;
 };
 
-static enum err append(struct entry_list *list, sqlite3_stmt *row, struct arena *arena, struct error *error)
+static enum err append(struct directory *directory, struct record_list *list, sqlite3_stmt *row,
+                       struct arena *arena, struct error *error)
 {
-    struct account_record record;
     if (list->count == list->room) {
         size_t room = MAX(list->room * 2, 16);
-        struct account_entry *more = arena_array(arena, room, sizeof(*more));
+        struct account_record *more = arena_array(arena, room, sizeof(*more));
         if (more == NULL)
             return fail_nomem(error);
         if (list->count > 0)
-            memcpy(more, list->entries, list->count * sizeof(*more));
-        list->entries = more;
+            memcpy(more, list->records, list->count * sizeof(*more));
+        list->records = more;
         list->room = room;
     }
-    enum err code = account_record_read(row, arena, &record, error);
+    enum err code = account_record_read(directory, row, arena, &list->records[list->count], error);
     if (code == ERR_OK)
-        list->entries[list->count++] = record.entry;
+        list->count++;
     return code;
 }
 
 static enum err list_rows(struct directory *directory, struct slice domain, struct slice after, size_t max,
-                          struct arena *arena, struct entry_list *list, struct error *error)
+                          struct arena *arena, struct record_list *list, struct error *error)
 {
     CLEANUP(sql_release) sqlite3_stmt *row = NULL;
     bool more = false;
@@ -283,11 +283,28 @@ static enum err list_rows(struct directory *directory, struct slice domain, stru
     if (code == ERR_OK)
         code = sql_step(directory, row, &more, error);
     while (code == ERR_OK && more) {
-        code = append(list, row, arena, error);
+        code = append(directory, list, row, arena, error);
         if (code == ERR_OK)
             code = sql_step(directory, row, &more, error);
     }
     return code;
+}
+
+static enum err complete(struct directory *directory, const struct record_list *list, struct arena *arena,
+                         struct account_entry **ret_entries, size_t *ret_count, struct error *error)
+{
+    struct account_entry *entries = arena_array(arena, MAX(list->count, 1), sizeof(*entries));
+    if (entries == NULL)
+        return fail_nomem(error);
+    for (size_t i = 0; i < list->count; i++) {
+        enum err code = account_record_complete(directory, &list->records[i], arena, error);
+        if (code != ERR_OK)
+            return code;
+        entries[i] = list->records[i].entry;
+    }
+    *ret_entries = entries;
+    *ret_count = list->count;
+    return ERR_OK;
 }
 
 enum err account_entry_list(struct directory *directory, struct slice domain, struct slice after, size_t max,
@@ -296,7 +313,7 @@ enum err account_entry_list(struct directory *directory, struct slice domain, st
 {
     struct slice normal = slice_none();
     struct address_parts last = {0};
-    struct entry_list list = {0};
+    struct record_list list = {0};
     enum err code = domain.n > 0 ? domain_normalise(domain, arena, &normal, error) : ERR_OK;
     if (code == ERR_OK && after.n > 0)
         code = address_parse(after, arena, &last, error);
@@ -305,9 +322,5 @@ enum err account_entry_list(struct directory *directory, struct slice domain, st
     pthread_mutex_lock(&directory->lock);
     code = list_rows(directory, normal, last.key, max, arena, &list, error);
     pthread_mutex_unlock(&directory->lock);
-    if (code != ERR_OK)
-        return code;
-    *ret_entries = list.entries;
-    *ret_count = list.count;
-    return ERR_OK;
+    return code == ERR_OK ? complete(directory, &list, arena, ret_entries, ret_count, error) : code;
 }

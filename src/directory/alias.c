@@ -6,6 +6,7 @@ struct alias_parts {
     struct address_parts *targets;
     size_t count;
     bool group;
+    uint64_t id; /* of a group: new, or that of the one which is replaced */
 };
 
 static enum err parse(const struct alias *alias, struct arena *arena, struct alias_parts *parts,
@@ -17,6 +18,7 @@ static enum err parse(const struct alias *alias, struct arena *arena, struct ali
         return fail_plain(error, ERR_LIMIT, "an alias or a group stands for at most %d addresses",
                           GROUP_MEMBERS_MAX);
     *parts = (struct alias_parts){.count = alias->target_count, .group = alias->group};
+    parts->id = alias->group ? id_random() : 0;
     enum err code = address_parse(alias->address, arena, &parts->address, error);
     if (code != ERR_OK)
         return code;
@@ -28,24 +30,23 @@ static enum err parse(const struct alias *alias, struct arena *arena, struct ali
     return code;
 }
 
-/* One more alias for this target is not too many, when it is an account. */
-static enum err check_count(struct directory *directory, const struct address_parts *alias,
-                            const struct address_parts *target, struct error *error)
+enum err alias_need_room(struct directory *directory, struct slice alias_key, struct slice target_key,
+                         struct error *error)
 {
     enum address_kind kind;
     struct account_id account;
-    enum err code = address_row_get(directory, target->key, &kind, &account, error);
+    enum err code = address_row_get(directory, target_key, &kind, &account, error);
     if (code != ERR_OK || kind != ADDRESS_ACCOUNT)
         return code;
     CLEANUP(sql_release) sqlite3_stmt *row = NULL;
     bool found = false;
-    code = sql_start(directory, STATEMENT_ALIAS_COUNT, PARAMETERS(TEXT(target->key), TEXT(alias->key)), &row,
+    code = sql_start(directory, STATEMENT_ALIAS_COUNT, PARAMETERS(TEXT(target_key), TEXT(alias_key)), &row,
                      error);
     if (code == ERR_OK)
         code = sql_step(directory, row, &found, error);
     if (code != ERR_OK || !found || sql_number(row, 0) < ALIASES_MAX)
         return code;
-    return fail_plain(error, ERR_LIMIT, "%.*s has %d aliases, which is the most", SLICE_ARGS(target->key),
+    return fail_plain(error, ERR_LIMIT, "%.*s has %d aliases, which is the most", SLICE_ARGS(target_key),
                       ALIASES_MAX);
 }
 
@@ -56,7 +57,7 @@ static enum err write_targets(struct directory *directory, const struct alias_pa
     for (size_t i = 0; code == ERR_OK && i < parts->count; i++) {
         const struct address_parts *target = &parts->targets[i];
         if (!parts->group)
-            code = check_count(directory, &parts->address, target, error);
+            code = alias_need_room(directory, parts->address.key, target->key, error);
         if (code == ERR_OK)
             code = sql_run(
                 directory, STATEMENT_TARGET_ADD,
@@ -73,33 +74,36 @@ static enum err delete_alias(struct directory *directory, struct slice key, stru
     return code == ERR_OK ? sql_run(directory, STATEMENT_ADDRESS_REMOVE, PARAMETERS(TEXT(key)), error) : code;
 }
 
-/* An alias or a group of this name goes, so that the new one can come; anything else stays in the way. */
-static enum err make_place(struct directory *directory, const struct address_parts *address, bool replace,
+/* An alias or a group of this name goes, so that the new one can come; anything else stays in the way. A
+ * group with other members is still the same group. */
+static enum err make_place(struct directory *directory, struct alias_parts *parts, bool replace,
                            struct error *error)
 {
     enum address_kind kind;
-    struct account_id account;
-    enum err code = address_row_get(directory, address->key, &kind, &account, error);
+    struct account_id id;
+    enum err code = address_row_get(directory, parts->address.key, &kind, &id, error);
     if (code != ERR_OK)
         return code;
+    if (replace && kind == ADDRESS_GROUP && parts->group)
+        parts->id = id.v;
     if (replace && (kind == ADDRESS_ALIAS || kind == ADDRESS_GROUP))
-        return delete_alias(directory, address->key, error);
-    return address_need_free(directory, address, error);
+        return delete_alias(directory, parts->address.key, error);
+    return address_need_free(directory, &parts->address, error);
 }
 
-static enum err write_alias(struct directory *directory, const struct alias_parts *parts, bool replace,
+static enum err write_alias(struct directory *directory, struct alias_parts *parts, bool replace,
                             struct error *error)
 {
     struct domain_row domain;
     enum err code = domain_row_need(directory, parts->address.domain, &domain, error);
     if (code == ERR_OK)
-        code = make_place(directory, &parts->address, replace, error);
+        code = make_place(directory, parts, replace, error);
     if (code != ERR_OK)
         return code;
     cache_drop(directory->cache, CACHE_ADDRESS, parts->address.key);
     uint64_t kind = parts->group ? ADDRESS_GROUP : ADDRESS_ALIAS;
     code = sql_run(directory, STATEMENT_ADDRESS_ADD,
-                   PARAMETERS(TEXT(parts->address.key), NUMBER(domain.id.v), NUMBER(kind), NUMBER(0),
+                   PARAMETERS(TEXT(parts->address.key), NUMBER(domain.id.v), NUMBER(kind), NUMBER(parts->id),
                               TEXT(parts->address.shown)),
                    error);
     return code == ERR_OK ? write_targets(directory, parts, error) : code;

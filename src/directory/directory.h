@@ -14,6 +14,7 @@
 #include "base/arena.h"
 #include "base/error.h"
 #include "base/ids.h"
+#include "directory/option.h"
 #include "store/store.h"
 
 struct directory;
@@ -27,7 +28,9 @@ enum {
     GROUP_DEPTH_MAX = 10,
     DOMAIN_ADMINISTRATORS_MAX = 1000, /* that are listed */
     ALIASES_MAX = 1000,               /* per account */
-    CAPABILITIES_OFF_MAX = 1000,      /* bytes of their list */
+    PLANS_MAX = 100,
+    PLAN_NAME_MAX = 32,          /* bytes */
+    CAPABILITIES_OFF_MAX = 1000, /* bytes of their list */
 };
 
 /* Opens directory.db on the store's volume; makes it when missing, and keys/credential.key, 32 bytes that
@@ -52,10 +55,14 @@ enum door {
 struct plan {
     struct slice name; /* "pop3", "imap", "exchange" at first */
     unsigned doors;
-    uint64_t quota_bytes; /* default for new accounts */
+    uint64_t quota_bytes;   /* of accounts that have none of their own */
+    struct options options; /* set for the plan, else built in */
 };
 enum err directory_plan(struct directory *directory, struct slice name, struct arena *arena,
                         struct plan *ret_plan, struct error *error) MUST_CHECK;
+/* All, the smallest first. */
+enum err plan_list(struct directory *directory, struct arena *arena, struct plan **ret_plans,
+                   size_t *ret_count, struct error *error) MUST_CHECK;
 
 /* --- domains --- */
 
@@ -64,6 +71,7 @@ struct domain {
     struct slice name;      /* A-labels */
     struct slice catch_all; /* address or empty */
     uint64_t accounts;
+    struct options options; /* set for the domain, else built in */
 };
 enum err domain_add(struct directory *directory, struct slice name, struct domain_id *ret_id,
                     struct error *error) MUST_CHECK;
@@ -71,6 +79,9 @@ enum err domain_add(struct directory *directory, struct slice name, struct domai
 enum err domain_remove(struct directory *directory, struct slice name, struct error *error) MUST_CHECK;
 enum err domain_list(struct directory *directory, struct arena *arena, struct domain **ret_domains,
                      size_t *ret_count, struct error *error) MUST_CHECK;
+/* One of them. */
+enum err domain_find(struct directory *directory, struct slice name, struct arena *arena,
+                     struct domain *ret_domain, struct error *error) MUST_CHECK;
 /* catch_all empty: none. */
 enum err domain_set_catch_all(struct directory *directory, struct slice name, struct slice catch_all,
                               struct error *error) MUST_CHECK;
@@ -100,6 +111,7 @@ struct account_entry {
     bool enabled;
     bool certificate_login;        /* who has a certificate for the address may log in by it */
     struct slice capabilities_off; /* IMAP capabilities that this account is not offered: base/name_list.h */
+    struct options options;        /* that hold for it */
 };
 struct account_new {
     struct slice address;
@@ -132,14 +144,33 @@ struct account_changes {
     struct slice name, plan, language, password, hash, capabilities_off;
     uint64_t quota_bytes, quota_messages;
     int enabled, certificate_login;
+    const struct option_changes *options; /* NULL: none */
 };
 #define ACCOUNT_CHANGES_NONE   \
     ((struct account_changes){ \
         .quota_bytes = UINT64_MAX, .quota_messages = UINT64_MAX, .enabled = -1, .certificate_login = -1})
 enum err account_entry_set(struct directory *directory, struct slice address,
                            const struct account_changes *changes, struct error *error) MUST_CHECK;
-enum err account_entry_rename(struct directory *directory, struct slice from, struct slice to,
-                              struct error *error) MUST_CHECK;
+/* A new address for an account: all that is its own goes with it (mail, password, app passwords, shares, what
+ * it may administer). Aliases, groups and catch-alls that name the old address name the new one from now on,
+ * unless the old one is set up anew. One transaction. */
+enum old_address {
+    OLD_ADDRESS_FREE,  /* for anybody; what is in the queue for it still reaches the account */
+    OLD_ADDRESS_ALIAS, /* one more alias of the account */
+    OLD_ADDRESS_ANEW,  /* a new, empty account: name, plan, language and quotas are the old one's */
+};
+struct account_rename {
+    struct slice from;
+    struct slice to;
+    enum old_address old;
+    struct slice password; /* ANEW: of the new account; or a hash; neither: nobody can log in to it yet */
+    struct slice hash;
+    bool aliases_follow; /* ANEW: what names the old address goes with the account all the same */
+};
+enum { FORMER_DAYS = 7 }; /* longer than anything waits in the queue */
+/* *ret_new: the new account with ANEW, else 0. */
+enum err account_entry_rename(struct directory *directory, const struct account_rename *rename,
+                              struct account_id *ret_new, struct error *error) MUST_CHECK;
 enum err account_entry_remove(struct directory *directory, struct slice address,
                               struct error *error) MUST_CHECK;
 
@@ -179,6 +210,10 @@ struct route {
  * past GROUP_DEPTH_MAX, so that nobody is left out silently. ROUTE_FOREIGN: foreign[0] is the address. */
 enum err directory_route(struct directory *directory, struct slice address, struct arena *arena,
                          struct route *ret_route, struct error *error) MUST_CHECK;
+/* For mail that was taken before a rename: who had this free address in the last FORMER_DAYS. *ret_id 0:
+ * nobody. */
+enum err directory_former(struct directory *directory, struct slice address, struct account_id *ret_id,
+                          struct error *error) MUST_CHECK;
 /* The account may send as this address: its primary, its aliases, their sub-addresses. */
 bool directory_may_send_as(struct directory *directory, struct account_id id, struct slice address);
 

@@ -1,3 +1,4 @@
+#include "base/must.h"
 #include "directory/inside.h"
 
 /* What a new or a removed domain makes stale. Locked. */
@@ -100,7 +101,28 @@ struct domain_list {
     size_t room;
 };
 
-static enum err append(struct domain_list *list, sqlite3_stmt *row, struct arena *arena, struct error *error)
+/* A DOMAIN_LIST row. Locked. */
+static enum err read_domain(struct directory *directory, sqlite3_stmt *row, struct arena *arena,
+                            struct domain *ret_domain, struct error *error)
+{
+    struct option_set options;
+    struct domain domain = {.id = {sql_number(row, 0)},
+                            .name = arena_dup(arena, sql_bytes(row, 1)),
+                            .catch_all = arena_dup(arena, sql_bytes(row, 2)),
+                            .accounts = sql_number(row, 3),
+                            .options = options_built_in()};
+    if (domain.name.p == NULL || domain.catch_all.p == NULL)
+        return fail_nomem(error);
+    enum err code = option_set_load(directory, LEVEL_DOMAIN, NUMBER(domain.id.v), &options, error);
+    if (code != ERR_OK)
+        return code;
+    options_apply(&domain.options, LEVEL_DOMAIN, &options);
+    *ret_domain = domain;
+    return ERR_OK;
+}
+
+static enum err append(struct directory *directory, struct domain_list *list, sqlite3_stmt *row,
+                       struct arena *arena, struct error *error)
 {
     if (list->count == list->room) {
         size_t room = MAX(list->room * 2, 16);
@@ -112,15 +134,10 @@ static enum err append(struct domain_list *list, sqlite3_stmt *row, struct arena
         list->domains = more;
         list->room = room;
     }
-    struct domain *domain = &list->domains[list->count];
-    domain->id.v = sql_number(row, 0);
-    domain->name = arena_dup(arena, sql_bytes(row, 1));
-    domain->catch_all = arena_dup(arena, sql_bytes(row, 2));
-    domain->accounts = sql_number(row, 3);
-    if (domain->name.p == NULL || domain->catch_all.p == NULL)
-        return fail_nomem(error);
-    list->count++;
-    return ERR_OK;
+    enum err code = read_domain(directory, row, arena, &list->domains[list->count], error);
+    if (code == ERR_OK)
+        list->count++;
+    return code;
 }
 
 enum err domain_list(struct directory *directory, struct arena *arena, struct domain **ret_domains,
@@ -134,7 +151,7 @@ enum err domain_list(struct directory *directory, struct arena *arena, struct do
     if (code == ERR_OK)
         code = sql_step(directory, row, &more, error);
     while (code == ERR_OK && more) {
-        code = append(&list, row, arena, error);
+        code = append(directory, &list, row, arena, error);
         if (code == ERR_OK)
             code = sql_step(directory, row, &more, error);
     }
@@ -145,4 +162,34 @@ enum err domain_list(struct directory *directory, struct arena *arena, struct do
     *ret_domains = list.domains;
     *ret_count = list.count;
     return ERR_OK;
+}
+
+static enum err find_domain(struct directory *directory, struct slice name, struct arena *arena,
+                            struct domain *ret_domain, struct error *error)
+{
+    CLEANUP(sql_release) sqlite3_stmt *row = NULL;
+    struct domain_row exists;
+    bool found = false;
+    enum err code = domain_row_need(directory, name, &exists, error);
+    if (code == ERR_OK)
+        code = sql_start(directory, STATEMENT_DOMAIN_FIND, PARAMETERS(NUMBER(exists.id.v)), &row, error);
+    if (code == ERR_OK)
+        code = sql_step(directory, row, &found, error);
+    if (code != ERR_OK)
+        return code;
+    must(found);
+    return read_domain(directory, row, arena, ret_domain, error);
+}
+
+enum err domain_find(struct directory *directory, struct slice name, struct arena *arena,
+                     struct domain *ret_domain, struct error *error)
+{
+    struct slice normal;
+    enum err code = domain_normalise(name, arena, &normal, error);
+    if (code != ERR_OK)
+        return code;
+    pthread_mutex_lock(&directory->lock);
+    code = find_domain(directory, normal, arena, ret_domain, error);
+    pthread_mutex_unlock(&directory->lock);
+    return code;
 }

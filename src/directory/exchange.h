@@ -34,6 +34,8 @@ struct exchange {
     struct buf binding;
     struct buf user; /* LOGIN's name */
     struct scram_server scram;
+    struct account_id account; /* SCRAM: whose keys those are, and when; 0: nobody's */
+    uint64_t generation;
 };
 
 /* NULL: out of memory. */

@@ -17,6 +17,7 @@
 #include "directory/address.h"
 #include "directory/cache.h"
 #include "directory/directory.h"
+#include "directory/option_set.h"
 #include "directory/sql.h"
 #include "store/volume.h"
 
@@ -56,6 +57,7 @@ enum err change_end(struct directory *directory, enum err code, struct error *er
     X(DOMAIN, 'd')          \
     X(ONLY_DOMAIN, 'o')     \
     X(ADDRESS, 'a')         \
+    X(PLAN, 'p')            \
     X(ACCOUNT, 'i')
 enum cache_kind {
 #define X(name, letter) CACHE_##name = (letter),
@@ -66,6 +68,7 @@ enum cache_kind {
 struct domain_record {
     bool local;
     struct slice catch_all; /* as shown */
+    struct option_set options;
 };
 enum err lookup_domain(struct directory *directory, struct slice name, struct arena *arena,
                        struct domain_record *ret_record, struct error *error) MUST_CHECK;
@@ -81,17 +84,28 @@ enum address_kind { ADDRESS_NONE, ADDRESS_ACCOUNT, ADDRESS_ALIAS, ADDRESS_GROUP 
 struct address_record {
     enum address_kind kind;
     struct account_id account;
+    uint64_t group;        /* a group's id; 0: of one that was made before groups had ids */
     struct slice *targets; /* as shown */
     size_t target_count;
 };
 enum err lookup_address(struct directory *directory, struct slice key, struct arena *arena,
                         struct address_record *ret_record, struct error *error) MUST_CHECK;
 
+struct plan_record {
+    unsigned doors;
+    uint64_t quota_bytes;
+    struct option_set options;
+};
+/* ERR_NOT_FOUND. */
+enum err lookup_plan(struct directory *directory, struct slice name, struct arena *arena,
+                     struct plan_record *ret_record, struct error *error) MUST_CHECK;
+
 struct account_record {
     struct account_entry entry;
-    struct slice key;    /* the primary address as it is compared */
-    uint64_t own_quota;  /* 0: the plan's */
-    uint64_t generation; /* another one after each change of the password or the address */
+    struct slice key;          /* the primary address as it is compared */
+    uint64_t own_quota;        /* 0: the plan's */
+    uint64_t generation;       /* another one after each change of the password or the address */
+    struct option_set options; /* its own */
 };
 /* ERR_NOT_FOUND. */
 enum err lookup_account(struct directory *directory, struct account_id id, struct arena *arena,
@@ -99,9 +113,17 @@ enum err lookup_account(struct directory *directory, struct account_id id, struc
 /* By primary address, parsed. ERR_NOT_FOUND. */
 enum err lookup_account_by_key(struct directory *directory, struct slice key, struct arena *arena,
                                struct account_record *ret_record, struct error *error) MUST_CHECK;
-/* An ACCOUNT_GET or ACCOUNT_LIST row. Locked. */
-enum err account_record_read(sqlite3_stmt *row, struct arena *arena, struct account_record *ret_record,
-                             struct error *error) MUST_CHECK;
+/* An ACCOUNT_GET or ACCOUNT_LIST row: what is the account's own, until account_record_complete. Locked. */
+enum err account_record_read(struct directory *directory, sqlite3_stmt *row, struct arena *arena,
+                             struct account_record *ret_record, struct error *error) MUST_CHECK;
+
+/* Adds what the account's plan and domain give it. Not locked. */
+enum err account_record_complete(struct directory *directory, struct account_record *record,
+                                 struct arena *arena, struct error *error) MUST_CHECK;
+
+/* The address that a sub-address (anna+x@) belongs to; false when there is no detail. */
+bool address_without_detail(const struct address_parts *parts, struct arena *arena, struct slice *ret_key,
+                            struct slice *ret_detail);
 
 /* Locked: from the database, past the cache, as a change needs it. */
 struct domain_row {
@@ -114,8 +136,18 @@ enum err domain_row_get(struct directory *directory, struct slice name, struct d
 /* The same; no such domain is ERR_NOT_FOUND, with how to make it. */
 enum err domain_row_need(struct directory *directory, struct slice name, struct domain_row *ret_row,
                          struct error *error) MUST_CHECK;
+/* *ret_account: of a group its id. */
 enum err address_row_get(struct directory *directory, struct slice key, enum address_kind *ret_kind,
                          struct account_id *ret_account, struct error *error) MUST_CHECK;
+/* The account with this address. ERR_NOT_FOUND. */
+enum err account_row_need(struct directory *directory, const struct address_parts *address,
+                          struct arena *arena, struct account_record *ret_record,
+                          struct error *error) MUST_CHECK;
+/* Makes stale what stands for this address: aliases, groups, catch-alls. */
+enum err address_users_drop(struct directory *directory, struct slice key, struct error *error) MUST_CHECK;
+/* One more alias for this target is not too many, when it is an account. ERR_LIMIT. */
+enum err alias_need_room(struct directory *directory, struct slice alias_key, struct slice target_key,
+                         struct error *error) MUST_CHECK;
 /* ERR_EXISTS, saying as what, when the address is taken. */
 enum err address_need_free(struct directory *directory, const struct address_parts *parts,
                            struct error *error) MUST_CHECK;

@@ -46,11 +46,16 @@ static enum err load_domain(struct directory *directory, struct slice key, struc
 {
     CLEANUP(sql_release) sqlite3_stmt *row = NULL;
     bool found = false;
+    struct option_set options;
     enum err code = sql_start(directory, STATEMENT_DOMAIN_GET, PARAMETERS(TEXT(key)), &row, error);
     if (code == ERR_OK)
         code = sql_step(directory, row, &found, error);
     if (code == ERR_OK && found)
+        code = option_set_load(directory, LEVEL_DOMAIN, NUMBER(sql_number(row, 0)), &options, error);
+    if (code == ERR_OK && found) {
         wire_put_slice(out, sql_bytes(row, 1));
+        option_set_put(out, &options);
+    }
     return code;
 }
 
@@ -63,8 +68,10 @@ enum err lookup_domain(struct directory *directory, struct slice name, struct ar
         return code;
     struct wire_reader reader = wire_reader_of(value);
     *ret_record = (struct domain_record){.local = value.n > 0};
-    if (value.n > 0)
+    if (value.n > 0) {
         ret_record->catch_all = wire_get_slice(&reader);
+        option_set_get(&reader, &ret_record->options);
+    }
     must(wire_end(&reader));
     return ERR_OK;
 }
@@ -128,10 +135,8 @@ static enum err load_address(struct directory *directory, struct slice key, stru
     if (code != ERR_OK || kind == ADDRESS_NONE)
         return code;
     wire_put_u8(out, (uint8_t)kind);
-    if (kind != ADDRESS_ACCOUNT)
-        return load_targets(directory, key, out, error);
     wire_put_u64(out, account.v);
-    return ERR_OK;
+    return kind != ADDRESS_ACCOUNT ? load_targets(directory, key, out, error) : ERR_OK;
 }
 
 static size_t count_slices(struct wire_reader reader)
@@ -153,9 +158,11 @@ enum err lookup_address(struct directory *directory, struct slice key, struct ar
     struct wire_reader reader = wire_reader_of(value);
     if (value.n > 0)
         record.kind = (enum address_kind)wire_get_u8(&reader);
-    if (record.kind == ADDRESS_ACCOUNT)
-        record.account.v = wire_get_u64(&reader);
-    else if (record.kind != ADDRESS_NONE) {
+    uint64_t id = value.n > 0 ? wire_get_u64(&reader) : 0;
+    if (record.kind == ADDRESS_ACCOUNT) {
+        record.account.v = id;
+    } else if (record.kind != ADDRESS_NONE) {
+        record.group = record.kind == ADDRESS_GROUP ? id : 0;
         record.target_count = count_slices(reader);
         record.targets = arena_array(arena, record.target_count, sizeof(*record.targets));
         if (record.targets == NULL && record.target_count > 0)
@@ -165,6 +172,44 @@ enum err lookup_address(struct directory *directory, struct slice key, struct ar
     }
     must(wire_end(&reader));
     *ret_record = record;
+    return ERR_OK;
+}
+
+/* --- plans --- */
+
+static enum err load_plan(struct directory *directory, struct slice key, struct buf *out, struct error *error)
+{
+    CLEANUP(sql_release) sqlite3_stmt *row = NULL;
+    bool found = false;
+    struct option_set options;
+    enum err code = sql_start(directory, STATEMENT_PLAN_GET, PARAMETERS(TEXT(key)), &row, error);
+    if (code == ERR_OK)
+        code = sql_step(directory, row, &found, error);
+    if (code == ERR_OK && found)
+        code = option_set_load(directory, LEVEL_PLAN, TEXT(key), &options, error);
+    if (code == ERR_OK && found) {
+        wire_put_u32(out, (uint32_t)sql_number(row, 1));
+        wire_put_u64(out, sql_number(row, 2));
+        option_set_put(out, &options);
+    }
+    return code;
+}
+
+enum err lookup_plan(struct directory *directory, struct slice name, struct arena *arena,
+                     struct plan_record *ret_record, struct error *error)
+{
+    struct slice value;
+    enum err code = lookup(directory, CACHE_PLAN, name, load_plan, arena, &value, error);
+    if (code != ERR_OK)
+        return code;
+    if (value.n == 0)
+        return fail_plain(error, ERR_NOT_FOUND, "there is no plan \"%.*s\"; `posthorn plan list` shows them",
+                          SLICE_ARGS(slice_sub(name, 0, PLAN_NAME_MAX)));
+    struct wire_reader reader = wire_reader_of(value);
+    ret_record->doors = wire_get_u32(&reader);
+    ret_record->quota_bytes = wire_get_u64(&reader);
+    option_set_get(&reader, &ret_record->options);
+    must(wire_end(&reader));
     return ERR_OK;
 }
 
@@ -179,19 +224,19 @@ static void record_put(struct buf *out, const struct account_record *record)
     wire_put_slice(out, entry->name);
     wire_put_slice(out, entry->plan);
     wire_put_slice(out, entry->language);
-    wire_put_u32(out, entry->doors);
-    wire_put_u64(out, entry->quota_bytes);
     wire_put_u64(out, record->own_quota);
     wire_put_u64(out, entry->quota_messages);
     wire_put_u8(out, entry->enabled ? 1 : 0);
     wire_put_u64(out, record->generation);
     wire_put_slice(out, entry->capabilities_off);
     wire_put_u8(out, entry->certificate_login ? 1 : 0);
+    option_set_put(out, &record->options);
 }
 
 static void record_get(struct slice value, struct account_record *record)
 {
     struct wire_reader reader = wire_reader_of(value);
+    *record = (struct account_record){0};
     struct account_entry *entry = &record->entry;
     entry->id.v = wire_get_u64(&reader);
     record->key = wire_get_slice(&reader);
@@ -199,14 +244,13 @@ static void record_get(struct slice value, struct account_record *record)
     entry->name = wire_get_slice(&reader);
     entry->plan = wire_get_slice(&reader);
     entry->language = wire_get_slice(&reader);
-    entry->doors = wire_get_u32(&reader);
-    entry->quota_bytes = wire_get_u64(&reader);
     record->own_quota = wire_get_u64(&reader);
     entry->quota_messages = wire_get_u64(&reader);
     entry->enabled = wire_get_u8(&reader) != 0;
     record->generation = wire_get_u64(&reader);
     entry->capabilities_off = wire_get_slice(&reader);
     entry->certificate_login = wire_get_u8(&reader) != 0;
+    option_set_get(&reader, &record->options);
     must(wire_end(&reader));
 }
 
@@ -219,23 +263,25 @@ static struct account_record record_of_row(sqlite3_stmt *row)
                   .name = sql_bytes(row, 3),
                   .plan = sql_bytes(row, 4),
                   .language = sql_bytes(row, 5),
-                  .doors = (unsigned)sql_number(row, 6),
-                  .quota_bytes = sql_number(row, 7) != 0 ? sql_number(row, 7) : sql_number(row, 8),
-                  .quota_messages = sql_number(row, 9),
-                  .enabled = sql_number(row, 10) != 0,
-                  .capabilities_off = sql_bytes(row, 12),
-                  .certificate_login = sql_number(row, 13) != 0},
+                  .quota_messages = sql_number(row, 7),
+                  .enabled = sql_number(row, 8) != 0,
+                  .capabilities_off = sql_bytes(row, 10),
+                  .certificate_login = sql_number(row, 11) != 0},
         .key = sql_bytes(row, 1),
-        .own_quota = sql_number(row, 7),
-        .generation = sql_number(row, 11),
+        .own_quota = sql_number(row, 6),
+        .generation = sql_number(row, 9),
     };
     return record;
 }
 
-enum err account_record_read(sqlite3_stmt *row, struct arena *arena, struct account_record *ret_record,
-                             struct error *error)
+enum err account_record_read(struct directory *directory, sqlite3_stmt *row, struct arena *arena,
+                             struct account_record *ret_record, struct error *error)
 {
     struct account_record record = record_of_row(row);
+    enum err code =
+        option_set_load(directory, LEVEL_ACCOUNT, NUMBER(record.entry.id.v), &record.options, error);
+    if (code != ERR_OK)
+        return code;
     struct slice *texts[] = {&record.key,        &record.entry.address,  &record.entry.name,
                              &record.entry.plan, &record.entry.language, &record.entry.capabilities_off};
     for (size_t i = 0; i < ARRAY_LEN(texts); i++) {
@@ -258,11 +304,40 @@ static enum err load_account(struct directory *directory, struct slice key, stru
     enum err code = sql_start(directory, STATEMENT_ACCOUNT_GET, PARAMETERS(NUMBER(id)), &row, error);
     if (code == ERR_OK)
         code = sql_step(directory, row, &found, error);
-    if (code == ERR_OK && found) {
-        struct account_record record = record_of_row(row);
+    if (code != ERR_OK || !found)
+        return code;
+    struct account_record record = record_of_row(row);
+    code = option_set_load(directory, LEVEL_ACCOUNT, NUMBER(id), &record.options, error);
+    if (code == ERR_OK)
         record_put(out, &record);
-    }
     return code;
+}
+
+static struct slice domain_of(struct slice key)
+{
+    ssize_t at = slice_rfind_char(key, '@');
+    must(at >= 0);
+    return slice_from(key, (size_t)at + 1);
+}
+
+enum err account_record_complete(struct directory *directory, struct account_record *record,
+                                 struct arena *arena, struct error *error)
+{
+    struct account_entry *entry = &record->entry;
+    struct plan_record plan;
+    struct domain_record domain;
+    enum err code = lookup_plan(directory, entry->plan, arena, &plan, error);
+    if (code == ERR_OK)
+        code = lookup_domain(directory, domain_of(record->key), arena, &domain, error);
+    if (code != ERR_OK)
+        return code;
+    entry->doors = plan.doors;
+    entry->quota_bytes = record->own_quota != 0 ? record->own_quota : plan.quota_bytes;
+    entry->options = options_built_in();
+    options_apply(&entry->options, LEVEL_PLAN, &plan.options);
+    options_apply(&entry->options, LEVEL_DOMAIN, &domain.options);
+    options_apply(&entry->options, LEVEL_ACCOUNT, &record->options);
+    return ERR_OK;
 }
 
 enum err lookup_account(struct directory *directory, struct account_id id, struct arena *arena,
@@ -274,8 +349,12 @@ enum err lookup_account(struct directory *directory, struct account_id id, struc
         return code;
     if (value.n == 0)
         return fail_plain(error, ERR_NOT_FOUND, "there is no such account");
-    record_get(value, ret_record);
-    return ERR_OK;
+    struct account_record record;
+    record_get(value, &record);
+    code = account_record_complete(directory, &record, arena, error);
+    if (code == ERR_OK)
+        *ret_record = record;
+    return code;
 }
 
 enum err lookup_account_by_key(struct directory *directory, struct slice key, struct arena *arena,

@@ -122,9 +122,8 @@ static enum err follow(struct walk *walk, const struct address_record *record, s
     return code;
 }
 
-/* The address that a sub-address (anna+x@) belongs to; false when there is no detail. */
-static bool without_detail(const struct address_parts *parts, struct arena *arena, struct slice *ret_key,
-                           struct slice *ret_detail)
+bool address_without_detail(const struct address_parts *parts, struct arena *arena, struct slice *ret_key,
+                            struct slice *ret_detail)
 {
     ssize_t plus = slice_find_char(parts->local, '+');
     ssize_t plain_plus = slice_find_char(parts->plain, '+');
@@ -154,7 +153,7 @@ static enum err resolve_ours(struct walk *walk, const struct address_parts *part
         return follow(walk, &record, stop->detail, stop->depth, error);
     struct slice base;
     struct slice detail;
-    if (without_detail(parts, walk->scratch, &base, &detail)) {
+    if (address_without_detail(parts, walk->scratch, &base, &detail)) {
         code = lookup_address(walk->directory, base, walk->scratch, &record, error);
         if (code != ERR_OK)
             return code;
@@ -261,5 +260,6 @@ bool directory_may_send_as(struct directory *directory, struct account_id id, st
         return is_own(directory, &account, parts.key, &scratch);
     struct slice base;
     struct slice detail;
-    return without_detail(&parts, &scratch, &base, &detail) && is_own(directory, &account, base, &scratch);
+    return address_without_detail(&parts, &scratch, &base, &detail) &&
+           is_own(directory, &account, base, &scratch);
 }

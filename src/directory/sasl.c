@@ -318,6 +318,10 @@ static enum err step_scram_first(struct sasl *sasl, struct exchange **exchange, 
                              person.key, scram->hash, &scram->keys, error);
     if (code != ERR_OK)
         return code;
+    if (person.known) {
+        (*exchange)->account = person.record.entry.id;
+        (*exchange)->generation = person.record.generation;
+    }
     randombytes_buf(random, sizeof(random));
     base64_encode(&nonce, slice_of(random, sizeof(random)));
     scram_challenge(scram, buf_slice(&nonce), &answer);
@@ -346,7 +350,8 @@ static enum err find_others(struct sasl *sasl, const struct person *person, stru
     return ERR_OK;
 }
 
-/* The name is looked up again: the account and its app passwords may have changed since the challenge. */
+/* The name is looked up again: the account and its app passwords may have changed since the challenge, and
+ * the name may have become another's. */
 static enum err step_scram_final(struct sasl *sasl, struct exchange *exchange, struct slice message,
                                  struct arena *arena, struct sasl_result *result, struct error *error)
 {
@@ -366,7 +371,8 @@ static enum err step_scram_final(struct sasl *sasl, struct exchange *exchange, s
     sodium_memzero(apps, scram->other_count * sizeof(*apps));
     if (!proved)
         return scram_failed(&answer, arena, result, error);
-    if (!person.known)
+    if (!person.known || person.record.entry.id.v != exchange->account.v ||
+        person.record.generation != exchange->generation)
         return finish_failed(ERR_AUTH, result);
     struct slice data = arena_dup(arena, buf_slice(&answer));
     if (data.p == NULL || buf_failed(&answer))

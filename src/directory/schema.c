@@ -57,6 +57,26 @@ static const char *const migrations[] = {
     " UNIQUE(account, name)) STRICT;",
 
     "ALTER TABLE account ADD COLUMN certificate_login INTEGER NOT NULL DEFAULT 0",
+    /* Free addresses, and who had them until when (in seconds). */
+    "CREATE TABLE former(address TEXT PRIMARY KEY, account INTEGER NOT NULL, at INTEGER NOT NULL)"
+    " STRICT, WITHOUT ROWID;"
+    "CREATE INDEX former_at ON former(at);"
+    "CREATE TRIGGER former_taken AFTER INSERT ON address BEGIN"
+    " DELETE FROM former WHERE address = new.address; END;"
+    "CREATE TRIGGER former_left AFTER DELETE ON account BEGIN"
+    " DELETE FROM former WHERE account = old.id; END;",
+
+    /* level 1: owner is a plan's name; 2: a domain's id; 3: an account's (enum option_level) */
+    "CREATE TABLE option(level INTEGER NOT NULL, owner ANY NOT NULL, name TEXT NOT NULL,"
+    " value INTEGER NOT NULL, PRIMARY KEY(level, owner, name)) STRICT, WITHOUT ROWID;"
+    "CREATE TRIGGER plan_options AFTER DELETE ON plan BEGIN"
+    " DELETE FROM option WHERE level = 1 AND owner = old.name; END;"
+    "CREATE TRIGGER domain_options AFTER DELETE ON domain BEGIN"
+    " DELETE FROM option WHERE level = 2 AND owner = old.id; END;"
+    "CREATE TRIGGER account_options AFTER DELETE ON account BEGIN"
+    " DELETE FROM option WHERE level = 3 AND owner = old.id; END;",
+    /* address.account of a group is its id; of those that were there before 0. */
+    "CREATE INDEX address_group ON address(account) WHERE kind = 3",
 };
 
 static enum err schema_version(struct database *database, int64_t *ret_version, struct error *error)

@@ -43,6 +43,15 @@ bool share_grantee_is(struct slice grantee, struct account_id id)
     return slice_eq(grantee, account_grantee(id, text));
 }
 
+/* Of a group its id, so that another one of the same name is another one; of one from before groups had ids
+ * its address, which no 16 hex digits are. */
+static struct slice group_grantee(struct arena *arena, uint64_t id, struct slice key)
+{
+    char digits[ID_TEXT_MAX];
+    id_to_text(id, digits);
+    return join(arena, GROUP_PREFIX, id != 0 ? slice_cstr(digits) : key);
+}
+
 /* --- whom a person is --- */
 
 /* Addresses still to be looked for in the targets of aliases and groups. */
@@ -104,10 +113,10 @@ static enum err climb_all(struct climb *climb, struct error *error)
     enum err code = ERR_OK;
     for (size_t i = 0; code == ERR_OK && i < climb->count; i++) {
         enum address_kind kind;
-        struct account_id ignored;
-        code = address_row_get(climb->directory, climb->keys[i], &kind, &ignored, error);
+        struct account_id id;
+        code = address_row_get(climb->directory, climb->keys[i], &kind, &id, error);
         if (code == ERR_OK && kind == ADDRESS_GROUP)
-            code = grantee_add(climb, join(climb->arena, GROUP_PREFIX, climb->keys[i]), error);
+            code = grantee_add(climb, group_grantee(climb->arena, id.v, climb->keys[i]), error);
         if (code == ERR_OK)
             code = climb_from(climb, climb->keys[i], error);
     }
@@ -180,7 +189,7 @@ static enum err address_grantee(struct directory *directory, struct slice name, 
     if (code != ERR_OK)
         return code;
     if (record.kind == ADDRESS_GROUP)
-        *ret_grantee = join(arena, GROUP_PREFIX, parts.key);
+        *ret_grantee = group_grantee(arena, record.group, parts.key);
     else if (record.kind != ADDRESS_NONE && record.account.v != 0)
         *ret_grantee = arena_dup(arena, account_grantee(record.account, text));
     else
@@ -225,6 +234,26 @@ static enum err account_identifier(struct directory *directory, struct slice dig
     return code;
 }
 
+static enum err group_identifier(struct directory *directory, struct slice name, struct arena *arena,
+                                 struct slice *ret_identifier, struct error *error)
+{
+    sqlite3_stmt *row = NULL;
+    uint64_t id;
+    bool found = false;
+    *ret_identifier = name;
+    if (!id_from_text(name, &id))
+        return ERR_OK;
+    pthread_mutex_lock(&directory->lock);
+    enum err code = sql_start(directory, STATEMENT_GROUP_OF_ID, PARAMETERS(NUMBER(id)), &row, error);
+    if (code == ERR_OK)
+        code = sql_step(directory, row, &found, error);
+    if (code == ERR_OK && found)
+        *ret_identifier = arena_dup(arena, sql_bytes(row, 0));
+    sql_release(&row);
+    pthread_mutex_unlock(&directory->lock);
+    return code == ERR_OK && !found ? nobody(name, error) : code;
+}
+
 enum err share_identifier(struct directory *directory, struct slice grantee, struct arena *arena,
                           struct slice *ret_identifier, struct error *error)
 {
@@ -235,7 +264,7 @@ enum err share_identifier(struct directory *directory, struct slice grantee, str
     if (slice_starts(name, ACCOUNT_PREFIX))
         code = account_identifier(directory, slice_from(name, ACCOUNT_PREFIX.n), arena, &identifier, error);
     else if (slice_starts(name, GROUP_PREFIX))
-        identifier = slice_from(name, GROUP_PREFIX.n);
+        code = group_identifier(directory, slice_from(name, GROUP_PREFIX.n), arena, &identifier, error);
     else if (!slice_eq(name, ANYONE))
         code = nobody(name, error);
     if (code != ERR_OK)

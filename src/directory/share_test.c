@@ -1,5 +1,6 @@
 #include "directory/share.h"
 
+#include "directory/inside.h"
 #include "directory/test.h"
 #include "store/folder.h"
 
@@ -146,11 +147,52 @@ static void test_a_person_is_in_groups_of_groups(void **state)
     assert_int_equal(person.count, 4);
     ASSERT_SLICE(person.grantees[0], "anyone");
     assert_true(share_grantee_is(person.grantees[1], anna_id));
-    ASSERT_SLICE(person.grantees[2], "group:team@example.org");
-    ASSERT_SLICE(person.grantees[3], "group:all@example.org");
+    assert_true(slice_eq(person.grantees[2], grantee(t, "team@example.org")));
+    assert_true(slice_eq(person.grantees[3], grantee(t, "all@example.org")));
     ASSERT_OK(t, alias_remove(t->directory, S("team@example.org"), &t->error));
     assert_int_equal(identity(t, anna_id).count, 2);
     assert_int_not_equal(directory_generation(t->directory), generation);
+}
+
+/* A group made anew under an old name is another one; one that only gets other members is not. */
+static void test_a_group_is_known_by_its_id(void **state)
+{
+    struct house *h = *state;
+    struct fixture *t = &h->t;
+    struct slice shown;
+    assert_int_equal(set_alias(t, "team@example.org", true, "bob@example.org", NULL), ERR_OK);
+    struct slice first = grantee(t, "team@example.org");
+    assert_int_equal(set_alias(t, "team@example.org", true, "anna@example.org", NULL), ERR_OK);
+    assert_true(slice_eq(grantee(t, "team@example.org"), first));
+    ASSERT_OK(t, alias_remove(t->directory, S("team@example.org"), &t->error));
+    assert_int_equal(share_identifier(t->directory, first, &t->arena, &shown, &t->error), ERR_NOT_FOUND);
+    assert_int_equal(set_alias(t, "team@example.org", true, "anna@example.org", NULL), ERR_OK);
+    assert_false(slice_eq(grantee(t, "team@example.org"), first));
+    assert_int_equal(share_identifier(t->directory, first, &t->arena, &shown, &t->error), ERR_NOT_FOUND);
+    assert_int_equal(set_alias(t, "team@example.org", false, "anna@example.org", NULL), ERR_OK);
+    assert_int_equal(set_alias(t, "team@example.org", true, "anna@example.org", NULL), ERR_OK);
+    assert_int_equal(share_identifier(t->directory, first, &t->arena, &shown, &t->error), ERR_NOT_FOUND);
+}
+
+/* Groups from before they had ids keep what was given to them. */
+static void test_a_group_without_an_id_is_known_by_its_address(void **state)
+{
+    struct house *h = *state;
+    struct fixture *t = &h->t;
+    struct slice shown;
+    assert_int_equal(set_alias(t, "team@example.org", true, "anna@example.org", NULL), ERR_OK);
+    assert_int_equal(sqlite3_exec(t->directory->database.sqlite,
+                                  "UPDATE address SET account = 0 WHERE kind = 3", NULL, NULL, NULL),
+                     SQLITE_OK);
+    ASSERT_SLICE(grantee(t, "team@example.org"), "group:team@example.org");
+    ASSERT_SLICE(identity(t, anna_id).grantees[2], "group:team@example.org");
+    ASSERT_OK(t, share_identifier(t->directory, S("group:team@example.org"), &t->arena, &shown, &t->error));
+    ASSERT_SLICE(shown, "team@example.org");
+    assert_int_equal(set_alias(t, "team@example.org", true, "bob@example.org", NULL), ERR_OK);
+    ASSERT_SLICE(grantee(t, "team@example.org"), "group:team@example.org");
+    ASSERT_OK(t, alias_remove(t->directory, S("team@example.org"), &t->error));
+    assert_int_equal(set_alias(t, "team@example.org", true, "anna@example.org", NULL), ERR_OK);
+    assert_int_equal(slice_find_char(grantee(t, "team@example.org"), '@'), -1);
 }
 
 static void test_the_index_knows_who_shares(void **state)
@@ -229,6 +271,8 @@ int main(void)
         HOUSE_TEST(test_names_become_grantees_and_names_again),
         HOUSE_TEST(test_what_names_nobody_is_refused),
         HOUSE_TEST(test_a_person_is_in_groups_of_groups),
+        HOUSE_TEST(test_a_group_is_known_by_its_id),
+        HOUSE_TEST(test_a_group_without_an_id_is_known_by_its_address),
         HOUSE_TEST(test_the_index_knows_who_shares),
         HOUSE_TEST(test_who_shares_nothing_is_as_if_not_there),
         HOUSE_TEST(test_a_deleted_folder_leaves_the_index_at_a_refresh),

@@ -14,20 +14,26 @@
 
 struct directory;
 
-#define ACCOUNT_COLUMNS_                                                                                  \
-    "SELECT a.id, a.address, a.shown, a.name, a.plan, a.language, p.doors, a.quota_bytes, p.quota_bytes," \
-    " a.quota_messages, a.enabled, a.generation, a.capabilities_off, a.certificate_login FROM account a " \
-    "JOIN plan p ON p.name = "                                                                            \
-    "a.plan "
+#define ACCOUNT_COLUMNS_                                                                            \
+    "SELECT a.id, a.address, a.shown, a.name, a.plan, a.language, a.quota_bytes, a.quota_messages," \
+    " a.enabled, a.generation, a.capabilities_off, a.certificate_login FROM account a "
+
+#define DOMAIN_COLUMNS_ "SELECT id, name, catch_all, accounts FROM domain"
 
 #define STATEMENT_TABLE(X)                                                                                   \
     X(BEGIN, "BEGIN IMMEDIATE")                                                                              \
     X(COMMIT, "COMMIT")                                                                                      \
     X(ROLLBACK, "ROLLBACK")                                                                                  \
+    X(PLAN_LIST, "SELECT name FROM plan ORDER BY quota_bytes, doors, name")                                  \
     X(PLAN_GET, "SELECT name, doors, quota_bytes FROM plan WHERE name = ?1")                                 \
+    X(OPTION_LIST, "SELECT name, value FROM option WHERE level = ?1 AND owner = ?2")                         \
+    X(OPTION_SET, "INSERT INTO option(level, owner, name, value) VALUES (?1, ?2, ?3, ?4)"                    \
+                  " ON CONFLICT DO UPDATE SET value = excluded.value")                                       \
+    X(OPTION_CLEAR, "DELETE FROM option WHERE level = ?1 AND owner = ?2 AND name = ?3")                      \
     X(DOMAIN_ADD, "INSERT INTO domain(name) VALUES (?1)")                                                    \
     X(DOMAIN_GET, "SELECT id, catch_all, accounts, aliases FROM domain WHERE name = ?1")                     \
-    X(DOMAIN_LIST, "SELECT id, name, catch_all, accounts FROM domain ORDER BY name")                         \
+    X(DOMAIN_LIST, DOMAIN_COLUMNS_ " ORDER BY name")                                                         \
+    X(DOMAIN_FIND, DOMAIN_COLUMNS_ " WHERE id = ?1")                                                         \
     X(DOMAIN_TWO, "SELECT name FROM domain LIMIT 2")                                                         \
     X(DOMAIN_REMOVE, "DELETE FROM domain WHERE id = ?1")                                                     \
     X(DOMAIN_SET_CATCH_ALL, "UPDATE domain SET catch_all = ?2, catch_all_key = ?3 WHERE name = ?1")          \
@@ -40,6 +46,7 @@ struct directory;
     X(ADMINISTRATOR_GET, "SELECT 1 FROM administrator a JOIN domain d ON d.id = a.domain"                    \
                          " WHERE d.name = ?1 AND a.account = ?2")                                            \
     X(ADDRESS_GET, "SELECT kind, account, shown FROM address WHERE address = ?1")                            \
+    X(GROUP_OF_ID, "SELECT shown FROM address WHERE kind = 3 AND account = ?1")                              \
     X(ADDRESS_ADD, "INSERT INTO address(address, domain, kind, account, shown) VALUES (?1, ?2, ?3, ?4, ?5)") \
     X(ADDRESS_REMOVE, "DELETE FROM address WHERE address = ?1")                                              \
     X(TARGET_LIST, "SELECT target FROM target WHERE address = ?1 ORDER BY position")                         \
@@ -66,6 +73,13 @@ struct directory;
       " quota_messages = ?6, enabled = ?7, capabilities_off = ?8, certificate_login = ?9 WHERE id = ?1")     \
     X(ACCOUNT_MOVE, "UPDATE account SET address = ?2, domain = ?3, shown = ?4,"                              \
                     " generation = generation + 1 WHERE id = ?1")                                            \
+    X(ACCOUNT_ADD_LIKE,                                                                                      \
+      "INSERT INTO account(id, address, domain, shown, name, plan, language, quota_bytes, quota_messages)"   \
+      " SELECT ?2, ?3, ?4, ?5, name, plan, language, quota_bytes, quota_messages FROM account"               \
+      " WHERE id = ?1")                                                                                      \
+    X(FORMER_ADD, "INSERT OR REPLACE INTO former(address, account, at) VALUES (?1, ?2, ?3)")                 \
+    X(FORMER_GET, "SELECT account FROM former WHERE address = ?1 AND at > ?2")                               \
+    X(FORMER_PRUNE, "DELETE FROM former WHERE at <= ?1")                                                     \
     X(ACCOUNT_REMOVE, "DELETE FROM account WHERE id = ?1")                                                   \
     X(ACCOUNT_NEXT_GENERATION, "UPDATE account SET generation = generation + 1 WHERE id = ?1")               \
     X(CREDENTIAL_GET, "SELECT hash, scram, scram_sha1 FROM credential WHERE account = ?1")                   \

@@ -21,6 +21,7 @@
     X("ID", true, true) \
     X("ENABLE", true, true) \
     X("IDLE", true, true) \
+    X("LANGUAGE", true, true) \
     X("NAMESPACE", false, true) \
     X("CHILDREN", false, true) \
     X("SPECIAL-USE", false, true) \
@@ -109,6 +110,7 @@
     X("LIST-METADATA", "LIST-EXTENDED")    \
     X("MULTISEARCH", "ESEARCH")            \
     X("URLAUTH=BINARY", "URLAUTH")         \
+    X("LANGUAGE", "NAMESPACE")             \
     X("RIGHTS=kxte", "ACL")                \
     X("LIST-MYRIGHTS", "ACL")              \
     X("LIST-MYRIGHTS", "LIST-EXTENDED")

@@ -63,7 +63,5 @@ void cmd_move(struct imap_session *s, struct imap_call *call)
         return;
     CLEANUP(buf_release) struct buf code = BUF(IMAP_REPLY_CODE_MAX);
     put_copyuid(&code, &result);
-    conn_write(s->conn, S("* OK "));
-    conn_write(s->conn, buf_slice(&code));
-    conn_write(s->conn, S(" Moved\r\n"));
+    imap_put_line(s, S("*"), "OK", buf_slice(&code), "Moved");
 }

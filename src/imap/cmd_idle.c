@@ -29,6 +29,7 @@ void imap_idle_input(struct imap_session *s, struct imap_call *call)
     if (done && !s->closing)
         imap_send_updates(s, call, true);
     imap_limit_modseq(s);
-    conn_printf(s->conn, "%s %s\r\n", tag, done ? "OK IDLE completed" : "BAD DONE was expected");
+    imap_put_line(s, slice_cstr(tag), done ? "OK" : "BAD", slice_none(),
+                  done ? "IDLE completed" : "DONE was expected");
     free(tag);
 }

@@ -4,6 +4,6 @@
 void cmd_logout(struct imap_session *s, struct imap_call *call)
 {
     (void)call;
-    conn_write(s->conn, S("* BYE Logging out\r\n"));
+    imap_put_line(s, S("*"), "BYE", slice_none(), "Logging out");
     s->closing = true; /* the driver closes after the tagged OK */
 }

@@ -3,7 +3,7 @@
  * resources are STORAGE and MESSAGE, as far as the account has limits. The limits of others are shown to, and
  * set by, the administrators of their domain.
  */
-#include "directory/directory.h"
+#include "directory/limits.h"
 #include "imap/session_internal.h"
 
 enum { STORAGE_UNIT = 1024 /* bytes (RFC 9208 3.1.1) */ };
@@ -152,7 +152,7 @@ static enum err set_limits(struct imap_session *s, const struct root *root, cons
         err = account_entry_get(s->directory, account_id(root->account), arena, &entry, error);
     if (err != ERR_OK)
         return err;
-    const struct account_limits limits = {entry.quota_bytes, entry.quota_messages};
+    const struct account_limits limits = account_entry_limits(&entry);
     store_account_limits(s->store, entry.id, &limits);
     return ERR_OK;
 }

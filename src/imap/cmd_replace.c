@@ -71,5 +71,5 @@ void cmd_replace(struct imap_session *s, struct imap_call *call)
     /* RFC 8508 4.3: before the EXPUNGE. */
     CLEANUP(buf_release) struct buf code = BUF(100);
     imap_put_appenduid(&code, &batch);
-    conn_printf(s->conn, "* OK %s The new message is there\r\n", buf_cstr(&code));
+    imap_put_line(s, S("*"), "OK", buf_slice(&code), "The new message is there");
 }

@@ -13,7 +13,7 @@ void imap_tell_urlmech(struct imap_session *s)
     bool changed = generation != s->urls_as_of;
     s->urls_as_of = generation;
     if (changed && s->tls && imap_has(s, S("URLAUTH")))
-        conn_write(s->conn, S("* OK [URLMECH INTERNAL] Signed URLs were revoked\r\n"));
+        imap_say(s, "OK", "Signed URLs were revoked", "[URLMECH INTERNAL]");
 }
 
 static void reset_one(struct imap_session *s, struct imap_call *call, const struct imap_resetkey *reset)

@@ -23,20 +23,19 @@ static bool tell_mailbox(struct imap_session *s, struct imap_call *call, const s
     if (s->rev2)
         imap_send_list(s, mailbox->name, folder, call->command.written);
     if (unseen > 0)
-        conn_printf(s->conn, "* OK [UNSEEN %u] The first unseen message\r\n", unseen);
-    conn_printf(s->conn,
-                "* OK [UIDVALIDITY %u] UIDs are valid\r\n* OK [UIDNEXT %u] The next UID, at least\r\n",
-                folder->uidvalidity, folder->uidnext);
+        imap_say(s, "OK", "The first unseen message", "[UNSEEN %u]", unseen);
+    imap_say(s, "OK", "UIDs are valid", "[UIDVALIDITY %u]", folder->uidvalidity);
+    imap_say(s, "OK", "The next UID, at least", "[UIDNEXT %u]", folder->uidnext);
     if (imap_has(s, S("OBJECTID")))
-        conn_printf(s->conn, "* OK [MAILBOXID (" IMAP_MAILBOXID_FORMAT ")] It stays\r\n",
-                    (unsigned long long)folder->id.v);
+        imap_say(s, "OK", "It stays", "[MAILBOXID (" IMAP_MAILBOXID_FORMAT ")]",
+                 (unsigned long long)folder->id.v);
     /* RFC 7162 3.1.2.1: with every SELECT, asked for or not. */
     if (imap_has(s, S("CONDSTORE")))
-        conn_printf(s->conn, "* OK [HIGHESTMODSEQ %llu] What was told so far\r\n",
-                    (unsigned long long)view_change(s->view).v);
+        imap_say(s, "OK", "What was told so far", "[HIGHESTMODSEQ %llu]",
+                 (unsigned long long)view_change(s->view).v);
     s->urls_as_of = access_key_generation(s->own);
     if (s->tls && s->account == s->own && imap_has(s, S("URLAUTH")))
-        conn_write(s->conn, S("* OK [URLMECH INTERNAL] Its messages can be given away by URL\r\n"));
+        imap_say(s, "OK", "Its messages can be given away by URL", "[URLMECH INTERNAL]");
     return !call->command.select.qresync || imap_resync(call, folder);
 }
 
@@ -49,7 +48,7 @@ static void open_mailbox(struct imap_session *s, struct imap_call *call, bool re
     }
     /* RFC 3501 6.3.1: even if the new one can't be selected, the old one is no longer. */
     if (s->view != NULL && (s->rev2 || imap_has(s, S("QRESYNC"))))
-        conn_write(s->conn, S("* OK [CLOSED] The mailbox selected before\r\n")); /* RFC 7162 3.2.11 */
+        imap_say(s, "OK", "The mailbox selected before", "[CLOSED]"); /* RFC 7162 3.2.11 */
     imap_close_view(s);
     s->condstore = s->condstore || select->condstore;
     struct imap_mailbox mailbox;

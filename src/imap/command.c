@@ -282,6 +282,20 @@ static bool parse_enable(struct imap_parser *p, struct imap_command *c)
     return true;
 }
 
+static bool parse_language(struct imap_parser *p, struct imap_command *c)
+{
+    c->languages.ranges = arena_array(p->arena, IMAP_LANGUAGES_MAX, sizeof(*c->languages.ranges));
+    if (c->languages.ranges == NULL)
+        return imap_parse_fail(p, "memory");
+    while (imap_parse_at(p, ' ')) {
+        if (c->languages.count == IMAP_LANGUAGES_MAX)
+            return imap_parse_fail(p, "too many languages");
+        if (!imap_parse_space(p) || !imap_parse_astring(p, &c->languages.ranges[c->languages.count++]))
+            return false;
+    }
+    return true;
+}
+
 static bool parse_cancelupdate(struct imap_parser *p, struct imap_command *c)
 {
     c->cancel.tags = arena_array(p->arena, IMAP_CANCELS_MAX, sizeof(*c->cancel.tags));

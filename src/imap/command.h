@@ -9,6 +9,7 @@
 #ifndef POSTHORN_IMAP_COMMAND_H
 #define POSTHORN_IMAP_COMMAND_H
 
+#include "base/language.h"
 #include "imap/metadata.h"
 #include "imap/notify.h"
 #include "imap/parser.h"
@@ -20,6 +21,7 @@ enum {
     IMAP_ID_NAME_MAX = 30,    /* bytes */
     IMAP_ID_VALUE_MAX = 1024, /* bytes */
     IMAP_ENABLE_MAX = 30,     /* names in one ENABLE */
+    IMAP_LANGUAGES_MAX = 30,  /* ranges in one LANGUAGE */
     IMAP_LIST_PATTERNS_MAX = 100,
     IMAP_USES_MAX = 20,             /* special uses in one CREATE */
     IMAP_URLS_MAX = 100,            /* in one GENURLAUTH or URLFETCH */
@@ -50,6 +52,7 @@ enum {
     X(NOOP, noop, "NOOP", nothing, IMAP_ANY, 0)                                                    \
     X(LOGOUT, logout, "LOGOUT", nothing, IMAP_ANY, 0)                                              \
     X(ID, id, "ID", id, IMAP_ANY, 0)                                                               \
+    X(LANGUAGE, language, "LANGUAGE", language, IMAP_ANY, 0)                                       \
     X(STARTTLS, starttls, "STARTTLS", nothing, IMAP_IN_LOGIN, 0)                                   \
     X(LOGIN, login, "LOGIN", login, IMAP_IN_LOGIN, 0)                                              \
     X(AUTHENTICATE, authenticate, "AUTHENTICATE", authenticate, IMAP_IN_LOGIN, 0)                  \
@@ -246,6 +249,12 @@ struct imap_id_pair {
     struct slice value; /* p NULL: NIL */
 };
 
+/* RFC 5255 3.2; none: which there are is asked for */
+struct imap_languages {
+    struct slice *ranges;
+    size_t count;
+};
+
 struct imap_command {
     struct slice tag;
     enum imap_verb verb;
@@ -296,6 +305,7 @@ struct imap_command {
             struct slice *names;
             size_t count;
         } enable;
+        struct imap_languages languages;
         struct {
             struct slice *tags;
             size_t count;
@@ -321,6 +331,13 @@ struct imap_command {
 /* p->text is the whole command, tag first. On false ret_command->tag is set if there was a valid one, and
  * p->problem says why. */
 bool imap_command_parse(struct imap_parser *p, struct imap_command *ret_command) NONNULL MUST_CHECK;
+
+/* cmd_language.c, before log-in and after it: "* LANGUAGE (en de i-default)". */
+void imap_put_languages(struct buf *out);
+/* The first range that is known changes *tongue and is told. False: none is, and nothing was put. */
+bool imap_choose_language(const struct imap_languages *ranges, const struct tongue *by_default,
+                          struct tongue *tongue, struct buf *out) MUST_CHECK;
+#define IMAP_LANGUAGE_UNKNOWN "This language is not known here"
 
 /* list_grammar.c */
 bool imap_parse_list(struct imap_parser *p, struct imap_list *ret) MUST_CHECK;

@@ -6,6 +6,7 @@
  *   DAMAGE: hello 1             the bytes on disk where this text is stored are damaged
  *   V: a3 SELECT INBOX (QRESYNC ($V 7))   sent by the first session with INBOX's UIDVALIDITY for $V
  *   WITHOUT: IDLE MOVE          first of all: the first session has these capabilities switched off
+ *   GERMAN:                     first of all: the first session is of an account whose language is German
  *   L: a2 APPEND INBOX          sent by the first session with the "|" lines as a literal
  *
  *   PEOPLE: a@example.org b@example.org   there is a directory with these; each logs in with one connection
@@ -78,7 +79,7 @@ static void add_group(struct player *player, struct slice argument, struct slice
     PLAYER_OK(player, alias_set(people->directory, &group, true, &error));
 }
 
-static int enter_without(struct player *player, struct slice off)
+static int enter_as(struct player *player, struct slice off, enum language language)
 {
     int pair[2];
     assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), 0);
@@ -88,6 +89,8 @@ static int enter_without(struct player *player, struct slice off)
                           .tag = S("login"),
                           .peer = "127.0.0.1",
                           .capabilities_off = off,
+                          .tongue = {.language = language},
+                          .preferred = language,
                           .settings = &settings,
                           .store = player->context,
                           .directory = people != NULL ? people->directory : NULL};
@@ -98,7 +101,7 @@ static int enter_without(struct player *player, struct slice off)
 
 static int enter(struct player *player)
 {
-    return enter_without(player, slice_none());
+    return enter_as(player, slice_none(), LANGUAGE_EN);
 }
 
 /* The first session, before anything else is said. */
@@ -106,7 +109,17 @@ static void without(struct player *player, struct slice argument, struct slice b
 {
     (void)block;
     assert_int_equal(player->peers[0].fd, -1);
-    player->peers[0].fd = enter_without(player, argument);
+    player->peers[0].fd = enter_as(player, argument, LANGUAGE_EN);
+    player_expect(player, &player->peers[0], slice_cstr(player->house->greeting));
+}
+
+/* The first session, of an account whose language is German. */
+static void german(struct player *player, struct slice argument, struct slice block)
+{
+    (void)argument;
+    (void)block;
+    assert_int_equal(player->peers[0].fd, -1);
+    player->peers[0].fd = enter_as(player, slice_none(), LANGUAGE_DE);
     player_expect(player, &player->peers[0], slice_cstr(player->house->greeting));
 }
 
@@ -216,7 +229,8 @@ int main(int argc, char **argv)
                   {{"PEOPLE", 6}, add_people},
                   {{"GROUP", 5}, add_group},
                   {{"V", 1}, send_with_validity},
-                  {{"WITHOUT", 7}, without}},
+                  {{"WITHOUT", 7}, without},
+                  {{"GERMAN", 6}, german}},
     };
     return player_main(&house, argc, argv);
 }

@@ -24,8 +24,16 @@ static void put_capabilities(const struct imap_login *login, struct buf *out)
 
 void imap_login_answer(struct imap_login *login, struct slice tag, const char *text)
 {
-    conn_write(login->conn, tag.n > 0 ? tag : S("*"));
-    conn_printf(login->conn, " %s\r\n", text);
+    struct buf *out = conn_output(login->conn);
+    struct slice status, sentence;
+    (void)slice_cut(slice_cstr(text), ' ', &status, &sentence);
+    buf_put(out, tag.n > 0 ? tag : S("*"));
+    buf_putc(out, ' ');
+    buf_put(out, status);
+    buf_putc(out, ' ');
+    language_put_coded(out, login->login.tongue, sentence);
+    buf_put(out, S("\r\n"));
+    conn_wrote(login->conn);
 }
 
 void imap_login_bye(struct imap_login *login, const char *text)
@@ -33,7 +41,11 @@ void imap_login_bye(struct imap_login *login, const char *text)
     if (login->closing)
         return;
     login->closing = true;
-    conn_printf(login->conn, "* BYE %s\r\n", text);
+    struct buf *out = conn_output(login->conn);
+    buf_put(out, S("* BYE "));
+    language_put_coded(out, login->login.tongue, slice_cstr(text));
+    buf_put(out, S("\r\n"));
+    conn_wrote(login->conn);
     conn_close(login->conn);
 }
 
@@ -52,10 +64,22 @@ static void start_tls(struct imap_login *login, struct slice tag)
     }
 }
 
+static const char *choose_language(struct imap_login *login, const struct imap_languages *ranges)
+{
+    static const struct tongue by_default = {0};
+    struct buf *out = conn_output(login->conn);
+    if (ranges->count == 0)
+        imap_put_languages(out);
+    else if (!imap_choose_language(ranges, &by_default, &login->login.tongue, out))
+        return "NO " IMAP_LANGUAGE_UNKNOWN;
+    return "OK Completed";
+}
+
 static void run_verb(struct imap_login *login, const struct imap_command *command)
 {
     struct conn *conn = login->conn;
     struct buf *out = conn_output(conn);
+    const char *answer = "OK Completed";
     switch (command->verb) {
     case IMAP_VERB_CAPABILITY:
         buf_put(out, S("* CAPABILITY "));
@@ -68,8 +92,11 @@ static void run_verb(struct imap_login *login, const struct imap_command *comman
         /* The version is nobody's business yet. */
         buf_put(out, S("* ID (\"name\" \"Posthorn\")\r\n"));
         break;
+    case IMAP_VERB_LANGUAGE:
+        answer = choose_language(login, &command->languages);
+        break;
     case IMAP_VERB_LOGOUT:
-        buf_put(out, S("* BYE Logging out\r\n"));
+        imap_login_answer(login, slice_none(), "BYE Logging out");
         login->closing = true;
         break;
     case IMAP_VERB_STARTTLS:
@@ -87,7 +114,7 @@ static void run_verb(struct imap_login *login, const struct imap_command *comman
         return;
     }
     conn_wrote(conn);
-    imap_login_answer(login, command->tag, "OK Completed");
+    imap_login_answer(login, command->tag, answer);
     if (login->closing)
         conn_close(conn);
 }
@@ -196,8 +223,10 @@ static void secured(struct conn *conn, void *session)
 {
     struct imap_login *login = session;
     (void)conn;
+    guest_secured(login->guest);
     if (login->guest->tls_first)
         greet(login);
+    login->login.tongue = (struct tongue){0}; /* who knows who has chosen it (RFC 5255 3.1) */
     imap_reader_clear(&login->reader);
     expect_next(login);
 }

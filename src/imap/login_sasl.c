@@ -12,15 +12,21 @@ static void answer(struct imap_login *login, const char *text)
     imap_login_answer(login, slice_cstr(login->tag), text);
 }
 
+static void put_refusal(const struct imap_login *login, struct buf *out, const char *text)
+{
+    buf_printf(out, "%s NO ", login->tag);
+    language_put_coded(out, login->login.tongue, slice_cstr(text));
+    buf_put(out, S("\r\n* BYE "));
+    language_put(out, login->login.tongue, S("Try again later"));
+    buf_put(out, S("\r\n"));
+}
+
 static void hand_over(struct imap_login *login)
 {
-    CLEANUP(buf_release) struct buf too_many = BUF(IMAP_TAG_MAX + 200);
-    CLEANUP(buf_release) struct buf unavailable = BUF(IMAP_TAG_MAX + 200);
-    buf_printf(&too_many, "%s NO [LIMIT] This account has too many sessions\r\n* BYE Try again later\r\n",
-               login->tag);
-    buf_printf(&unavailable,
-               "%s NO [UNAVAILABLE] The mailbox can't be opened now\r\n* BYE Try again later\r\n",
-               login->tag);
+    CLEANUP(buf_release) struct buf too_many = BUF(IMAP_TAG_MAX + 500);
+    CLEANUP(buf_release) struct buf unavailable = BUF(IMAP_TAG_MAX + 500);
+    put_refusal(login, &too_many, "[LIMIT] This account has too many sessions");
+    put_refusal(login, &unavailable, "[UNAVAILABLE] The mailbox can't be opened now");
     const struct login_refusals refusals = {buf_slice(&too_many), buf_slice(&unavailable)};
     login->closing = true; /* nothing more is expected here */
     login_hand_over(&login->login, slice_cstr(login->tag), &refusals);
@@ -35,6 +41,7 @@ static void failed(struct imap_login *login, const char *text)
 
 static void go_on(struct imap_login *login, enum login_status status, const struct error *error)
 {
+    char text[ERROR_CLIENT_MAX + 30];
     login->in_exchange = status == LOGIN_CHALLENGE;
     switch (status) {
     case LOGIN_CHALLENGE:
@@ -48,7 +55,8 @@ static void go_on(struct imap_login *login, enum login_status status, const stru
         failed(login, "NO [AUTHENTICATIONFAILED] The name or the password is wrong");
         break;
     case LOGIN_CLOSED_DOOR:
-        conn_printf(login->conn, "%s NO [AUTHORIZATIONFAILED] %s\r\n", login->tag, error->client);
+        snprintf(text, sizeof(text), "NO [AUTHORIZATIONFAILED] %s", error->client);
+        answer(login, text);
         break;
     case LOGIN_MALFORMED:
         answer(login, "BAD That is no valid response");

@@ -69,8 +69,9 @@ enum err link_hand_over(struct link *link, const struct link_hand_over *hand_ove
     if (store_is_full)
         return fail_plain(error, ERR_LIMIT, "too many sessions");
     CLEANUP(buf_release) struct buf text = BUF(100000);
-    buf_printf(&text, "%.*s OK from store <%.*s>\r\n", SLICE_ARGS(hand_over->tag),
-               SLICE_ARGS(hand_over->pending));
+    buf_printf(&text, "%.*s OK from store <%.*s>%s%.*s\r\n", SLICE_ARGS(hand_over->tag),
+               SLICE_ARGS(hand_over->pending), hand_over->language.n > 0 ? " in " : "",
+               SLICE_ARGS(hand_over->language));
     taken++;
     return fd_write_all(hand_over->fd, buf_slice(&text), error);
 }
@@ -152,7 +153,7 @@ static void hear(struct talk *t, const char *wanted)
     buf_consume(&t->in, n);
 }
 
-#define SAID_BEFORE "IMAP4rev1 IMAP4rev2 LITERAL+ SASL-IR ID ENABLE IDLE"
+#define SAID_BEFORE "IMAP4rev1 IMAP4rev2 LITERAL+ SASL-IR ID ENABLE IDLE LANGUAGE"
 #define GREETING_LOOPBACK           \
     "* OK [CAPABILITY " SAID_BEFORE \
     " AUTH=PLAIN AUTH=LOGIN AUTH=SCRAM-SHA-256 AUTH=SCRAM-SHA-1] mail.example Posthorn ready\r\n"
@@ -170,6 +171,39 @@ static void test_login_hands_over_tag_and_pending(void **state)
     hear(&t, "+ OK\r\n");
     say(&t, "anna {6+}\r\nsecret\r\na2 SELECT INBOX\r\n");
     hear(&t, "a1 OK from store <a2 SELECT INBOX\r\n>\r\n");
+    stop(&t);
+}
+
+/* RFC 5255 3.2, and the choice goes to store. */
+static void test_speaks_the_language_that_is_chosen(void **state)
+{
+    (void)state;
+    struct talk t = {0};
+    start(&t, "127.0.0.1");
+    hear(&t, GREETING_LOOPBACK);
+    say(&t, "a1 LANGUAGE\r\n");
+    hear(&t, "* LANGUAGE (en de i-default)\r\na1 OK Completed\r\n");
+    say(&t, "a2 LANGUAGE fr\r\n");
+    hear(&t, "a2 NO This language is not known here\r\n");
+    say(&t, "a3 LANGUAGE default\r\n");
+    hear(&t, "* LANGUAGE (i-default)\r\na3 OK Completed\r\n");
+    say(&t, "a4 LANGUAGE fr de-AT\r\n");
+    hear(&t, "* LANGUAGE (de)\r\na4 OK Ausgef\xc3\xbchrt\r\n");
+    say(&t, "a5 LOGIN anna wrong\r\n");
+    hear(&t, "a5 NO [AUTHENTICATIONFAILED] Der Name oder das Passwort ist falsch\r\n");
+    say(&t, "a6 SELECT INBOX\r\n");
+    hear(&t, "a6 BAD Melden Sie sich zuerst an\r\n");
+    store_is_full = true;
+    say(&t, "a7 LOGIN anna secret\r\n");
+    hear(&t, "a7 NO [LIMIT] Dieses Konto hat zu viele Sitzungen\r\n"
+             "* BYE Versuchen Sie es sp\xc3\xa4ter noch einmal\r\n");
+    store_is_full = false;
+    fd_close(&t.fd);
+    buf_release(&t.in);
+    connect_again(&t, "127.0.0.1");
+    hear(&t, GREETING_LOOPBACK);
+    say(&t, "b1 LANGUAGE de\r\nb2 LOGIN anna secret\r\n");
+    hear(&t, "* LANGUAGE (de)\r\nb1 OK Ausgef\xc3\xbchrt\r\nb2 OK from store <> in de\r\n");
     stop(&t);
 }
 
@@ -345,9 +379,9 @@ static void test_capabilities_switched_off_for_all_are_unknown(void **state)
     (void)state;
     struct talk t = {.settings = {.imap_without = "SASL-IR ID LITERAL+"}};
     start(&t, "127.0.0.1");
-    hear(&t,
-         "* OK [CAPABILITY IMAP4rev1 IMAP4rev2 LITERAL- ENABLE IDLE AUTH=PLAIN AUTH=LOGIN AUTH=SCRAM-SHA-256 "
-         "AUTH=SCRAM-SHA-1] mail.example Posthorn ready\r\n");
+    hear(&t, "* OK [CAPABILITY IMAP4rev1 IMAP4rev2 LITERAL- ENABLE IDLE LANGUAGE AUTH=PLAIN AUTH=LOGIN "
+             "AUTH=SCRAM-SHA-256 "
+             "AUTH=SCRAM-SHA-1] mail.example Posthorn ready\r\n");
     say(&t, "a1 AUTHENTICATE PLAIN AGFubmEAc2VjcmV0\r\na2 ID NIL\r\n");
     hear(&t, "a1 BAD AUTHENTICATE takes the mechanism only\r\na2 BAD there is no such command\r\n");
     stop(&t);
@@ -369,6 +403,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_login_hands_over_tag_and_pending),
+        cmocka_unit_test(test_speaks_the_language_that_is_chosen),
         cmocka_unit_test(test_refuses_passwords_in_the_clear_from_afar),
         cmocka_unit_test(test_authenticates_with_and_without_initial_response),
         cmocka_unit_test(test_last_word_of_a_mechanism_takes_one_more_round),

@@ -13,15 +13,15 @@ void imap_enable_condstore(struct imap_session *s)
         return;
     s->condstore = true;
     if (s->view != NULL)
-        conn_printf(s->conn, "* OK [HIGHESTMODSEQ %llu] Mod-sequences are on\r\n",
-                    (unsigned long long)view_change(s->view).v);
+        imap_say(s, "OK", "Mod-sequences are on", "[HIGHESTMODSEQ %llu]",
+                 (unsigned long long)view_change(s->view).v);
 }
 
 void imap_limit_modseq(struct imap_session *s)
 {
     if (s->view != NULL && s->condstore && s->modseq_told > view_change(s->view).v)
-        conn_printf(s->conn, "* OK [HIGHESTMODSEQ %llu] Something is still to be told\r\n",
-                    (unsigned long long)view_change(s->view).v);
+        imap_say(s, "OK", "Something is still to be told", "[HIGHESTMODSEQ %llu]",
+                 (unsigned long long)view_change(s->view).v);
     s->modseq_told = 0;
 }
 

@@ -188,6 +188,6 @@ void imap_notify_tell(struct imap_session *s)
         told = tell_account(s, w);
     if (told)
         return;
-    conn_write(s->conn, S("* OK [NOTIFICATIONOVERFLOW] What happens is told no longer\r\n"));
+    imap_say(s, "OK", "What happens is told no longer", "[NOTIFICATIONOVERFLOW]");
     imap_notify_end(s);
 }

@@ -18,6 +18,8 @@ bool imap_progress_step(struct imap_progress *progress, struct slice tag, struct
         buf_put_u64(out, progress->goal);
     else
         buf_put(out, S("NIL"));
-    buf_put(out, S(")] Still at work\r\n"));
+    buf_put(out, S(")] "));
+    language_put(out, progress->tongue, slice_cstr(IMAP_PROGRESS_TEXT));
+    buf_put(out, S("\r\n"));
     return true;
 }

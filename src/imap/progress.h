@@ -8,13 +8,16 @@
 
 #include "base/buf.h"
 #include "base/clock.h"
+#include "base/language.h"
 
 #define IMAP_PROGRESS_US (10 * CLOCK_SECOND)
+#define IMAP_PROGRESS_TEXT "Still at work"
 
 struct imap_progress {
     uint64_t done; /* messages */
     uint64_t goal; /* 0: not known */
     int64_t due;   /* monotonic; 0: it has not begun */
+    struct tongue tongue;
 };
 
 /* One more message is done. True: "* OK [INPROGRESS ("a1" 454 1000)] ..." was put and should go out now. */

@@ -186,11 +186,11 @@ static bool by_relevancy(const struct imap_search *search)
 
 static void refuse(struct imap_session *s, struct slice tag, const char *why)
 {
-    struct buf *out = conn_output(s->conn);
-    buf_put(out, S("* NO [NOUPDATE "));
-    imap_put_string(out, tag);
-    buf_printf(out, "] %s\r\n", why);
-    conn_wrote(s->conn);
+    CLEANUP(buf_release) struct buf code = BUF(IMAP_REPLY_CODE_MAX);
+    buf_put(&code, S("[NOUPDATE "));
+    imap_put_string(&code, tag);
+    buf_putc(&code, ']');
+    imap_put_line(s, S("*"), "NO", buf_slice(&code), why);
 }
 
 void imap_context_begin(struct imap_call *call, const struct imap_search *search,

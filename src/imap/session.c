@@ -33,13 +33,18 @@ void imap_close_view(struct imap_session *s)
     s->rights = 0;
 }
 
-void imap_bye(struct imap_session *s, const char *text)
+void imap_bye_because(struct imap_session *s, const char *code, const char *text)
 {
     if (s->closing)
         return;
     s->closing = true;
-    conn_printf(s->conn, "* BYE %s\r\n", text);
+    imap_put_line(s, S("*"), "BYE", slice_cstr(code), text);
     conn_close(s->conn);
+}
+
+void imap_bye(struct imap_session *s, const char *text)
+{
+    imap_bye_because(s, "", text);
 }
 
 void imap_call_failed(struct imap_call *call)
@@ -69,14 +74,8 @@ static void answer(struct imap_call *call, struct slice tag)
 {
     static const char *const words[] = {"OK", "NO", "BAD"};
     const struct imap_reply *reply = &call->reply;
-    struct conn *conn = call->session->conn;
-    conn_write(conn, tag.n > 0 ? tag : S("*"));
-    conn_printf(conn, " %s ", words[reply->status]);
-    if (reply->code.n > 0 && !buf_failed(&reply->code)) {
-        conn_write(conn, buf_slice(&reply->code));
-        conn_write(conn, S(" "));
-    }
-    conn_printf(conn, "%s\r\n", reply->text);
+    struct slice code = buf_failed(&reply->code) ? slice_none() : buf_slice(&reply->code);
+    imap_put_line(call->session, tag.n > 0 ? tag : S("*"), words[reply->status], code, reply->text);
 }
 
 static void count_error(struct imap_session *s, const struct imap_reply *reply)
@@ -178,7 +177,10 @@ static void run(struct imap_session *s, struct imap_call *call)
 
 struct imap_call imap_call_of(struct imap_session *s)
 {
-    return (struct imap_call){.session = s, .reply = IMAP_REPLY, .arena = ARENA(IMAP_COMMAND_ARENA_MAX)};
+    return (struct imap_call){.session = s,
+                              .reply = IMAP_REPLY,
+                              .arena = ARENA(IMAP_COMMAND_ARENA_MAX),
+                              .progress = {.tongue = imap_tongue(s)}};
 }
 
 void imap_call_release(struct imap_call *call)
@@ -212,12 +214,13 @@ static void ready(struct conn *conn, void *session)
 static void failed(struct conn *conn, void *session)
 {
     struct imap_session *s = session;
+    (void)conn;
     enum imap_reader_failure failure = s->reader.failure;
     if (failure == IMAP_READER_FLOOD || s->idle_tag != NULL) {
         imap_bye(s, imap_reader_failure_text(failure));
     } else {
-        conn_printf(conn, "%s %s %s\r\n", s->reader.tag, imap_reader_failure_status(failure),
-                    imap_reader_failure_text(failure));
+        imap_put_line(s, slice_cstr(s->reader.tag), imap_reader_failure_status(failure), slice_none(),
+                      imap_reader_failure_text(failure));
         count_error(s, &(struct imap_reply){.status = IMAP_STATUS_BAD});
     }
     imap_reader_clear(&s->reader);
@@ -242,18 +245,19 @@ static void notice(struct conn *conn, void *session)
 static void expired(struct conn *conn, void *session)
 {
     struct imap_session *s = session;
+    (void)conn;
     if (s->idle_tag == NULL || ++s->idle_reminders > IMAP_IDLE_REMINDERS_MAX) {
         imap_bye(s, "Logged out for inactivity");
         return;
     }
-    conn_write(conn, S("* OK Still here\r\n"));
+    imap_put_line(s, S("*"), "OK", slice_none(), "Still here");
     expect_next(s);
 }
 
 static void stopping(struct conn *conn, void *session)
 {
     (void)conn;
-    imap_bye(session, "[UNAVAILABLE] The server is stopping; come back in a moment");
+    imap_bye_because(session, "[UNAVAILABLE]", "The server is stopping; come back in a moment");
 }
 
 static void closed(void *session)
@@ -303,10 +307,11 @@ static enum err no_session(const struct visit *visit, struct error *error)
 
 static void greet(struct imap_session *s, struct slice tag)
 {
-    CLEANUP(buf_release) struct buf capabilities = BUF(4096);
-    imap_put_capabilities(&capabilities, true, slice_cstr(s->off));
-    conn_printf(s->conn, "%.*s OK [CAPABILITY %.*s] Logged in\r\n", SLICE_ARGS(tag),
-                SLICE_ARGS(buf_slice(&capabilities)));
+    CLEANUP(buf_release) struct buf code = BUF(4096);
+    buf_put(&code, S("[CAPABILITY "));
+    imap_put_capabilities(&code, true, slice_cstr(s->off));
+    buf_putc(&code, ']');
+    imap_put_line(s, tag, "OK", buf_slice(&code), "Logged in");
 }
 
 enum err imap_session_start(struct loop *loop, const struct visit *visit, struct error *error)
@@ -323,6 +328,8 @@ enum err imap_session_start(struct loop *loop, const struct visit *visit, struct
     s->store = visit->store;
     s->directory = visit->directory;
     s->account = s->own;
+    s->tongue = visit->tongue;
+    s->preferred = visit->preferred;
     s->message_size_max = visit->settings->message_size_max;
     s->tls = visit->tls;
     s->ended = visit->ended;

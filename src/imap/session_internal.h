@@ -8,6 +8,7 @@
 #ifndef POSTHORN_IMAP_SESSION_INTERNAL_H
 #define POSTHORN_IMAP_SESSION_INTERNAL_H
 
+#include "base/language.h"
 #include "directory/share.h"
 #include "imap/capability.h"
 #include "imap/command.h"
@@ -34,6 +35,8 @@ struct imap_session {
     struct uid_set saved;          /* "$": UIDs a search has saved (RFC 5182); some may be gone by now */
     struct imap_reader reader;
     uint64_t message_size_max;
+    struct tongue tongue;       /* in which the person is spoken to */
+    enum language preferred;    /* the account's own language */
     char *off;                  /* capabilities that are switched off, a base/name_list.h */
     size_t keywords_told;       /* how many of the account's keywords the client has been told in FLAGS */
     struct imap_notify *notify; /* what NOTIFY SET asked for; NULL: nothing */
@@ -107,6 +110,18 @@ IMAP_VERB_TABLE(X)
 void imap_call_failed(struct imap_call *call);
 void imap_call_no(struct imap_call *call, const char *code, const char *text);
 
+/* say.c */
+struct tongue imap_tongue(const struct imap_session *s);
+/* "a1 OK [CODE] text" in the session's language; code with its brackets, or empty. */
+void imap_put_line(struct imap_session *s, struct slice tag, const char *status, struct slice code,
+                   const char *text);
+/* "* OK [UIDNEXT 7] text". */
+void imap_say(struct imap_session *s, const char *status, const char *text, const char *code, ...)
+    FORMAT(4, 5);
+
+/* cmd_namespace.c: "* NAMESPACE ...". */
+void imap_put_namespace(struct imap_session *s, struct buf *out);
+
 /* session_update.c */
 void imap_send_exists(struct imap_session *s, uint32_t exists, uint32_t recent);
 /* Tells what changed in the selected mailbox since the client was last told; with `expunges` also what went.
@@ -133,6 +148,7 @@ void imap_told_flags(struct imap_session *s, const struct uid_set *uids, struct 
 void imap_close_view(struct imap_session *s);
 /* Goodbye and the end. */
 void imap_bye(struct imap_session *s, const char *text);
+void imap_bye_because(struct imap_session *s, const char *code, const char *text);
 
 /* modseq.c */
 /* A command of RFC 7162 3.1 turns CONDSTORE on; the first tells where the selected mailbox stands. */

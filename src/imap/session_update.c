@@ -28,8 +28,11 @@ void imap_send_flag_names(struct imap_call *call)
     imap_put_flag_names(out, &may, call->keywords, call->keyword_count);
     if ((rights & RIGHT_WRITE) != 0)
         buf_put(out, S(" \\*"));
-    bool none = (rights & (RIGHT_SEEN | RIGHT_WRITE | RIGHT_TRASH)) == 0;
-    buf_put(out, none ? S(")] No flag can be changed\r\n") : S(")] These flags stay\r\n"));
+    buf_put(out, S(")] "));
+    const char *text = (rights & (RIGHT_SEEN | RIGHT_WRITE | RIGHT_TRASH)) == 0 ? "No flag can be changed"
+                                                                                : "These flags stay";
+    language_put(out, imap_tongue(s), slice_cstr(text));
+    buf_put(out, S("\r\n"));
     conn_wrote(s->conn);
     s->keywords_told = call->keyword_count;
 }

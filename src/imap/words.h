@@ -41,6 +41,7 @@ enum imap_place_of_word {
     X(VERB, "ID", "ID") \
     X(VERB, "ENABLE", "ENABLE") \
     X(VERB, "IDLE", "IDLE") \
+    X(VERB, "LANGUAGE", "LANGUAGE") \
     X(VERB, "NAMESPACE", "NAMESPACE") \
     X(VERB, "UNSELECT", "UNSELECT") \
     X(VERB, "MOVE", "MOVE") \

@@ -72,6 +72,7 @@ void link_put_hand_over(struct buf *b, const struct link_hand_over *hand_over)
     wire_put_u8(b, hand_over->tls);
     wire_put_slice(b, hand_over->pending);
     wire_put_slice(b, hand_over->tag);
+    wire_put_slice(b, hand_over->language);
 }
 
 void link_get_hand_over(struct wire_reader *r, struct link_hand_over *ret)
@@ -84,6 +85,7 @@ void link_get_hand_over(struct wire_reader *r, struct link_hand_over *ret)
     ret->tls = wire_get_u8(r) != 0;
     ret->pending = wire_get_slice(r);
     ret->tag = wire_get_slice(r);
+    ret->language = wire_get_slice(r);
 }
 
 void link_put_envelope(struct buf *b, const struct queue_envelope *e)

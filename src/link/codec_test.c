@@ -75,7 +75,8 @@ static void test_hand_over_comes_as_it_was_sent(void **state)
                                        .peer_port = 65535,
                                        .tls = true,
                                        .pending = S("a2 NOOP\r\n"),
-                                       .tag = S("a1")};
+                                       .tag = S("a1"),
+                                       .language = S("de")};
     struct link_hand_over got = {0};
     (void)state;
     link_put_hand_over(&b, &hand_over);
@@ -88,6 +89,7 @@ static void test_hand_over_comes_as_it_was_sent(void **state)
     assert_true(got.tls);
     assert_true(slice_eq(got.ticket, hand_over.ticket) && slice_eq(got.peer, hand_over.peer));
     assert_true(slice_eq(got.pending, hand_over.pending) && slice_eq(got.tag, hand_over.tag));
+    assert_true(slice_eq(got.language, hand_over.language));
 }
 
 static void put_envelope(struct buf *b, size_t recipients)

@@ -3,6 +3,30 @@
 #include "base/fdio.h"
 #include "base/log.h"
 
+static void count(const struct guest *guest, int by)
+{
+    metric_add(SESSIONS, METRIC_SESSION(guest->protocol, guest->in_tls), by);
+}
+
+void guest_arrived(struct guest *guest)
+{
+    guest->in_tls = guest->tls_first;
+    metric_count(CONNECTIONS, guest->protocol);
+    count(guest, 1);
+}
+
+void guest_left(struct guest *guest)
+{
+    count(guest, -1);
+}
+
+void guest_secured(struct guest *guest)
+{
+    count(guest, -1);
+    guest->in_tls = true;
+    count(guest, 1);
+}
+
 enum err guest_open(struct guest *guest, const struct conn_handler *handler, void *session,
                     struct conn **ret_conn, struct error *error)
 {

@@ -9,6 +9,7 @@
 #define POSTHORN_LINK_GUEST_H
 
 #include "link/login.h"
+#include "rt/metrics.h"
 #include "rt/settings.h"
 
 struct guest {
@@ -17,8 +18,10 @@ struct guest {
     struct login_guard *guard;
     struct tls_context *tls; /* NULL: no TLS set up */
     const struct settings *settings;
-    bool tls_first; /* implicit TLS: the handshake comes before the greeting */
-    int fd;         /* the session's (fd_take) */
+    bool tls_first;                /* implicit TLS: the handshake comes before the greeting */
+    enum metric_protocol protocol; /* under which it is counted */
+    bool in_tls;                   /* the same */
+    int fd;                        /* the session's (fd_take) */
     char peer[CONN_PEER_TEXT_MAX];
     uint16_t peer_port;
     void (*release)(struct guest *guest);
@@ -27,5 +30,10 @@ struct guest {
 /* conn_open for a guest, with a new session id. On failure everything is released through handler->closed. */
 enum err guest_open(struct guest *guest, const struct conn_handler *handler, void *session,
                     struct conn **ret_conn, struct error *error) MUST_CHECK;
+
+/* For metrics: it came, it went; by STARTTLS it moved from one count to the other. */
+void guest_arrived(struct guest *guest) NONNULL;
+void guest_left(struct guest *guest) NONNULL;
+void guest_secured(struct guest *guest) NONNULL;
 
 #endif

@@ -55,9 +55,10 @@ struct link_hand_over {
     struct slice peer;
     uint16_t peer_port;
     bool tls;
-    struct slice pending; /* input that came after the log-in command */
-    struct slice tag;     /* IMAP: the tag whose OK store sends; POP3: POP3_MODE_UTF8; else empty */
-    int fd;               /* sent; the caller closes its own copy */
+    struct slice pending;  /* input that came after the log-in command */
+    struct slice tag;      /* IMAP: the tag whose OK store sends; POP3: POP3_MODE_UTF8; else empty */
+    struct slice language; /* the tag of what the client has chosen; empty: nothing */
+    int fd;                /* sent; the caller closes its own copy */
 };
 /* On success store owns the conversation and sends the log-in command's reply itself. ERR_LIMIT: too many
  * sessions. */

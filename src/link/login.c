@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "base/name_list.h"
 #include "link/login_guard.h"
+#include "rt/metrics.h"
 
 void login_init(struct login *login, struct link *link, struct login_guard *guard,
                 const struct settings *settings, struct conn *conn, enum door door)
@@ -131,15 +132,27 @@ static void remember_name(struct login *login, struct slice name)
         login->name[i] = ascii_lower(name.p[i]);
 }
 
+static void count(const struct login *login, enum metric_login result)
+{
+    enum metric_protocol protocol = login->door == DOOR_IMAP   ? METRIC_IMAP
+                                    : login->door == DOOR_POP3 ? METRIC_POP3
+                                                               : METRIC_SUBMISSION;
+    metric_count(LOGINS, METRIC_LABELS(protocol, result, METRIC_LOGIN_COUNT));
+}
+
 static bool must_wait(struct login *login)
 {
-    return guard_must_wait(login->guard, conn_peer(login->conn), slice_of(login->name, login->name_n));
+    bool wait = guard_must_wait(login->guard, conn_peer(login->conn), slice_of(login->name, login->name_n));
+    if (wait)
+        count(login, METRIC_LOGIN_SLOWED);
+    return wait;
 }
 
 static void note_failure(struct login *login)
 {
     struct slice name = slice_of(login->name, login->name_n);
     login->failures++;
+    count(login, METRIC_LOGIN_WRONG);
     guard_failed(login->guard, conn_peer(login->conn), name);
     LOG(LOG_INFO, conn_sid(login->conn), "login.failed", F_CSTR("peer", conn_peer(login->conn)),
         F_CSTR("mechanism", sasl_mechanism_name(login->start.mechanism)), F_STR("name", name));
@@ -147,6 +160,7 @@ static void note_failure(struct login *login)
 
 static void note_success(struct login *login)
 {
+    count(login, METRIC_LOGIN_OK);
     guard_succeeded(login->guard, conn_peer(login->conn), slice_of(login->name, login->name_n),
                     login->result.address);
     LOG(LOG_INFO, conn_sid(login->conn), "login.ok", F_CSTR("peer", conn_peer(login->conn)),
@@ -159,6 +173,8 @@ static enum login_status outcome(struct login *login, enum err err, struct error
 {
     if (err != ERR_OK) {
         forget(login);
+        if (err != ERR_INVALID)
+            count(login, METRIC_LOGIN_UNAVAILABLE);
         return err == ERR_INVALID ? LOGIN_MALFORMED : LOGIN_UNAVAILABLE;
     }
     buf_clear(&login->text);
@@ -179,6 +195,7 @@ static enum login_status outcome(struct login *login, enum err err, struct error
         forget(login);
         return LOGIN_OK;
     case SASL_TEMPORARY:
+        count(login, METRIC_LOGIN_UNAVAILABLE);
         forget(login);
         return LOGIN_UNAVAILABLE;
     case SASL_FAILED:
@@ -187,6 +204,7 @@ static enum login_status outcome(struct login *login, enum err err, struct error
     bool noted = login->noted;
     forget(login);
     if (login->result.code == ERR_DENIED) {
+        count(login, METRIC_LOGIN_CLOSED);
         (void)fail(error, ERR_DENIED, "this account may not log in here", "door closed or account disabled");
         return LOGIN_CLOSED_DOOR;
     }
@@ -396,6 +414,8 @@ void login_hand_over(struct login *login, struct slice tag, const struct login_r
         .peer = slice_cstr(conn_peer(login->conn)),
         .tls = conn_is_tls(login->conn),
         .tag = tag,
+        .language =
+            login->tongue.negotiated ? slice_cstr(language_tag(login->tongue.language)) : slice_none(),
     };
     if (conn_tls(login->conn) != NULL)
         hand_over_bridge(login, &hand_over, refusals);

@@ -12,6 +12,7 @@
 #define POSTHORN_LINK_LOGIN_H
 
 #include "base/base64.h"
+#include "base/language.h"
 #include "link/link.h"
 #include "rt/conn.h"
 #include "rt/limit.h"
@@ -46,6 +47,7 @@ struct login {
     struct arena arena;
     struct buf text; /* the challenge in base64 */
     struct sasl_result result;
+    struct tongue tongue; /* what the client has chosen; goes to store with the connection */
 };
 
 enum login_status {

@@ -119,8 +119,9 @@ enum err link_hand_over(struct link *link, const struct link_hand_over *hand_ove
     CLEANUP(buf_release) struct buf text = BUF(PLAYED_BYTES_MAX);
     if (played.full)
         return fail_plain(error, ERR_LIMIT, "too many sessions");
-    buf_printf(&text, "+OK from store <%.*s>%s%.*s\r\n", SLICE_ARGS(hand_over->pending),
-               hand_over->tag.n > 0 ? " tag " : "", SLICE_ARGS(hand_over->tag));
+    buf_printf(&text, "+OK from store <%.*s>%s%.*s%s%.*s\r\n", SLICE_ARGS(hand_over->pending),
+               hand_over->tag.n > 0 ? " tag " : "", SLICE_ARGS(hand_over->tag),
+               hand_over->language.n > 0 ? " in " : "", SLICE_ARGS(hand_over->language));
     enum err err = played_down(error);
     return err == ERR_OK ? fd_write_all(hand_over->fd, buf_slice(&text), error) : err;
 }

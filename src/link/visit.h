@@ -8,6 +8,7 @@
 #ifndef POSTHORN_LINK_VISIT_H
 #define POSTHORN_LINK_VISIT_H
 
+#include "base/language.h"
 #include "rt/loop.h"
 #include "rt/settings.h"
 #include "store/store.h"
@@ -26,6 +27,8 @@ struct visit {
     uint16_t peer_port;
     bool tls;
     struct slice capabilities_off; /* of IMAP, by the settings or for this account: base/name_list.h */
+    struct tongue tongue;          /* in which the person is spoken to */
+    enum language preferred;       /* the account's own language */
     const struct settings *settings;
     void (*ended)(void *context);
     void *context;

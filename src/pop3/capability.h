@@ -5,7 +5,7 @@
 #include "base/buf.h"
 
 #define POP3_CAPABILITY_TABLE(X) \
-    X("TOP") X("UIDL") X("RESP-CODES") X("AUTH-RESP-CODE") X("PIPELINING") X("UTF8")
+    X("TOP") X("UIDL") X("RESP-CODES") X("AUTH-RESP-CODE") X("PIPELINING") X("UTF8") X("LANG")
 
 /*
  * name, argument. The server itself deletes nothing, and whoever has logged in may do so again at once: both

@@ -1,4 +1,4 @@
-/* DELE, RSET, NOOP, CAPA. */
+/* DELE, RSET, NOOP, CAPA, LANG. */
 #include "pop3/capability.h"
 #include "pop3/session.h"
 
@@ -32,5 +32,13 @@ void pop3_capa(struct pop3_session *session, struct slice argument)
     buf_put(out, S("+OK\r\n"));
     pop3_put_capabilities(out);
     buf_put(out, S(".\r\n"));
+    conn_wrote(session->conn);
+}
+
+/* RFC 6856 3.2: "*" is the account's language here. */
+void pop3_lang(struct pop3_session *session, struct slice argument)
+{
+    const struct tongue by_default = {session->visit.preferred, true};
+    pop3_put_lang(conn_output(session->conn), argument, by_default, &session->tongue);
     conn_wrote(session->conn);
 }

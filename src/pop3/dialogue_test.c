@@ -10,6 +10,7 @@
  *   EXPUNGED: 1,1               what that session would hear now: EXPUNGE of these sequence numbers
  *   SEEN: 1,3                   the UIDs with \Seen in the Inbox are these now
  *   DAMAGE:                     the disk spoils every message
+ *   GERMAN:                     the first connection is of an account whose language is German
  *   BREAK: 1                    the first connection breaks; the next C: is a new one
  *
  * The log-in's answer is read by itself. The third connection, "C3:", has said UTF8 before it.
@@ -39,7 +40,7 @@ static void end(void *context)
     house->ended++;
 }
 
-static int enter(struct player *player)
+static int enter_as(struct player *player, enum language language)
 {
     struct house *house = player->context;
     static const struct settings settings = {.message_size_max = 1024 * 1024};
@@ -48,12 +49,29 @@ static int enter(struct player *player)
     struct visit visit = {.fd = pair[1],
                           .tag = player->connecting == 2 ? POP3_MODE_UTF8 : slice_none(),
                           .peer = "127.0.0.1",
+                          .tongue = {.language = language},
+                          .preferred = language,
                           .settings = &settings,
                           .ended = end,
                           .context = house};
     PLAYER_OK(player, store_account(house->store, account_one, &visit.account, &error));
     PLAYER_OK(player, pop3_session_start(player->loop, &visit, &error));
     return pair[0];
+}
+
+static int enter(struct player *player)
+{
+    return enter_as(player, LANGUAGE_EN);
+}
+
+/* The first session, of an account whose language is German. */
+static void german(struct player *player, struct slice argument, struct slice block)
+{
+    (void)argument;
+    (void)block;
+    assert_int_equal(player->peers[0].fd, -1);
+    player->peers[0].fd = enter_as(player, LANGUAGE_DE);
+    player_expect(player, &player->peers[0], S("+OK angemeldet"));
 }
 
 struct inbox {
@@ -243,7 +261,8 @@ int main(int argc, char **argv)
                   {{"EXPUNGED", 8}, expect_expunged},
                   {{"SEEN", 4}, expect_seen},
                   {{"DAMAGE", 6}, damage},
-                  {{"BREAK", 5}, break_off}},
+                  {{"BREAK", 5}, break_off},
+                  {{"GERMAN", 6}, german}},
     };
     return player_main(&house, argc, argv);
 }

@@ -8,6 +8,7 @@
 #include "base/fdio.h"
 #include "base/log.h"
 #include "pop3/capability.h"
+#include "pop3/language.h"
 #include "pop3/pop3.h"
 #include "rt/line_reader.h"
 
@@ -29,11 +30,22 @@ static void wait_for_line(struct pop3_login *session)
     conn_expect(session->conn, &session->line.reader, POP3_LOGIN_IDLE_US);
 }
 
+static struct tongue tongue_of(const struct pop3_login *session)
+{
+    return (struct tongue){session->login.tongue.language, session->login.tongue.negotiated || session->utf8};
+}
+
+static void say(struct pop3_login *session, const char *start, const char *text)
+{
+    pop3_put_line(conn_output(session->conn), start, tongue_of(session), slice_cstr(text));
+    conn_wrote(session->conn);
+}
+
 static void refuse(struct pop3_login *session, const char *text)
 {
-    conn_printf(session->conn, "-ERR %s\r\n", text);
+    say(session, "-ERR", text);
     if (++session->errors >= POP3_ERRORS_MAX) {
-        conn_write(session->conn, S("-ERR too many errors\r\n"));
+        say(session, "-ERR", "too many errors");
         conn_close(session->conn);
     }
 }
@@ -55,12 +67,19 @@ static void failed(struct pop3_login *session, const char *text)
         conn_close(session->conn);
 }
 
+static void hand_over(struct pop3_login *session)
+{
+    CLEANUP(buf_release) struct buf too_many = BUF(500);
+    CLEANUP(buf_release) struct buf unavailable = BUF(500);
+    pop3_put_line(&too_many, "-ERR", tongue_of(session), S("[SYS/TEMP] too many sessions"));
+    pop3_put_line(&unavailable, "-ERR", tongue_of(session), S("[SYS/TEMP] temporarily unavailable"));
+    const struct login_refusals refusals = {buf_slice(&too_many), buf_slice(&unavailable)};
+    login_hand_over(&session->login, session->utf8 ? POP3_MODE_UTF8 : slice_none(), &refusals);
+}
+
 static void answer(struct pop3_login *session, enum login_status status, const struct error *error)
 {
-    static const struct login_refusals refusals = {
-        .too_many = {"-ERR [SYS/TEMP] too many sessions\r\n", 35},
-        .unavailable = {"-ERR [SYS/TEMP] temporarily unavailable\r\n", 41},
-    };
+    char text[ERROR_CLIENT_MAX + 30];
     struct login *login = &session->login;
     session->in_auth = status == LOGIN_CHALLENGE;
     if (session->in_auth) {
@@ -69,19 +88,20 @@ static void answer(struct pop3_login *session, enum login_status status, const s
     }
     switch (status) {
     case LOGIN_OK:
-        login_hand_over(login, session->utf8 ? POP3_MODE_UTF8 : slice_none(), &refusals);
+        hand_over(session);
         break;
     case LOGIN_FAILED:
         failed(session, "[AUTH] name or password is wrong");
         break;
     case LOGIN_CLOSED_DOOR:
-        conn_printf(session->conn, "-ERR [AUTH] %s\r\n", error->client);
+        snprintf(text, sizeof(text), "[AUTH] %s", error->client);
+        say(session, "-ERR", text);
         break;
     case LOGIN_SLOW_DOWN:
         failed(session, "[SYS/TEMP] too many failed log-ins; wait a few minutes");
         break;
     case LOGIN_UNAVAILABLE:
-        conn_write(session->conn, S("-ERR [SYS/TEMP] log-in is temporarily unavailable\r\n"));
+        say(session, "-ERR", "[SYS/TEMP] log-in is temporarily unavailable");
         break;
     case LOGIN_CHALLENGE:
     case LOGIN_MALFORMED:
@@ -103,7 +123,7 @@ static void do_user(struct pop3_login *session, struct slice argument)
     }
     buf_clear(&session->user);
     buf_put(&session->user, argument);
-    conn_write(session->conn, S("+OK and the password?\r\n"));
+    say(session, "+OK", "and the password?");
 }
 
 /* The password is all of the rest of the line, blanks too. */
@@ -182,11 +202,11 @@ static void do_stls(struct pop3_login *session, struct slice argument)
         return;
     }
     if (conn_has_pending(session->conn)) {
-        conn_write(session->conn, S("-ERR nothing may follow STLS before TLS is on\r\n"));
+        say(session, "-ERR", "nothing may follow STLS before TLS is on");
         conn_close(session->conn);
         return;
     }
-    conn_write(session->conn, S("+OK go ahead\r\n"));
+    say(session, "+OK", "go ahead");
     conn_start_tls(session->conn, session->guest->tls);
 }
 
@@ -217,13 +237,20 @@ static void do_utf8(struct pop3_login *session, struct slice argument)
         return;
     }
     session->utf8 = true;
-    conn_write(session->conn, S("+OK UTF8 it is\r\n"));
+    say(session, "+OK", "UTF8 it is");
+}
+
+/* RFC 6856 3.2: "*" is English here, until it is known who it is. */
+static void do_lang(struct pop3_login *session, struct slice argument)
+{
+    pop3_put_lang(conn_output(session->conn), argument, (struct tongue){0}, &session->login.tongue);
+    conn_wrote(session->conn);
 }
 
 static void do_quit(struct pop3_login *session, struct slice argument)
 {
     (void)argument;
-    conn_write(session->conn, S("+OK goodbye\r\n"));
+    say(session, "+OK", "goodbye");
     conn_close(session->conn);
 }
 
@@ -232,7 +259,7 @@ static const struct {
     login_verb_fn *run;
 } verbs[] = {
     {{"USER", 4}, do_user}, {{"PASS", 4}, do_pass}, {{"AUTH", 4}, do_auth}, {{"STLS", 4}, do_stls},
-    {{"CAPA", 4}, do_capa}, {{"UTF8", 4}, do_utf8}, {{"QUIT", 4}, do_quit},
+    {{"CAPA", 4}, do_capa}, {{"UTF8", 4}, do_utf8}, {{"LANG", 4}, do_lang}, {{"QUIT", 4}, do_quit},
 };
 
 static void on_ready(struct conn *conn, void *context)
@@ -267,8 +294,7 @@ static void on_failed(struct conn *conn, void *context)
 
 static void say_goodbye(struct conn *conn, void *context)
 {
-    (void)context;
-    conn_write(conn, S("-ERR [SYS/TEMP] goodbye; please come again\r\n"));
+    say(context, "-ERR", "[SYS/TEMP] goodbye; please come again");
     conn_close(conn);
 }
 
@@ -277,7 +303,9 @@ static void on_secured(struct conn *conn, void *context)
 {
     struct pop3_login *session = context;
     (void)conn;
+    guest_secured(session->guest);
     buf_clear(&session->user);
+    session->login.tongue = (struct tongue){0};
 }
 
 static void on_closed(void *context)

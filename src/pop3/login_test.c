@@ -52,8 +52,9 @@ static void stop(struct talk *t)
 }
 
 #define GREETING "+OK mail.example POP3\r\n"
-#define CAPABILITIES                                                                                         \
-    "TOP\r\nUIDL\r\nRESP-CODES\r\nAUTH-RESP-CODE\r\nPIPELINING\r\nUTF8\r\nEXPIRE NEVER\r\nLOGIN-DELAY 0\r\n" \
+#define CAPABILITIES                                                                       \
+    "TOP\r\nUIDL\r\nRESP-CODES\r\nAUTH-RESP-CODE\r\nPIPELINING\r\nUTF8\r\nLANG\r\nEXPIRE " \
+    "NEVER\r\nLOGIN-DELAY 0\r\n"                                                           \
     "IMPLEMENTATION Posthorn\r\n"
 #define WRONG "-ERR [AUTH] name or password is wrong\r\n"
 #define NO_ANSWER "-ERR that is no valid answer\r\n"
@@ -239,6 +240,40 @@ static void test_implicit_tls(void **state)
     stop(&t);
 }
 
+/* RFC 6856 3, and the choice goes to store. */
+static void test_speaks_the_language_that_is_chosen(void **state)
+{
+    struct talk t;
+    (void)state;
+    start(&t, "127.0.0.1", NULL, false);
+    wire_expect(&t.wire, GREETING);
+    wire_send(&t.wire, "LANG\r\nLANG *\r\nLANG fr\r\n");
+    wire_expect(&t.wire, "+OK language listing follows\r\nen English\r\nde Deutsch\r\n.\r\n"
+                         "+OK en language changed\r\n-ERR this language is not known here\r\n");
+    wire_send(&t.wire, "lang de-DE\r\nFOO\r\nUSER anna\r\nPASS wrong\r\n");
+    wire_expect(&t.wire,
+                "+OK de Sprache ge\xc3\xa4ndert\r\n-ERR nicht bekannt oder erst nach der Anmeldung\r\n"
+                "+OK und das Passwort?\r\n-ERR [AUTH] Name oder Passwort ist falsch\r\n");
+    wire_send(&t.wire, "USER anna\r\nPASS secret\r\n");
+    wire_expect(&t.wire, "+OK und das Passwort?\r\n+OK from store <> in de\r\n");
+    stop(&t);
+}
+
+/* What was chosen in the clear, somebody else may have chosen (RFC 6856 7). */
+static void test_forgets_the_language_when_tls_begins(void **state)
+{
+    struct talk t;
+    (void)state;
+    start(&t, "192.0.2.1", wire_tls("mail.example"), false);
+    wire_expect(&t.wire, GREETING);
+    wire_send(&t.wire, "LANG de\r\nSTLS\r\n");
+    wire_expect(&t.wire, "+OK de Sprache ge\xc3\xa4ndert\r\n+OK bitte sehr\r\n");
+    wire_start_tls(&t.wire, "mail.example", 0);
+    wire_send(&t.wire, "USER anna\r\nPASS secret\r\n");
+    wire_expect(&t.wire, "+OK and the password?\r\n+OK from store <>\r\n");
+    stop(&t);
+}
+
 static void test_slows_down_who_guesses(void **state)
 {
     struct talk t;
@@ -302,6 +337,8 @@ int main(void)
         cmocka_unit_test(test_store_hears_of_utf8),
         cmocka_unit_test(test_stls_refuses_what_was_sent_behind_it),
         cmocka_unit_test(test_implicit_tls),
+        cmocka_unit_test(test_speaks_the_language_that_is_chosen),
+        cmocka_unit_test(test_forgets_the_language_when_tls_begins),
         cmocka_unit_test(test_slows_down_who_guesses),
         cmocka_unit_test(test_closes_after_too_many_errors),
         cmocka_unit_test(test_line_has_a_limit),

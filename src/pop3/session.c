@@ -17,12 +17,16 @@ static const struct {
 #undef X
 };
 
+struct tongue pop3_tongue(const struct pop3_session *session)
+{
+    return (struct tongue){session->tongue.language, session->tongue.negotiated || session->utf8};
+}
+
 static void say(struct pop3_session *session, const char *start, const char *format, va_list args)
 {
-    struct buf *out = conn_output(session->conn);
-    buf_put(out, slice_cstr(start));
-    buf_vprintf(out, format, args);
-    buf_put(out, S("\r\n"));
+    CLEANUP(buf_release) struct buf text = BUF(ERROR_CLIENT_MAX);
+    buf_vprintf(&text, format, args);
+    pop3_put_line(conn_output(session->conn), start, pop3_tongue(session), buf_slice(&text));
     conn_wrote(session->conn);
 }
 
@@ -30,7 +34,7 @@ void pop3_ok(struct pop3_session *session, const char *format, ...)
 {
     va_list args;
     va_start(args, format);
-    say(session, "+OK ", format, args);
+    say(session, "+OK", format, args);
     va_end(args);
 }
 
@@ -38,7 +42,7 @@ void pop3_refuse(struct pop3_session *session, const char *format, ...)
 {
     va_list args;
     va_start(args, format);
-    say(session, "-ERR ", format, args);
+    say(session, "-ERR", format, args);
     va_end(args);
     if (++session->errors >= POP3_ERRORS_MAX)
         conn_close(session->conn);
@@ -48,7 +52,7 @@ void pop3_cannot(struct pop3_session *session, const char *format, ...)
 {
     va_list args;
     va_start(args, format);
-    say(session, "-ERR ", format, args);
+    say(session, "-ERR", format, args);
     va_end(args);
 }
 
@@ -150,8 +154,7 @@ static void on_failed(struct conn *conn, void *context)
 /* Nothing is deleted: only QUIT does (RFC 1939 3). */
 static void say_goodbye(struct conn *conn, void *context)
 {
-    (void)context;
-    conn_write(conn, S("-ERR [SYS/TEMP] goodbye; please come again\r\n"));
+    pop3_cannot(context, "[SYS/TEMP] goodbye; please come again");
     conn_close(conn);
 }
 
@@ -203,13 +206,14 @@ enum err pop3_session_start(struct loop *loop, const struct visit *visit, struct
     }
     session->visit = *visit;
     session->utf8 = slice_eq(visit->tag, POP3_MODE_UTF8);
+    session->tongue = visit->tongue;
     line_reader_init(&session->line, POP3_LINE_MAX);
     struct conn_options options = {
         .sid = visit->sid, .peer = visit->peer, .peer_port = visit->peer_port, .tls_outside = visit->tls};
     enum err err = conn_open(loop, fd_take(&fd), &handler, session, &options, &session->conn, error);
     if (err != ERR_OK)
         return err;
-    conn_write(session->conn, S("+OK logged in\r\n"));
+    pop3_ok(session, "logged in");
     conn_expect(session->conn, &session->line.reader, POP3_IDLE_US);
     conn_start(session->conn, visit->pending);
     return ERR_OK;

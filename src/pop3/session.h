@@ -8,6 +8,7 @@
 #ifndef POSTHORN_POP3_SESSION_H
 #define POSTHORN_POP3_SESSION_H
 
+#include "pop3/language.h"
 #include "pop3/pop3.h"
 #include "rt/line_reader.h"
 #include "store/message.h"
@@ -27,6 +28,7 @@ struct pop3_session {
     unsigned errors;
     bool loaded;
     bool utf8; /* said before log-in: headers come as they are (RFC 6856 2.1) */
+    struct tongue tongue;
     struct folder_id inbox;
     struct pop3_message *messages; /* index + 1 is the message's number */
     size_t count;
@@ -46,11 +48,14 @@ typedef void pop3_verb_fn(struct pop3_session *session, struct slice argument);
     X("RSET", pop3_rset, true)  \
     X("NOOP", pop3_noop, false) \
     X("CAPA", pop3_capa, false) \
+    X("LANG", pop3_lang, false) \
     X("QUIT", pop3_quit, false)
 #define X(name, handler, picture) pop3_verb_fn handler;
 POP3_VERB_TABLE(X)
 #undef X
 
+/* In UTF8 mode all text may be UTF-8 (RFC 6856 2). */
+struct tongue pop3_tongue(const struct pop3_session *session);
 void pop3_ok(struct pop3_session *session, const char *format, ...) FORMAT(2, 3);
 void pop3_refuse(struct pop3_session *session, const char *format, ...) FORMAT(2, 3);
 /* -ERR for what is no mistake of the client's: not counted towards POP3_ERRORS_MAX. */

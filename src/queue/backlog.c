@@ -49,17 +49,17 @@ void backlog_due_at(struct queue *queue, int64_t next_us)
 /* Puts what is due now on the list. The backlog's lock is not held. */
 static void add_due(struct queue *queue)
 {
-    struct queue_id ids[QUEUE_FILE_BATCH];
+    struct due due[QUEUE_FILE_BATCH];
     size_t count = 0;
     int64_t next = INT64_MAX;
     struct error error;
-    if (database_due(queue, clock_wall_us(), ids, QUEUE_FILE_BATCH, &count, &next, &error) != ERR_OK) {
+    if (database_due(queue, clock_wall_us(), due, QUEUE_FILE_BATCH, &count, &next, &error) != ERR_OK) {
         LOG(LOG_ERROR, NO_SID, "queue.due", F_ERR(&error));
         backlog_due_at(queue, clock_wall_us() + CLOCK_MINUTE);
         return;
     }
     for (size_t i = 0; i < count; i++)
-        backlog_add(queue, ids[i], NULL);
+        backlog_add(queue, due[i].id, NULL);
     if (count == QUEUE_FILE_BATCH)
         next = clock_wall_us() + CLOCK_SECOND;
     backlog_due_at(queue, next);

@@ -5,33 +5,45 @@
 #include <stdlib.h>
 
 #include "queue/internal.h"
+#include "rt/metrics.h"
+
+enum { TIME_FLUSHED = 1 }; /* a person wants it now: STATEMENT_FLUSH */
 
 static const char *const statement_texts[STATEMENTS] = {
-    [STATEMENT_INSERT] = "INSERT INTO entry (id, next, envelope, body) VALUES (?1, ?2, ?3, ?4)",
-    [STATEMENT_UPDATE] = "UPDATE entry SET next = ?2, envelope = ?3 WHERE id = ?1",
+    [STATEMENT_INSERT] = "INSERT INTO entry (id, next, relay, envelope, body) VALUES (?1, ?2, ?3, ?4, ?5)",
+    [STATEMENT_UPDATE] = "UPDATE entry SET next = ?2, relay = ?3, envelope = ?4 WHERE id = ?1",
     [STATEMENT_DELETE] = "DELETE FROM entry WHERE id = ?1",
-    [STATEMENT_LOAD] = "SELECT next, envelope FROM entry WHERE id = ?1",
+    [STATEMENT_LOAD] = "SELECT next, envelope, relay FROM entry WHERE id = ?1",
     [STATEMENT_BODY] = "SELECT body FROM entry WHERE id = ?1",
-    [STATEMENT_DUE] = "SELECT id FROM entry WHERE next <= ?1 AND next > 0 ORDER BY next LIMIT ?2",
+    [STATEMENT_DUE] = "SELECT id, next FROM entry WHERE next <= ?1 AND next > 0 ORDER BY next LIMIT ?2",
+    [STATEMENT_RELAY_DUE] =
+        "SELECT id, relay FROM entry WHERE relay <= ?1 AND relay > 0 ORDER BY relay LIMIT ?2",
+    [STATEMENT_RELAY_NEXT] = "SELECT min(relay) FROM entry WHERE relay > 0",
+    [STATEMENT_SET_RELAY] = "UPDATE entry SET relay = ?2 WHERE id = ?1",
     [STATEMENT_SET_NEXT] = "UPDATE entry SET next = ?2 WHERE id = ?1",
-    [STATEMENT_NEXT_DUE] = "SELECT min(next) FROM entry WHERE next > ?1 AND next < 9223372036854775807",
-    [STATEMENT_LIST] = "SELECT id, next, envelope FROM entry WHERE id > ?1 ORDER BY id LIMIT ?2",
+    [STATEMENT_NEXT_DUE] = "SELECT min(next) FROM entry WHERE next > 0 AND next < 9223372036854775807",
+    [STATEMENT_LIST] = "SELECT id, next, envelope, relay FROM entry WHERE id > ?1 ORDER BY id LIMIT ?2",
     [STATEMENT_FLUSH] =
         "UPDATE entry SET next = 1 WHERE next > 1 AND next < 9223372036854775807 AND (?1 = 0 OR id = ?1)",
+    [STATEMENT_FLUSH_RELAY] = "UPDATE entry SET relay = 1 WHERE relay > 1 AND (?1 = 0 OR id = ?1)",
     [STATEMENT_MAX_ID] = "SELECT max(id) FROM entry",
     [STATEMENT_BEGIN] = "BEGIN IMMEDIATE",
     [STATEMENT_COMMIT] = "COMMIT",
     [STATEMENT_ROLLBACK] = "ROLLBACK",
 };
 
-enum { SCHEMA_VERSION = 1 };
-static const char schema[] = "CREATE TABLE entry ("
-                             " id INTEGER PRIMARY KEY,"
-                             " next INTEGER NOT NULL,"
-                             " envelope BLOB NOT NULL,"
-                             " body BLOB);" /* NULL: in a spool file */
-                             "CREATE INDEX entry_next ON entry (next);"
-                             "PRAGMA user_version = 1;";
+static const char *const migrations[] = {
+    "CREATE TABLE entry ("
+    " id INTEGER PRIMARY KEY,"
+    " next INTEGER NOT NULL,"
+    " envelope BLOB NOT NULL,"
+    " body BLOB);" /* NULL: in a spool file */
+    "CREATE INDEX entry_next ON entry (next);",
+    /* NULL: nothing for the relay; 0: on its list; else when it is due. */
+    "ALTER TABLE entry ADD COLUMN relay INTEGER;"
+    "UPDATE entry SET relay = 0 WHERE next = 9223372036854775807;"
+    "CREATE INDEX entry_relay ON entry (relay) WHERE relay IS NOT NULL;",
+};
 
 static enum err fail_sql(struct queue *queue, const char *doing, struct error *error)
 {
@@ -50,11 +62,18 @@ static enum err migrate(struct queue *queue, struct error *error)
         return fail_sql(queue, "reading the version", error);
     int version = sqlite3_step(statement) == SQLITE_ROW ? sqlite3_column_int(statement, 0) : -1;
     sqlite3_finalize(statement);
-    if (version > SCHEMA_VERSION)
-        return fail(error, ERR_VERSION, NULL, "queue.db has version %d; this program knows %d", version,
-                    SCHEMA_VERSION);
-    if (version == 0 && sqlite3_exec(queue->database.sqlite, schema, NULL, NULL, NULL) != SQLITE_OK)
-        return fail_sql(queue, "making the tables", error);
+    if (version < 0)
+        return fail_sql(queue, "reading the version", error);
+    if (version > (int)ARRAY_LEN(migrations))
+        return fail(error, ERR_VERSION, NULL, "queue.db has version %d; this program knows %zu", version,
+                    ARRAY_LEN(migrations));
+    for (size_t i = (size_t)version; i < ARRAY_LEN(migrations); i++) {
+        CLEANUP(buf_release) struct buf sql = BUF(4096);
+        buf_printf(&sql, "BEGIN IMMEDIATE;%s PRAGMA user_version = %zu; COMMIT", migrations[i], i + 1);
+        const char *text = buf_cstr(&sql);
+        if (text == NULL || sqlite3_exec(queue->database.sqlite, text, NULL, NULL, NULL) != SQLITE_OK)
+            return fail_sql(queue, "making the tables", error);
+    }
     return ERR_OK;
 }
 
@@ -102,6 +121,20 @@ static void bind_blob(sqlite3_stmt *statement, int at, struct slice s)
         sqlite3_bind_blob64(statement, at, s.p, s.n, SQLITE_STATIC);
 }
 
+static void bind_time(sqlite3_stmt *statement, int at, int64_t relay_us)
+{
+    if (relay_us == ENTRY_RELAY_NONE)
+        sqlite3_bind_null(statement, at);
+    else
+        sqlite3_bind_int64(statement, at, relay_us);
+}
+
+static int64_t column_time(sqlite3_stmt *statement, int at)
+{
+    return sqlite3_column_type(statement, at) == SQLITE_NULL ? ENTRY_RELAY_NONE
+                                                             : sqlite3_column_int64(statement, at);
+}
+
 static enum err run_job(struct queue *queue, const struct job *job, struct error *error)
 {
     static const enum statement of_kind[] = {
@@ -113,10 +146,11 @@ static enum err run_job(struct queue *queue, const struct job *job, struct error
     sqlite3_bind_int64(statement, 1, (sqlite3_int64)job->id.v);
     if (job->kind != JOB_DELETE) {
         sqlite3_bind_int64(statement, 2, job->next_us);
-        bind_blob(statement, 3, job->envelope);
+        bind_time(statement, 3, job->relay_us);
+        bind_blob(statement, 4, job->envelope);
     }
     if (job->kind == JOB_INSERT)
-        bind_blob(statement, 4, job->body);
+        bind_blob(statement, 5, job->body);
     return run(queue, of_kind[job->kind], error);
 }
 
@@ -158,9 +192,14 @@ enum err database_commit(struct queue *queue, struct job *jobs, bool sync, struc
         err = commit(queue, jobs, error);
     if (err != ERR_OK || !sync)
         return err;
+    int64_t begun = clock_mono_us();
     err = volume_database_sync(&queue->database, error);
-    if (err != ERR_OK)
+    metric_observe(SYNC, METRIC_SYNC_QUEUE, clock_mono_us() - begun);
+    if (err != ERR_OK) {
+        metric_count(SYNC_FAILURES, METRIC_SYNC_QUEUE);
+        metric_set(QUEUE_BROKEN, METRIC_ONE, 1);
         take_back(queue, jobs);
+    }
     return err;
 }
 
@@ -206,8 +245,10 @@ static enum err load_locked(struct queue *queue, struct queue_id id, bool body, 
         err = fail_sql(queue, "reading an entry", error);
     else
         err = entry_decode(id, column_blob(statement, 1), &entry, error);
-    if (err == ERR_OK)
+    if (err == ERR_OK) {
         entry->next_us = sqlite3_column_int64(statement, 0);
+        entry->relay_us = column_time(statement, 2);
+    }
     sqlite3_reset(statement);
     if (err == ERR_OK && body && entry->spool == 0)
         err = load_body(queue, entry, error);
@@ -234,42 +275,67 @@ enum err database_load(struct queue *queue, struct queue_id id, bool body, struc
     return err;
 }
 
-static enum err set_next(struct queue *queue, struct queue_id id, int64_t next_us, struct error *error)
+enum err database_load_body(struct queue *queue, struct entry *entry, struct error *error)
 {
-    sqlite3_bind_int64(queue->statements[STATEMENT_SET_NEXT], 1, (sqlite3_int64)id.v);
-    sqlite3_bind_int64(queue->statements[STATEMENT_SET_NEXT], 2, next_us);
-    return run(queue, STATEMENT_SET_NEXT, error);
+    pthread_mutex_lock(&queue->database_lock);
+    enum err err = load_body(queue, entry, error);
+    pthread_mutex_unlock(&queue->database_lock);
+    return err;
+}
+
+static enum err set_time(struct queue *queue, enum statement which, struct queue_id id, int64_t time_us,
+                         struct error *error)
+{
+    sqlite3_bind_int64(queue->statements[which], 1, (sqlite3_int64)id.v);
+    sqlite3_bind_int64(queue->statements[which], 2, time_us);
+    return run(queue, which, error);
 }
 
 enum err database_defer(struct queue *queue, struct queue_id id, int64_t next_us, struct error *error)
 {
     pthread_mutex_lock(&queue->database_lock);
-    enum err err = set_next(queue, id, next_us, error);
+    enum err err = set_time(queue, STATEMENT_SET_NEXT, id, next_us, error);
     pthread_mutex_unlock(&queue->database_lock);
     return err;
 }
 
-static enum err due_locked(struct queue *queue, int64_t now_us, struct queue_id *ret_ids, size_t max,
-                           size_t *ret_count, int64_t *ret_next_us, struct error *error)
+enum err database_defer_relay(struct queue *queue, struct queue_id id, int64_t relay_us, struct error *error)
 {
-    sqlite3_stmt *statement = queue->statements[STATEMENT_DUE];
+    pthread_mutex_lock(&queue->database_lock);
+    enum err err = set_time(queue, STATEMENT_SET_RELAY, id, relay_us, error);
+    pthread_mutex_unlock(&queue->database_lock);
+    return err;
+}
+
+/* What a column says is due, and how it is claimed. */
+struct due_column {
+    enum statement due;
+    enum statement next;
+    enum statement claim;
+};
+
+static enum err due_locked(struct queue *queue, const struct due_column *column, int64_t now_us,
+                           struct due *ret_due, size_t max, size_t *ret_count, int64_t *ret_next_us,
+                           struct error *error)
+{
+    sqlite3_stmt *statement = queue->statements[column->due];
     size_t count = 0;
     int code;
     sqlite3_bind_int64(statement, 1, now_us);
     sqlite3_bind_int64(statement, 2, (sqlite3_int64)max);
     while ((code = sqlite3_step(statement)) == SQLITE_ROW && count < max)
-        ret_ids[count++].v = (uint64_t)sqlite3_column_int64(statement, 0);
+        ret_due[count++] = (struct due){.id = {(uint64_t)sqlite3_column_int64(statement, 0)},
+                                        .flushed = sqlite3_column_int64(statement, 1) == TIME_FLUSHED};
     enum err err = code == SQLITE_DONE || code == SQLITE_ROW
                        ? ERR_OK
                        : fail_sql(queue, "looking for what is due", error);
     sqlite3_reset(statement);
     /* Claimed, so that nobody picks them twice; after a crash they count as new. */
     for (size_t i = 0; i < count && err == ERR_OK; i++)
-        err = set_next(queue, ret_ids[i], ENTRY_NEXT_NOW, error);
+        err = set_time(queue, column->claim, ret_due[i].id, 0, error);
     if (err != ERR_OK)
         return err;
-    statement = queue->statements[STATEMENT_NEXT_DUE];
-    sqlite3_bind_int64(statement, 1, now_us);
+    statement = queue->statements[column->next];
     *ret_next_us = INT64_MAX;
     if (sqlite3_step(statement) == SQLITE_ROW && sqlite3_column_type(statement, 0) != SQLITE_NULL)
         *ret_next_us = sqlite3_column_int64(statement, 0);
@@ -278,11 +344,23 @@ static enum err due_locked(struct queue *queue, int64_t now_us, struct queue_id 
     return ERR_OK;
 }
 
-enum err database_due(struct queue *queue, int64_t now_us, struct queue_id *ret_ids, size_t max,
-                      size_t *ret_count, int64_t *ret_next_us, struct error *error)
+enum err database_due(struct queue *queue, int64_t now_us, struct due *ret_due, size_t max, size_t *ret_count,
+                      int64_t *ret_next_us, struct error *error)
 {
+    static const struct due_column filing = {STATEMENT_DUE, STATEMENT_NEXT_DUE, STATEMENT_SET_NEXT};
     pthread_mutex_lock(&queue->database_lock);
-    enum err err = due_locked(queue, now_us, ret_ids, max, ret_count, ret_next_us, error);
+    enum err err = due_locked(queue, &filing, now_us, ret_due, max, ret_count, ret_next_us, error);
+    pthread_mutex_unlock(&queue->database_lock);
+    return err;
+}
+
+enum err database_relay_due(struct queue *queue, int64_t now_us, struct due *ret_due, size_t max,
+                            size_t *ret_count, int64_t *ret_next_us, struct error *error)
+{
+    static const struct due_column relaying = {STATEMENT_RELAY_DUE, STATEMENT_RELAY_NEXT,
+                                               STATEMENT_SET_RELAY};
+    pthread_mutex_lock(&queue->database_lock);
+    enum err err = due_locked(queue, &relaying, now_us, ret_due, max, ret_count, ret_next_us, error);
     pthread_mutex_unlock(&queue->database_lock);
     return err;
 }
@@ -310,7 +388,8 @@ enum err database_pending(struct queue *queue, struct queue_id after, struct pen
     sqlite3_bind_int64(statement, 2, (sqlite3_int64)max);
     while (count < max && (code = sqlite3_step(statement)) == SQLITE_ROW)
         ret_pending[count++] = (struct pending){.id = {(uint64_t)sqlite3_column_int64(statement, 0)},
-                                                .next_us = sqlite3_column_int64(statement, 1)};
+                                                .next_us = sqlite3_column_int64(statement, 1),
+                                                .relay_us = column_time(statement, 3)};
     enum err err = code == SQLITE_DONE || code == SQLITE_ROW ? ERR_OK : fail_sql(queue, "listing", error);
     sqlite3_reset(statement);
     pthread_mutex_unlock(&queue->database_lock);
@@ -321,7 +400,7 @@ enum err database_pending(struct queue *queue, struct queue_id after, struct pen
 static const char *state_of(const struct entry *entry)
 {
     if (entry->next_us == ENTRY_NEXT_RELAY)
-        return "waiting";
+        return entry->relay_us == ENTRY_RELAY_LISTED ? "waiting" : "deferred";
     return entry->next_us > 0 ? "deferred" : "filing";
 }
 
@@ -334,7 +413,7 @@ static bool describe(const struct entry *entry, struct arena *arena, struct queu
         .recipients = arena_array(arena, entry->recipient_count, sizeof(struct slice)),
         .size = entry->size,
         .received_us = entry->received_us,
-        .next_us = entry->next_us,
+        .next_us = MIN(entry->next_us, entry->relay_us > 0 ? entry->relay_us : INT64_MAX),
         .state = slice_cstr(state_of(entry)),
         .sid = entry->envelope.sid,
     };
@@ -370,6 +449,7 @@ static enum err list_locked(struct queue *queue, struct queue_id after, size_t m
             err = ERR_OK;
         } else if (err == ERR_OK) {
             entry->next_us = sqlite3_column_int64(statement, 1);
+            entry->relay_us = column_time(statement, 3);
             if (!describe(entry, arena, &entries[count++]))
                 err = fail_nomem(error);
         }
@@ -414,8 +494,13 @@ enum err queue_flush(struct queue *queue, struct queue_id id, struct error *erro
     pthread_mutex_lock(&queue->database_lock);
     sqlite3_bind_int64(queue->statements[STATEMENT_FLUSH], 1, (sqlite3_int64)id.v);
     enum err err = run(queue, STATEMENT_FLUSH, error);
-    pthread_mutex_unlock(&queue->database_lock);
+    sqlite3_bind_int64(queue->statements[STATEMENT_FLUSH_RELAY], 1, (sqlite3_int64)id.v);
     if (err == ERR_OK)
+        err = run(queue, STATEMENT_FLUSH_RELAY, error);
+    pthread_mutex_unlock(&queue->database_lock);
+    if (err == ERR_OK) {
         backlog_due_at(queue, 1);
+        outbound_flush(queue);
+    }
     return err;
 }

@@ -5,7 +5,7 @@
 
 #include "base/wire.h"
 
-enum { ENTRY_FORMAT = 1 };
+enum { ENTRY_FORMAT = 2, ENTRY_FORMAT_BEFORE_RELAY = 1 };
 
 static struct entry *entry_alloc(struct queue_id id)
 {
@@ -103,8 +103,10 @@ void entry_encode(const struct entry *entry, struct buf *out)
         wire_put_slice(out, r->given.orcpt);
         wire_put_u8(out, (uint8_t)r->given.notify);
         wire_put_u8(out, (uint8_t)r->state);
-        wire_put_u8(out, r->expanded);
+        wire_put_u8(out, (uint8_t)(r->expanded | r->delay_told << 1));
         wire_put_slice(out, r->reason);
+        wire_put_varint(out, r->attempts);
+        wire_put_u64(out, (uint64_t)r->next_us);
     }
 }
 
@@ -131,7 +133,7 @@ static void decode_envelope(struct wire_reader *r, struct entry *entry)
     e->envid = get_text(r, &entry->arena);
 }
 
-static bool decode_recipients(struct wire_reader *r, struct entry *entry)
+static bool decode_recipients(struct wire_reader *r, uint8_t format, struct entry *entry)
 {
     uint64_t count = wire_get_varint(r);
     if (count > ENTRY_RECIPIENTS_MAX)
@@ -149,8 +151,14 @@ static bool decode_recipients(struct wire_reader *r, struct entry *entry)
         if (state > RECIPIENT_DONE)
             return false;
         to->state = (enum recipient_state)state;
-        to->expanded = wire_get_u8(r) != 0;
+        uint8_t bits = wire_get_u8(r);
+        to->expanded = bits & 1;
+        to->delay_told = bits >> 1 & 1;
         to->reason = get_text(r, &entry->arena);
+        if (format == ENTRY_FORMAT_BEFORE_RELAY)
+            continue;
+        to->attempts = (uint32_t)wire_get_varint(r);
+        to->next_us = (int64_t)wire_get_u64(r);
     }
     return wire_end(r);
 }
@@ -163,7 +171,7 @@ enum err entry_decode(struct queue_id id, struct slice in, struct entry **ret_en
     struct wire_reader r = wire_reader_of(in);
     uint8_t format = wire_get_u8(&r);
     struct slice nonce = wire_get_slice(&r);
-    if (format != ENTRY_FORMAT || nonce.n != ENTRY_NONCE_SIZE)
+    if (format < ENTRY_FORMAT_BEFORE_RELAY || format > ENTRY_FORMAT || nonce.n != ENTRY_NONCE_SIZE)
         return fail(error, ERR_CORRUPT, NULL, "queue entry %llu: unknown format %u", (unsigned long long)id.v,
                     format);
     memcpy(entry->nonce, nonce.p, ENTRY_NONCE_SIZE);
@@ -172,7 +180,7 @@ enum err entry_decode(struct queue_id id, struct slice in, struct entry **ret_en
     entry->spool = wire_get_u64(&r);
     entry->attempts = (uint32_t)wire_get_varint(&r);
     decode_envelope(&r, entry);
-    bool whole = decode_recipients(&r, entry);
+    bool whole = decode_recipients(&r, format, entry);
     if (arena_failed(&entry->arena))
         return fail_nomem(error);
     if (!whole)
@@ -195,6 +203,15 @@ bool entry_has_state(const struct entry *entry, enum recipient_state state)
         if (entry->recipients[i].state == state)
             return true;
     return false;
+}
+
+int64_t entry_relay_due(const struct entry *entry, int64_t now_us)
+{
+    int64_t due = ENTRY_RELAY_NONE;
+    for (size_t i = 0; i < entry->recipient_count; i++)
+        if (entry->recipients[i].state == RECIPIENT_WAITING)
+            due = MIN(due, entry->recipients[i].next_us);
+    return due <= now_us ? ENTRY_RELAY_LISTED : due;
 }
 
 /* Makes room for one more. */

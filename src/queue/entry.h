@@ -25,11 +25,15 @@ struct entry_recipient {
     struct queue_recipient given;
     enum recipient_state state;
     bool expanded;       /* its foreign targets are recipients of their own already */
+    bool delay_told;     /* the sender knows that it takes longer */
+    uint32_t attempts;   /* of the relay */
+    int64_t next_us;     /* WAITING: not before this wall time */
     struct slice reason; /* the last problem, or empty */
     /* While it is being filed; not kept. */
     bool routed;   /* all its accounts are in the batch */
     bool filed;    /* and have it */
     bool reported; /* the sender was told that it failed */
+    bool away;     /* with the relay; not kept */
 };
 
 enum {
@@ -39,6 +43,8 @@ enum {
 };
 #define ENTRY_NEXT_NOW INT64_C(0)
 #define ENTRY_NEXT_RELAY INT64_MAX /* only foreign recipients are left */
+#define ENTRY_RELAY_NONE INT64_MAX /* no foreign recipient is left */
+#define ENTRY_RELAY_LISTED INT64_C(0)
 
 struct entry {
     struct arena arena;
@@ -52,8 +58,9 @@ struct entry {
     uint64_t size;
     uint64_t spool; /* 0: inline */
     uint32_t attempts;
-    int64_t next_us;
-    char *body; /* inline body when in memory (malloc), else NULL */
+    int64_t next_us;  /* for the filers */
+    int64_t relay_us; /* for the relay: when it is due, as the row says */
+    char *body;       /* inline body when in memory (malloc), else NULL */
 };
 
 /* A copy of what queue_accept was given, with a new nonce; recipients NEW. NULL: no memory or over the cap.
@@ -71,6 +78,8 @@ enum err entry_decode(struct queue_id id, struct slice in, struct entry **ret_en
 /* Identifies the filing of this entry in that account (16 bytes). */
 void entry_delivery_id(const struct entry *entry, struct account_id account, unsigned char ret_id[static 16]);
 bool entry_has_state(const struct entry *entry, enum recipient_state state);
+/* When the first waiting recipient is due; ENTRY_RELAY_LISTED: now; ENTRY_RELAY_NONE: there is none. */
+int64_t entry_relay_due(const struct entry *entry, int64_t now_us);
 /* One more recipient, of state WAITING, that inherits the DSN wishes of `like`. False: no memory or too many.
  */
 bool entry_add_foreign(struct entry *entry, struct slice address,

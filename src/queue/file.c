@@ -8,6 +8,7 @@
 #include "base/must.h"
 #include "mime/header.h"
 #include "queue/internal.h"
+#include "rt/metrics.h"
 
 enum { FILINGS_PER_BATCH_MAX = 20000, FILE_ARENA_MAX = 64 * 1024 * 1024, PREFIX_MAX = 16 * 1024 };
 
@@ -65,11 +66,12 @@ static void give_up(struct queue *queue, struct entry *entry, struct entry_recip
     recipient->state = RECIPIENT_DONE;
     recipient->filed = false;
     recipient->reported = true;
+    metric_count(DELIVERIES, METRIC_DELIVERY_FAILED);
     LOG(LOG_WARN, entry->envelope.sid, "queue.failed", F_ID("entry", entry->id.v),
         F_STR("to", recipient->given.address), F_CSTR("status", failure->status));
     if (recipient->given.notify != 0 && (recipient->given.notify & DSN_FAILURE) == 0)
         return;
-    struct report_item item = {recipient, failure->status, failure->diagnostic};
+    struct report_item item = {recipient, failure->status, failure->diagnostic, slice_none()};
     struct slice message = slice_of(entry->body, entry->size);
     struct error error;
     if (report_send(queue, entry, REPORT_FAILED, &item, 1, message, &error) != ERR_OK) {
@@ -96,14 +98,34 @@ static bool add_targets(struct batch *batch, struct entry *entry, size_t at, con
     return whole;
 }
 
+/* Where mail for the address goes; if it was renamed since it was accepted, to who had it then. */
+static enum err route_address(struct batch *batch, struct slice address, struct route *ret_route,
+                              struct error *error)
+{
+    struct account_id id;
+    struct directory *directory = batch->queue->directory;
+    enum err err = directory_route(directory, address, &batch->arena, ret_route, error);
+    if (err != ERR_OK || ret_route->kind != ROUTE_UNKNOWN)
+        return err;
+    err = directory_former(directory, address, &id, error);
+    if (err != ERR_OK || id.v == 0)
+        return err;
+    ret_route->accounts = ARENA_NEW(&batch->arena, struct route_account);
+    if (ret_route->accounts == NULL)
+        return fail_nomem(error);
+    ret_route->accounts[0].id = id;
+    ret_route->account_count = 1;
+    ret_route->kind = ROUTE_LOCAL;
+    return ERR_OK;
+}
+
 /* Where one recipient's message goes. */
 static void route_recipient(struct batch *batch, struct entry *entry, size_t at)
 {
     struct route route;
     struct error error;
     struct entry_recipient *recipient = &entry->recipients[at];
-    if (directory_route(batch->queue->directory, recipient->given.address, &batch->arena, &route, &error) !=
-        ERR_OK) {
+    if (route_address(batch, recipient->given.address, &route, &error) != ERR_OK) {
         entry_set_reason(entry, recipient, error.detail);
         return;
     }
@@ -265,7 +287,15 @@ static void note_try_again(const struct filing *filing, const struct error *why)
     struct entry_recipient *recipient = recipient_of(filing);
     recipient->state = RECIPIENT_NEW;
     recipient->filed = false;
+    metric_count(DELIVERIES, METRIC_DELIVERY_DEFERRED);
     entry_set_reason(filing->entry, recipient, why->detail);
+}
+
+static void note_success(const struct filing *f)
+{
+    metric_count(DELIVERIES, METRIC_DELIVERY_FILED);
+    LOG(LOG_INFO, f->entry->envelope.sid, "queue.filed", F_ID("entry", f->entry->id.v),
+        F_STR("to", recipient_of(f)->given.address), F_INT("bytes", f->entry->size));
 }
 
 /*
@@ -289,8 +319,7 @@ static void note_results(struct batch *batch, struct flight *flights, bool synce
         if (is_refusal(f->result) && recipient->state == RECIPIENT_DONE && !recipient->reported)
             give_up(batch->queue, f->entry, recipient, &failure_refused);
         else if (f->result == ERR_OK && synced)
-            LOG(LOG_INFO, f->entry->envelope.sid, "queue.filed", F_ID("entry", f->entry->id.v),
-                F_STR("to", recipient->given.address), F_INT("bytes", f->entry->size));
+            note_success(f);
     }
 }
 
@@ -299,7 +328,7 @@ static void report_success(struct queue *queue, struct entry *entry)
     struct error error;
     for (size_t i = 0; i < entry->recipient_count; i++) {
         struct entry_recipient *r = &entry->recipients[i];
-        struct report_item item = {r, "2.1.5", "The message is in the mailbox."};
+        struct report_item item = {r, "2.1.5", "The message is in the mailbox.", slice_none()};
         if (r->filed && (r->given.notify & DSN_SUCCESS) != 0 &&
             report_send(queue, entry, REPORT_DELIVERED, &item, 1, slice_of(entry->body, entry->size),
                         &error) != ERR_OK)
@@ -334,6 +363,7 @@ static void settle(struct queue *queue, struct entry *entry, struct job *job, st
         return;
     job->kind = JOB_UPDATE;
     job->next_us = deferred ? next_attempt(entry) : ENTRY_NEXT_RELAY;
+    job->relay_us = entry_relay_due(entry, clock_wall_us());
     entry->attempts += deferred;
     entry_encode(entry, envelope);
     job->envelope = buf_slice(envelope);
@@ -362,17 +392,44 @@ static enum err settle_all(struct queue *queue, struct flight *flights, size_t c
         settle(queue, f->entry, &jobs[n], &envelopes[n]);
         if (jobs[n].kind == JOB_UPDATE)
             due = MIN(due, jobs[n].next_us);
+        f->entry->relay_us = jobs[n].kind == JOB_UPDATE ? jobs[n].relay_us : ENTRY_RELAY_NONE;
         /* What can't be written now stays as it is on disk: filing it again changes nothing. */
         n += !buf_failed(&envelopes[n]);
     }
     enum err err = intake_submit(queue, jobs, n, error);
     for (size_t i = 0; i < n; i++)
         buf_release(&envelopes[i]);
-    for (struct flight *f = flights; f != NULL && err == ERR_OK; f = f->next)
-        if (f->entry != NULL && f->entry->spool != 0 && is_gone(f->entry))
+    for (struct flight *f = flights; f != NULL && err == ERR_OK; f = f->next) {
+        if (f->entry == NULL)
+            continue;
+        if (f->entry->spool != 0 && is_gone(f->entry))
             spool_remove(queue, f->entry->spool);
+        if (f->claimed)
+            outbound_unclaim(queue, f->id);
+        f->claimed = false;
+        outbound_note(queue, f->id, f->entry->relay_us);
+    }
     if (due != ENTRY_NEXT_RELAY)
         backlog_due_at(queue, due);
+    return err;
+}
+
+/* Claimed before what is there is believed: until then the relay could change it. ERR_BUSY: the relay has it.
+ */
+static enum err load_claimed(struct queue *queue, struct flight *f, struct error *error)
+{
+    enum err err = database_load(queue, f->id, true, &f->entry, error);
+    if (err != ERR_OK || !entry_has_state(f->entry, RECIPIENT_WAITING))
+        return err;
+    entry_release(&f->entry);
+    f->claimed = outbound_claim(queue, f->id);
+    if (!f->claimed)
+        return fail(error, ERR_BUSY, NULL, "with the relay");
+    err = database_load(queue, f->id, true, &f->entry, error);
+    if (err != ERR_OK) {
+        outbound_unclaim(queue, f->id);
+        f->claimed = false;
+    }
     return err;
 }
 
@@ -385,10 +442,11 @@ static void load_flight(struct queue *queue, struct flight *f)
         entry_release(&f->entry);
     if (f->entry != NULL)
         return;
-    enum err err = database_load(queue, f->id, true, &f->entry, &error);
+    enum err err = load_claimed(queue, f, &error);
     if (err == ERR_OK || err == ERR_NOT_FOUND)
         return;
-    LOG(LOG_ERROR, NO_SID, "queue.load", F_ID("entry", f->id.v), F_ERR(&error));
+    if (err != ERR_BUSY)
+        LOG(LOG_ERROR, NO_SID, "queue.load", F_ID("entry", f->id.v), F_ERR(&error));
     if (err == ERR_CORRUPT)
         return;
     int64_t later = clock_wall_us() + QUEUE_DEFER_FIRST_SECONDS * CLOCK_SECOND;

@@ -35,9 +35,13 @@ enum statement {
     STATEMENT_BODY,
     STATEMENT_DUE,
     STATEMENT_SET_NEXT,
+    STATEMENT_RELAY_DUE,
+    STATEMENT_RELAY_NEXT,
+    STATEMENT_SET_RELAY,
     STATEMENT_NEXT_DUE,
     STATEMENT_LIST,
     STATEMENT_FLUSH,
+    STATEMENT_FLUSH_RELAY,
     STATEMENT_MAX_ID,
     STATEMENT_BEGIN,
     STATEMENT_COMMIT,
@@ -52,6 +56,7 @@ struct job {
     enum job_kind kind;
     struct queue_id id;
     int64_t next_us;
+    int64_t relay_us;
     struct slice envelope; /* encoded */
     struct slice body;     /* INSERT: inline body; p NULL with a spool file */
     bool done;
@@ -64,7 +69,8 @@ struct flight {
     struct entry *entry; /* NULL: read it from the database */
     struct queue_id id;
     size_t bytes;
-    bool again; /* the queue's database failed: to be taken up once more */
+    bool again;   /* the queue's database failed: to be taken up once more */
+    bool claimed; /* the relay is kept from it */
 };
 
 struct queue {
@@ -101,6 +107,18 @@ struct queue {
 
     struct {
         pthread_mutex_t lock;
+        pthread_cond_t arrived; /* queue_outbound_take waits */
+        struct listed *first, **last;
+        struct map leases;   /* entry id -> struct lease */
+        struct map filing;   /* entry id -> itself: with the filers */
+        int64_t next_due_us; /* wall time of what is not on the list; INT64_MAX: none */
+        uint64_t hand;
+        uint64_t flushes;
+        bool stopping;
+    } outbound;
+
+    struct {
+        pthread_mutex_t lock;
         struct map files; /* spool id -> struct spool */
     } spools;
 };
@@ -113,18 +131,31 @@ enum err database_commit(struct queue *queue, struct job *jobs, bool sync, struc
 /* The entry without its body, and its inline body if wanted. ERR_NOT_FOUND. Takes database_lock. */
 enum err database_load(struct queue *queue, struct queue_id id, bool body, struct entry **ret_entry,
                        struct error *error) MUST_CHECK;
-/* Ids due at `now`, at most max; and when the next one is due. Takes database_lock. */
-enum err database_due(struct queue *queue, int64_t now_us, struct queue_id *ret_ids, size_t max,
-                      size_t *ret_count, int64_t *ret_next_us, struct error *error) MUST_CHECK;
+/* The inline body of an entry that was loaded without. Takes database_lock. */
+enum err database_load_body(struct queue *queue, struct entry *entry, struct error *error) MUST_CHECK;
+/* Something due; flushed: not by its time, but since a person wants it. */
+struct due {
+    struct queue_id id;
+    bool flushed;
+};
+/* What is due at `now`, at most max; and when the next one is due. Takes database_lock. */
+enum err database_due(struct queue *queue, int64_t now_us, struct due *ret_due, size_t max, size_t *ret_count,
+                      int64_t *ret_next_us, struct error *error) MUST_CHECK;
 /* Takes it up again at that time; not durable: after a crash that is at once. Takes database_lock. */
 enum err database_defer(struct queue *queue, struct queue_id id, int64_t next_us,
                         struct error *error) MUST_CHECK;
+/* The same for the relay. */
+enum err database_relay_due(struct queue *queue, int64_t now_us, struct due *ret_due, size_t max,
+                            size_t *ret_count, int64_t *ret_next_us, struct error *error) MUST_CHECK;
+enum err database_defer_relay(struct queue *queue, struct queue_id id, int64_t relay_us,
+                              struct error *error) MUST_CHECK;
 uint64_t database_max_id(struct queue *queue);
 /* Entries behind `after` in order, without a look into them: so a damaged one is no obstacle. Takes
  * database_lock. */
 struct pending {
     struct queue_id id;
     int64_t next_us;
+    int64_t relay_us;
 };
 enum err database_pending(struct queue *queue, struct queue_id after, struct pending *ret_pending, size_t max,
                           size_t *ret_count, struct error *error) MUST_CHECK;
@@ -154,19 +185,40 @@ void backlog_stop(struct queue *queue);
 /* file.c */
 void *filer_main(void *queue);
 
+/* outbound.c */
+void outbound_init(struct queue *queue);
+void outbound_stop(struct queue *queue);
+void outbound_teardown(struct queue *queue);
+/* The row says that the relay has something to do at relay_us; ENTRY_RELAY_NONE is fine. */
+void outbound_note(struct queue *queue, struct queue_id id, int64_t relay_us);
+/* An entry with waiting recipients, for the filers. False: the relay has it. */
+bool outbound_claim(struct queue *queue, struct queue_id id) MUST_CHECK;
+void outbound_unclaim(struct queue *queue, struct queue_id id);
+/* The row was dropped by hand, or everything is to be tried now. */
+void outbound_flush(struct queue *queue);
+
+/* outcome.c: what the results make of the entry's recipients; the reports are handed in. */
+struct outbound_result;
+enum err outcome_apply(struct queue *queue, struct entry *entry, const struct outbound_result *results,
+                       size_t count, struct error *error) MUST_CHECK;
+
 /* trace.c: Return-Path, Delivered-To, Received and, for what our people submit, missing Date and Message-ID.
  */
 void trace_put(struct buf *out, const struct queue *queue, const struct entry *entry, struct slice recipient,
                struct slice message_header);
+/* For another server: Received, and what is missing. */
+void trace_put_relayed(struct buf *out, const struct queue *queue, const struct entry *entry,
+                       struct slice message_header);
 /* Received fields in the message: more than QUEUE_HOPS_MAX is a loop. */
 size_t trace_hops(struct slice message);
 
 /* report.c: a DSN (RFC 3464) about the recipients in that condition, handed to the queue as a new message. */
-enum report_kind { REPORT_FAILED, REPORT_DELIVERED };
+enum report_kind { REPORT_FAILED, REPORT_DELIVERED, REPORT_DELAYED, REPORT_RELAYED };
 struct report_item {
     const struct entry_recipient *recipient;
     const char *status;     /* "5.1.1" */
     const char *diagnostic; /* a sentence */
+    struct slice peer;      /* whose words the diagnostic is, or empty: ours */
 };
 enum err report_send(struct queue *queue, const struct entry *entry, enum report_kind kind,
                      const struct report_item *items, size_t count, struct slice message,
@@ -184,6 +236,9 @@ enum err spool_finish(struct queue *queue, uint64_t spool, uint64_t *ret_size,
                       struct error *error) MUST_CHECK;
 /* Sets entry->body. ERR_CORRUPT when the file is not what the entry says. */
 enum err spool_read(struct queue *queue, struct entry *entry, struct error *error) MUST_CHECK;
+/* The file, to be read. */
+enum err spool_open(struct queue *queue, const struct entry *entry, int *ret_fd,
+                    struct error *error) MUST_CHECK;
 void spool_remove(struct queue *queue, uint64_t spool);
 
 #endif

@@ -23,6 +23,7 @@ static enum err resume(struct queue *queue, struct error *error)
                 backlog_add(queue, pending[i].id, NULL);
             else if (pending[i].next_us != ENTRY_NEXT_RELAY)
                 backlog_due_at(queue, pending[i].next_us);
+            outbound_note(queue, pending[i].id, pending[i].relay_us);
         }
     }
 }
@@ -55,6 +56,7 @@ enum err queue_open(const struct queue_options *options, struct queue **ret_queu
     pthread_cond_init(&queue->backlog.arrived, NULL);
     pthread_cond_init(&queue->backlog.idle, NULL);
     backlog_init(queue);
+    outbound_init(queue);
     pthread_mutex_init(&queue->spools.lock, NULL);
     enum err err = queue->hostname != NULL ? database_setup(queue, error) : fail_nomem(error);
     if (err == ERR_OK) {
@@ -82,6 +84,7 @@ void queue_set_message_size_max(struct queue *queue, uint64_t bytes)
 void queue_close(struct queue *queue)
 {
     backlog_stop(queue);
+    outbound_stop(queue);
     for (unsigned i = 0; i < queue->filer_count; i++)
         pthread_join(queue->filers[i], NULL);
     while (queue->backlog.first != NULL) {
@@ -90,6 +93,7 @@ void queue_close(struct queue *queue)
         free(queue->backlog.first);
         queue->backlog.first = next;
     }
+    outbound_teardown(queue);
     spool_teardown(queue);
     database_teardown(queue);
     pthread_mutex_destroy(&queue->spools.lock);
@@ -142,6 +146,7 @@ enum err queue_accept(struct queue *queue, const struct queue_envelope *envelope
         .kind = JOB_INSERT,
         .id = entry->id,
         .next_us = ENTRY_NEXT_NOW,
+        .relay_us = ENTRY_RELAY_NONE,
         .envelope = buf_slice(&encoded),
         .body = slice_of(entry->body, spool == 0 ? entry->size : 0),
     };

@@ -40,6 +40,19 @@ static void test_submitted_message_is_completed(void **state)
     ASSERT_HAS(text, "\r\nMessage-ID: <");
 }
 
+static void test_mail_for_an_address_that_was_renamed_meanwhile_reaches_the_account(void **state)
+{
+    struct house *t = *state;
+    struct account_id none;
+    const struct account_rename rename = {.from = S("anna@demo.example"), .to = S("anna.b@demo.example")};
+    ASSERT_OK(t, account_entry_rename(t->directory, &rename, &none, &t->error));
+    house_send(t, "max@other.example", "anna@demo.example");
+    house_send(t, "max@other.example", "anna+lists@demo.example");
+    house_settle(t);
+    assert_int_equal(house_count(t, t->anna), 2);
+    assert_int_equal(house_left(t), 0);
+}
+
 static void test_aliases_groups_and_catch_all_lead_to_accounts(void **state)
 {
     struct house *t = *state;
@@ -277,6 +290,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(test_files_with_trace_fields),
         TEST(test_submitted_message_is_completed),
+        TEST(test_mail_for_an_address_that_was_renamed_meanwhile_reaches_the_account),
         TEST(test_aliases_groups_and_catch_all_lead_to_accounts),
         TEST(test_one_account_gets_one_copy),
         TEST(test_foreign_recipients_wait),

@@ -3,6 +3,7 @@
  * through the queue like any other. A message with the null sender is never answered, so reports don't breed.
  */
 #include "base/fdio.h"
+#include "base/language.h"
 #include "mime/compose.h"
 #include "mime/header.h"
 #include "queue/internal.h"
@@ -12,12 +13,36 @@ enum { REPORT_SIZE_MAX = 8 * 1024 * 1024, REPORT_ORIGINAL_MAX = 64 * 1024 };
 static const struct {
     const char *subject;
     const char *intro;
-    const char *action;
 } kinds[] = {
-    [REPORT_FAILED] = {"Your message could not be delivered", "Your message could not be delivered to:\n\n",
-                       "failed"},
-    [REPORT_DELIVERED] = {"Your message was delivered", "Your message was delivered to:\n\n", "delivered"},
+    [REPORT_FAILED] = {"Your message could not be delivered", "Your message could not be delivered to:"},
+    [REPORT_DELIVERED] = {"Your message was delivered", "Your message was delivered to:"},
+    [REPORT_DELAYED] =
+        {"Your message is delayed",
+         "Your message has not reached these recipients yet. You need not send it again: it is "
+         "tried for five days."},
+    [REPORT_RELAYED] = {"Your message was passed on",
+                        "Your message was passed on to a server that will not report its delivery, for:"},
 };
+
+/* RFC 3464 2.3.3 */
+static const char *const actions[] = {
+    [REPORT_FAILED] = "failed",
+    [REPORT_DELIVERED] = "delivered",
+    [REPORT_DELAYED] = "delayed",
+    [REPORT_RELAYED] = "relayed",
+};
+
+/* Who submits here is told in his language; strangers, and who can't be found any more, in English. */
+static struct tongue sender_tongue(const struct queue *queue, const struct entry *entry)
+{
+    CLEANUP(arena_release) struct arena arena = ARENA(64 * 1024);
+    struct account_entry sender;
+    struct error error;
+    if (entry->envelope.account.v == 0 ||
+        account_entry_get(queue->directory, entry->envelope.account, &arena, &sender, &error) != ERR_OK)
+        return (struct tongue){0};
+    return (struct tongue){language_of(sender.language), true};
+}
 
 /* Values come from strangers: one line, no control characters; outside ASCII as '?' (RFC 3464 fields are
  * ASCII). */
@@ -27,13 +52,35 @@ static void put_ascii(struct buf *out, struct slice s)
         buf_putc(out, (unsigned char)s.p[i] < ' ' || (unsigned char)s.p[i] >= 0x7f ? '?' : s.p[i]);
 }
 
-static void put_human(struct buf *out, enum report_kind kind, const struct report_item *items, size_t count)
+static void put_human(struct buf *out, struct tongue tongue, enum report_kind kind,
+                      const struct report_item *items, size_t count)
 {
-    buf_put(out, slice_cstr(kinds[kind].intro));
-    for (size_t i = 0; i < count; i++)
-        buf_printf(out, "  %.*s\n    %s\n", SLICE_ARGS(items[i].recipient->given.address),
-                   items[i].diagnostic);
-    buf_put(out, S("\nThe original message, or its header, follows.\n"));
+    language_put(out, tongue, slice_cstr(kinds[kind].intro));
+    buf_put(out, S("\n\n"));
+    for (size_t i = 0; i < count; i++) {
+        const bool ours = items[i].peer.n == 0;
+        buf_printf(out, "  %.*s\n    ", SLICE_ARGS(items[i].recipient->given.address));
+        language_put(out, ours ? tongue : (struct tongue){0}, slice_cstr(items[i].diagnostic));
+        buf_putc(out, '\n');
+    }
+    buf_putc(out, '\n');
+    language_put(out, tongue, S("The original message, or its header, follows."));
+    buf_putc(out, '\n');
+}
+
+/* RFC 3464 2.3.5, 2.3.6: another server's words with its name, and by the name of its protocol. */
+static void put_diagnostic(struct buf *out, const struct report_item *item, enum report_kind kind)
+{
+    if (item->peer.n > 0) {
+        buf_put(out, S("Remote-MTA: dns; "));
+        put_ascii(out, item->peer);
+        buf_put(out, S("\r\n"));
+    }
+    if (kind == REPORT_DELIVERED || kind == REPORT_RELAYED)
+        return;
+    buf_put(out, item->peer.n > 0 ? S("Diagnostic-Code: smtp; ") : S("Diagnostic-Code: x-posthorn; "));
+    put_ascii(out, slice_cstr(item->diagnostic));
+    buf_put(out, S("\r\n"));
 }
 
 static void put_status(struct buf *out, const struct queue *queue, const struct entry *entry,
@@ -58,9 +105,8 @@ static void put_status(struct buf *out, const struct queue *queue, const struct 
         }
         buf_put(out, S("Final-Recipient: rfc822; "));
         put_ascii(out, given->address);
-        buf_printf(out, "\r\nAction: %s\r\nStatus: %s\r\n", kinds[kind].action, items[i].status);
-        if (kind == REPORT_FAILED)
-            buf_printf(out, "Diagnostic-Code: x-posthorn; %s\r\n", items[i].diagnostic);
+        buf_printf(out, "\r\nAction: %s\r\nStatus: %s\r\n", actions[kind], items[i].status);
+        put_diagnostic(out, &items[i], kind);
     }
 }
 
@@ -70,11 +116,14 @@ static void compose(struct buf *out, const struct queue *queue, const struct ent
 {
     CLEANUP(buf_release) struct buf text = BUF(REPORT_SIZE_MAX);
     CLEANUP(buf_release) struct buf daemon = BUF(1024);
+    const struct tongue tongue = sender_tongue(queue, entry);
     struct mime_composer composer = MIME_COMPOSER(out);
     buf_printf(&daemon, "MAILER-DAEMON@%s", queue->hostname);
     mime_compose_mailbox(out, "From", S("Mail Delivery System"), buf_slice(&daemon));
     mime_compose_mailbox(out, "To", slice_none(), entry->envelope.sender);
-    mime_compose_text_field(out, "Subject", slice_cstr(kinds[kind].subject));
+    language_put(&text, tongue, slice_cstr(kinds[kind].subject));
+    mime_compose_text_field(out, "Subject", buf_slice(&text));
+    buf_clear(&text);
     mime_compose_date(out, "Date", (struct mime_date){.seconds = clock_wall_us() / CLOCK_SECOND});
     buf_put(out, S("Message-ID: "));
     mime_message_id_put(out, slice_cstr(queue->hostname));
@@ -83,7 +132,7 @@ static void compose(struct buf *out, const struct queue *queue, const struct ent
     mime_compose_multipart(&composer, "report; report-type=delivery-status");
 
     mime_compose_part(&composer);
-    put_human(&text, kind, items, count);
+    put_human(&text, tongue, kind, items, count);
     mime_compose_text(&composer, "plain", buf_slice(&text));
 
     mime_compose_part(&composer);

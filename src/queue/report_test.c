@@ -1,13 +1,15 @@
 /* Delivery status notifications (RFC 3461, 3464, 6522). */
 #include "queue/testing.h"
 
-static void send(struct house *t, const char *sender, const char *to, unsigned notify, enum dsn_ret ret)
+static void send_as(struct house *t, struct account_id account, const char *sender, const char *to,
+                    unsigned notify, enum dsn_ret ret)
 {
     struct queue_recipient recipient = {
         .address = slice_cstr(to), .orcpt = S("rfc822;who@old.example"), .notify = notify};
     struct queue_envelope envelope = {.sender = slice_cstr(sender),
                                       .recipients = &recipient,
                                       .recipient_count = 1,
+                                      .account = account,
                                       .protocol = S("ESMTP"),
                                       .helo = S("client.example"),
                                       .envid = S("QQ\r\n314159"),
@@ -16,6 +18,11 @@ static void send(struct house *t, const char *sender, const char *to, unsigned n
     ASSERT_OK(t, queue_accept(t->queue, &envelope, MESSAGE, 0, &id, &t->error));
     house_settle(t);
     assert_int_equal(house_left(t), 0);
+}
+
+static void send(struct house *t, const char *sender, const char *to, unsigned notify, enum dsn_ret ret)
+{
+    send_as(t, (struct account_id){0}, sender, to, notify, ret);
 }
 
 static void test_unknown_recipient_is_reported(void **state)
@@ -38,6 +45,24 @@ static void test_unknown_recipient_is_reported(void **state)
                      "Diagnostic-Code: x-posthorn; There is no such address here.\r\n");
     ASSERT_HAS(text, "Content-Type: message/rfc822\r\n");
     ASSERT_HAS(text, "\r\nhello\r\n");
+}
+
+/* Who has logged in is told in his language; who only calls himself so isn't. */
+static void test_is_in_the_language_of_who_submits(void **state)
+{
+    struct house *t = *state;
+    struct account_changes german = ACCOUNT_CHANGES_NONE;
+    german.language = S("de");
+    ASSERT_OK(t, account_entry_set(t->directory, S("anna@demo.example"), &german, &t->error));
+    send_as(t, t->anna, "anna@demo.example", "who@demo.example", 0, DSN_RET_NONE);
+    const char *text = house_read(t, t->anna);
+    ASSERT_HAS(text, "Subject: Ihre Nachricht konnte nicht zugestellt werden\r\n");
+    ASSERT_HAS(text, "Ihre Nachricht konnte nicht zugestellt werden an:\r\n\r\n  who@demo.example\r\n"
+                     "    Diese Adresse gibt es hier nicht.\r\n");
+    ASSERT_HAS(text, "Diagnostic-Code: x-posthorn; There is no such address here.\r\n");
+    send(t, "anna@demo.example", "who@demo.example", 0, DSN_RET_NONE);
+    assert_int_equal(house_count(t, t->anna), 2);
+    ASSERT_HAS(house_read(t, t->anna), "Subject: Your message could not be delivered\r\n");
 }
 
 static void test_ret_says_how_much_comes_back(void **state)
@@ -99,9 +124,13 @@ int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, house_make, house_free)
     const struct CMUnitTest tests[] = {
-        TEST(test_unknown_recipient_is_reported),    TEST(test_ret_says_how_much_comes_back),
-        TEST(test_null_sender_is_never_answered),    TEST(test_notify_never_and_success_alone_hide_failures),
-        TEST(test_success_is_told_to_those_who_ask), TEST(test_large_message_comes_back_as_its_header),
+        TEST(test_unknown_recipient_is_reported),
+        TEST(test_ret_says_how_much_comes_back),
+        TEST(test_is_in_the_language_of_who_submits),
+        TEST(test_null_sender_is_never_answered),
+        TEST(test_notify_never_and_success_alone_hide_failures),
+        TEST(test_success_is_told_to_those_who_ask),
+        TEST(test_large_message_comes_back_as_its_header),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

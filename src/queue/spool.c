@@ -175,16 +175,12 @@ enum err spool_finish(struct queue *queue, uint64_t spool, uint64_t *ret_size, s
     return err;
 }
 
-/*
- * Copied into memory and not mapped: another process held this file open for writing, and a file that shrinks
- * under a mapping kills.
- */
-enum err spool_read(struct queue *queue, struct entry *entry, struct error *error)
+enum err spool_open(struct queue *queue, const struct entry *entry, int *ret_fd, struct error *error)
 {
     char name[SPOOL_NAME_MAX];
     CLEANUP(fd_close) int fd = -1;
-    spool_name(entry->spool, name);
     struct stat status;
+    spool_name(entry->spool, name);
     enum err err = volume_file_open(queue->volume, name, false, &fd, error);
     if (err == ERR_NOT_FOUND)
         return fail(error, ERR_CORRUPT, NULL, "queue entry %llu: %s is missing",
@@ -197,6 +193,20 @@ enum err spool_read(struct queue *queue, struct entry *entry, struct error *erro
         return fail(error, ERR_CORRUPT, NULL, "queue entry %llu: %s has %llu bytes, not %llu",
                     (unsigned long long)entry->id.v, name, (unsigned long long)status.st_size,
                     (unsigned long long)entry->size);
+    *ret_fd = fd_take(&fd);
+    return ERR_OK;
+}
+
+/*
+ * Copied into memory and not mapped: another process held this file open for writing, and a file that shrinks
+ * under a mapping kills.
+ */
+enum err spool_read(struct queue *queue, struct entry *entry, struct error *error)
+{
+    CLEANUP(fd_close) int fd = -1;
+    enum err err = spool_open(queue, entry, &fd, error);
+    if (err != ERR_OK)
+        return err;
     char *body = malloc(entry->size + 1);
     if (body == NULL)
         return fail_nomem(error);

@@ -67,6 +67,14 @@ void trace_put(struct buf *out, const struct queue *queue, const struct entry *e
         put_missing(out, queue, entry, message_header);
 }
 
+void trace_put_relayed(struct buf *out, const struct queue *queue, const struct entry *entry,
+                       struct slice message_header)
+{
+    put_received(out, queue, entry);
+    if (entry->envelope.account.v != 0)
+        put_missing(out, queue, entry, message_header);
+}
+
 size_t trace_hops(struct slice message)
 {
     struct cursor header = cursor_of(mime_split(message).header);

@@ -3,6 +3,7 @@
 
 #include "base/must.h"
 #include "rt/conn_private.h"
+#include "rt/metrics.h"
 
 static enum io io_of_errno(enum io wait)
 {
@@ -69,7 +70,10 @@ static enum io read_compressed(struct conn *conn, char *to, size_t n, size_t *re
 /* Sets conn->dry when there is no more now, so that the next read would only find that out. */
 enum io conn_io_read(struct conn *conn, char *to, size_t n, size_t *ret_n)
 {
-    return conn->squeeze != NULL ? read_compressed(conn, to, n, ret_n) : read_wire(conn, to, n, ret_n);
+    enum io io = conn->squeeze != NULL ? read_compressed(conn, to, n, ret_n) : read_wire(conn, to, n, ret_n);
+    if (io == IO_DONE && !conn->tls_outside) /* else they are counted where TLS is spoken */
+        metric_add(BYTES, METRIC_BYTES_IN, *ret_n);
+    return io;
 }
 
 void conn_count_unit(struct conn *conn)
@@ -79,15 +83,22 @@ void conn_count_unit(struct conn *conn)
         conn_break(conn);
 }
 
+static enum io count_written(const struct conn *conn, enum io io, const size_t *n)
+{
+    if (io == IO_DONE && !conn->tls_outside)
+        metric_add(BYTES, METRIC_BYTES_OUT, *n);
+    return io;
+}
+
 enum io conn_io_write(struct conn *conn, struct slice s, size_t *ret_n)
 {
     if (conn->tls != NULL)
-        return tls_write(conn->tls, s, ret_n);
+        return count_written(conn, tls_write(conn->tls, s, ret_n), ret_n);
     ssize_t put = send(conn->fd, s.p, s.n, MSG_DONTWAIT | MSG_NOSIGNAL);
     if (put < 0)
         return io_of_errno(IO_WANT_OUTPUT);
     *ret_n = (size_t)put;
-    return IO_DONE;
+    return count_written(conn, IO_DONE, ret_n);
 }
 
 void conn_break(struct conn *conn)

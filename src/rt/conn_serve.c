@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "base/must.h"
 #include "rt/conn_private.h"
+#include "rt/metrics.h"
 
 enum { LINGER_READS = 16 };
 
@@ -214,6 +215,7 @@ static void handshake(struct conn *conn, unsigned wakes)
     else if ((wakes & (WAKE_INPUT | WAKE_OUTPUT)) != 0)
         io = handshake_step(conn, &error);
     if (io == IO_FAILED) {
+        metric_count(TLS_FAILURES, METRIC_ONE);
         LOG(LOG_DEBUG, conn->sid, "rt.tls_failed", F_CSTR("peer", conn->peer), F_ERR(&error));
         conn_free(conn);
         return;

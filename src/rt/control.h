@@ -22,6 +22,7 @@
  *   SETTINGS   as BOOT, on reload
  *   STOP       number: the grace in seconds
  *   READY      start has succeeded
+ *   METRICS    behind BOOT: the worker's page; to store those of all processes, in their order
  *   STOPPED    all sessions have been told; the worker goes when its control channel is closed
  */
 #define CONTROL_TABLE(X)                            \
@@ -32,7 +33,8 @@
     X(SETTINGS, SUPERVISOR, 1, 2, 0)                \
     X(STOP, SUPERVISOR, 0, 0, CONTROL_GRACE_MAX)    \
     X(READY, WORKER, 0, 0, 0)                       \
-    X(STOPPED, WORKER, 0, 0, 0)
+    X(STOPPED, WORKER, 0, 0, 0)                     \
+    X(METRICS, SUPERVISOR, 1, IPC_FDS_MAX, 0)
 
 enum { CONTROL_FD = 3, CONTROL_GRACE_MAX = 3600, CONTROL_CERTIFICATES_BYTES_MAX = 64 * 1024 * 1024 };
 

@@ -11,6 +11,7 @@
 #include "base/clock.h"
 #include "base/fdio.h"
 #include "base/log.h"
+#include "rt/metrics.h"
 
 enum { ACCEPTS_IN_A_ROW = 16 };
 #define PAUSE_US (100 * CLOCK_MS)
@@ -62,6 +63,7 @@ static void refuse(const struct listener *listener, struct accepted *accepted)
     struct slice text = listener->options.refuse;
     if (text.n > 0)
         (void)!send(accepted->fd, text.p, text.n, MSG_DONTWAIT | MSG_NOSIGNAL);
+    metric_count(CONNECTIONS_REFUSED, METRIC_ONE);
     LOG(LOG_DEBUG, NO_SID, "rt.refused", F_CSTR("peer", accepted->peer));
     fd_close(&accepted->fd);
 }

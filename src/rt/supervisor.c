@@ -14,6 +14,7 @@
 #include "rt/certificates.h"
 #include "rt/listen_sockets.h"
 #include "rt/sd_notify.h"
+#include "rt/supervisor_measure.h"
 #include "rt/supervisor_process.h"
 #include "rt/supervisor_setup.h"
 
@@ -36,6 +37,7 @@ struct supervisor {
     int certificates_fd; /* memfd */
     int signals;
     struct process processes[PROCESSES];
+    struct measure measure;
     bool started; /* all were READY once */
     bool stopping;
     bool failed; /* stops because a worker did not start */
@@ -81,6 +83,8 @@ static enum err send_boot(const struct supervisor *s, const struct process *p, s
     const int *fds = p->role == ROLE_EDGE ? s->sockets.fds : &s->sockets.admin;
     size_t count = p->role == ROLE_EDGE ? s->sockets.count : p->role == ROLE_STORE ? 1 : 0;
     enum err e = send_package(s, p, CONTROL_BOOT, count, error);
+    if (e == ERR_OK)
+        e = measure_send(&s->measure, p, error);
     for (size_t at = 0; e == ERR_OK && at < count;) {
         struct control m = {.type = CONTROL_LISTENERS};
         while (at < count && m.fd_count < IPC_FDS_MAX)
@@ -133,6 +137,7 @@ static void spawn(struct supervisor *s, struct process *p)
         p->restart_us = clock_mono_us() + RESTART_DELAY_MAX_SECONDS * CLOCK_SECOND;
         return;
     }
+    measure_started(p);
     if (send_boot(s, p, &error) != ERR_OK) {
         abandon(p, &error);
         return;
@@ -232,6 +237,8 @@ static void bury(struct supervisor *s, struct process *p, int status)
         F_CSTR("worker", worker_role_name(p->role)), F_INT("pid", p->pid),
         F_INT("status", WIFEXITED(status) ? WEXITSTATUS(status) : -1),
         F_INT("signal", WIFSIGNALED(status) ? WTERMSIG(status) : 0));
+    if (!expected)
+        measure_ended(p);
     process_died(p, clock_mono_us());
     if (!s->started && !s->stopping) {
         s->failed = true;
@@ -337,12 +344,10 @@ static void read_signal(struct supervisor *s)
 
 static int next_timeout_ms(const struct supervisor *s)
 {
-    int64_t next = s->stopping && !s->killed ? s->kill_us : INT64_MAX;
+    int64_t next = s->stopping && !s->killed ? s->kill_us : s->measure.next_us;
     for (size_t i = 0; i < PROCESSES; i++)
         if (!s->stopping && !alive(&s->processes[i]))
             next = MIN(next, s->processes[i].restart_us);
-    if (next == INT64_MAX)
-        return -1;
     return (int)(MAX(next - clock_mono_us(), INT64_C(0)) / CLOCK_MS + 1);
 }
 
@@ -361,6 +366,7 @@ static void run(struct supervisor *s)
         spawn_due(s);
         let_go(s);
         supervisor_check(s);
+        measure_memory(&s->measure, s->processes, PROCESSES);
         for (size_t i = 0; i < PROCESSES; i++) {
             /* A channel that was let go is over; only its process's death is still awaited. */
             bool open = alive(&s->processes[i]) && s->processes[i].state != PROCESS_STOPPED;
@@ -406,6 +412,8 @@ static enum err prepare(struct supervisor *s, struct error *error)
     if (e == ERR_OK)
         e = setup_directories(s->settings, &owner, error);
     if (e == ERR_OK)
+        e = measure_open(&s->measure, error);
+    if (e == ERR_OK)
         e = certificates_load(s->settings, &s->certificates_fd, error);
     if (e == ERR_OK)
         e = make_settings_fd(s->settings, &s->settings_fd, error);
@@ -426,7 +434,8 @@ int supervisor_run(const char *settings_file, struct settings *settings, setting
                            .sockets = {.admin = -1},
                            .settings_fd = -1,
                            .certificates_fd = -1,
-                           .signals = -1};
+                           .signals = -1,
+                           .measure = MEASURE_NONE};
     for (size_t i = 0; i < PROCESSES; i++)
         s.processes[i] = (struct process){.role = (enum worker_role)i, .control = -1};
     log_open("supervisor", settings->log_level, settings->log_json);
@@ -440,6 +449,7 @@ int supervisor_run(const char *settings_file, struct settings *settings, setting
     fd_close(&s.settings_fd);
     fd_close(&s.certificates_fd);
     fd_close(&s.signals);
+    measure_close(&s.measure);
     settings_free(s.settings);
     return e == ERR_OK && !s.failed ? 0 : 1;
 }

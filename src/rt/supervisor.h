@@ -6,8 +6,8 @@
  * control channel as descriptor 3. It reads certificates (workers can't) and holds nothing of users.
  *
  *   control messages, supervisor to worker:  BOOT (settings text, certificates by memfd, listeners), PEER
- * (the way to a service), CLIENT (a client's way to us), SETTINGS (reload), STOP; worker to supervisor:
- * READY, STOPPED
+ * METRICS (where to count), PEER (the way to a service), CLIENT (a client's way to us), SETTINGS (reload),
+ * STOP; worker to supervisor: READY, STOPPED
  *
  * Edge and relay ask store; store asks relay, which alone may talk to the internet.
  *
@@ -19,6 +19,7 @@
 #ifndef POSTHORN_RT_SUPERVISOR_H
 #define POSTHORN_RT_SUPERVISOR_H
 
+#include "rt/metrics.h"
 #include "rt/sandbox.h"
 #include "rt/settings.h"
 #include "rt/tls.h"
@@ -39,7 +40,8 @@ struct worker { /* settings and tls are start's to take, on success */
     struct tls_context *tls;                /* edge: the certificates */
     int listener_fds[WORKER_LISTENERS_MAX]; /* edge: as settings->listens; store: [0] is the admin socket */
     size_t listener_count;
-    void *prepared; /* what the prepare hook made */
+    const struct metrics_page *metrics[METRIC_PROCESSES]; /* of whom it may know: store of all */
+    void *prepared;                                       /* what the prepare hook made */
 };
 
 /* A worker's behaviour, supplied by serve/. Called from the control thread. */

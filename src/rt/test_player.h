@@ -77,7 +77,7 @@ struct player_house {
     struct {
         struct slice name;
         player_verb_fn *run;
-    } verbs[8];
+    } verbs[12];
 };
 
 #define PLAYER_OK(player, call)                                                                      \

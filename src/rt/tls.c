@@ -26,6 +26,7 @@ struct tls_context {
     _Atomic unsigned references;
     SSL_CTX **each;
     size_t count;
+    int64_t expiry;              /* of the first that does; seconds since 1970 */
     struct client_ca *client_ca; /* NULL: clients are not asked for certificates */
     struct map names;            /* lower-case name, "*.example.org" too -> SSL_CTX */
 };
@@ -239,6 +240,18 @@ static SSL_CTX *new_ssl_context(struct tls_context *context)
     return s;
 }
 
+static void note_expiry(struct tls_context *context, const X509 *leaf)
+{
+    struct tm tm;
+    if (ASN1_TIME_to_tm(X509_get0_notAfter(leaf), &tm) == 1)
+        context->expiry = MIN(context->expiry, (int64_t)timegm(&tm));
+}
+
+int64_t tls_context_expiry(const struct tls_context *context)
+{
+    return context->expiry;
+}
+
 static enum err add_pem(struct tls_context *context, const struct tls_pem *pem, struct error *error)
 {
     CLEANUP(x509_release) X509 *leaf = NULL;
@@ -256,6 +269,7 @@ static enum err add_pem(struct tls_context *context, const struct tls_pem *pem, 
     }
     if (SSL_CTX_use_cert_and_key(ssl_context, leaf, key, chain, 0) != 1)
         return fail_tls(error, ERR_INVALID, "certificate");
+    note_expiry(context, leaf);
     return each_name(context, leaf, ssl_context, add_name) ? ERR_OK : fail_nomem(error);
 }
 
@@ -268,6 +282,7 @@ enum err tls_context_create(const struct tls_pem *pems, size_t count, struct tls
     if (context == NULL)
         return fail_nomem(error);
     atomic_init(&context->references, 1);
+    context->expiry = INT64_MAX;
     context->each = calloc(count, sizeof(SSL_CTX *));
     enum err result = context->each != NULL ? ERR_OK : fail_nomem(error);
     for (size_t i = 0; i < count && result == ERR_OK; i++) {

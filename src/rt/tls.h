@@ -24,6 +24,8 @@ struct tls_pem {
 /* The first is the default; others are chosen by the names in them (SAN, or CN), wildcards too. */
 enum err tls_context_create(const struct tls_pem *pems, size_t count, struct tls_context **ret_context,
                             struct error *error) MUST_CHECK;
+/* When the first of its certificates expires: seconds since 1970. */
+int64_t tls_context_expiry(const struct tls_context *context);
 struct tls_context *tls_context_ref(struct tls_context *context);
 void tls_context_unref(struct tls_context *context);
 

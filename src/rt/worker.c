@@ -83,11 +83,13 @@ static enum err make_tls(int certificates_fd, const struct settings *settings, s
     free(pems);
     if (e == ERR_OK)
         e = ask_clients(tls, settings->client_ca, error);
-    if (e == ERR_OK)
-        *ret_tls = tls;
-    else
+    if (e != ERR_OK) {
         tls_context_unref(tls);
-    return e;
+        return e;
+    }
+    metric_set(CERTIFICATE_END, METRIC_ONE, tls_context_expiry(tls));
+    *ret_tls = tls;
+    return ERR_OK;
 }
 
 static enum err receive_listeners(struct worker *worker, size_t count, int64_t deadline_us,
@@ -106,6 +108,21 @@ static enum err receive_listeners(struct worker *worker, size_t count, int64_t d
     return ERR_OK;
 }
 
+/* Its own page comes as it knows itself: store, who is given all of them, is the last. */
+static enum err receive_metrics(struct worker *worker, int64_t deadline_us, struct error *error)
+{
+    CLEANUP(control_close) struct control m = {0};
+    enum err e = control_receive(CONTROL_FD, FROM_SUPERVISOR, deadline_us, &m, error);
+    if (e != ERR_OK)
+        return e;
+    unsigned due = worker->role == ROLE_STORE ? METRIC_PROCESSES : 1;
+    if (m.type != CONTROL_METRICS || m.fd_count != due)
+        return fail(error, ERR_INVALID, NULL, "%s where metrics are due", control_name(m.type));
+    for (unsigned i = 0; i < due && due > 1 && e == ERR_OK; i++)
+        e = metrics_view(m.fds[i], &worker->metrics[i], error);
+    return e != ERR_OK ? e : metrics_adopt(m.fds[due - 1], error);
+}
+
 static enum err boot(struct worker *worker, struct package *package, struct error *error)
 {
     int64_t deadline = clock_mono_us() + BOOT_TIMEOUT_SECONDS * CLOCK_SECOND;
@@ -116,6 +133,8 @@ static enum err boot(struct worker *worker, struct package *package, struct erro
     if (m.type != CONTROL_BOOT)
         return fail(error, ERR_INVALID, NULL, "%s where BOOT is due", control_name(m.type));
     e = open_package(&m, package, error);
+    if (e == ERR_OK)
+        e = receive_metrics(worker, deadline, error);
     return e != ERR_OK ? e : receive_listeners(worker, m.number, deadline, error);
 }
 

@@ -46,6 +46,7 @@ struct arrival {
 static void release_arrival(struct guest *guest)
 {
     struct arrival *arrival = container_of(guest, struct arrival, guest);
+    guest_left(guest);
     if (arrival->limit_key_n > 0)
         limit_leave(arrival->edge->per_peer, slice_of(arrival->limit_key, arrival->limit_key_n));
     current_put(arrival->version);
@@ -105,11 +106,13 @@ static void welcome(void *context, struct accepted *accepted)
         .tls = arrival->version->tls,
         .settings = arrival->version->settings,
         .tls_first = listen_protocol_is_tls(entrance->protocol),
+        .protocol = metric_protocol(listen_protocol_name(entrance->protocol)),
         .fd = fd_take(&accepted->fd),
         .peer_port = accepted->peer_port,
         .release = release_arrival,
     };
     memcpy(arrival->guest.peer, accepted->peer, sizeof(arrival->guest.peer));
+    guest_arrived(&arrival->guest);
     protocols[entrance->protocol].start(&arrival->guest);
 }
 

@@ -7,6 +7,7 @@
 #include "base/must.h"
 #include "base/name_list.h"
 #include "base/wire.h"
+#include "directory/limits.h"
 #include "directory/oauth.h"
 #include "imap/session.h"
 #include "link/visit.h"
@@ -47,6 +48,7 @@ struct visitor {
     struct store_worker *worker;
     struct version *version;
     struct account_id account;
+    unsigned counted; /* label of SESSIONS */
     struct stay stay;
 };
 
@@ -54,6 +56,7 @@ static void say_goodbye(void *context)
 {
     struct visitor *visitor = context;
     stays_leave(&visitor->stay);
+    metric_add(SESSIONS, visitor->counted, -1);
     limit_leave(visitor->worker->per_account, map_key_u64(&visitor->account.v));
     current_put(visitor->version);
     free(visitor);
@@ -86,9 +89,10 @@ static enum err start_behind_door(struct store_worker *worker, enum door door, c
     return pop3_session_start(worker->sessions, visit, error);
 }
 
-/* What is switched off for all, and for this account. */
-static enum err read_capabilities_off(struct store_worker *worker, struct account_id id, struct buf *off,
-                                      struct error *error)
+/* What the directory says of a visitor: the capabilities that are switched off for all and for this account,
+ * and his language. */
+static enum err read_entry(struct store_worker *worker, struct account_id id, struct buf *off,
+                           enum language *ret_language, struct error *error)
 {
     CLEANUP(arena_release) struct arena arena = ARENA(64 * 1024);
     struct account_entry entry;
@@ -99,7 +103,18 @@ static enum err read_capabilities_off(struct store_worker *worker, struct accoun
     bool names = name_list_add(off, slice_cstr(version->settings->imap_without)) &&
                  name_list_add(off, entry.capabilities_off);
     current_put(version);
-    return names && !buf_failed(off) ? ERR_OK : fail_nomem(error);
+    if (!names || buf_failed(off))
+        return fail_nomem(error);
+    *ret_language = language_of(entry.language);
+    return ERR_OK;
+}
+
+/* What the client has chosen before log-in, else the account's language. */
+static struct tongue tongue_of(const struct link_hand_over *hand_over, enum language preferred)
+{
+    if (hand_over->language.n > 0)
+        return (struct tongue){language_of(hand_over->language), true};
+    return (struct tongue){preferred, false};
 }
 
 /* The account opened, and the visitor counted. */
@@ -137,11 +152,15 @@ static enum err start_session(void *context, const struct sasl_holder *holder,
     if (buf_cstr(&peer) == NULL)
         return fail(error, ERR_INVALID, NULL, "client address too long");
     CLEANUP(buf_release) struct buf off = BUF(SETTINGS_NAMES_MAX + 1 + CAPABILITIES_OFF_MAX);
-    enum err err = read_capabilities_off(worker, holder->account, &off, error);
+    enum language preferred = LANGUAGE_EN;
+    enum err err = read_entry(worker, holder->account, &off, &preferred, error);
     if (err == ERR_OK)
         err = receive(worker, holder, fd, &account, &visitor, error);
     if (err != ERR_OK)
         return err;
+    visitor->counted =
+        METRIC_SESSION(hand_over->door == DOOR_IMAP ? METRIC_IMAP : METRIC_POP3, hand_over->tls);
+    metric_count(SESSIONS, visitor->counted);
     struct visit visit = {
         .account = account,
         .store = worker->link.store,
@@ -154,6 +173,8 @@ static enum err start_session(void *context, const struct sasl_holder *holder,
         .peer_port = hand_over->peer_port,
         .tls = hand_over->tls,
         .capabilities_off = buf_slice(&off),
+        .tongue = tongue_of(hand_over, preferred),
+        .preferred = preferred,
         .settings = visitor->version->settings,
         .ended = say_goodbye,
         .context = visitor,
@@ -182,12 +203,11 @@ static void account_limits(void *context, struct account_id id, struct account_l
     CLEANUP(arena_release) struct arena arena = ARENA(64 * 1024);
     struct account_entry entry;
     struct error error;
-    *ret_limits = (struct account_limits){0};
+    *ret_limits = ACCOUNT_LIMITS_UNKNOWN;
     if (worker->link.directory == NULL ||
         account_entry_get(worker->link.directory, id, &arena, &entry, &error) != ERR_OK)
         return;
-    ret_limits->quota_bytes = entry.quota_bytes;
-    ret_limits->quota_messages = entry.quota_messages;
+    *ret_limits = account_entry_limits(&entry);
 }
 
 /* Without: EXTERNAL fails here, whatever edge thinks of it. */

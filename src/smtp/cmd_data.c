@@ -1,5 +1,6 @@
 /* DATA (RFC 5321 4.1.1.4) and BDAT (RFC 3030): the message itself, and the moment when we take charge of it.
  */
+#include "rt/metrics.h"
 #include "smtp/session.h"
 
 static void sink(void *context, struct slice s)
@@ -56,6 +57,8 @@ static void accept_message(struct smtp_session *session)
         char id_text[ID_TEXT_MAX];
         id_to_text(id.v, id_text);
         snprintf(text, sizeof(text), "250 2.0.0 accepted as %s", id_text);
+        metric_count(MESSAGES, session->guest->protocol);
+        metric_add(MESSAGE_BYTES, METRIC_ONE, session->body.size);
         smtp_body_accepted(&session->body);
         reply_all(session, text);
         return;

@@ -18,9 +18,11 @@ void smtp_reply(struct smtp_session *session, const char *format, ...)
 {
     va_list args;
     struct buf *out = conn_output(session->conn);
+    size_t before = out->n;
     va_start(args, format);
     buf_vprintf(out, format, args);
     va_end(args);
+    smtp_count_refusal(slice_from(buf_slice(out), before));
     buf_put(out, S("\r\n"));
     conn_wrote(session->conn);
 }
@@ -29,9 +31,11 @@ void smtp_refuse(struct smtp_session *session, const char *format, ...)
 {
     va_list args;
     struct buf *out = conn_output(session->conn);
+    size_t before = out->n;
     va_start(args, format);
     buf_vprintf(out, format, args);
     va_end(args);
+    smtp_count_refusal(slice_from(buf_slice(out), before));
     buf_put(out, S("\r\n"));
     conn_wrote(session->conn);
     session->errors++;
@@ -187,6 +191,7 @@ static void on_secured(struct conn *conn, void *context)
     (void)conn;
     if (session->guest->tls_first)
         return;
+    guest_secured(session->guest);
     smtp_reset(session);
     login_cancel(&session->login);
     forget_login(session);

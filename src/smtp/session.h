@@ -91,6 +91,8 @@ SMTP_VERB_TABLE(X)
 void smtp_reply(struct smtp_session *session, const char *format, ...) FORMAT(2, 3);
 /* The same, and it counts as a client's mistake. */
 void smtp_refuse(struct smtp_session *session, const char *format, ...) FORMAT(2, 3);
+/* For metrics: a reply that begins with 4 or 5, by the reason in its enhanced status. */
+void smtp_count_refusal(struct slice reply);
 /* What is said of a full mailbox: 452, or 552 if the settings want it refused for good. */
 const char *smtp_full_text(const struct smtp_session *session);
 /* Store can't be asked: 451. */

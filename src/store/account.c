@@ -139,6 +139,8 @@ enum err account_usage(struct account *account, struct account_usage *ret_usage,
     *ret_usage = (struct account_usage){
         .bytes = (uint64_t)account->meta.bytes,
         .messages = (uint64_t)account->meta.messages,
+        .deleted_bytes = (uint64_t)account->meta.deleted_bytes,
+        .deleted_messages = (uint64_t)account->meta.deleted_messages,
         .limits = account->limits,
     };
     account_unlock(account);

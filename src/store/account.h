@@ -60,7 +60,8 @@ struct account {
     _Atomic uint64_t share_generation; /* see share.h */
     _Atomic uint64_t access_key_generation; /* see access_key.h */
 
-    pthread_mutex_t sync_mutex; /* one sync at a time; taken before mutex */
+    pthread_mutex_t sync_mutex;    /* one sync at a time; taken before mutex */
+    pthread_mutex_t compact_mutex; /* one compaction at a time; taken before both */
 
     struct search *search; /* see search_database.h; has locks of its own */
 };

@@ -32,7 +32,7 @@ static enum err check_open(struct store *store, struct account_id id, const stru
     if (err != ERR_OK)
         return err;
     if (options->repair)
-        err = compact_account(account, &compacted, error);
+        err = compact_account(account, COMPACT_WORTH, &compacted, error);
     if (err == ERR_OK)
         err = check_index(account, options, result, error);
     account_unref(account);

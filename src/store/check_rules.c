@@ -64,6 +64,11 @@ static const struct rule after_objects[] = {
      "WHERE member.size <> object.size",
      "UPDATE member SET size = object.size FROM object WHERE object.id = member.object AND "
      "member.size <> object.size"},
+    {"tombstone", "its size differs from its object's", false,
+     "SELECT " MEMBER_WHERE " FROM tombstone JOIN object ON object.id = tombstone.object "
+     "WHERE tombstone.size <> object.size",
+     "UPDATE tombstone SET size = object.size FROM object WHERE object.id = tombstone.object AND "
+     "tombstone.size <> object.size"},
     {"folder", "its parent is missing", false,
      "SELECT printf('folder %d', id) FROM folder WHERE parent <> 0 AND parent NOT IN (SELECT id FROM folder)",
      "UPDATE folder SET name = name || ' ' || id, parent = 0 WHERE parent <> 0 AND "
@@ -93,6 +98,11 @@ static const struct rule after_objects[] = {
      "SELECT 'account' FROM meta WHERE (messages, bytes) IS NOT (SELECT count(*), coalesce(sum(size), 0) "
      "FROM member)",
      "UPDATE meta SET (messages, bytes) = (SELECT count(*), coalesce(sum(size), 0) FROM member)"},
+    {"counter", "it differs from the rows", false,
+     "SELECT 'deleted messages' FROM meta WHERE (deleted_messages, deleted_bytes) IS NOT (SELECT count(*), "
+     "coalesce(sum(size), 0) FROM tombstone)",
+     "UPDATE meta SET (deleted_messages, deleted_bytes) = (SELECT count(*), coalesce(sum(size), 0) "
+     "FROM tombstone)"},
     {"change number", "a row has a higher one", false,
      "SELECT 'account' FROM meta WHERE change < " LAST_CHANGE,
      "UPDATE meta SET change = " LAST_CHANGE " WHERE change < " LAST_CHANGE},

@@ -5,6 +5,7 @@
 #include "base/fdio.h"
 #include "base/must.h"
 #include "store/pack_file.h"
+#include "store/schema.h"
 
 enum { CHECK_ARENA_MAX = 64 * 1024 * 1024, CHECK_DAMAGES_MAX = 20 };
 
@@ -258,6 +259,9 @@ static enum err database_begin(struct check *check, struct error *error)
     code = pages_check(check, error);
     if (code == ERR_OK)
         code = mark_read(check, error);
+    /* Nobody may have opened it since an older program wrote it. */
+    if (code == ERR_OK)
+        code = schema_migrate(check->database.sqlite, error);
     /* "no such table" is damage too: the file is a database, but none of ours. */
     if (code == ERR_IO && strstr(error->detail, "no such table") != NULL)
         code = ERR_CORRUPT;

@@ -28,6 +28,7 @@ struct fixture {
     struct check_finding findings[FINDINGS_MAX];
     char where[FINDINGS_MAX][128];
     size_t count;
+    uint64_t deleted; /* messages that a test made tombstones of */
     struct check_result result;
 };
 
@@ -117,7 +118,7 @@ static int set_up(void **state)
     snprintf(t->directory, sizeof(t->directory), "%s/accounts/01/0123456789abcdef", t->path);
     assert_int_equal(volume_open_local(t->path, &t->volume, &t->error), ERR_OK);
     assert_int_equal(volume_directory_make(t->volume, "accounts/01/0123456789abcdef", &t->error), ERR_OK);
-    sql_run(t, "INSERT INTO meta VALUES (1, 77, 10, 0, 8, 7, 7, 5, 0, 0, 0, 0, 0, 0);"
+    sql_run(t, "INSERT INTO meta VALUES (1, 77, 10, 0, 8, 7, 7, 5, 0, 0, 0, 0, 0, 0, 0, 0, 0);"
                "INSERT INTO folder VALUES (1, 0, 'INBOX', 0, 1, 1, 4, 9, 0, 0, 0, 0, 0, 0, 100, 3);"
                "INSERT INTO folder VALUES (7, 0, 'Sent', 0, 2, 1, 5, 20, 0, 0, 0, 0, 0, 0, 100, 6);"
                "INSERT INTO subscription VALUES ('INBOX');"
@@ -193,12 +194,12 @@ static void assert_mended(struct fixture *t, const char *what, const char *where
     assert_true(found(t, what, where));
     assert_int_equal(t->result.lost, lost);
     assert_int_equal(t->result.repaired + t->result.lost, t->result.findings);
-    assert_int_equal(t->result.messages, MESSAGES - lost);
+    assert_int_equal(t->result.messages, MESSAGES - t->deleted - lost);
     check(t, false);
     if (t->count > 0)
         found(t, "", "show what is left");
     assert_int_equal(t->result.findings, 0);
-    assert_int_equal(t->result.messages, MESSAGES - lost);
+    assert_int_equal(t->result.messages, MESSAGES - t->deleted - lost);
 }
 
 /* The messages that are left are where they were, as they were. */
@@ -358,6 +359,40 @@ static void test_wrong_counters_are_counted_again(void **state)
     assert_mended(t, "counter", "folder 7", 0);
     assert_int_equal(sql_number(t, "SELECT bytes FROM folder WHERE id = 7"), bytes);
     assert_kept(t, 0);
+}
+
+/* Object 6 is UID 13 of Sent. */
+static void tombstone_make(struct fixture *t)
+{
+    t->deleted = 1;
+    sql_run(
+        t, "INSERT INTO tombstone SELECT key, flags, more, changed, 5, saved, id, object, size FROM member "
+           "WHERE object = 6; DELETE FROM member WHERE object = 6;"
+           "UPDATE folder SET (messages, unseen, bytes) = (SELECT count(*), sum(flags & 1 = 0), sum(size) "
+           "FROM member WHERE key >> 32 = 7) WHERE id = 7;"
+           "UPDATE meta SET (messages, bytes) = (SELECT count(*), sum(size) FROM member);"
+           "UPDATE meta SET (deleted_messages, deleted_bytes) = (SELECT count(*), sum(size) FROM tombstone)");
+}
+
+static void test_what_was_deleted_is_counted_again(void **state)
+{
+    struct fixture *t = *state;
+    tombstone_make(t);
+    int64_t bytes = sql_number(t, "SELECT size FROM tombstone");
+    sql_run(t, "UPDATE meta SET deleted_messages = 4; UPDATE tombstone SET size = 1");
+    assert_mended(t, "counter", "deleted messages", 0);
+    assert_int_equal(sql_number(t, "SELECT deleted_messages FROM meta"), 1);
+    assert_int_equal(sql_number(t, "SELECT deleted_bytes FROM meta"), bytes);
+    assert_int_equal(sql_number(t, "SELECT size FROM tombstone"), bytes);
+}
+
+static void test_what_was_deleted_is_checked_too(void **state)
+{
+    struct fixture *t = *state;
+    tombstone_make(t);
+    sql_run(t, "UPDATE object SET sent = 4 WHERE id = 6");
+    assert_mended(t, "object", "object 6", 0);
+    assert_int_equal(sql_number(t, "SELECT deleted_messages FROM meta"), 1);
 }
 
 static void test_low_uidnext_is_raised(void **state)
@@ -566,6 +601,8 @@ int main(void)
         TEST(test_lost_object_row_is_made_from_the_message),
         TEST(test_wrong_derived_values_are_made_again),
         TEST(test_wrong_counters_are_counted_again),
+        TEST(test_what_was_deleted_is_counted_again),
+        TEST(test_what_was_deleted_is_checked_too),
         TEST(test_low_uidnext_is_raised),
         TEST(test_low_change_and_id_numbers_are_raised),
         TEST(test_object_without_a_message_goes),

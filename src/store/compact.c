@@ -21,6 +21,7 @@ struct object_place {
 
 struct compact {
     struct account *account;
+    enum compact_how how;
     struct pack_use *packs; /* by number, ascending */
     size_t count;
     struct object_place rows[COMPACT_ROWS];
@@ -100,10 +101,12 @@ static enum err living_count(struct compact *c, struct error *error)
 
 /* --- choosing --- */
 
-static bool worth_it(const struct pack_use *use)
+static bool worth_it(const struct pack_use *use, enum compact_how how)
 {
     if (use->living >= use->size)
         return false;
+    if (how == COMPACT_ALL)
+        return true;
     uint64_t dead = use->size - use->living;
     return dead > use->size / 100 * PACK_COMPACT_DEAD_PERCENT &&
            (dead >= COMPACT_DEAD_MIN || use->living == 0);
@@ -120,7 +123,7 @@ static enum err choose(struct compact *c, bool *ret_any, struct error *error)
     uint32_t newest = packs_end(c->account->packs).pack;
     for (size_t i = 0; i < c->count; i++) {
         struct pack_use *use = &c->packs[i];
-        if (!worth_it(use) || (any && bytes + use->living > COMPACT_RUN_BYTES))
+        if (!worth_it(use, c->how) || (any && bytes + use->living > COMPACT_RUN_BYTES))
             continue;
         use->chosen = true;
         any = true;
@@ -249,15 +252,34 @@ static enum err packs_find(struct compact *c, struct arena *arena, struct error 
     return ERR_OK;
 }
 
-enum err compact_account(struct account *account, struct compact_result *ret_result, struct error *error)
+/* What was purged before this run doesn't count any more; what was meanwhile does. */
+static enum err purged_settle(struct account *account, int64_t settled, struct error *error)
 {
-    CLEANUP(arena_release) struct arena arena = ARENA(COMPACT_ARENA_MAX);
-    struct compact *c = ARENA_NEW(&arena, struct compact);
-    if (c == NULL)
-        return fail_nomem(error);
-    c->account = account;
+    CLEANUP(work_end) struct work work = {0};
+    enum err err = settled > 0 ? work_begin(&work, account, error) : ERR_OK;
+    if (err != ERR_OK || settled == 0)
+        return err;
+    account->meta.purged_bytes -= settled;
+    return work_commit(&work, error);
+}
+
+static enum err purged_read(struct account *account, int64_t *ret_purged, struct error *error)
+{
+    enum err err = account_lock(account, error);
+    if (err != ERR_OK)
+        return err;
+    *ret_purged = account->meta.purged_bytes;
+    account_unlock(account);
+    return ERR_OK;
+}
+
+static enum err run(struct compact *c, struct arena *arena, struct error *error)
+{
     bool any = false;
-    enum err err = packs_find(c, &arena, error);
+    int64_t purged = 0;
+    enum err err = purged_read(c->account, &purged, error);
+    if (err == ERR_OK)
+        err = packs_find(c, arena, error);
     if (err == ERR_OK)
         err = living_count(c, error);
     if (err == ERR_OK)
@@ -266,6 +288,21 @@ enum err compact_account(struct account *account, struct compact_result *ret_res
         err = living_move(c, error);
     if (err == ERR_OK && any)
         err = emptied_drop(c, error);
+    return err == ERR_OK ? purged_settle(c->account, purged, error) : err;
+}
+
+enum err compact_account(struct account *account, enum compact_how how, struct compact_result *ret_result,
+                         struct error *error)
+{
+    CLEANUP(arena_release) struct arena arena = ARENA(COMPACT_ARENA_MAX);
+    struct compact *c = ARENA_NEW(&arena, struct compact);
+    if (c == NULL)
+        return fail_nomem(error);
+    c->account = account;
+    c->how = how;
+    pthread_mutex_lock(&account->compact_mutex);
+    enum err err = run(c, &arena, error);
+    pthread_mutex_unlock(&account->compact_mutex);
     if (err == ERR_OK)
         *ret_result = c->result;
     return err;

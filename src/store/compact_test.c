@@ -127,7 +127,7 @@ static void assert_reads(struct fixture *t, unsigned n)
 static struct compact_result compact(struct fixture *t)
 {
     struct compact_result result = {0};
-    if (compact_account(t->account, &result, &t->error) != ERR_OK)
+    if (compact_account(t->account, COMPACT_WORTH, &result, &t->error) != ERR_OK)
         fail_msg("%s", t->error.detail);
     return result;
 }

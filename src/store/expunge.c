@@ -1,4 +1,5 @@
 #include "store/member.h"
+#include "store/tombstone.h"
 
 struct expunging {
     struct work *work;
@@ -10,8 +11,7 @@ struct expunging {
 static enum err remove_run(struct expunging *expunging, int64_t first, int64_t last, struct error *error)
 {
     struct work *work = expunging->work;
-    enum err err =
-        DB_RUN(work->account, TOMBSTONE_FILL, error, first, last, (int64_t)work->change.v, work->now_us);
+    enum err err = tombstones_fill(work, first, last, error);
     if (err == ERR_OK)
         err = DB_RUN(work->account, MEMBER_DELETE, error, first, last);
     if (err == ERR_OK)
@@ -47,7 +47,8 @@ enum err members_expunge(struct work *work, struct touched *folder, const struct
                          bool only_deleted, struct error *error)
 {
     struct expunging expunging = {work, folder, only_deleted};
-    return members_each(work->account, folder->id, uids, expunge_batch, &expunging, error);
+    enum err err = members_each(work->account, folder->id, uids, expunge_batch, &expunging, error);
+    return err == ERR_OK ? tombstones_limit(work, error) : err;
 }
 
 enum err message_expunge(struct account *account, struct folder_id folder, const struct uid_set *uids,

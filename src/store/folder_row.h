@@ -16,6 +16,9 @@ enum err folder_lookup(struct account *account, const struct folder_path *path, 
 /* A new, empty mailbox. ERR_LIMIT past FOLDERS_MAX, ERR_EXISTS when another folder has the role. */
 enum err folder_make(struct work *work, struct folder_id parent, struct slice name, enum folder_class class,
                      enum folder_role role, struct touched **ret_touched, struct error *error) MUST_CHECK;
+/* The mailbox at a path, made when it is missing, with its parents. */
+enum err folder_ensure(struct work *work, const struct folder_path *path, struct folder_id *ret_id,
+                       struct error *error) MUST_CHECK;
 /* A UIDVALIDITY that no folder of the account ever had. */
 int64_t folder_new_uidvalidity(struct work *work);
 /* INBOX, Sent, ...: at the account's first opening. */

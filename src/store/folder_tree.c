@@ -134,12 +134,10 @@ static enum err exists(const struct folder_path *path, struct error *error)
 
 /* A name that was left in the tree becomes a mailbox again, a new one. */
 static enum err revive(struct work *work, struct folder_id id, enum folder_class class, enum folder_role role,
-                       const struct folder_path *path, struct error *error)
+                       struct error *error)
 {
     struct touched *touched;
     enum err err = work_folder(work, id, &touched, error);
-    if (err == ERR_OK && touched->row.selectable)
-        return exists(path, error);
     if (err == ERR_OK)
         err = check_role(work->account, role, error);
     if (err == ERR_OK)
@@ -154,36 +152,55 @@ static enum err revive(struct work *work, struct folder_id id, enum folder_class
     return ERR_OK;
 }
 
+/* Makes it, or a mailbox again of what was left as a name. *ret_made false: it is one already. */
+static enum err ensure(struct work *work, const struct folder_path *path, enum folder_class class,
+                       enum folder_role role, bool *ret_made, struct folder_id *ret_id, struct error *error)
+{
+    bool found;
+    struct folder_id parent;
+    struct touched *touched;
+    enum err err = folder_lookup(work->account, path, &found, ret_id, error);
+    *ret_made = true;
+    if (err == ERR_OK && found) {
+        err = work_folder(work, *ret_id, &touched, error);
+        *ret_made = err == ERR_OK && !touched->row.selectable;
+        return *ret_made ? revive(work, *ret_id, class, role, error) : err;
+    }
+    if (err == ERR_OK)
+        err = make_parents(work, path, class, &parent, error);
+    if (err == ERR_OK)
+        err = folder_make(work, parent, folder_path_leaf(path), class, role, &touched, error);
+    if (err == ERR_OK)
+        *ret_id = touched->id;
+    return err;
+}
+
 enum err folder_create(struct account *account, struct slice path, enum folder_class class,
                        enum folder_role role, struct folder_id *ret_id, struct error *error)
 {
     struct folder_path parsed;
     CLEANUP(work_end) struct work work = {0};
-    bool found;
+    bool made = true;
     struct folder_id id;
     enum err err = folder_path_parse(path, &parsed, error);
     if (err == ERR_OK)
         err = work_begin(&work, account, error);
     if (err == ERR_OK)
-        err = folder_lookup(account, &parsed, &found, &id, error);
-    if (err != ERR_OK)
-        return err;
-    if (found) {
-        err = revive(&work, id, class, role, &parsed, error);
-    } else {
-        struct folder_id parent;
-        struct touched *made;
-        err = make_parents(&work, &parsed, class, &parent, error);
-        if (err == ERR_OK)
-            err = folder_make(&work, parent, folder_path_leaf(&parsed), class, role, &made, error);
-        if (err == ERR_OK)
-            id = made->id;
-    }
+        err = ensure(&work, &parsed, class, role, &made, &id, error);
+    if (err == ERR_OK && !made)
+        err = exists(&parsed, error);
     if (err == ERR_OK)
         err = work_commit(&work, error);
     if (err == ERR_OK)
         *ret_id = id;
     return err;
+}
+
+enum err folder_ensure(struct work *work, const struct folder_path *path, struct folder_id *ret_id,
+                       struct error *error)
+{
+    bool made;
+    return ensure(work, path, FOLDER_MAIL, ROLE_FOLDER_NONE, &made, ret_id, error);
 }
 
 /* --- renaming --- */
@@ -312,7 +329,20 @@ enum err folder_rename(struct account *account, struct slice from, struct slice 
 
 /* --- deleting --- */
 
-static enum err delete_locked(struct work *work, struct folder_id id, struct error *error)
+/* So that what was in it can be brought back there. */
+static enum err grave_set(struct account *account, struct folder_id id, struct slice path,
+                          struct error *error)
+{
+    sqlite3_stmt *statement;
+    enum err err = db_statement(account, STATEMENT_GRAVE_SET, &statement, error);
+    if (err != ERR_OK)
+        return err;
+    sqlite3_bind_int64(statement, 1, (int64_t)id.v);
+    db_bind_text(statement, 2, path);
+    return db_finish(account, statement, error);
+}
+
+static enum err delete_locked(struct work *work, struct folder_id id, struct slice path, struct error *error)
 {
     struct touched *touched;
     bool has_children = false;
@@ -338,7 +368,8 @@ static enum err delete_locked(struct work *work, struct folder_id id, struct err
     if (has_children)
         return ERR_OK;
     touched->row_gone = true;
-    return DB_RUN(work->account, FOLDER_DELETE, error, (int64_t)id.v);
+    err = grave_set(work->account, id, path, error);
+    return err == ERR_OK ? DB_RUN(work->account, FOLDER_DELETE, error, (int64_t)id.v) : err;
 }
 
 enum err folder_delete(struct account *account, struct slice path, struct error *error)
@@ -358,7 +389,7 @@ enum err folder_delete(struct account *account, struct slice path, struct error 
     if (err == ERR_OK && !found)
         err = fail(error, ERR_NOT_FOUND, "No such folder", "folder \"%s\"", parsed.text);
     if (err == ERR_OK)
-        err = delete_locked(&work, id, error);
+        err = delete_locked(&work, id, folder_path_text(&parsed), error);
     return err == ERR_OK ? work_commit(&work, error) : err;
 }
 

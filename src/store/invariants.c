@@ -19,6 +19,8 @@ static const char *const rules[] = {
     " WHERE key BETWEEN (folder.id << 32) + recent_from AND (folder.id << 32) + 4294967295)",
     "SELECT count(*) FROM meta WHERE messages <> (SELECT count(*) FROM member)"
     " OR bytes <> (SELECT ifnull(sum(size), 0) FROM member)",
+    "SELECT count(*) FROM meta WHERE deleted_messages <> (SELECT count(*) FROM tombstone)"
+    " OR deleted_bytes <> (SELECT ifnull(sum(size), 0) FROM tombstone) OR purged_bytes < 0",
     "SELECT count(*) FROM member JOIN folder ON folder.id = key >> 32 WHERE key & 4294967295 >= uidnext",
     "SELECT count(*) FROM member WHERE key >> 32 NOT IN (SELECT id FROM folder WHERE selectable = 1)",
     "SELECT count(*) FROM member WHERE object NOT IN (SELECT id FROM object)",

@@ -3,6 +3,7 @@
 #include "base/clock.h"
 #include "store/change.h"
 #include "store/thread.h"
+#include "store/tombstone.h"
 #include "store/work.h"
 
 enum err object_purge(struct account *account, struct object_id object, struct error *error)
@@ -12,41 +13,16 @@ enum err object_purge(struct account *account, struct object_id object, struct e
     enum err err = DB_NUMBER(account, OBJECT_ALIVE, &found, &alive, error, (int64_t)object.v);
     if (err != ERR_OK || alive != 0)
         return err;
-    err = thread_forget(account, object, error);
+    int64_t length = 0;
+    err = DB_NUMBER(account, OBJECT_LENGTH, &found, &length, error, (int64_t)object.v);
+    account->meta.purged_bytes += length;
+    if (err == ERR_OK)
+        err = thread_forget(account, object, error);
     if (err == ERR_OK)
         err = DB_RUN(account, TEXT_DELETE, error, (int64_t)object.v);
     if (err == ERR_OK)
         err = DB_RUN(account, OBJECT_DELETE, error, (int64_t)object.v);
     return err;
-}
-
-struct grave {
-    int64_t key;
-    struct object_id object;
-};
-
-static enum err graves_read(struct account *account, int64_t before, struct grave graves[static PRUNE_BATCH],
-                            size_t *ret_count, struct error *error)
-{
-    CLEANUP(db_reset) sqlite3_stmt *statement = NULL;
-    enum err err = db_statement(account, STATEMENT_TOMBSTONE_OLD, &statement, error);
-    if (err != ERR_OK)
-        return err;
-    sqlite3_bind_int64(statement, 1, before);
-    sqlite3_bind_int64(statement, 2, PRUNE_BATCH);
-    size_t count = 0;
-    for (;;) {
-        bool row;
-        err = db_step(account, statement, &row, error);
-        if (err != ERR_OK)
-            return err;
-        if (!row)
-            break;
-        graves[count++] = (struct grave){sqlite3_column_int64(statement, 0),
-                                         {(uint64_t)sqlite3_column_int64(statement, 1)}};
-    }
-    *ret_count = count;
-    return ERR_OK;
 }
 
 static enum err prune_tombstones(struct account *account, int64_t before, bool *ret_more, struct error *error)
@@ -55,18 +31,8 @@ static enum err prune_tombstones(struct account *account, int64_t before, bool *
     enum err err = work_begin(&work, account, error);
     if (err != ERR_OK)
         return err;
-    struct grave graves[PRUNE_BATCH];
-    size_t count;
-    err = graves_read(account, before, graves, &count, error);
-    for (size_t i = 0; err == ERR_OK && i < count; i++) {
-        err = DB_RUN(account, TOMBSTONE_DELETE, error, graves[i].key);
-        if (err == ERR_OK)
-            err = object_purge(account, graves[i].object, error);
-    }
-    if (err != ERR_OK)
-        return err;
-    *ret_more = count == PRUNE_BATCH;
-    return count > 0 ? work_commit(&work, error) : ERR_OK;
+    err = tombstones_drop(&work, before, ret_more, error);
+    return err == ERR_OK ? work_commit(&work, error) : err;
 }
 
 static enum err prune_log(struct account *account, int64_t now, struct error *error)
@@ -85,23 +51,42 @@ static enum err prune_log(struct account *account, int64_t now, struct error *er
             err = DB_RUN(account, ANNOTATION_OLD, error, last);
     }
     if (err == ERR_OK)
+        err = DB_RUN_PLAIN(account, GRAVES_FORGET, error);
+    if (err == ERR_OK)
         err = DB_RUN(account, DELIVERY_OLD, error, now - DELIVERY_KEEP_DAYS * CLOCK_DAY);
     account->meta.pruned = now;
     return err == ERR_OK ? work_commit(&work, error) : err;
 }
 
-enum err account_prune(struct account *account, struct error *error)
+/* What there is to do, so that a look that finds nothing costs no transaction. */
+struct due {
+    int64_t before; /* deleted messages older than that go */
+    bool tombstones;
+    bool log;
+};
+
+static enum err due_read(struct account *account, int64_t now, struct due *ret_due, struct error *error)
 {
+    bool found;
+    int64_t oldest = INT64_MAX;
     enum err err = account_lock(account, error);
     if (err != ERR_OK)
         return err;
-    int64_t now = clock_wall_us();
-    bool due = now - account->meta.pruned >= PRUNE_EVERY_HOURS * CLOCK_HOUR;
+    const struct account_meta *meta = &account->meta;
+    err = db_number(account, STATEMENT_TOMBSTONE_OLDEST, NULL, 0, &found, &oldest, error);
+    ret_due->before = now - (int64_t)account->limits.undelete_keep_s * CLOCK_SECOND;
+    ret_due->tombstones = found && (oldest < ret_due->before || tombstones_over_cap(account));
+    ret_due->log = now - meta->pruned >= PRUNE_EVERY_HOURS * CLOCK_HOUR;
     account_unlock(account);
-    if (!due)
-        return ERR_OK;
-    bool more = true;
-    while (err == ERR_OK && more)
-        err = prune_tombstones(account, now - CHANGE_KEEP_DAYS * CLOCK_DAY, &more, error);
-    return err == ERR_OK ? prune_log(account, now, error) : err;
+    return err;
+}
+
+enum err account_prune(struct account *account, struct error *error)
+{
+    struct due due;
+    int64_t now = clock_wall_us();
+    enum err err = due_read(account, now, &due, error);
+    while (err == ERR_OK && due.tombstones)
+        err = prune_tombstones(account, due.before, &due.tombstones, error);
+    return err == ERR_OK && due.log ? prune_log(account, now, error) : err;
 }

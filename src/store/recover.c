@@ -2,6 +2,7 @@
 
 #include "store/prune.h"
 #include "store/registry.h"
+#include "store/tombstone.h"
 #include "store/work.h"
 
 struct candidate {
@@ -83,7 +84,7 @@ static enum err take_out(struct work *work, struct object_id object, struct erro
         if (err != ERR_OK)
             return err;
     }
-    enum err err = DB_RUN(account, TOMBSTONE_OF_OBJECT, error, (int64_t)object.v);
+    enum err err = tombstones_forget(account, object, error);
     if (err == ERR_OK)
         err = DB_RUN(account, DELIVERY_OF_OBJECT, error, (int64_t)object.v);
     if (err == ERR_OK) /* it is brought again */

@@ -192,12 +192,15 @@ static enum err tables_copy(struct check *check, sqlite3 *from, struct error *er
         const char *table, *key;
         bool messages;
     } tables[] = {
-        {"meta", "one", false},           {"folder", "id", false},      {"object", "id", true},
-        {"object_text", "object", false}, {"member", "key", true},      {"tombstone", "key", true},
-        {"keyword", "number", false},     {"change_log", NULL, false},  {"subscription", NULL, false},
-        {"device", NULL, false},          {"share", NULL, false},       {"delivery", NULL, false},
-        {"message_id", "hash", false},    {"annotation", NULL, false},  {"access_key", "folder", false},
-        {"import_folder", "id", false},   {"import_item", NULL, false},
+        {"meta", "one", false},          {"folder", "id", false},
+        {"object", "id", true},          {"object_text", "object", false},
+        {"member", "key", true},         {"tombstone", "key", true},
+        {"keyword", "number", false},    {"change_log", NULL, false},
+        {"subscription", NULL, false},   {"device", NULL, false},
+        {"share", NULL, false},          {"delivery", NULL, false},
+        {"message_id", "hash", false},   {"annotation", NULL, false},
+        {"access_key", "folder", false}, {"folder_grave", "folder", false},
+        {"import_folder", "id", false},  {"import_item", NULL, false},
     };
     enum err code = ERR_OK;
     check->incomplete = false;

@@ -168,6 +168,21 @@ static const char *const migrations[] = {
     " key BLOB NOT NULL"
     ") STRICT;",
 
+    /* Undelete: what tombstones keep, counted; and where folders were that are gone. */
+    "ALTER TABLE tombstone ADD COLUMN size INTEGER NOT NULL DEFAULT 0;"
+    "UPDATE tombstone SET size = coalesce((SELECT size FROM object WHERE id = tombstone.object), 0);"
+    "CREATE INDEX tombstone_removed ON tombstone (removed);"
+    "CREATE TABLE folder_grave ("
+    " folder INTEGER PRIMARY KEY,"
+    " path TEXT NOT NULL" /* when it was deleted */
+    ") STRICT;"
+    "ALTER TABLE meta ADD COLUMN deleted_bytes INTEGER NOT NULL DEFAULT 0;" /* of all tombstones */
+    "ALTER TABLE meta ADD COLUMN deleted_messages INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE meta ADD COLUMN purged_bytes INTEGER NOT NULL DEFAULT 0;" /* died in packs since compaction
+                                                                            */
+    "UPDATE meta SET (deleted_bytes, deleted_messages) = "
+    "(SELECT coalesce(sum(size), 0), count(*) FROM tombstone);",
+
     /* What came from other servers and files: see import.h. */
     "CREATE TABLE import_folder ("
     " id INTEGER PRIMARY KEY,"

@@ -220,8 +220,9 @@ enum err search_build_step(struct account *account, struct search_grams *grams, 
 
 /* --- all at once --- */
 
-static enum err forget(struct search *search, struct error *error)
+enum err search_build_forget(struct account *account, struct error *error)
 {
+    struct search *search = account->search;
     pthread_mutex_lock(&search->building);
     pthread_mutex_lock(&search->mutex);
     enum err err = search_delete(search, error);
@@ -260,7 +261,7 @@ enum err search_build(struct account *account, bool fresh, const atomic_bool *st
         return fail_nomem(error);
     enum err err = search_grams_init(grams, error);
     if (err == ERR_OK && fresh)
-        err = forget(account->search, error);
+        err = search_build_forget(account, error);
     bool more = true;
     while (err == ERR_OK && more) {
         err = search_build_step(account, grams, true, stop, &more, error);

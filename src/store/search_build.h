@@ -42,6 +42,9 @@ enum err search_build(struct account *account, bool fresh, const atomic_bool *st
                       void (*progress)(void *context, struct search_progress progress), void *context,
                       struct error *error) MUST_CHECK;
 
+/* Deletes it; it is made anew, when it is worth it, as of nothing. */
+enum err search_build_forget(struct account *account, struct error *error) MUST_CHECK;
+
 /*
  * The grams of the living objects from first to *last, SEARCH_BATCH_SPAN of them at most, sorted; an object's
  * place is its id - base. *last gets less when there is no room for more.

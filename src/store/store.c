@@ -1,4 +1,5 @@
 #include "store/store.h"
+#include "rt/metrics.h"
 
 #include "base/fdio.h"
 #include "base/must.h"
@@ -63,7 +64,7 @@ int64_t store_generation(const struct store *store)
 
 struct account_limits store_limits(struct store *store, struct account_id id)
 {
-    struct account_limits limits = {0};
+    struct account_limits limits = ACCOUNT_LIMITS_DEFAULT;
     if (store->options.limits != NULL)
         store->options.limits(store->options.context, id, &limits);
     return limits;
@@ -154,13 +155,17 @@ static struct account *account_new(struct store *store, struct account_id id)
     }
     pthread_mutex_init(&account->mutex, NULL);
     pthread_mutex_init(&account->sync_mutex, NULL);
+    pthread_mutex_init(&account->compact_mutex, NULL);
     return account;
 }
 
 static void account_free(struct account *account)
 {
+    if (account->broken)
+        metric_add(ACCOUNTS_BROKEN, METRIC_ONE, -1);
     pthread_mutex_destroy(&account->mutex);
     pthread_mutex_destroy(&account->sync_mutex);
+    pthread_mutex_destroy(&account->compact_mutex);
     search_free(account->search);
     free(account);
 }

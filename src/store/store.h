@@ -24,14 +24,20 @@ struct volume;
 
 enum { STORE_OPEN_MAX = 256 };
 
+enum { UNDELETE_KEEP_DAYS = 14 };
+
 struct account_limits {
-    uint64_t quota_bytes;    /* 0: none */
-    uint64_t quota_messages; /* 0: none */
+    uint64_t quota_bytes;     /* 0: none */
+    uint64_t quota_messages;  /* 0: none */
+    uint64_t undelete_keep_s; /* how long what was deleted can be had back; 0: not at all */
 };
+#define ACCOUNT_LIMITS_DEFAULT ((struct account_limits){.undelete_keep_s = UNDELETE_KEEP_DAYS * 86400})
+/* Of an account whose limits can't be told now: nothing is thrown away meanwhile. */
+#define ACCOUNT_LIMITS_UNKNOWN ((struct account_limits){.undelete_keep_s = UINT32_MAX})
 
 struct store_options {
     const char *directory; /* the data directory: a local volume */
-    /* The account's limits, from the directory; asked when it is opened. NULL: none. */
+    /* The account's limits, from the directory; asked when it is opened. NULL: ACCOUNT_LIMITS_DEFAULT. */
     void (*limits)(void *context, struct account_id id, struct account_limits *ret_limits);
     void *context;
     unsigned open_max;  /* 0: STORE_OPEN_MAX */
@@ -78,6 +84,8 @@ enum err store_sync(struct store *store, struct error *error) MUST_CHECK;
 struct account_usage {
     uint64_t bytes;
     uint64_t messages;
+    uint64_t deleted_bytes; /* of what can be had back (undelete.h); it counts towards no quota */
+    uint64_t deleted_messages;
     struct account_limits limits;
 };
 enum err account_usage(struct account *account, struct account_usage *ret_usage,

@@ -1,6 +1,7 @@
 #include "store/sync.h"
 
 #include "base/clock.h"
+#include "rt/metrics.h"
 #include "store/registry.h"
 
 enum {
@@ -40,21 +41,32 @@ static bool account_broken(struct account *account)
     return broken;
 }
 
+void account_set_broken(struct account *account)
+{
+    if (!account->broken)
+        metric_count(ACCOUNTS_BROKEN, METRIC_ONE);
+    account->broken = true;
+}
+
 /* What is on disk is unknown from now on: no more work on it until a restart has verified what is there. */
 static void account_break(struct account *account)
 {
     pthread_mutex_lock(&account->mutex);
-    account->broken = true;
+    account_set_broken(account);
     pthread_mutex_unlock(&account->mutex);
 }
 
 static enum err sync_parts(struct account *account, struct error *error)
 {
+    int64_t begun = clock_mono_us();
     enum err err = packs_sync(account->packs, error);
     if (err == ERR_OK)
         err = volume_database_sync(&account->database, error);
-    if (err != ERR_OK)
+    metric_observe(SYNC, METRIC_SYNC_ACCOUNTS, clock_mono_us() - begun);
+    if (err != ERR_OK) {
+        metric_count(SYNC_FAILURES, METRIC_SYNC_ACCOUNTS);
         account_break(account);
+    }
     return err;
 }
 
@@ -128,7 +140,11 @@ static enum err sync_volume(struct store *store, struct account **accounts, size
             err = fail(error, ERR_IO, NULL, "account %016llx: an earlier sync failed",
                        (unsigned long long)accounts[i]->id.v);
     }
+    int64_t begun = clock_mono_us();
     enum err synced = volume_sync(store->volume, err == ERR_OK ? error : &(struct error){0});
+    metric_observe(SYNC, METRIC_SYNC_ACCOUNTS, clock_mono_us() - begun);
+    if (synced != ERR_OK)
+        metric_count(SYNC_FAILURES, METRIC_SYNC_ACCOUNTS);
     for (size_t i = 0; i < count; i++) {
         if (synced != ERR_OK)
             account_break(accounts[i]);

@@ -18,4 +18,7 @@ struct sync_point sync_point_now(struct account *account);
 /* The whole volume was synced after `point` was taken. */
 void sync_point_reached(struct account *account, const struct sync_point *point);
 
+/* No more work on it; the account is locked. */
+void account_set_broken(struct account *account);
+
 #endif

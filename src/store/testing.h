@@ -65,6 +65,7 @@ static inline int fixture_setup(void **state)
     struct fixture *fixture = calloc(1, sizeof(*fixture));
     must(fixture != NULL);
     fixture->arena = ARENA(256U << 20);
+    fixture->limits = ACCOUNT_LIMITS_DEFAULT;
     snprintf(fixture->directory, sizeof(fixture->directory), "/tmp/posthorn-store-XXXXXX");
     must(mkdtemp(fixture->directory) != NULL);
     fixture_open(fixture);

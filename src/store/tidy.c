@@ -4,12 +4,15 @@
 #include "store/prune.h"
 #include "store/work.h"
 
-static enum err pruned_at(struct account *account, int64_t *ret_time, struct error *error)
+/* Where its packs stand, to be compared before and after. */
+static enum err state_read(struct account *account, int64_t *ret_pruned, bool *ret_due, struct error *error)
 {
     enum err err = account_lock(account, error);
     if (err != ERR_OK)
         return err;
-    *ret_time = account->meta.pruned;
+    const struct account_meta *meta = &account->meta;
+    *ret_pruned = meta->pruned;
+    *ret_due = meta->purged_bytes >= MAX(COMPACT_DUE_BYTES, meta->bytes / COMPACT_DUE_PART);
     account_unlock(account);
     return ERR_OK;
 }
@@ -18,14 +21,16 @@ enum err tidy_account(struct account *account, struct error *error)
 {
     int64_t before = 0;
     int64_t after = 0;
+    bool due = false;
     struct compact_result compacted;
-    enum err err = pruned_at(account, &before, error);
+    enum err err = state_read(account, &before, &due, error);
     if (err == ERR_OK)
         err = account_prune(account, error);
     if (err == ERR_OK)
-        err = pruned_at(account, &after, error);
-    /* Records die only when what named them is pruned. */
-    return err == ERR_OK && after != before ? compact_account(account, &compacted, error) : err;
+        err = state_read(account, &after, &due, error);
+    return err == ERR_OK && (due || after != before)
+               ? compact_account(account, COMPACT_WORTH, &compacted, error)
+               : err;
 }
 
 static enum err turn(void *context, struct account *account, const atomic_bool *stopping, bool *ret_more,

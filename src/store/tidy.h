@@ -14,7 +14,7 @@ enum { TIDY_INTERVAL_S = 60 };
 
 enum err tidier_start(struct store *store, struct background **ret_tidier, struct error *error) MUST_CHECK;
 
-/* One account's turn, as the thread does it: prunes if that is due, and compacts if it pruned. */
+/* One account's turn, as the thread does it: prunes what is due; compacts once a day, or when much died. */
 enum err tidy_account(struct account *account, struct error *error) MUST_CHECK;
 
 #endif

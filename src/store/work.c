@@ -5,6 +5,7 @@
 #include "store/change.h"
 #include "store/open_folder.h"
 #include "store/registry.h"
+#include "store/sync.h"
 
 enum err account_lock(struct account *account, struct error *error)
 {
@@ -321,7 +322,7 @@ void work_end(struct work *work)
         /* Fails only when SQLite has rolled back by itself. */
         if (sqlite3_get_autocommit(account->database.sqlite) == 0 &&
             DB_RUN_PLAIN(account, ROLLBACK, &ignored) != ERR_OK)
-            account->broken = true;
+            account_set_broken(account);
         account->meta = work->before;
         account_unlock(account);
         work->account = NULL;

@@ -205,6 +205,29 @@ def test_queue(posthorn):
     posthorn.bad(2, "queue", "drop", "00c0ffee00c0ffee", "--yes")
 
 
+def option(posthorn, noun, owner):
+    found = posthorn.rows(noun, "show", owner)[0]["quota-warn"]
+    return found["value"], found["from"]
+
+
+def test_options_of_account_domain_and_plan(posthorn, anna):
+    assert option(posthorn, "account", anna) == ("70,90", "built-in")
+    posthorn.good("plan", "set", "imap", "--quota-warn", "60")
+    assert option(posthorn, "account", anna) == option(posthorn, "plan", "imap") == ("60", "plan")
+    posthorn.good("domain", "set", DOMAIN, "--quota-warn", "off")
+    assert option(posthorn, "account", anna) == option(posthorn, "domain", DOMAIN) == ("off", "domain")
+    posthorn.good("account", "set", anna, "--quota-warn", "50,75,100", "--quota", "3G")
+    assert option(posthorn, "account", anna) == ("50,75,100", "account")
+    assert "quota-warn" in posthorn.good("account", "show", anna)
+    assert "70,90" in posthorn.bad(2, "account", "set", anna, "--quota-warn", "lots", "--quota", "4G")
+    assert posthorn.rows("account", "show", anna)[0]["quota"] == 3 << 30
+    for noun, owner in (("account", anna), ("domain", DOMAIN), ("plan", "imap")):
+        posthorn.good(noun, "set", owner, "--quota-warn", "default")
+    assert option(posthorn, "account", anna) == ("70,90", "built-in")
+    assert "nothing to set" in posthorn.bad(2, "domain", "set", DOMAIN)
+    assert "nothing to set" in posthorn.bad(2, "plan", "set", "imap")
+
+
 def test_plans(posthorn):
     assert [row["plan"] for row in posthorn.rows("plan", "list")] == ["pop3", "imap", "exchange"]
     assert "eas" in posthorn.rows("plan", "show", "exchange")[0]["doors"]

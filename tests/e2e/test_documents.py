@@ -41,6 +41,12 @@ def test_every_command_has_an_example():
     assert missing == []
 
 
+def test_every_option_is_described():
+    rows = re.findall(r'X\(\w+, "([^"]+)"', table("src/directory/option.h", "OPTION_TABLE"))
+    text = read("docs/commands.md")
+    assert rows and [name for name in rows if f"| `{name}` | `" not in text] == []
+
+
 @pytest.mark.parametrize(
     "document, header, name",
     [

@@ -114,3 +114,18 @@ def test_rights_that_are_taken_away_end_the_session(server, anna, bert):
             return True
 
     wait_until("the session ends", ended)
+
+
+def test_a_group_made_anew_has_no_rights_of_the_old_one(server, anna, bert):
+    group = f"team.{anna.address}"
+    server.admin("group", "add", group, anna.address)
+    server.admin("share", "add", str(bert), "INBOX", group)
+    with server.imap(anna) as client:
+        assert client.select(other(bert), readonly=True)[0] == "OK"
+    server.admin("group", "set", group, anna.address, bert.address)
+    with server.imap(anna) as client:
+        assert client.select(other(bert), readonly=True)[0] == "OK"
+    server.admin("group", "remove", group)
+    server.admin("group", "add", group, anna.address)
+    with server.imap(anna) as client:
+        assert client.select(other(bert), readonly=True)[0] == "NO"

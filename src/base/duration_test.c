@@ -1,6 +1,6 @@
 #include "base/test.h"
 
-#include "admin/duration.h"
+#include "base/duration.h"
 
 static void assert_seconds(const char *text, int64_t expected)
 {
@@ -36,12 +36,27 @@ static void test_a_hundred_years_and_a_day_more(void **state)
     assert_false(duration_parse(S("36601d"), &seconds));
 }
 
+static void test_says_the_largest_unit_that_fits(void **state)
+{
+    static const struct {
+        uint64_t seconds;
+        const char *text;
+    } spans[] = {{30 * 86400, "30d"}, {36 * 3600, "36h"}, {5400, "90m"}, {61, "61s"}};
+    (void)state;
+    char text[DURATION_TEXT_MAX];
+    for (size_t i = 0; i < ARRAY_LEN(spans); i++) {
+        duration_text(spans[i].seconds, text);
+        assert_string_equal(text, spans[i].text);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_units),
         cmocka_unit_test(test_refuses_what_is_no_time),
         cmocka_unit_test(test_a_hundred_years_and_a_day_more),
+        cmocka_unit_test(test_says_the_largest_unit_that_fits),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,4 +1,6 @@
-#include "admin/duration.h"
+#include "base/duration.h"
+
+#include <stdio.h>
 
 bool duration_parse(struct slice text, int64_t *ret_seconds)
 {
@@ -18,4 +20,17 @@ bool duration_parse(struct slice text, int64_t *ret_seconds)
         return true;
     }
     return false;
+}
+
+void duration_text(uint64_t seconds, char ret_text[static DURATION_TEXT_MAX])
+{
+    static const struct {
+        char letter;
+        uint64_t seconds;
+    } units[] = {{'d', 24 * 3600}, {'h', 3600}, {'m', 60}, {'s', 1}};
+    size_t i = 0;
+    while (seconds % units[i].seconds != 0)
+        i++;
+    snprintf(ret_text, DURATION_TEXT_MAX, "%llu%c", (unsigned long long)(seconds / units[i].seconds),
+             units[i].letter);
 }
