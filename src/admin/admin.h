@@ -167,7 +167,9 @@ struct admin_command {
     X(plan_list) \
     X(plan_show) \
     X(plan_set)
+/* clang-format on */
 /* What commands of the command line ask; people don't. */
+/* clang-format off */
 #define ADMIN_INNER_COMMAND_TABLE(X) \
     X(import_open) \
     X(import_look) \

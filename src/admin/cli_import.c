@@ -13,6 +13,7 @@
 #include "admin/size.h"
 #include "base/clock.h"
 #include "base/fdio.h"
+#include "base/utf8.h"
 #include "mime/date.h"
 
 /* Moving in: a source's folders, one after the other, through the store that the link leads to. */
@@ -103,6 +104,21 @@ static enum err start_imap(struct import *import, const struct settings *setting
         e = source_start_imap(&import->source, &options, settings->user_relay, error);
     sodium_memzero(secret, sizeof(secret));
     return e;
+}
+
+/* A path is remembered as where it leads to. */
+static enum err start_files(struct import *import, struct error *error)
+{
+    const char *path = text_of(import->request, "from");
+    CLEANUP(fd_close) int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    char *real = fd >= 0 ? realpath(path, NULL) : NULL;
+    if (real == NULL)
+        return fail_plain(error, ERR_INVALID, "cannot open %.100s: %s", path, strerror(errno));
+    int n = snprintf(import->place->name, sizeof(import->place->name), "file:%s", real);
+    free(real);
+    if (n >= (int)sizeof(import->place->name) || !utf8_valid(slice_cstr(import->place->name)))
+        return fail_plain(error, ERR_INVALID, "the path is too long, or no UTF-8");
+    return source_start_files(&import->source, fd, error);
 }
 
 /* Ctrl-C ends the work between two messages, what has come being kept. */
@@ -233,7 +249,7 @@ static enum err run(struct import *import, const struct settings *settings, stru
 {
     enum err e = read_since(import->request, &import->since_us, error);
     if (e == ERR_OK)
-        e = start_imap(import, settings, error);
+        e = import->place->imap ? start_imap(import, settings, error) : start_files(import, error);
     if (e == ERR_OK) {
         import->source.interrupt = catch_interrupts();
         e = cli_link_open(&import->link, settings, error);

@@ -39,7 +39,7 @@ struct import_item {
 struct import {
     const struct cli_request *request;
     const char *address;
-    const struct move_place *place;
+    struct move_place *place;
     struct cli_link link;
     struct source source;
     struct cli_progress progress;

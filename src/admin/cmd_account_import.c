@@ -293,7 +293,8 @@ const struct admin_command admin_account_import = {
 
 static const struct admin_argument mail_arguments[] = {
     {"address", ARGUMENT_TEXT, true, true, "NAME@DOMAIN", "the account's primary address"},
-    {"from", ARGUMENT_TEXT, false, true, "SOURCE", "imaps://USER@HOST[:PORT] or imap://..."},
+    {"from", ARGUMENT_TEXT, false, true, "SOURCE",
+     "imaps://USER@HOST[:PORT], imap://..., an mbox, a directory of them, a Maildir"},
     {"folder", ARGUMENT_TEXT, false, false, "FOLDER", "only this folder of the source"},
     {"since", ARGUMENT_TEXT, false, false, "DAY", "only what came on this day or later: 2026-01-31"},
     {"dry-run", ARGUMENT_FLAG, false, false, NULL, "say what would come, and bring nothing"},
@@ -312,7 +313,8 @@ const struct admin_command admin_account_import_mail = {
     .arguments = mail_arguments,
     .columns = mail_columns,
     .summary = "bring an account's mail from elsewhere",
-    .about = "Brings folders, messages, flags and dates from another server, which is only read. It may be "
+    .about = "Brings folders, messages, flags and dates from another server or from files, which are only "
+             "read. It may be "
              "run again "
              "and again until the move: each time it takes what is new there. What was deleted here stays "
              "deleted. "

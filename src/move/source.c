@@ -2,20 +2,23 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <grp.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/fdio.h"
+#include "move/files.h"
 #include "rt/sandbox.h"
 
 /* --- the reader's process --- */
 
-enum { MISSING_MAX = 1000, READER_FD = 3 };
+enum { MISSING_MAX = 1000, READER_FD = 3, FILE_FD = 4 };
 
 /* What the reader could not even begin with is the answer to the first question. */
 static void serve_error(int fd, const struct error *why)
@@ -63,15 +66,47 @@ static void run_imap(int fd, const struct imap_options *options, const char *use
         imap_origin_base(origin)->close(imap_origin_base(origin));
 }
 
-/* In the new process: its end of the pair and nothing else is left open. */
-static int keep_only(int fd)
+/* Files are read as their owner: what he may not read is none of his mail, whatever he has linked there. */
+static enum err become_owner(int file, struct error *error)
 {
+    struct stat st;
+    if (fstat(file, &st) != 0)
+        return fail_errno(error, "fstat");
+    if (geteuid() != 0 || st.st_uid == 0)
+        return ERR_OK;
+    if (setgroups(1, &st.st_gid) != 0 || setresgid(st.st_gid, st.st_gid, st.st_gid) != 0 ||
+        setresuid(st.st_uid, st.st_uid, st.st_uid) != 0)
+        return fail_errno(error, "become the owner of the source");
     prctl(PR_SET_PDEATHSIG, SIGKILL);
-    if (fd != READER_FD && dup3(fd, READER_FD, O_CLOEXEC) < 0)
+    return ERR_OK;
+}
+
+static void run_files(int fd, int file)
+{
+    struct origin *origin = NULL;
+    struct error error;
+    enum err err = become_owner(file, &error);
+    if (err == ERR_OK)
+        err = files_origin_create(file, &origin, &error);
+    if (err == ERR_OK)
+        origin_serve(origin, fd);
+    else
+        serve_error(fd, &error);
+    if (origin != NULL)
+        origin->close(origin);
+}
+
+/* In the new process: its end of the pair, the file if there is one, and nothing else is left open. */
+static void keep_only(int fd, int file)
+{
+    int moved = file >= 0 ? fcntl(file, F_DUPFD_CLOEXEC, FILE_FD + 1) : FILE_FD + 1;
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    if (moved < 0 || (fd != READER_FD && dup3(fd, READER_FD, O_CLOEXEC) < 0))
         _exit(1);
-    if (close_range(READER_FD + 1, ~0U, 0) != 0)
+    if (file >= 0 && dup3(moved, FILE_FD, O_CLOEXEC) < 0)
         _exit(1);
-    return READER_FD;
+    if (close_range(file >= 0 ? FILE_FD + 1 : FILE_FD, ~0U, 0) != 0)
+        _exit(1);
 }
 
 /* --- the command line's side --- */
@@ -106,7 +141,20 @@ enum err source_start_imap(struct source *source, const struct imap_options *opt
     enum err err = start(source, &child, &fd, error);
     if (err != ERR_OK || !child)
         return err;
-    run_imap(keep_only(fd), options, user);
+    keep_only(fd, -1);
+    run_imap(READER_FD, options, user);
+    _exit(0);
+}
+
+enum err source_start_files(struct source *source, int file, struct error *error)
+{
+    bool child = false;
+    int fd = -1;
+    enum err err = start(source, &child, &fd, error);
+    if (err != ERR_OK || !child)
+        return err;
+    keep_only(fd, file);
+    run_files(READER_FD, FILE_FD);
     _exit(0);
 }
 

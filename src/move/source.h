@@ -25,6 +25,8 @@ struct source {
 
 enum err source_start_imap(struct source *source, const struct imap_options *options, const char *user,
                            struct error *error) MUST_CHECK;
+/* fd: the file or directory, open for reading; borrowed. */
+enum err source_start_files(struct source *source, int fd, struct error *error) MUST_CHECK;
 void source_stop(struct source *source);
 
 /* Asks; then source_next until RECORD_DONE. A RECORD_FAILED becomes the error. */

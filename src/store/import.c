@@ -25,8 +25,8 @@ static enum err folder_row_find(struct account *account, struct slice source, st
 static enum err check_names(struct slice source, struct slice name, struct error *error)
 {
     if (source.n == 0 || source.n > IMPORT_NAME_MAX || name.n > IMPORT_NAME_MAX)
-        return fail_plain(error, ERR_LIMIT, "a source and its folders have names of at most %d bytes",
-                          IMPORT_NAME_MAX);
+        return fail(error, ERR_LIMIT, NULL, "a source and its folders have names of at most %d bytes",
+                    IMPORT_NAME_MAX);
     return ERR_OK;
 }
 
@@ -152,7 +152,7 @@ enum err import_look(struct account *account, int64_t folder, uint32_t validity,
     CLEANUP(work_end) struct work work = {0};
     size_t flagged = 0;
     if (count > IMPORT_LOOK_MAX)
-        return fail_plain(error, ERR_LIMIT, "%d messages may be looked at at once", IMPORT_LOOK_MAX);
+        return fail(error, ERR_LIMIT, NULL, "%d messages may be looked at at once", IMPORT_LOOK_MAX);
     enum err err = work_begin(&work, account, error);
     for (size_t i = 0; err == ERR_OK && i < count; i++)
         err = look_at(&work, folder, validity, &entries[i], only_look, &flagged, error);
