@@ -145,6 +145,7 @@ struct admin_command {
     X(account_undelete) \
     X(account_purge) \
     X(account_import) \
+    X(account_export) \
     X(account_app_password_add) \
     X(account_app_password_list) \
     X(account_app_password_remove) \
@@ -173,7 +174,9 @@ struct admin_command {
 #define ADMIN_INNER_COMMAND_TABLE(X) \
     X(import_open) \
     X(import_look) \
-    X(import_add)
+    X(import_add) \
+    X(export_folders) \
+    X(export_messages)
 /* clang-format on */
 #define X(name) extern const struct admin_command admin_##name;
 ADMIN_COMMAND_TABLE(X)

@@ -33,6 +33,7 @@ struct import_item {
     uint64_t item;
     uint64_t size;
     int64_t date_us;
+    size_t place;         /* in which the source told of it */
     struct flagset flags; /* keywords by their place in import->keywords */
 };
 

@@ -63,7 +63,9 @@ static enum err keep_item(struct import *import, const struct import_item *item,
         import->items = larger;
         import->room = room;
     }
-    import->items[import->count++] = *item;
+    import->items[import->count] = *item;
+    import->items[import->count].place = import->count;
+    import->count++;
     return ERR_OK;
 }
 
@@ -193,18 +195,25 @@ static enum err flush(struct import *import, struct error *error)
     return e;
 }
 
-static int by_item(const void *a, const void *b)
+static int compare(uint64_t left, uint64_t right)
 {
-    const struct import_item *left = a;
-    const struct import_item *right = b;
-    return left->item < right->item ? -1 : left->item > right->item;
+    return left < right ? -1 : left > right;
 }
 
-static enum err take_message(struct import *import, const struct import_item *items, size_t count,
+static int by_number(const void *a, const void *b)
+{
+    const struct import_item *const *left = a;
+    const struct import_item *const *right = b;
+    return compare((*left)->item, (*right)->item);
+}
+
+/* asked: what was asked for, by number. */
+static enum err take_message(struct import *import, const struct import_item **asked, size_t count,
                              uint64_t number, struct error *error)
 {
-    const struct import_item key = {.item = number};
-    const struct import_item *item = bsearch(&key, items, count, sizeof(*items), by_item);
+    const struct import_item *key = &(struct import_item){.item = number};
+    const struct import_item **found = bsearch(&key, asked, count, sizeof(*asked), by_number);
+    const struct import_item *item = found != NULL ? *found : NULL;
     if (item == NULL)
         return fail_plain(error, ERR_INVALID, "the reader of the source gave what nobody asked for");
     if (import->batch_count == 0)
@@ -224,7 +233,7 @@ static enum err take_message(struct import *import, const struct import_item *it
     return full ? flush(import, error) : ERR_OK;
 }
 
-static enum err receive(struct import *import, const struct import_item *items, size_t count,
+static enum err receive(struct import *import, const struct import_item **asked, size_t count,
                         uint64_t *ret_came, struct error *error)
 {
     struct record record;
@@ -240,7 +249,7 @@ static enum err receive(struct import *import, const struct import_item *items, 
         } else if (record.kind == RECORD_MESSAGE) {
             uint64_t number = wire_get_u64(&record.fields);
             e = wire_end(&record.fields)
-                    ? take_message(import, items, count, number, error)
+                    ? take_message(import, asked, count, number, error)
                     : fail_plain(error, ERR_INVALID, "the reader of the source made a mistake");
             ++*ret_came;
         } else if (record.kind == RECORD_NOTE) {
@@ -254,14 +263,18 @@ static enum err receive(struct import *import, const struct import_item *items, 
 static enum err bring(struct import *import, struct error *error)
 {
     uint64_t numbers[RECORD_ITEMS];
+    const struct import_item *asked[RECORD_ITEMS];
     for (size_t from = 0; from < import->count;) {
         size_t n = MIN(import->count - from, (size_t)RECORD_ITEMS);
         uint64_t came = 0;
-        for (size_t i = 0; i < n; i++)
-            numbers[i] = import->items[from + i].item;
+        for (size_t i = 0; i < n; i++) {
+            asked[i] = &import->items[from + i];
+            numbers[i] = asked[i]->item;
+        }
+        qsort(asked, n, sizeof(*asked), by_number);
         enum err e = source_ask_fetch(&import->source, numbers, n, error);
         if (e == ERR_OK)
-            e = receive(import, import->items + from, n, &came, error);
+            e = receive(import, asked, n, &came, error);
         struct error second;
         enum err flushed = flush(import, &second);
         if (e == ERR_OK && flushed != ERR_OK)
@@ -276,7 +289,24 @@ static enum err bring(struct import *import, struct error *error)
     return ERR_OK;
 }
 
-/* Those that may not be so large are named. The rest ascend by number, so that each is found again. */
+static int by_uid(const void *a, const void *b)
+{
+    const struct import_item *left = a;
+    const struct import_item *right = b;
+    return compare(left->item, right->item);
+}
+
+/* Numbers of messages in files say nothing of their order. */
+static int by_date(const void *a, const void *b)
+{
+    const struct import_item *left = a;
+    const struct import_item *right = b;
+    if (left->date_us != right->date_us)
+        return left->date_us < right->date_us ? -1 : 1;
+    return compare(left->place, right->place);
+}
+
+/* Those that may not be so large are named. The rest is brought into the order in which it shall come. */
 static void leave_out_large(struct import *import, uint64_t *ret_bytes)
 {
     size_t kept = 0;
@@ -292,7 +322,8 @@ static void leave_out_large(struct import *import, uint64_t *ret_bytes)
         import->items[kept++] = *item;
     }
     import->count = kept;
-    qsort(import->items, import->count, sizeof(*import->items), by_item);
+    if (import->count > 0)
+        qsort(import->items, import->count, sizeof(*import->items), import->place->imap ? by_uid : by_date);
 }
 
 /* --- all of it --- */

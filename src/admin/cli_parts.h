@@ -87,5 +87,6 @@ enum err cli_local(const struct settings *settings, const json_t *request, struc
 /* --- commands of the command line itself --- */
 
 admin_client cli_import_mail;
+admin_client cli_export;
 
 #endif

@@ -534,7 +534,7 @@ static enum err give_messages(struct files_origin *origin, const struct entry **
         return fail_nomem(error);
     mbox_init(mbox, &file.input);
     for (size_t i = 0; err == ERR_OK && i < count; i++) {
-        outlet_begin(outlet, false);
+        outlet_begin(outlet, wanted[i]->place.as_is);
         err = mbox_give(mbox, &wanted[i]->place, give_bytes, outlet, error);
         if (err == ERR_OK)
             err = outlet_end(outlet, wanted[i]->item, error);

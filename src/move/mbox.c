@@ -224,14 +224,28 @@ void mbox_message_release(struct mbox_message *message)
     buf_release(&message->keywords);
 }
 
+/* The first line of a message; *ret_no_end: the message's last line has no end. */
+static void read_own_field(struct slice line, struct mbox_message *message, bool *ret_no_end)
+{
+    struct slice name;
+    struct slice words;
+    *ret_no_end = false;
+    message->own = slice_cut(line, ':', &name, &words) && slice_eq(name, S(MBOX_OWN_FIELD));
+    if (!message->own)
+        return;
+    message->as_is = slice_find(words, S(MBOX_AS_IS)) >= 0;
+    *ret_no_end = slice_find(words, S(MBOX_NO_END)) >= 0;
+}
+
 /* To the next From_ line, which stays to be read; what is read tells the flags and the end. */
 static enum err read_message(struct mbox *mbox, struct mbox_message *message, struct error *error)
 {
     struct line line = {0};
     bool header = true;
     bool after_empty = false;
+    bool no_end = false;
     uint64_t empty_at = 0;
-    for (;;) {
+    for (size_t lines = 0;; lines += line.ends) {
         int64_t ignored;
         enum err err = next_line(mbox, &line, error);
         if (err != ERR_OK)
@@ -240,12 +254,15 @@ static enum err read_message(struct mbox *mbox, struct mbox_message *message, st
         bool from = !end && line.begins && after_empty && mbox_from_line(line.text, &ignored);
         if (end || from) {
             message->end = after_empty ? empty_at : line.offset;
+            message->end -= no_end && message->end > message->start ? 1 : 0;
             mbox->offset = line.offset;
             return ERR_OK;
         }
         after_empty = is_empty_line(&line);
         empty_at = after_empty ? line.offset : empty_at;
-        if (header && line.begins && !after_empty)
+        if (lines == 0 && line.begins)
+            read_own_field(without_end(line.text), message, &no_end);
+        if (header && line.begins && !after_empty && (!message->own || lines < MBOX_OWN_LINES))
             read_field(without_end(line.text), message);
         header = header && !after_empty;
     }
@@ -291,10 +308,10 @@ enum err mbox_give(struct mbox *mbox, const struct mbox_message *message, mbox_s
                    struct error *error)
 {
     struct line line = {0};
-    bool header = true;
+    bool header = !message->own;
     bool leaving_out = false;
     mbox->offset = message->start;
-    while (mbox->offset < message->end) {
+    for (size_t lines = 0; mbox->offset < message->end; lines += line.ends) {
         struct slice value;
         enum err err = next_line(mbox, &line, error);
         if (err != ERR_OK)
@@ -307,7 +324,7 @@ enum err mbox_give(struct mbox *mbox, const struct mbox_message *message, mbox_s
             leaving_out = is_left_out(field_of(without_end(line.text), &value));
         if (header && is_empty_line(&line))
             header = leaving_out = false;
-        if (!leaving_out)
+        if (!leaving_out && (!message->own || lines >= MBOX_OWN_LINES))
             err = sink(context, unquoted(&line), error);
         if (err != ERR_OK)
             return err;

@@ -6,6 +6,9 @@
  * Flags are those of Status, X-Status, X-Keywords and X-Mozilla-Status; the first three, X-UID and X-IMAPbase
  * are no part of the message. What Mozilla marked as expunged, and UW's folder data, are no messages.
  *
+ * An mbox of ours (writer.h) has four lines of its own at a message's beginning, MBOX_OWN_FIELD first: then
+ * just those are left out, and nothing else is looked at.
+ *
  * Ownership: the input is the caller's. Errors: the input's. Threads: one at a time. Limits: MBOX_*; a
  * field's line is looked at for MBOX_LINE bytes, however long it is.
  */
@@ -18,6 +21,11 @@
 enum { MBOX_LINE = 16 * 1024, MBOX_READ = 64 * 1024, MBOX_KEYWORDS_MAX = 2000 /* bytes */ };
 
 /* At most n bytes at this place; *ret_n 0 at the end. */
+#define MBOX_OWN_FIELD "X-Posthorn-Mbox" /* its words: */
+#define MBOX_AS_IS "as-is"               /* line ends are to stay as they are */
+#define MBOX_NO_END "no-end"             /* the last line has no end */
+enum { MBOX_OWN_LINES = 4 };
+
 struct mbox_input {
     enum err (*read)(struct mbox_input *input, uint64_t offset, char *to, size_t n, size_t *ret_n,
                      struct error *error);
@@ -36,6 +44,8 @@ struct mbox_message {
     int64_t date_us;     /* of the From_ line, as UTC */
     uint32_t flags;      /* bit k is the store's FLAG_* k */
     bool is_none;        /* expunged, or a folder's data */
+    bool own;            /* it begins with lines of ours */
+    bool as_is;          /* and its line ends are to stay */
     struct buf keywords; /* with blanks between them; mbox_message_release */
 };
 void mbox_message_release(struct mbox_message *message);
