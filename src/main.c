@@ -46,6 +46,7 @@ static const struct {
 } commands[] = {
     {"serve", run_serve, "run the server"},
     {"worker", run_worker, NULL},
+    {"status", admin_main, "how the running server is"},
     {"domain", admin_main, "the domains whose mail is ours"},
     {"account", admin_main,
      "accounts: add, list, show, set, rename, remove, password, app-password, check, import"},

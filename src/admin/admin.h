@@ -26,6 +26,7 @@
 #include <jansson.h>
 
 #include "directory/directory.h"
+#include "health/gather.h"
 #include "queue/queue.h"
 #include "rt/loop.h"
 #include "store/store.h"
@@ -41,9 +42,11 @@ enum {
 struct admin_context {
     struct store *store;
     struct directory *directory;
-    struct queue *queue; /* NULL only for commands without COMMAND_QUEUE */
-    /* App passwords were removed: sessions of theirs are to end. NULL: there are none. */
-    void (*passwords_changed)(void *owner);
+    struct queue *queue;       /* NULL only for commands without COMMAND_QUEUE */
+    struct gatherer *gatherer; /* NULL but in a running server */
+    /* App passwords were removed, accounts disabled, doors closed: sessions may have to end. NULL: there are
+     * none. */
+    void (*access_changed)(void *owner);
     void *owner;
 };
 
@@ -98,6 +101,7 @@ enum command_flag {
     COMMAND_QUEUE = 1,   /* needs the queue */
     COMMAND_CONFIRM = 2, /* a person at a terminal is asked first, unless --yes */
     COMMAND_ONE = 4,     /* one row, shown as a list of its fields */
+    COMMAND_SERVER = 8,  /* only a running server can answer */
     COMMAND_MAY_ASK = 8, /* its password is asked for only with --password-stdin */
     COMMAND_INNER = 16,  /* asked by the command line, not by people */
 };
@@ -118,6 +122,7 @@ struct admin_command {
     const char *instead_with;
     const struct admin_argument *arguments; /* ended by a NULL name; NULL: none */
     const struct admin_column *columns;     /* of its rows, ended by a NULL name; NULL: it gives none */
+    void (*show)(const json_t *row);        /* a row as text, where that is no table; else NULL */
     unsigned flags;
     const char *summary; /* half a line */
     const char *about;   /* what it does, in sentences */
@@ -126,6 +131,7 @@ struct admin_command {
 
 /* clang-format off */
 #define ADMIN_COMMAND_TABLE(X) \
+    X(status) \
     X(domain_add) \
     X(domain_list) \
     X(domain_remove) \
@@ -167,7 +173,9 @@ struct admin_command {
     X(queue_drop) \
     X(plan_list) \
     X(plan_show) \
-    X(plan_set)
+    X(plan_add) \
+    X(plan_set) \
+    X(plan_remove)
 /* clang-format on */
 /* What commands of the command line ask; people don't. */
 /* clang-format off */
@@ -208,6 +216,12 @@ bool call_flag(const struct admin_call *call, const char *name);
 /* The words of a list, in the call's arena. */
 enum err call_list(struct admin_call *call, const char *name, struct slice **ret_words, size_t *ret_count,
                    struct error *error) MUST_CHECK;
+
+/* The argument "doors", "imap,submission"; absent: 0. */
+enum err call_doors(const struct admin_call *call, unsigned *ret_doors, struct error *error) MUST_CHECK;
+
+/* What was changed may end sessions, and gives open accounts other limits. */
+void call_access_changed(const struct admin_call *call);
 
 /* row: taken; NULL (memory was out, or text that is not UTF-8): ERR_NOMEM. */
 enum err call_row(struct admin_call *call, json_t *row, struct error *error) MUST_CHECK;

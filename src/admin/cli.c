@@ -34,6 +34,9 @@ static enum err run(const struct cli_request *request, const char *settings_file
     enum err e = settings_read(settings_file, &settings, error);
     if (e == ERR_OK)
         e = cli_remote(settings, request->request, &show->sink, &running, error);
+    if (e == ERR_OK && !running && (request->command->flags & COMMAND_SERVER) != 0)
+        return fail_plain(error, ERR_UNAVAILABLE, "no server runs: nothing answers on %s/admin.sock",
+                          settings->run_directory);
     if (e == ERR_OK && !running)
         e = cli_local(settings, request->request, &show->sink, error);
     return e;

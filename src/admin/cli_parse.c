@@ -304,7 +304,8 @@ enum err cli_parse(int argc, char **argv, struct cli_request *ret_request, struc
 {
     struct words words = {.argc = argc, .argv = argv};
     CLEANUP(cli_request_release) struct cli_request request = {0};
-    if (argc == 2 && (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0)) {
+    bool has_verbs = admin_command_find(slice_cstr(argv[0])) == NULL;
+    if (has_verbs && argc == 2 && (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0)) {
         *ret_request = (struct cli_request){.help = true};
         return ERR_OK;
     }

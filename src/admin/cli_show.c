@@ -204,6 +204,8 @@ static void show_row(struct cli_show *show, json_t *row)
     if (show->request->json) {
         json_dumpf(row, stdout, JSON_COMPACT);
         putchar('\n');
+    } else if (show->request->command->show != NULL) {
+        show->request->command->show(row);
     } else if ((show->request->command->flags & COMMAND_ONE) != 0) {
         print_fields(show, row);
     } else {

@@ -182,6 +182,8 @@ static enum err set(struct admin_call *call, struct error *error)
         e = account_entry_set(call->context->directory, address, &changes, error);
     if (e == ERR_OK)
         e = tell_limits(call, address, error);
+    if (e == ERR_OK && call->context->access_changed != NULL)
+        call->context->access_changed(call->context->owner);
     if (e == ERR_OK)
         call_message(call, "changed account %.*s", SLICE_ARGS(address));
     return e;
@@ -192,9 +194,10 @@ const struct admin_command admin_account_set = {
     .run = set,
     .arguments = set_arguments,
     .summary = "change an account's plan, quota, name, language, options",
-    .about =
-        "Changes what is given and leaves the rest. A new plan opens or shuts doors from the next log-in on; "
-        "no data moves. An option set to default is the domain's, the plan's or the built-in one again.",
+    .about = "Changes what is given and leaves the rest. A new plan opens and shuts doors at once: sessions "
+             "behind "
+             "one that shuts end, as they do when the account is disabled; no data moves. An option set to "
+             "default is the domain's, the plan's or the built-in one again.",
     .example = "posthorn account set anna@example.org --plan exchange --quota 20G",
 };
 
@@ -210,8 +213,8 @@ static enum err revoke_app_passwords(struct admin_call *call, struct slice addre
 {
     size_t removed;
     enum err e = app_password_remove(call->context->directory, address, slice_none(), &removed, error);
-    if (e == ERR_OK && call->context->passwords_changed != NULL)
-        call->context->passwords_changed(call->context->owner);
+    if (e == ERR_OK && call->context->access_changed != NULL)
+        call->context->access_changed(call->context->owner);
     return e;
 }
 

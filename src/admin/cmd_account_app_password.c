@@ -11,36 +11,6 @@ enum { NAMES_TRIED_MAX = APP_PASSWORDS_MAX + 1 };
         "address", ARGUMENT_TEXT, true, true, "NAME@DOMAIN", "the account's primary address" \
     }
 
-/* "imap,submission"; none given: 0, all. */
-static enum err read_doors(struct slice text, unsigned *ret_doors, struct error *error)
-{
-    static const struct {
-        const char *name;
-        unsigned bit;
-    } known[] = {
-#define X(door, name, number) {(name), (number)},
-        DOOR_TABLE(X)
-#undef X
-    };
-    unsigned doors = 0;
-    for (bool more = text.n > 0; more;) {
-        struct slice name;
-        more = slice_cut(text, ',', &name, &text);
-        name = slice_trim(name);
-        size_t i = 0;
-        while (i < ARRAY_LEN(known) && !slice_eq_nocase(name, slice_cstr(known[i].name)))
-            i++;
-        if (i == ARRAY_LEN(known))
-            return fail_plain(error, ERR_INVALID,
-                              "\"%.*s\" is no door; there are: pop3, imap, submission, "
-                              "managesieve, jmap, dav, eas, ews, web",
-                              SLICE_ARGS(slice_sub(name, 0, 40)));
-        doors |= known[i].bit;
-    }
-    *ret_doors = doors;
-    return ERR_OK;
-}
-
 /* "app password 1", or the first number that is free. */
 static enum err choose_name(struct admin_call *call, struct slice address, struct slice *ret_name,
                             struct error *error)
@@ -99,7 +69,7 @@ static enum err add(struct admin_call *call, struct error *error)
     struct slice address = call_text(call, "address");
     struct app_password_new wanted = {.name = call_text(call, "name")};
     char text[APP_PASSWORD_TEXT];
-    enum err e = read_doors(call_text(call, "doors"), &wanted.doors, error);
+    enum err e = call_doors(call, &wanted.doors, error);
     if (e == ERR_OK)
         e = read_expires(call_text(call, "expires"), &wanted.expires, error);
     if (e == ERR_OK && wanted.name.p == NULL)
@@ -188,8 +158,8 @@ static enum err drop(struct admin_call *call, struct error *error)
     enum err e = app_password_remove(call->context->directory, address, name, &removed, error);
     if (e != ERR_OK)
         return e;
-    if (call->context->passwords_changed != NULL)
-        call->context->passwords_changed(call->context->owner);
+    if (call->context->access_changed != NULL)
+        call->context->access_changed(call->context->owner);
     call_message(call, "removed %zu app password%s of %.*s", removed, removed == 1 ? "" : "s",
                  SLICE_ARGS(address));
     return ERR_OK;

@@ -79,6 +79,44 @@ enum err call_list(struct admin_call *call, const char *name, struct slice **ret
     return ERR_OK;
 }
 
+enum err call_doors(const struct admin_call *call, unsigned *ret_doors, struct error *error)
+{
+    struct slice text = call_text(call, "doors");
+    static const struct {
+        const char *name;
+        unsigned bit;
+    } known[] = {
+#define X(door, name, number) {(name), (number)},
+        DOOR_TABLE(X)
+#undef X
+    };
+    unsigned doors = 0;
+    for (bool more = text.n > 0; more;) {
+        struct slice name;
+        more = slice_cut(text, ',', &name, &text);
+        name = slice_trim(name);
+        size_t i = 0;
+        while (i < ARRAY_LEN(known) && !slice_eq_nocase(name, slice_cstr(known[i].name)))
+            i++;
+        if (i == ARRAY_LEN(known))
+            return fail_plain(error, ERR_INVALID,
+                              "\"%.*s\" is no door; there are: pop3, imap, submission, "
+                              "managesieve, jmap, dav, eas, ews, web",
+                              SLICE_ARGS(slice_sub(name, 0, 40)));
+        doors |= known[i].bit;
+    }
+    *ret_doors = doors;
+    return ERR_OK;
+}
+
+void call_access_changed(const struct admin_call *call)
+{
+    const struct admin_context *context = call->context;
+    store_limits_changed(context->store);
+    if (context->access_changed != NULL)
+        context->access_changed(context->owner);
+}
+
 static bool list_of_texts(const json_t *list)
 {
     bool good = json_is_array(list);

@@ -58,6 +58,9 @@ enum err known_settings(const struct settings *settings, struct error *error)
     struct error why;
     if (known_capabilities(slice_cstr(settings->imap_without), &why) != ERR_OK)
         return fail_plain(error, ERR_INVALID, "posthorn.conf: imap-without: %s", why.client);
+    for (size_t i = 0; i < settings->imap_client_count; i++)
+        if (known_capabilities(slice_cstr(settings->imap_clients[i].without), &why) != ERR_OK)
+            return fail_plain(error, ERR_INVALID, "posthorn.conf: imap-without-for: %s", why.client);
     if (check(slice_cstr(settings->sasl_without), mechanisms, ARRAY_LEN(mechanisms), "log-in mechanism",
               &why) != ERR_OK)
         return fail_plain(error, ERR_INVALID, "posthorn.conf: sasl-without: %s", why.client);

@@ -43,6 +43,13 @@ static void test_checks_the_settings(void **state)
     assert_string_equal(
         error.client, "posthorn.conf: imap-without: \"IDEL\" is no IMAP capability here; did you mean IDLE?");
     settings_free(settings);
+    assert_int_equal(settings_parse(S("hostname = a\nimap-without-for = b idel\n"), "x", &settings, &error),
+                     ERR_OK);
+    assert_int_equal(known_settings(settings, &error), ERR_INVALID);
+    assert_string_equal(
+        error.client,
+        "posthorn.conf: imap-without-for: \"IDEL\" is no IMAP capability here; did you mean IDLE?");
+    settings_free(settings);
     assert_int_equal(settings_parse(S("hostname = a\nsasl-without = login, scram\n"), "x", &settings, &error),
                      ERR_OK);
     assert_int_equal(known_settings(settings, &error), ERR_INVALID);

@@ -77,7 +77,8 @@ static enum err write_fields(struct directory *directory, const struct account_r
     bool enabled = changes->enabled < 0 ? entry->enabled : changes->enabled != 0;
     bool by_certificate =
         changes->certificate_login < 0 ? entry->certificate_login : changes->certificate_login != 0;
-    enum err code = account_check_plan(directory, plan, error);
+    bool moves = changes->plan.p != NULL || changes->quota_bytes != UINT64_MAX;
+    enum err code = account_check_plan(directory, plan, moves ? bytes : 0, error);
     if (code != ERR_OK)
         return code;
     if (changes->options != NULL)

@@ -38,7 +38,8 @@ enum err account_check_quota(uint64_t quota, struct error *error)
     return fail_plain(error, ERR_INVALID, "the quota is larger than any disk");
 }
 
-enum err account_check_plan(struct directory *directory, struct slice plan, struct error *error)
+enum err account_check_plan(struct directory *directory, struct slice plan, uint64_t quota,
+                            struct error *error)
 {
     CLEANUP(sql_release) sqlite3_stmt *row = NULL;
     bool found = false;
@@ -48,5 +49,10 @@ enum err account_check_plan(struct directory *directory, struct slice plan, stru
     if (code == ERR_OK && !found)
         return fail_plain(error, ERR_NOT_FOUND, "there is no plan \"%.*s\"; `posthorn plan list` shows them",
                           SLICE_ARGS(slice_sub(plan, 0, PLAN_NAME_MAX)));
+    if (code == ERR_OK && sql_number(row, 3) > 0 && quota > sql_number(row, 3))
+        return fail_plain(
+            error, ERR_LIMIT,
+            "that is more than the plan \"%.*s\" allows; `posthorn plan show %.*s` says how much",
+            SLICE_ARGS(plan), SLICE_ARGS(plan));
     return code;
 }

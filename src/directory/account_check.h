@@ -13,6 +13,8 @@ enum err account_check_language(struct slice language, struct error *error) MUST
 enum err account_check_name(struct slice name, struct error *error) MUST_CHECK;
 enum err account_check_capabilities(struct slice capabilities, struct error *error) MUST_CHECK;
 enum err account_check_quota(uint64_t quota, struct error *error) MUST_CHECK;
-enum err account_check_plan(struct directory *directory, struct slice plan, struct error *error) MUST_CHECK;
+/* There is the plan, and it allows a quota of the account's own (0: none). */
+enum err account_check_plan(struct directory *directory, struct slice plan, uint64_t quota,
+                            struct error *error) MUST_CHECK;
 
 #endif

@@ -40,7 +40,7 @@ static enum err prepare(struct directory *directory, const struct account_new *a
                         struct prepared *prepared, struct error *error)
 {
     prepared->id.v = id_random();
-    prepared->plan = account->plan.n > 0 ? account->plan : S("imap");
+    prepared->plan = account->plan.n > 0 ? account->plan : S(PLAN_DEFAULT);
     prepared->language = account->language.n > 0 ? account->language : S("en");
     enum err code = address_parse(account->address, arena, &prepared->address, error);
     if (code == ERR_OK)
@@ -71,7 +71,7 @@ static enum err write_account(struct directory *directory, const struct account_
     struct domain_row domain;
     enum err code = domain_row_need(directory, address->domain, &domain, error);
     if (code == ERR_OK)
-        code = account_check_plan(directory, prepared->plan, error);
+        code = account_check_plan(directory, prepared->plan, account->quota_bytes, error);
     if (code == ERR_OK)
         code = address_need_free(directory, address, error);
     if (code == ERR_OK)

@@ -52,14 +52,32 @@ enum door {
     DOOR_TABLE(X)
 #undef X
 };
+#define PLAN_DEFAULT "imap"
 struct plan {
     struct slice name; /* "pop3", "imap", "exchange" at first */
     unsigned doors;
-    uint64_t quota_bytes;   /* of accounts that have none of their own */
+    uint64_t quota_bytes;   /* of accounts that have none of their own; 0: no limit */
+    uint64_t quota_max;     /* what no account of the plan passes, whatever its own quota; 0: no limit */
     struct options options; /* set for the plan, else built in */
 };
 enum err directory_plan(struct directory *directory, struct slice name, struct arena *arena,
                         struct plan *ret_plan, struct error *error) MUST_CHECK;
+/* Changes to a plan, or what a new one is; doors 0, UINT64_MAX and NULL: as it is. */
+struct plan_changes {
+    unsigned doors;
+    uint64_t quota_bytes, quota_max;
+    const struct option_changes *options;
+};
+#define PLAN_CHANGES_NONE ((struct plan_changes){.quota_bytes = UINT64_MAX, .quota_max = UINT64_MAX})
+#define PLAN_QUOTA_DEFAULT (UINT64_C(10) << 30) /* bytes, of a new plan, unless its quota_max is less */
+/* Name: lower-case letters, digits, '-'. Doors must be given. ERR_EXISTS, ERR_LIMIT past PLANS_MAX. */
+enum err plan_add(struct directory *directory, struct slice name, const struct plan_changes *changes,
+                  struct error *error) MUST_CHECK;
+/* For its accounts at once; open accounts and sessions are the caller's. */
+enum err plan_set(struct directory *directory, struct slice name, const struct plan_changes *changes,
+                  struct error *error) MUST_CHECK;
+/* ERR_BUSY while an account has it. */
+enum err plan_remove(struct directory *directory, struct slice name, struct error *error) MUST_CHECK;
 /* All, the smallest first. */
 enum err plan_list(struct directory *directory, struct arena *arena, struct plan **ret_plans,
                    size_t *ret_count, struct error *error) MUST_CHECK;
@@ -116,7 +134,7 @@ struct account_entry {
 struct account_new {
     struct slice address;
     struct slice name;
-    struct slice plan;     /* empty: "imap" */
+    struct slice plan;     /* empty: PLAN_DEFAULT */
     struct slice language; /* empty: "en" */
     struct slice password; /* in the clear; or empty with a hash; neither: nobody can log in */
     struct slice

@@ -31,13 +31,76 @@ static void test_plans(void **state)
     struct plan plan;
     ASSERT_OK(t, directory_plan(t->directory, S("pop3"), &t->arena, &plan, &t->error));
     assert_int_equal(plan.doors, DOOR_POP3 | DOOR_SUBMISSION | DOOR_WEB);
-    assert_int_equal(plan.quota_bytes, 1000000000);
+    assert_int_equal(plan.quota_bytes, 1 << 30);
     ASSERT_OK(t, directory_plan(t->directory, S("imap"), &t->arena, &plan, &t->error));
     assert_int_equal(plan.doors,
                      DOOR_POP3 | DOOR_SUBMISSION | DOOR_WEB | DOOR_IMAP | DOOR_MANAGESIEVE | DOOR_JMAP);
     ASSERT_OK(t, directory_plan(t->directory, S("exchange"), &t->arena, &plan, &t->error));
     assert_int_equal(plan.doors, 511);
     assert_int_equal(directory_plan(t->directory, S("gold"), &t->arena, &plan, &t->error), ERR_NOT_FOUND);
+}
+
+static struct plan plan(struct fixture *t, const char *name)
+{
+    struct plan found = {0};
+    ASSERT_OK(t, directory_plan(t->directory, slice_cstr(name), &t->arena, &found, &t->error));
+    return found;
+}
+
+static void test_plans_come_change_and_go(void **state)
+{
+    struct fixture *t = *state;
+    struct plan_changes changes = PLAN_CHANGES_NONE;
+    struct account_new account = {.address = S("anna@demo.example"), .plan = S("small")};
+    struct account_id id;
+    make_domain(t, "demo.example");
+    assert_int_equal(plan_add(t->directory, S("small"), &changes, &t->error), ERR_INVALID); /* no doors */
+    changes.doors = DOOR_POP3;
+    changes.quota_max = 1 << 30;
+    assert_int_equal(plan_add(t->directory, S("Small"), &changes, &t->error), ERR_INVALID);
+    assert_int_equal(plan_add(t->directory, S("a1234567890123456789012345678901x"), &changes, &t->error),
+                     ERR_INVALID);
+    ASSERT_OK(t, plan_add(t->directory, S("small"), &changes, &t->error));
+    assert_int_equal(plan_add(t->directory, S("small"), &changes, &t->error), ERR_EXISTS);
+    assert_int_equal(plan(t, "small").quota_bytes, 1 << 30);
+    ASSERT_OK(t, account_entry_add(t->directory, &account, &id, &t->error));
+    assert_int_equal(find(t, "anna@demo.example").doors, DOOR_POP3);
+    assert_client(t, plan_remove(t->directory, S("small"), &t->error), ERR_BUSY,
+                  "1 accounts have the plan small; give them another one first");
+    changes = PLAN_CHANGES_NONE;
+    changes.doors = DOOR_IMAP | DOOR_SUBMISSION;
+    ASSERT_OK(t, plan_set(t->directory, S("small"), &changes, &t->error));
+    assert_int_equal(find(t, "anna@demo.example").doors, DOOR_IMAP | DOOR_SUBMISSION);
+    assert_int_equal(find(t, "anna@demo.example").quota_bytes, 1 << 30);
+    assert_int_equal(plan_set(t->directory, S("gold"), &changes, &t->error), ERR_NOT_FOUND);
+    ASSERT_OK(t, account_entry_remove(t->directory, S("anna@demo.example"), &t->error));
+    ASSERT_OK(t, plan_remove(t->directory, S("small"), &t->error));
+    assert_int_equal(plan_remove(t->directory, S("small"), &t->error), ERR_NOT_FOUND);
+}
+
+static void test_no_account_has_more_than_its_plan_allows(void **state)
+{
+    struct fixture *t = *state;
+    struct plan_changes most = PLAN_CHANGES_NONE;
+    struct account_changes changes = ACCOUNT_CHANGES_NONE;
+    make_domain(t, "demo.example");
+    make_account(t, "anna@demo.example", "secret");
+    most.quota_max = UINT64_C(20) << 30;
+    ASSERT_OK(t, plan_set(t->directory, S("imap"), &most, &t->error));
+    changes.quota_bytes = most.quota_max + 1;
+    assert_client(t, account_entry_set(t->directory, S("anna@demo.example"), &changes, &t->error), ERR_LIMIT,
+                  "that is more than the plan \"imap\" allows; `posthorn plan show imap` says how much");
+    changes.quota_bytes = most.quota_max;
+    ASSERT_OK(t, account_entry_set(t->directory, S("anna@demo.example"), &changes, &t->error));
+    assert_int_equal(find(t, "anna@demo.example").quota_bytes, most.quota_max);
+    most.quota_max = UINT64_C(15) << 30; /* holds for those who had more */
+    ASSERT_OK(t, plan_set(t->directory, S("imap"), &most, &t->error));
+    assert_int_equal(find(t, "anna@demo.example").quota_bytes, most.quota_max);
+    most.quota_max = UINT64_C(5) << 30; /* less than the default */
+    assert_int_equal(plan_set(t->directory, S("imap"), &most, &t->error), ERR_INVALID);
+    changes = ACCOUNT_CHANGES_NONE;
+    changes.name = S("Anna");
+    ASSERT_OK(t, account_entry_set(t->directory, S("anna@demo.example"), &changes, &t->error));
 }
 
 static void test_domains_come_and_go(void **state)
@@ -93,7 +156,7 @@ static void test_fields_are_kept_and_changed(void **state)
     struct account_entry entry = find(t, "anna@demo.example");
     ASSERT_SLICE(entry.address, "Anna@demo.example");
     ASSERT_SLICE(entry.name, "Anna B");
-    assert_int_equal(entry.quota_bytes, 1000000000);
+    assert_int_equal(entry.quota_bytes, 1 << 30);
     struct account_changes changes = ACCOUNT_CHANGES_NONE;
     changes.plan = S("exchange");
     changes.quota_messages = 5;
@@ -105,7 +168,7 @@ static void test_fields_are_kept_and_changed(void **state)
     ASSERT_SLICE(entry.name, "Anna B");
     ASSERT_SLICE(entry.language, "de");
     assert_int_equal(entry.doors, 511);
-    assert_int_equal(entry.quota_bytes, 10000000000);
+    assert_int_equal(entry.quota_bytes, UINT64_C(10) << 30);
     assert_int_equal(entry.quota_messages, 5);
     assert_false(entry.enabled);
     ASSERT_SLICE(entry.capabilities_off, "MOVE IDLE");
@@ -296,6 +359,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(test_plans),
+        TEST(test_plans_come_change_and_go),
+        TEST(test_no_account_has_more_than_its_plan_allows),
         TEST(test_domains_come_and_go),
         TEST(test_errors_say_what_to_do),
         TEST(test_fields_are_kept_and_changed),

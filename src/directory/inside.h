@@ -94,6 +94,7 @@ enum err lookup_address(struct directory *directory, struct slice key, struct ar
 struct plan_record {
     unsigned doors;
     uint64_t quota_bytes;
+    uint64_t quota_max;
     struct option_set options;
 };
 /* ERR_NOT_FOUND. */

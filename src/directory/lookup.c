@@ -190,6 +190,7 @@ static enum err load_plan(struct directory *directory, struct slice key, struct 
     if (code == ERR_OK && found) {
         wire_put_u32(out, (uint32_t)sql_number(row, 1));
         wire_put_u64(out, sql_number(row, 2));
+        wire_put_u64(out, sql_number(row, 3));
         option_set_put(out, &options);
     }
     return code;
@@ -208,6 +209,7 @@ enum err lookup_plan(struct directory *directory, struct slice name, struct aren
     struct wire_reader reader = wire_reader_of(value);
     ret_record->doors = wire_get_u32(&reader);
     ret_record->quota_bytes = wire_get_u64(&reader);
+    ret_record->quota_max = wire_get_u64(&reader);
     option_set_get(&reader, &ret_record->options);
     must(wire_end(&reader));
     return ERR_OK;
@@ -333,6 +335,8 @@ enum err account_record_complete(struct directory *directory, struct account_rec
         return code;
     entry->doors = plan.doors;
     entry->quota_bytes = record->own_quota != 0 ? record->own_quota : plan.quota_bytes;
+    if (plan.quota_max != 0)
+        entry->quota_bytes = MIN(entry->quota_bytes, plan.quota_max);
     entry->options = options_built_in();
     options_apply(&entry->options, LEVEL_PLAN, &plan.options);
     options_apply(&entry->options, LEVEL_DOMAIN, &domain.options);

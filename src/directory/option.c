@@ -240,7 +240,7 @@ static enum err owner_find(struct directory *directory, enum option_level level,
     case LEVEL_PLAN:
         *ret_owner = TEXT(name);
         cache_drop(directory->cache, CACHE_PLAN, name);
-        return account_check_plan(directory, name, error);
+        return account_check_plan(directory, name, 0, error);
     case LEVEL_DOMAIN:
         code = domain_row_need(directory, name, &domain, error);
         *ret_owner = NUMBER(domain.id.v);

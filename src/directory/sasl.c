@@ -183,6 +183,13 @@ static enum err finish_failed(enum err code, struct sasl_result *result)
     }
 }
 
+static enum err deny(enum sasl_denial why, const struct account_entry *entry, struct sasl_result *result)
+{
+    *result =
+        (struct sasl_result){.status = SASL_FAILED, .code = ERR_DENIED, .denial = why, .doors = entry->doors};
+    return ERR_OK;
+}
+
 /* The person is who he says. May he come in by this door, and as whom he wants? */
 static enum err finish_proved(struct sasl *sasl, enum door door, const struct person *person,
                               struct slice authzid, struct arena *arena, struct sasl_result *result,
@@ -194,10 +201,13 @@ static enum err finish_proved(struct sasl *sasl, enum door door, const struct pe
         return code;
     const struct account_entry *entry = &person->record.entry;
     if (authzid.n > 0 && (!other.known || other.record.entry.id.v != entry->id.v))
-        return finish_failed(ERR_DENIED, result);
-    if (!entry->enabled || (entry->doors & (unsigned)door) == 0 ||
-        (person->app.doors != 0 && (person->app.doors & (unsigned)door) == 0))
-        return finish_failed(ERR_DENIED, result);
+        return deny(DENIED_NAME, entry, result);
+    if (!entry->enabled)
+        return deny(DENIED_DISABLED, entry, result);
+    if ((entry->doors & (unsigned)door) == 0)
+        return deny(DENIED_BY_PLAN, entry, result);
+    if (person->app.doors != 0 && (person->app.doors & (unsigned)door) == 0)
+        return deny(DENIED_APP_PASSWORD, entry, result);
     app_password_note_use(sasl->directory, &person->app);
     const struct sasl_holder holder = {entry->id, person->app.id};
     struct sasl_result good = {.status = SASL_OK, .account = entry->id};
@@ -439,7 +449,7 @@ static enum err log_in_external(struct sasl *sasl, const struct sasl_start *star
     if (!person.known)
         return finish_failed(ERR_AUTH, result);
     if (!person.record.entry.certificate_login)
-        return finish_failed(ERR_DENIED, result);
+        return deny(DENIED_CERTIFICATE, &person.record.entry, result);
     return finish_proved(sasl, start->door, &person, authzid, arena, result, error);
 }
 

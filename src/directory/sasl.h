@@ -91,6 +91,15 @@ struct sasl_start {
     struct slice peer; /* the client's address */
 };
 enum sasl_status { SASL_CONTINUE, SASL_OK, SASL_FAILED, SASL_TEMPORARY };
+/* Why somebody who proved who he is may not come in. */
+enum sasl_denial {
+    DENIED_NAME,         /* he wants to be somebody else */
+    DENIED_DISABLED,     /* the account is */
+    DENIED_BY_PLAN,      /* the plan has not this door */
+    DENIED_APP_PASSWORD, /* the app password is for other doors */
+    DENIED_CERTIFICATE,  /* the account does not log in by one */
+    DENIALS
+};
 struct sasl_result {
     enum sasl_status status;
     uint64_t exchange; /* with CONTINUE: give it to sasl_step */
@@ -98,6 +107,8 @@ struct sasl_result {
         data; /* challenge; with OK SCRAM's server signature; with FAILED SCRAM's "e=..."; in the arena */
     enum err
         code; /* with FAILED: ERR_AUTH, ERR_DENIED (the door is closed for this plan, account disabled) */
+    enum sasl_denial denial;           /* with ERR_DENIED */
+    unsigned doors;                    /* with ERR_DENIED: those of the plan */
     struct account_id account;         /* with OK */
     struct slice address;              /* with OK: the account's primary address */
     unsigned char ticket[TICKET_SIZE]; /* with OK */

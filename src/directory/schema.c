@@ -77,6 +77,13 @@ static const char *const migrations[] = {
     " DELETE FROM option WHERE level = 3 AND owner = old.id; END;",
     /* address.account of a group is its id; of those that were there before 0. */
     "CREATE INDEX address_group ON address(account) WHERE kind = 3",
+
+    /* quota_max: the most an account of the plan may get, 0: no limit. Nobody could change the given plans
+       yet. */
+    "ALTER TABLE plan ADD COLUMN quota_max INTEGER NOT NULL DEFAULT 0;"
+    "UPDATE plan SET quota_bytes = 1073741824 WHERE quota_bytes = 1000000000;"
+    "UPDATE plan SET quota_bytes = 10737418240 WHERE quota_bytes = 10000000000;"
+    "CREATE INDEX account_plan ON account(plan);",
 };
 
 static enum err schema_version(struct database *database, int64_t *ret_version, struct error *error)

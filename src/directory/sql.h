@@ -25,7 +25,12 @@ struct directory;
     X(COMMIT, "COMMIT")                                                                                      \
     X(ROLLBACK, "ROLLBACK")                                                                                  \
     X(PLAN_LIST, "SELECT name FROM plan ORDER BY quota_bytes, doors, name")                                  \
-    X(PLAN_GET, "SELECT name, doors, quota_bytes FROM plan WHERE name = ?1")                                 \
+    X(PLAN_ADD, "INSERT INTO plan(name, doors, quota_bytes, quota_max) VALUES (?1, ?2, ?3, ?4)")             \
+    X(PLAN_SET, "UPDATE plan SET doors = ?2, quota_bytes = ?3, quota_max = ?4 WHERE name = ?1")              \
+    X(PLAN_REMOVE, "DELETE FROM plan WHERE name = ?1")                                                       \
+    X(PLAN_COUNT, "SELECT count(*) FROM plan")                                                               \
+    X(PLAN_USERS, "SELECT count(*) FROM account WHERE plan = ?1")                                            \
+    X(PLAN_GET, "SELECT name, doors, quota_bytes, quota_max FROM plan WHERE name = ?1")                      \
     X(OPTION_LIST, "SELECT name, value FROM option WHERE level = ?1 AND owner = ?2")                         \
     X(OPTION_SET, "INSERT INTO option(level, owner, name, value) VALUES (?1, ?2, ?3, ?4)"                    \
                   " ON CONFLICT DO UPDATE SET value = excluded.value")                                       \

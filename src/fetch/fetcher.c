@@ -90,6 +90,11 @@ void fetcher_destroy(struct fetcher *fetcher)
     free(fetcher);
 }
 
+struct resolver *fetcher_resolver(struct fetcher *fetcher)
+{
+    return fetcher->resolver;
+}
+
 size_t fetcher_authorities(const struct fetcher *fetcher)
 {
     return fetcher->authority_count;

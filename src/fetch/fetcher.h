@@ -20,6 +20,8 @@ enum err fetcher_start(struct fetcher *fetcher, struct error *error) MUST_CHECK;
 void fetcher_destroy(struct fetcher *fetcher);
 /* A fetch_fn; context is the fetcher. */
 fetch_fn fetcher_fetch;
+/* Its resolver, for others of the process. */
+struct resolver *fetcher_resolver(struct fetcher *fetcher);
 /* How many authorities are trusted. */
 size_t fetcher_authorities(const struct fetcher *fetcher);
 

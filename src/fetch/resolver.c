@@ -236,6 +236,17 @@ static size_t copy_addresses(const struct question *question, struct resolver_ad
     return count;
 }
 
+/* The question is not needed any more. `done` as it was seen under the lock. */
+static void give_up(struct question *question, bool done)
+{
+    struct resolver *resolver = question->resolver;
+    /* Not under our lock: libunbound has its own, which it may hold around a callback. */
+    bool never = !done && ub_cancel(resolver->context, question->number) == 0;
+    pthread_mutex_lock(&resolver->lock);
+    let_go(question, never ? 2 : 1);
+    pthread_mutex_unlock(&resolver->lock);
+}
+
 /* What a question brought; gives it up. */
 static size_t collect(struct question *question, int64_t deadline_us, struct resolver_address *ret,
                       size_t max, bool *ret_late)
@@ -248,13 +259,61 @@ static size_t collect(struct question *question, int64_t deadline_us, struct res
         count = copy_addresses(question, ret, max);
     bool done = question->done;
     pthread_mutex_unlock(&resolver->lock);
-    /* Not under our lock: libunbound has its own, which it may hold around a callback. */
-    bool never = !done && ub_cancel(resolver->context, question->number) == 0;
-    pthread_mutex_lock(&resolver->lock);
-    let_go(question, never ? 2 : 1);
-    pthread_mutex_unlock(&resolver->lock);
+    give_up(question, done);
     *ret_late = *ret_late || !in_time;
     return count;
+}
+
+/* --- records --- */
+
+/* Under the lock, when the question is done. */
+static enum err copy_records(const struct question *question, struct slice name, struct arena *arena,
+                             struct resolver_records *ret, struct error *error)
+{
+    const struct ub_result *answer = question->answer;
+    struct resolver_records records = {0};
+    if (question->result != 0 || answer == NULL)
+        return fail_unbound(error, "name server", question->result);
+    if (answer->bogus)
+        return fail(error, ERR_AUTH, NULL, "%.*s: DNSSEC: %s", SLICE_ARGS(name),
+                    answer->why_bogus != NULL ? answer->why_bogus : "bogus");
+    if (!answer->havedata && !answer->nxdomain && answer->rcode != 0)
+        return fail(error, ERR_UNAVAILABLE, NULL, "%.*s: the name server has no answer (code %d)",
+                    SLICE_ARGS(name), answer->rcode);
+    records.secure = answer->secure != 0;
+    records.no_name = answer->nxdomain != 0;
+    records.canonical = arena_dup(arena, answer->canonname != NULL ? slice_cstr(answer->canonname) : name);
+    if (answer->havedata) {
+        records.data = arena_array(arena, RESOLVER_RECORDS_MAX, sizeof(*records.data));
+        for (size_t i = 0; records.data != NULL && answer->data[i] != NULL && i < RESOLVER_RECORDS_MAX; i++)
+            records.data[records.count++] =
+                arena_dup(arena, slice_of(answer->data[i], (size_t)answer->len[i]));
+    }
+    if (arena_failed(arena))
+        return fail_nomem(error);
+    *ret = records;
+    return ERR_OK;
+}
+
+enum err resolver_records(struct resolver *resolver, struct slice name, int type, int64_t deadline_us,
+                          struct arena *arena, struct resolver_records *ret_records, struct error *error)
+{
+    char text[RESOLVER_NAME_MAX + 1];
+    struct question *question;
+    if (name.n == 0 || name.n > RESOLVER_NAME_MAX || slice_find_char(name, 0) >= 0)
+        return fail(error, ERR_INVALID, NULL, "a name of %zu bytes", name.n);
+    snprintf(text, sizeof(text), "%.*s", SLICE_ARGS(name));
+    enum err err = ask(resolver, text, type, &question, error);
+    if (err != ERR_OK)
+        return err;
+    pthread_mutex_lock(&resolver->lock);
+    err = wait_for(question, deadline_us)
+              ? copy_records(question, name, arena, ret_records, error)
+              : fail(error, ERR_TIMEOUT, NULL, "no answer about %s in time", text);
+    bool done = question->done;
+    pthread_mutex_unlock(&resolver->lock);
+    give_up(question, done);
+    return err;
 }
 
 static bool parse_literal(const char *name, struct resolver_address *ret)

@@ -12,6 +12,7 @@
 
 #include <netinet/in.h>
 
+#include "base/arena.h"
 #include "base/error.h"
 #include "base/slice.h"
 
@@ -37,6 +38,32 @@ void resolver_destroy(struct resolver *resolver);
 enum err resolver_addresses(struct resolver *resolver, struct slice name, int64_t deadline_us,
                             struct resolver_address *ret_addresses, size_t max, size_t *ret_count,
                             struct error *error) MUST_CHECK;
+/*
+ * A name's records of one type, as they are on the wire (RFC 1035 3.2.1); names in them are not compressed.
+ * `exists`: the name or the type is known to be there; secure: DNSSEC proves the answer, also that there is
+ * none. ERR_UNAVAILABLE: nobody answers, or no sense (SERVFAIL); ERR_AUTH: DNSSEC says that the answer is
+ * forged; ERR_TIMEOUT. No such name or no such record is ERR_OK with count 0.
+ */
+enum {
+    RESOLVER_A = 1,
+    RESOLVER_CNAME = 5,
+    RESOLVER_PTR = 12,
+    RESOLVER_MX = 15,
+    RESOLVER_TXT = 16,
+    RESOLVER_AAAA = 28,
+    RESOLVER_TLSA = 52,
+    RESOLVER_RECORDS_MAX = 100,
+};
+struct resolver_records {
+    struct slice *data;
+    size_t count;
+    struct slice canonical; /* the name after CNAMEs; the name itself without */
+    bool secure;
+    bool no_name; /* NXDOMAIN */
+};
+enum err resolver_records(struct resolver *resolver, struct slice name, int type, int64_t deadline_us,
+                          struct arena *arena, struct resolver_records *ret_records,
+                          struct error *error) MUST_CHECK;
 /* It is this machine's own. */
 bool resolver_is_loopback(const struct resolver_address *address);
 /* As text; in IPv6 without brackets. */

@@ -1,8 +1,12 @@
 #include "imap/capability.h"
 
 #include "base/name_list.h"
+#include "rt/settings.h"
 
-enum { LITERAL_MINUS_MAX = 4096 /* RFC 7888 5 */ };
+enum {
+    LITERAL_MINUS_MAX = 4096, /* RFC 7888 5 */
+    CLIENT_MAX = 300,         /* bytes of a client's name that are looked at */
+};
 
 static const struct {
     struct slice name;
@@ -50,6 +54,47 @@ void imap_put_capabilities(struct buf *out, bool logged_in, struct slice off)
             space = " ";
         }
     }
+}
+
+/* `*` is any run of characters; case does not matter. */
+static bool fits(struct slice pattern, struct slice text)
+{
+    size_t p = 0, t = 0;
+    size_t star = SIZE_MAX, from = 0; /* the last `*`, and where in the text what follows it was tried */
+    while (t < text.n) {
+        if (p < pattern.n && pattern.p[p] == '*') {
+            star = p++;
+            from = t;
+        } else if (p < pattern.n && ascii_lower(pattern.p[p]) == ascii_lower(text.p[t])) {
+            p++;
+            t++;
+        } else if (star != SIZE_MAX) {
+            p = star + 1;
+            t = ++from;
+        } else {
+            return false;
+        }
+    }
+    while (p < pattern.n && pattern.p[p] == '*')
+        p++;
+    return p == pattern.n;
+}
+
+bool imap_add_off_for(struct buf *off, const struct settings *settings, struct slice name,
+                      struct slice version)
+{
+    char both[CLIENT_MAX + 1];
+    size_t before = off->n;
+    name = slice_sub(name, 0, CLIENT_MAX);
+    snprintf(both, sizeof(both), "%.*s %.*s", SLICE_ARGS(name),
+             SLICE_ARGS(slice_sub(version, 0, CLIENT_MAX)));
+    for (size_t i = 0; name.n > 0 && i < settings->imap_client_count; i++) {
+        struct slice client = slice_cstr(settings->imap_clients[i].client);
+        if ((fits(client, name) || fits(client, slice_cstr(both))) &&
+            !name_list_add(off, slice_cstr(settings->imap_clients[i].without)))
+            off->failed = true;
+    }
+    return off->n > before && !buf_failed(off);
 }
 
 uint64_t imap_literal_plus_max(struct slice off)

@@ -10,6 +10,8 @@
 
 #include "base/buf.h"
 
+enum { IMAP_OFF_MAX = 8192 /* bytes of a list of capabilities that are off */ };
+
 /* name, said before log-in, said after it */
 /* clang-format off */
 #define IMAP_CAPABILITY_TABLE(X) \
@@ -60,6 +62,7 @@
     X("CONTEXT=SORT", false, true) \
     X("UIDONLY", false, true) \
     X("COMPRESS=DEFLATE", false, true) \
+    X("UNAUTHENTICATE", false, true) \
     X("METADATA", false, true) \
     X("LIST-METADATA", false, true) \
     X("MULTISEARCH", false, true) \
@@ -119,6 +122,11 @@
 void imap_put_capabilities(struct buf *out, bool logged_in, struct slice off) NONNULL;
 /* It is not off, nor one that it needs. */
 bool imap_capable(struct slice off, struct slice capability) MUST_CHECK;
+struct settings;
+/* What is switched off for a client that names itself so by ID is added to the list. False: nothing is, or it
+ * was there already. */
+bool imap_add_off_for(struct buf *off, const struct settings *settings, struct slice name,
+                      struct slice version);
 /* Bytes of the largest literal that need not wait for our go-ahead (RFC 7888). */
 uint64_t imap_literal_plus_max(struct slice off) MUST_CHECK;
 

@@ -2,6 +2,8 @@
 #include "imap/capability.h"
 #include "imap/words.h"
 
+#include "rt/settings.h"
+
 #include "base/test.h"
 
 static void assert_said(bool logged_in, const char *off, const char *with, const char *without)
@@ -10,10 +12,8 @@ static void assert_said(bool logged_in, const char *off, const char *with, const
     buf_putc(&out, ' ');
     imap_put_capabilities(&out, logged_in, slice_cstr(off));
     buf_putc(&out, ' ');
-    if (slice_find(buf_slice(&out), slice_cstr(with)) < 0)
-        fail_msg("not said: %s", with);
-    if (slice_find(buf_slice(&out), slice_cstr(without)) >= 0)
-        fail_msg("said: %s", without);
+    assert_true(slice_find(buf_slice(&out), slice_cstr(with)) >= 0);
+    assert_true(slice_find(buf_slice(&out), slice_cstr(without)) < 0);
 }
 
 static void test_says_what_is_not_off(void **state)
@@ -47,6 +47,43 @@ static void test_literal_minus_takes_the_place_of_plus(void **state)
     assert_true(imap_literal_plus_max(S("LITERAL+ LITERAL-")) == 0);
 }
 
+/* What a client of that name and version does not get, with one line for that pattern. */
+static void assert_off_for(const char *pattern, const char *name, const char *version, bool wanted)
+{
+    CLEANUP(buf_release) struct buf off = BUF(100);
+    struct settings settings = {.imap_clients = {{pattern, "IDLE"}}, .imap_client_count = 1};
+    buf_put(&off, S("MOVE"));
+    assert_int_equal(imap_add_off_for(&off, &settings, slice_cstr(name), slice_cstr(version)), wanted);
+    assert_true(slice_eq(buf_slice(&off), wanted ? S("MOVE IDLE") : S("MOVE")));
+}
+
+static void test_a_client_is_known_by_name_or_name_and_version(void **state)
+{
+    (void)state;
+    assert_off_for("Some Mail", "some mail", "2.1", true);
+    assert_off_for("Some Mail", "Some Mail 2", "", false);
+    assert_off_for("Some Mail 2.*", "Some Mail", "2.1", true);
+    assert_off_for("Some Mail 2.*", "Some Mail", "12.1", false);
+    assert_off_for("*mail*1", "Some Mail", "2.1", true);
+    assert_off_for("*mail*1", "Some Mail", "2.10", false);
+    assert_off_for("a*a*b", "aab", "", true);
+    assert_off_for("a*a*b", "ab", "", false);
+    assert_off_for("*", "x", "", true);
+    assert_off_for("*", "", "", false); /* who says nothing is no client of any name */
+    assert_off_for("?", "x", "", false);
+}
+
+static void test_clients_lines_add_up_and_say_each_once(void **state)
+{
+    (void)state;
+    CLEANUP(buf_release) struct buf off = BUF(100);
+    struct settings settings = {.imap_clients = {{"a", "IDLE"}, {"b", "SORT"}, {"*", "MOVE IDLE"}},
+                                .imap_client_count = 3};
+    assert_true(imap_add_off_for(&off, &settings, S("a"), slice_none()));
+    assert_true(slice_eq(buf_slice(&off), S("IDLE MOVE")));
+    assert_false(imap_add_off_for(&off, &settings, S("a"), S("1")));
+}
+
 static bool is_capability(struct slice name)
 {
     static const char *const names[] = {
@@ -73,7 +110,7 @@ static void test_words_and_needs_name_capabilities_there_are(void **state)
     };
     for (size_t i = 0; i < ARRAY_LEN(owners); i++)
         if (!is_capability(slice_cstr(owners[i])))
-            fail_msg("no such capability: %s", owners[i]);
+            assert_true(false);
 }
 
 static void test_words_go_with_their_capability(void **state)
@@ -102,6 +139,8 @@ int main(void)
         cmocka_unit_test(test_says_what_is_not_off),
         cmocka_unit_test(test_what_needs_another_goes_with_it),
         cmocka_unit_test(test_literal_minus_takes_the_place_of_plus),
+        cmocka_unit_test(test_a_client_is_known_by_name_or_name_and_version),
+        cmocka_unit_test(test_clients_lines_add_up_and_say_each_once),
         cmocka_unit_test(test_words_and_needs_name_capabilities_there_are),
         cmocka_unit_test(test_words_go_with_their_capability),
     };

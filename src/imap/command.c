@@ -414,3 +414,16 @@ bool imap_command_parse(struct imap_parser *p, struct imap_command *ret_command)
     c->denormal = p->denormal;
     return true;
 }
+
+void imap_id_of(const struct imap_command *id, struct slice *ret_name, struct slice *ret_version)
+{
+    *ret_name = slice_none();
+    *ret_version = slice_none();
+    for (size_t i = 0; i < id->id.count; i++) {
+        const struct imap_id_pair *pair = &id->id.pairs[i];
+        if (slice_eq_nocase(pair->name, S("name")))
+            *ret_name = pair->value;
+        else if (slice_eq_nocase(pair->name, S("version")))
+            *ret_version = pair->value;
+    }
+}

@@ -92,6 +92,7 @@ enum {
     X(SEARCH, search, "SEARCH", search, IMAP_IN_SELECTED, VERB_UID | VERB_KEEPS_NUMBERS)           \
     X(SORT, sort, "SORT", sort, IMAP_IN_SELECTED, VERB_UID | VERB_KEEPS_NUMBERS)                   \
     X(THREAD, thread, "THREAD", thread, IMAP_IN_SELECTED, VERB_UID | VERB_KEEPS_NUMBERS)           \
+    X(UNAUTHENTICATE, unauthenticate, "UNAUTHENTICATE", nothing, IMAP_AFTER_LOGIN, 0)              \
     X(COMPRESS, compress, "COMPRESS", compress, IMAP_AFTER_LOGIN, 0)                               \
     X(CANCELUPDATE, cancelupdate, "CANCELUPDATE", cancelupdate, IMAP_IN_SELECTED, 0)               \
     X(UIDBATCHES, uidbatches, "UIDBATCHES", uidbatches, IMAP_IN_SELECTED, 0)                       \
@@ -331,6 +332,8 @@ struct imap_command {
 /* p->text is the whole command, tag first. On false ret_command->tag is set if there was a valid one, and
  * p->problem says why. */
 bool imap_command_parse(struct imap_parser *p, struct imap_command *ret_command) NONNULL MUST_CHECK;
+/* What a client says of itself by ID; empty where it says nothing. */
+void imap_id_of(const struct imap_command *id, struct slice *ret_name, struct slice *ret_version) NONNULL;
 
 /* cmd_language.c, before log-in and after it: "* LANGUAGE (en de i-default)". */
 void imap_put_languages(struct buf *out);

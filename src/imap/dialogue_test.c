@@ -79,11 +79,23 @@ static void add_group(struct player *player, struct slice argument, struct slice
     PLAYER_OK(player, alias_set(people->directory, &group, true, &error));
 }
 
+/* In place of edge: says what came along. */
+static enum err play_edge(void *owner, struct link_give_back *given, struct error *error)
+{
+    CLEANUP(fd_close) int fd = fd_take(&given->fd);
+    CLEANUP(buf_release) struct buf text = BUF(1000);
+    (void)owner;
+    buf_printf(&text, "* EDGE <%.*s>\r\n", SLICE_ARGS(given->pending));
+    return fd_write_all(fd, buf_slice(&text), error);
+}
+
 static int enter_as(struct player *player, struct slice off, enum language language)
 {
     int pair[2];
     assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), 0);
-    static const struct settings settings = {.message_size_max = MESSAGE_MAX};
+    static const struct settings settings = {.message_size_max = MESSAGE_MAX,
+                                             .imap_clients = {{"Broken Mail*", "UIDONLY LITERAL+ MOVE"}},
+                                             .imap_client_count = 1};
     const struct people *people = player->people;
     struct visit visit = {.fd = pair[1],
                           .tag = S("login"),
@@ -92,6 +104,7 @@ static int enter_as(struct player *player, struct slice off, enum language langu
                           .tongue = {.language = language},
                           .preferred = language,
                           .settings = &settings,
+                          .give_back = play_edge,
                           .store = player->context,
                           .directory = people != NULL ? people->directory : NULL};
     PLAYER_OK(player, store_account(player->context, whose(player), &visit.account, &error));

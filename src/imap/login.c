@@ -22,6 +22,13 @@ static void put_capabilities(const struct imap_login *login, struct buf *out)
             buf_printf(out, " AUTH=%s", sasl_mechanism_name((enum sasl_mechanism)mechanism));
 }
 
+static void put_capability_response(const struct imap_login *login, struct buf *out)
+{
+    buf_put(out, S("* CAPABILITY "));
+    put_capabilities(login, out);
+    buf_put(out, S("\r\n"));
+}
+
 void imap_login_answer(struct imap_login *login, struct slice tag, const char *text)
 {
     struct buf *out = conn_output(login->conn);
@@ -64,6 +71,26 @@ static void start_tls(struct imap_login *login, struct slice tag)
     }
 }
 
+/* What is switched off for this client is unknown from now on, and store hears of it. */
+static void identify(struct imap_login *login, const struct imap_command *command, struct buf *out)
+{
+    CLEANUP(buf_release) struct buf off = BUF(IMAP_OFF_MAX);
+    struct slice name, version;
+    /* The version is nobody's business yet. */
+    buf_put(out, S("* ID (\"name\" \"Posthorn\")\r\n"));
+    imap_id_of(command, &name, &version);
+    buf_put(&off, imap_login_off(login));
+    char *added =
+        imap_add_off_for(&off, login->guest->settings, name, version) ? slice_to_cstr(buf_slice(&off)) : NULL;
+    if (added == NULL)
+        return;
+    free(login->off);
+    login->off = added;
+    login->login.capabilities_off = slice_cstr(added);
+    login->reader.limits.plus_max = imap_literal_plus_max(imap_login_off(login));
+    put_capability_response(login, out);
+}
+
 static const char *choose_language(struct imap_login *login, const struct imap_languages *ranges)
 {
     static const struct tongue by_default = {0};
@@ -82,15 +109,12 @@ static void run_verb(struct imap_login *login, const struct imap_command *comman
     const char *answer = "OK Completed";
     switch (command->verb) {
     case IMAP_VERB_CAPABILITY:
-        buf_put(out, S("* CAPABILITY "));
-        put_capabilities(login, out);
-        buf_put(out, S("\r\n"));
+        put_capability_response(login, out);
         break;
     case IMAP_VERB_NOOP:
         break;
     case IMAP_VERB_ID:
-        /* The version is nobody's business yet. */
-        buf_put(out, S("* ID (\"name\" \"Posthorn\")\r\n"));
+        identify(login, command, out);
         break;
     case IMAP_VERB_LANGUAGE:
         answer = choose_language(login, &command->languages);
@@ -205,6 +229,7 @@ static void closed(void *session)
     struct imap_login *login = session;
     login_release(&login->login);
     imap_reader_clear(&login->reader);
+    free(login->off);
     login->guest->release(login->guest);
     free(login);
 }
@@ -217,7 +242,8 @@ static void greet(struct imap_login *login)
                 SLICE_ARGS(buf_slice(&capabilities)), login->guest->settings->hostname);
 }
 
-/* Implicit TLS greets now, as what we can do depends on TLS; after STARTTLS nothing is said (RFC 3501 6.2.1).
+/* Implicit TLS greets now, as what we can do depends on TLS; after STARTTLS nothing is said (RFC
+ * 3501 6.2.1).
  */
 static void secured(struct conn *conn, void *session)
 {
@@ -241,14 +267,16 @@ static const struct conn_handler handler = {
     .closed = closed,
 };
 
-void imap_login_start(struct guest *guest)
+static struct imap_login *open_login(struct guest *guest)
 {
     struct error error;
     struct imap_login *login = calloc(1, sizeof(*login));
     if (login == NULL) {
         fd_close(&guest->fd);
+        if (guest->conn != NULL)
+            conn_close(guest->conn);
         guest->release(guest);
-        return;
+        return NULL;
     }
     login->guest = guest;
     imap_reader_init(&login->reader,
@@ -257,11 +285,30 @@ void imap_login_start(struct guest *guest)
                                                   .plus_max = imap_literal_plus_max(imap_login_off(login))});
     if (guest_open(guest, &handler, login, &login->conn, &error) != ERR_OK) {
         LOG(LOG_WARN, NO_SID, "imap.open", F_ERR(&error));
-        return;
+        return NULL;
     }
     login_init(&login->login, guest->link, guest->guard, guest->settings, login->conn, DOOR_IMAP);
+    login->login.home = guest->home;
+    return login;
+}
+
+void imap_login_start(struct guest *guest)
+{
+    struct imap_login *login = open_login(guest);
+    if (login == NULL)
+        return;
     if (!guest->tls_first)
         greet(login);
     expect_next(login);
     conn_start(login->conn, slice_none());
+}
+
+void imap_login_resume(struct guest *guest, struct slice pending)
+{
+    struct imap_login *login = open_login(guest);
+    if (login == NULL)
+        return;
+    expect_next(login);
+    if (guest->conn == NULL)
+        conn_start(login->conn, pending);
 }

@@ -1,6 +1,7 @@
 /*
  * IMAP before log-in: the edge process's side. It greets, speaks TLS, runs the SASL exchange with store, and
- * hands the connection over with the tag that store answers.
+ * hands the connection over with the tag that store answers. After UNAUTHENTICATE it comes back, as if it
+ * were new.
  *
  * Ownership: imap_login_start takes the guest. Threads: any. Limits: IMAP_LOGIN_* here and in reader.h.
  */
@@ -16,5 +17,8 @@ enum {
 #define IMAP_LOGIN_TIMEOUT_US (3 * CLOCK_MINUTE)
 
 void imap_login_start(struct guest *guest);
+/* A connection that came back from a person's session (RFC 8437): nothing is said first. `pending`: input
+ * that came with it, when it is a new conn's (guest->conn is NULL). */
+void imap_login_resume(struct guest *guest, struct slice pending);
 
 #endif

@@ -14,13 +14,14 @@ struct imap_login {
     bool in_exchange; /* the next line answers a challenge */
     unsigned errors_in_a_row;
     bool closing;
+    char *off; /* capabilities, once ID has added some to those that nobody gets; else NULL */
     char tag[IMAP_TAG_MAX + 1]; /* of LOGIN or AUTHENTICATE */
 };
 
-/* Capabilities that nobody gets. */
+/* Capabilities that nobody gets, or nobody with this client. */
 static inline struct slice imap_login_off(const struct imap_login *login)
 {
-    return slice_cstr(login->guest->settings->imap_without);
+    return slice_cstr(login->off != NULL ? login->off : login->guest->settings->imap_without);
 }
 
 void imap_login_answer(struct imap_login *login, struct slice tag, const char *text);

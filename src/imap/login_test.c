@@ -69,8 +69,9 @@ enum err link_hand_over(struct link *link, const struct link_hand_over *hand_ove
     if (store_is_full)
         return fail_plain(error, ERR_LIMIT, "too many sessions");
     CLEANUP(buf_release) struct buf text = BUF(100000);
-    buf_printf(&text, "%.*s OK from store <%.*s>%s%.*s\r\n", SLICE_ARGS(hand_over->tag),
-               SLICE_ARGS(hand_over->pending), hand_over->language.n > 0 ? " in " : "",
+    buf_printf(&text, "%.*s OK from store <%.*s>%s%.*s%s%.*s\r\n", SLICE_ARGS(hand_over->tag),
+               SLICE_ARGS(hand_over->pending), hand_over->capabilities_off.n > 0 ? " without " : "",
+               SLICE_ARGS(hand_over->capabilities_off), hand_over->language.n > 0 ? " in " : "",
                SLICE_ARGS(hand_over->language));
     taken++;
     return fd_write_all(hand_over->fd, buf_slice(&text), error);
@@ -387,6 +388,26 @@ static void test_capabilities_switched_off_for_all_are_unknown(void **state)
     stop(&t);
 }
 
+static void test_what_a_client_does_not_get_is_unknown_from_id_on(void **state)
+{
+    (void)state;
+    struct talk t = {.settings = {.imap_without = "ENABLE",
+                                  .imap_clients = {{"Broken*", "SASL-IR IMAP4rev2"}},
+                                  .imap_client_count = 1}};
+    start(&t, "127.0.0.1");
+    hear(&t, "* OK [CAPABILITY IMAP4rev1 LITERAL+ SASL-IR ID IDLE LANGUAGE AUTH=PLAIN AUTH=LOGIN "
+             "AUTH=SCRAM-SHA-256 "
+             "AUTH=SCRAM-SHA-1] mail.example Posthorn ready\r\n");
+    say(&t, "a1 ID (\"name\" \"Broken Mail\")\r\na2 AUTHENTICATE PLAIN AGFubmEAc2VjcmV0\r\n");
+    hear(&t, "* ID (\"name\" \"Posthorn\")\r\n* CAPABILITY IMAP4rev1 LITERAL+ ID IDLE LANGUAGE AUTH=PLAIN "
+             "AUTH=LOGIN "
+             "AUTH=SCRAM-SHA-256 AUTH=SCRAM-SHA-1\r\na1 OK Completed\r\n"
+             "a2 BAD AUTHENTICATE takes the mechanism only\r\n");
+    say(&t, "a3 LOGIN anna secret\r\n");
+    hear(&t, "a3 OK from store <> without ENABLE SASL-IR IMAP4REV2\r\n");
+    stop(&t);
+}
+
 static void test_logout(void **state)
 {
     (void)state;
@@ -414,6 +435,7 @@ int main(void)
         cmocka_unit_test(test_starttls_refuses_what_was_sent_behind_it),
         cmocka_unit_test(test_serves_no_mechanism_that_is_switched_off),
         cmocka_unit_test(test_capabilities_switched_off_for_all_are_unknown),
+        cmocka_unit_test(test_what_a_client_does_not_get_is_unknown_from_id_on),
         cmocka_unit_test(test_logout),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -331,9 +331,13 @@ enum err imap_session_start(struct loop *loop, const struct visit *visit, struct
     s->tongue = visit->tongue;
     s->preferred = visit->preferred;
     s->message_size_max = visit->settings->message_size_max;
+    s->settings = visit->settings;
     s->tls = visit->tls;
     s->ended = visit->ended;
     s->context = visit->context;
+    s->give_back = visit->give_back;
+    s->owner = visit->owner;
+    s->peer_port = visit->peer_port;
     imap_reader_init(&s->reader,
                      &(struct imap_reader_limits){.line_max = IMAP_LINE_MAX,
                                                   .literal_max = IMAP_COMMAND_MAX,

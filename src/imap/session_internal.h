@@ -35,6 +35,7 @@ struct imap_session {
     struct uid_set saved;          /* "$": UIDs a search has saved (RFC 5182); some may be gone by now */
     struct imap_reader reader;
     uint64_t message_size_max;
+    const struct settings *settings;
     struct tongue tongue;       /* in which the person is spoken to */
     enum language preferred;    /* the account's own language */
     char *off;                  /* capabilities that are switched off, a base/name_list.h */
@@ -60,6 +61,9 @@ struct imap_session {
     uint64_t commands; /* for the log */
     void (*ended)(void *context);
     void *context;
+    enum err (*give_back)(void *owner, struct link_give_back *given, struct error *error);
+    void *owner;
+    uint16_t peer_port;
 };
 
 /* Mailbox names go over the wire in UTF-8. */

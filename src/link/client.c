@@ -2,22 +2,11 @@
 #include "base/fdio.h"
 #include "base/log.h"
 #include "base/must.h"
-#include "link/codec.h"
+#include "link/call.h"
 
-/* One call in progress. */
-struct call {
-    struct link *link;
-    struct buf record;  /* the request's */
-    struct buf carrier; /* as sent */
-    struct buf storage; /* the reply's */
-    struct ipc_message request;
-    struct ipc_message reply;
-    struct wire_reader reader; /* over the reply's record */
-};
-
-static struct call call_of(struct link *link, enum link_message type)
+struct link_call link_call_of(struct link *link, enum link_message type)
 {
-    return (struct call){
+    return (struct link_call){
         .link = link,
         .record = BUF(LINK_RECORD_MAX),
         .carrier = BUF(IPC_BODY_MAX),
@@ -26,7 +15,7 @@ static struct call call_of(struct link *link, enum link_message type)
     };
 }
 
-static void call_release(struct call *call)
+void link_call_release(struct link_call *call)
 {
     ipc_message_close(&call->reply);
     buf_release(&call->record);
@@ -41,7 +30,7 @@ static enum err from_wire(uint32_t code)
 
 /* borrowed: how many of the request's descriptors stay the caller's; a memfd added for the record is closed.
  */
-static enum err call_run(struct call *call, struct error *error)
+enum err link_call_run(struct link_call *call, struct error *error)
 {
     unsigned borrowed = call->request.fd_count;
     enum err err = link_pack(&call->record, &call->carrier, &call->request, error);
@@ -61,22 +50,22 @@ static enum err call_run(struct call *call, struct error *error)
     return fail(error, from_wire(code), buf_cstr(&text), "store: %.*s", SLICE_ARGS(buf_slice(&text)));
 }
 
-static enum err call_end(const struct call *call, struct error *error)
+enum err link_call_end(const struct link_call *call, struct error *error)
 {
     return wire_end(&call->reader) ? ERR_OK : fail(error, ERR_INVALID, NULL, "malformed reply from store");
 }
 
-static enum err get_sasl_result(struct call *call, struct arena *arena, struct sasl_result *ret_result,
+static enum err get_sasl_result(struct link_call *call, struct arena *arena, struct sasl_result *ret_result,
                                 struct error *error)
 {
     struct sasl_result result = {0};
-    enum err err = call_run(call, error);
+    enum err err = link_call_run(call, error);
     if (err != ERR_OK)
         return err;
     link_get_sasl_result(&call->reader, arena, &result);
     if (arena_failed(arena))
         return fail_nomem(error);
-    err = call_end(call, error);
+    err = link_call_end(call, error);
     if (err == ERR_OK)
         *ret_result = result;
     return err;
@@ -85,7 +74,7 @@ static enum err get_sasl_result(struct call *call, struct arena *arena, struct s
 enum err link_sasl_begin(struct link *link, const struct sasl_start *start, struct arena *arena,
                          struct sasl_result *ret_result, struct error *error)
 {
-    CLEANUP(call_release) struct call call = call_of(link, LINK_SASL_BEGIN);
+    CLEANUP(link_call_release) struct link_call call = link_call_of(link, LINK_SASL_BEGIN);
     link_put_sasl_start(&call.record, start);
     return get_sasl_result(&call, arena, ret_result, error);
 }
@@ -93,57 +82,57 @@ enum err link_sasl_begin(struct link *link, const struct sasl_start *start, stru
 enum err link_sasl_step(struct link *link, uint64_t exchange, struct slice response, struct arena *arena,
                         struct sasl_result *ret_result, struct error *error)
 {
-    CLEANUP(call_release) struct call call = call_of(link, LINK_SASL_STEP);
+    CLEANUP(link_call_release) struct link_call call = link_call_of(link, LINK_SASL_STEP);
     wire_put_u64(&call.record, exchange);
     wire_put_slice(&call.record, response);
     return get_sasl_result(&call, arena, ret_result, error);
 }
 
 /* For what needs no answer: when store can't be told, it finds out by itself (expiry, restart). */
-static void tell(struct call *call)
+static void tell(struct link_call *call)
 {
     struct error error;
-    if (call_run(call, &error) != ERR_OK)
+    if (link_call_run(call, &error) != ERR_OK)
         LOG(LOG_DEBUG, NO_SID, "link.tell", F_ERR(&error));
 }
 
 void link_sasl_cancel(struct link *link, uint64_t exchange)
 {
-    CLEANUP(call_release) struct call call = call_of(link, LINK_SASL_CANCEL);
+    CLEANUP(link_call_release) struct link_call call = link_call_of(link, LINK_SASL_CANCEL);
     wire_put_u64(&call.record, exchange);
     tell(&call);
 }
 
 void link_ticket_release(struct link *link, struct slice ticket)
 {
-    CLEANUP(call_release) struct call call = call_of(link, LINK_TICKET_RELEASE);
+    CLEANUP(link_call_release) struct link_call call = link_call_of(link, LINK_TICKET_RELEASE);
     wire_put_slice(&call.record, ticket);
     tell(&call);
 }
 
 enum err link_hand_over(struct link *link, const struct link_hand_over *hand_over, struct error *error)
 {
-    CLEANUP(call_release) struct call call = call_of(link, LINK_HAND_OVER);
+    CLEANUP(link_call_release) struct link_call call = link_call_of(link, LINK_HAND_OVER);
     call.request.fds[0] = hand_over->fd;
     call.request.fd_count = 1;
     link_put_hand_over(&call.record, hand_over);
-    enum err err = call_run(&call, error);
-    return err == ERR_OK ? call_end(&call, error) : err;
+    enum err err = link_call_run(&call, error);
+    return err == ERR_OK ? link_call_end(&call, error) : err;
 }
 
 enum err link_recipient(struct link *link, struct slice ticket, struct slice address, uint64_t size,
                         enum recipient_answer *ret_answer, struct error *error)
 {
-    CLEANUP(call_release) struct call call = call_of(link, LINK_RECIPIENT);
+    CLEANUP(link_call_release) struct link_call call = link_call_of(link, LINK_RECIPIENT);
     wire_put_slice(&call.record, ticket);
     wire_put_slice(&call.record, address);
     wire_put_u64(&call.record, size);
-    enum err err = call_run(&call, error);
+    enum err err = link_call_run(&call, error);
     if (err != ERR_OK)
         return err;
     uint8_t answer = wire_get_u8(&call.reader);
     err = answer > RECIPIENT_FULL ? fail(error, ERR_INVALID, NULL, "answer %u from store", answer)
-                                  : call_end(&call, error);
+                                  : link_call_end(&call, error);
     if (err == ERR_OK)
         *ret_answer = (enum recipient_answer)answer;
     return err;
@@ -151,14 +140,14 @@ enum err link_recipient(struct link *link, struct slice ticket, struct slice add
 
 enum err link_spool_create(struct link *link, uint64_t *ret_spool, int *ret_fd, struct error *error)
 {
-    CLEANUP(call_release) struct call call = call_of(link, LINK_SPOOL_CREATE);
-    enum err err = call_run(&call, error);
+    CLEANUP(link_call_release) struct link_call call = link_call_of(link, LINK_SPOOL_CREATE);
+    enum err err = link_call_run(&call, error);
     if (err != ERR_OK)
         return err;
     uint64_t spool = wire_get_u64(&call.reader);
     if (call.reply.fd_count != 1)
         return fail(error, ERR_INVALID, NULL, "store sent no spool file");
-    err = call_end(&call, error);
+    err = link_call_end(&call, error);
     if (err == ERR_OK) {
         *ret_spool = spool;
         *ret_fd = fd_take(&call.reply.fds[0]);
@@ -168,7 +157,7 @@ enum err link_spool_create(struct link *link, uint64_t *ret_spool, int *ret_fd, 
 
 void link_spool_drop(struct link *link, uint64_t spool)
 {
-    CLEANUP(call_release) struct call call = call_of(link, LINK_SPOOL_DROP);
+    CLEANUP(link_call_release) struct link_call call = link_call_of(link, LINK_SPOOL_DROP);
     wire_put_u64(&call.record, spool);
     tell(&call);
 }
@@ -176,17 +165,35 @@ void link_spool_drop(struct link *link, uint64_t spool)
 enum err link_accept(struct link *link, struct slice ticket, const struct queue_envelope *envelope,
                      struct slice body, uint64_t spool, struct queue_id *ret_id, struct error *error)
 {
-    CLEANUP(call_release) struct call call = call_of(link, LINK_ACCEPT);
+    CLEANUP(link_call_release) struct link_call call = link_call_of(link, LINK_ACCEPT);
     wire_put_slice(&call.record, ticket);
     link_put_envelope(&call.record, envelope);
     wire_put_u64(&call.record, spool);
     wire_put_slice(&call.record, body);
-    enum err err = call_run(&call, error);
+    enum err err = link_call_run(&call, error);
     if (err != ERR_OK)
         return err;
     struct queue_id id = {wire_get_u64(&call.reader)};
-    err = call_end(&call, error);
+    err = link_call_end(&call, error);
     if (err == ERR_OK)
         *ret_id = id;
     return err;
+}
+
+enum err link_health(struct link *link, enum health_question question, struct buf *ret_text, bool *ret_well,
+                     struct error *error)
+{
+    CLEANUP(link_call_release) struct link_call call = link_call_of(link, LINK_HEALTH);
+    wire_put_u8(&call.record, (uint8_t)question);
+    enum err err = link_call_run(&call, error);
+    if (err != ERR_OK)
+        return err;
+    bool well = wire_get_u8(&call.reader) != 0;
+    struct slice text = wire_get_slice(&call.reader);
+    err = link_call_end(&call, error);
+    if (err != ERR_OK)
+        return err;
+    buf_put(ret_text, text);
+    *ret_well = well;
+    return buf_failed(ret_text) ? fail_nomem(error) : ERR_OK;
 }

@@ -41,6 +41,8 @@ void link_put_sasl_result(struct buf *b, const struct sasl_result *result)
     wire_put_u64(b, result->exchange);
     wire_put_slice(b, result->data);
     wire_put_u32(b, (uint32_t)result->code);
+    wire_put_u8(b, (uint8_t)result->denial);
+    wire_put_u32(b, result->doors);
     wire_put_u64(b, result->account.v);
     wire_put_slice(b, result->address);
     wire_put_slice(b, slice_of(result->ticket, TICKET_SIZE));
@@ -53,6 +55,8 @@ void link_get_sasl_result(struct wire_reader *r, struct arena *arena, struct sas
     ret->exchange = wire_get_u64(r);
     ret->data = arena_dup(arena, wire_get_slice(r));
     ret->code = (enum err)wire_get_u32(r);
+    ret->denial = (enum sasl_denial)MIN(wire_get_u8(r), (uint8_t)(DENIALS - 1));
+    ret->doors = wire_get_u32(r);
     ret->account.v = wire_get_u64(r);
     ret->address = arena_dup(arena, wire_get_slice(r));
     struct slice ticket = wire_get_slice(r);
@@ -73,6 +77,7 @@ void link_put_hand_over(struct buf *b, const struct link_hand_over *hand_over)
     wire_put_slice(b, hand_over->pending);
     wire_put_slice(b, hand_over->tag);
     wire_put_slice(b, hand_over->language);
+    wire_put_slice(b, hand_over->capabilities_off);
 }
 
 void link_get_hand_over(struct wire_reader *r, struct link_hand_over *ret)
@@ -86,6 +91,23 @@ void link_get_hand_over(struct wire_reader *r, struct link_hand_over *ret)
     ret->pending = wire_get_slice(r);
     ret->tag = wire_get_slice(r);
     ret->language = wire_get_slice(r);
+    ret->capabilities_off = wire_get_slice(r);
+}
+
+void link_put_give_back(struct buf *b, const struct link_give_back *given)
+{
+    wire_put_u64(b, given->sid.v);
+    wire_put_slice(b, given->peer);
+    wire_put_u32(b, given->peer_port);
+    wire_put_slice(b, given->pending);
+}
+
+void link_get_give_back(struct wire_reader *r, struct link_give_back *ret)
+{
+    ret->sid.v = wire_get_u64(r);
+    ret->peer = wire_get_slice(r);
+    ret->peer_port = (uint16_t)wire_get_u32(r);
+    ret->pending = wire_get_slice(r);
 }
 
 void link_put_envelope(struct buf *b, const struct queue_envelope *e)

@@ -19,6 +19,9 @@ void link_get_sasl_result(struct wire_reader *r, struct arena *arena, struct sas
 /* Without fd. */
 void link_put_hand_over(struct buf *b, const struct link_hand_over *hand_over);
 void link_get_hand_over(struct wire_reader *r, struct link_hand_over *ret);
+/* Without fd. */
+void link_put_give_back(struct buf *b, const struct link_give_back *given);
+void link_get_give_back(struct wire_reader *r, struct link_give_back *ret);
 void link_put_envelope(struct buf *b, const struct queue_envelope *envelope);
 /* The recipients live in the arena. */
 void link_get_envelope(struct wire_reader *r, struct arena *arena, struct queue_envelope *ret);

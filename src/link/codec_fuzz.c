@@ -5,7 +5,7 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-enum { RECORDS = 4, RECORD_MAX = 1 << 20 };
+enum { RECORDS = 5, RECORD_MAX = 1 << 20 };
 
 /* Reads one record; true when it was whole. Writes it again. */
 static bool rewrite(unsigned which, struct slice in, struct arena *arena, struct buf *out)
@@ -15,6 +15,7 @@ static bool rewrite(unsigned which, struct slice in, struct arena *arena, struct
     struct sasl_result result = {0};
     struct link_hand_over hand_over = {0};
     struct queue_envelope envelope = {0};
+    struct link_give_back given = {0};
     switch (which) {
     case 0:
         link_get_sasl_start(&r, &start);
@@ -24,6 +25,9 @@ static bool rewrite(unsigned which, struct slice in, struct arena *arena, struct
         break;
     case 2:
         link_get_hand_over(&r, &hand_over);
+        break;
+    case 3:
+        link_get_give_back(&r, &given);
         break;
     default:
         link_get_envelope(&r, arena, &envelope);
@@ -38,6 +42,8 @@ static bool rewrite(unsigned which, struct slice in, struct arena *arena, struct
         link_put_sasl_result(out, &result);
     else if (which == 2)
         link_put_hand_over(out, &hand_over);
+    else if (which == 3)
+        link_put_give_back(out, &given);
     else
         link_put_envelope(out, &envelope);
     return true;

@@ -76,6 +76,7 @@ static void test_hand_over_comes_as_it_was_sent(void **state)
                                        .tls = true,
                                        .pending = S("a2 NOOP\r\n"),
                                        .tag = S("a1"),
+                                       .capabilities_off = S("IDLE"),
                                        .language = S("de")};
     struct link_hand_over got = {0};
     (void)state;
@@ -88,6 +89,7 @@ static void test_hand_over_comes_as_it_was_sent(void **state)
     assert_int_equal(got.sid.v, 3);
     assert_true(got.tls);
     assert_true(slice_eq(got.ticket, hand_over.ticket) && slice_eq(got.peer, hand_over.peer));
+    assert_true(slice_eq(got.capabilities_off, S("IDLE")));
     assert_true(slice_eq(got.pending, hand_over.pending) && slice_eq(got.tag, hand_over.tag));
     assert_true(slice_eq(got.language, hand_over.language));
 }

@@ -15,6 +15,12 @@ void guest_arrived(struct guest *guest)
     count(guest, 1);
 }
 
+void guest_returned(struct guest *guest)
+{
+    guest->in_tls = guest->conn != NULL;
+    count(guest, 1);
+}
+
 void guest_left(struct guest *guest)
 {
     count(guest, -1);
@@ -30,8 +36,13 @@ void guest_secured(struct guest *guest)
 enum err guest_open(struct guest *guest, const struct conn_handler *handler, void *session,
                     struct conn **ret_conn, struct error *error)
 {
+    if (guest->conn != NULL) {
+        conn_resume(guest->conn, handler, session);
+        *ret_conn = guest->conn;
+        return ERR_OK;
+    }
     struct conn_options options = {
-        .sid = {id_random()},
+        .sid = guest->sid.v != 0 ? guest->sid : (struct session_id){id_random()},
         .peer = guest->peer,
         .peer_port = guest->peer_port,
         .tls = guest->tls_first ? guest->tls : NULL,

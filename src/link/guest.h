@@ -21,18 +21,22 @@ struct guest {
     bool tls_first;                /* implicit TLS: the handshake comes before the greeting */
     enum metric_protocol protocol; /* under which it is counted */
     bool in_tls;                   /* the same */
-    int fd;                        /* the session's (fd_take) */
+    int fd;                        /* the session's (fd_take); -1: it is to resume `conn` */
+    struct conn *conn;
+    struct session_id sid;        /* of a connection that came back; 0: it is a new one */
+    const struct conn_home *home; /* where it comes back to */
     char peer[CONN_PEER_TEXT_MAX];
     uint16_t peer_port;
     void (*release)(struct guest *guest);
 };
 
-/* conn_open for a guest, with a new session id. On failure everything is released through handler->closed. */
+/* conn_open or conn_resume for a guest. On failure everything is released through handler->closed. */
 enum err guest_open(struct guest *guest, const struct conn_handler *handler, void *session,
                     struct conn **ret_conn, struct error *error) MUST_CHECK;
 
 /* For metrics: it came, it went; by STARTTLS it moved from one count to the other. */
 void guest_arrived(struct guest *guest) NONNULL;
+void guest_returned(struct guest *guest) NONNULL; /* his connection, that is, from store */
 void guest_left(struct guest *guest) NONNULL;
 void guest_secured(struct guest *guest) NONNULL;
 

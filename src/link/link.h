@@ -4,9 +4,10 @@
  *
  * Every call is a request and its reply (rt/ipc.h); bodies are base/wire.h records. A large mail body travels
  * as a spool file that store made and whose descriptor edge writes to; a small one inside the request or in a
- * sealed memfd. The store trusts nothing that edge says about people: who somebody is, is a ticket
- * (directory/sasl.h). Errors: ERR_UNAVAILABLE when store can't be reached: the client is told to try again
- * later.
+ * sealed memfd. One message goes the other way: a connection whose person has logged out without closing it
+ * (IMAP's UNAUTHENTICATE) is edge's again; edge gives store a channel for that. The store trusts nothing that
+ * edge says about people: who somebody is, is a ticket (directory/sasl.h). Errors: ERR_UNAVAILABLE when store
+ * can't be reached: the client is told to try again later.
  */
 #ifndef POSTHORN_LINK_LINK_H
 #define POSTHORN_LINK_LINK_H
@@ -22,13 +23,22 @@
     X(SASL_CANCEL, 12)    /* the client gave up */                             \
     X(TICKET_RELEASE, 13) /* a submission session ended */                     \
     X(HAND_OVER, 20)      /* a connection after log-in, with its descriptor */ \
+    X(WAY_BACK, 21)       /* the channel for GIVE_BACK */                      \
     X(RECIPIENT, 30)      /* RCPT: what to answer */                           \
     X(SPOOL_CREATE, 31)   /* a file for a large body */                        \
     X(SPOOL_DROP, 32)     /* the body was not completed */                     \
-    X(ACCEPT, 33)         /* a complete message: durable when answered */
+    X(ACCEPT, 33)         /* a complete message: durable when answered */      \
+    X(HEALTH, 40)         /* figures and state of the house, as text */
+/* From relay. */
+#define LINK_RELAY_TABLE(X)                                        \
+    X(OUTBOUND_TAKE, 50) /* what is to be sent to other servers */ \
+    X(OUTBOUND_OPEN, 51) /* a message of it */                     \
+    X(OUTBOUND_DONE, 52) /* what became of its recipients */
+/* And from store to edge. */
+#define LINK_TO_EDGE_TABLE(X) X(GIVE_BACK, 60) /* a connection whose person has logged out */
 enum link_message {
 #define X(name, number) LINK_##name = (number),
-    LINK_MESSAGE_TABLE(X)
+    LINK_MESSAGE_TABLE(X) LINK_RELAY_TABLE(X) LINK_TO_EDGE_TABLE(X)
 #undef X
         LINK_ERROR = 1 /* reply: code and the client's sentence */
 };
@@ -37,9 +47,26 @@ enum link_message {
 
 /* --- edge: each call blocks until the reply --- */
 
+/* A connection that store has no more to do with. */
+struct link_give_back {
+    struct session_id sid;
+    struct slice peer;
+    uint16_t peer_port;
+    bool tls;             /* edge speaks TLS for it: fd is the end of its bridge (conn_give_back) */
+    struct slice pending; /* input that came behind the log-out */
+    int fd;               /* taken in any case */
+};
+
 struct link {
     struct ipc_client *client;
+    struct loop *loop; /* serves what store sends; NULL: connections don't come back */
+    /* A connection in the clear has come back. */
+    void (*came)(void *context, struct link_give_back *given);
+    void *context;
+    _Atomic bool has_way_back;
 };
+/* The way to store, anew when store was restarted. Takes fd. */
+void link_connect(struct link *link, int fd);
 
 enum err link_sasl_begin(struct link *link, const struct sasl_start *start, struct arena *arena,
                          struct sasl_result *ret_result, struct error *error) MUST_CHECK;
@@ -55,10 +82,11 @@ struct link_hand_over {
     struct slice peer;
     uint16_t peer_port;
     bool tls;
-    struct slice pending;  /* input that came after the log-in command */
-    struct slice tag;      /* IMAP: the tag whose OK store sends; POP3: POP3_MODE_UTF8; else empty */
-    struct slice language; /* the tag of what the client has chosen; empty: nothing */
-    int fd;                /* sent; the caller closes its own copy */
+    struct slice pending;          /* input that came after the log-in command */
+    struct slice tag;              /* IMAP: the tag whose OK store sends; POP3: POP3_MODE_UTF8; else empty */
+    struct slice language;         /* the tag of what the client has chosen; empty: nothing */
+    struct slice capabilities_off; /* of IMAP, for this client: base/name_list.h */
+    int fd;                        /* sent; the caller closes its own copy */
 };
 /* On success store owns the conversation and sends the log-in command's reply itself. ERR_LIMIT: too many
  * sessions. */
@@ -76,21 +104,35 @@ enum err link_accept(struct link *link, struct slice ticket, const struct queue_
                      struct slice body, uint64_t spool, struct queue_id *ret_id,
                      struct error *error) MUST_CHECK;
 
+/* What /metrics and /health answer, made by store; *ret_well: the house does not fail. */
+enum health_question { HEALTH_METRICS, HEALTH_STATE };
+enum err link_health(struct link *link, enum health_question question, struct buf *ret_text, bool *ret_well,
+                     struct error *error) MUST_CHECK;
+
 /* --- store --- */
+
+/* Back to edge. Whoever called it has nothing more to do with the connection. */
+struct link_service;
+enum err link_give_back(struct link_service *service, struct link_give_back *given,
+                        struct error *error) MUST_CHECK;
 
 struct link_service {
     struct store *store;
     struct directory *directory;
     struct sasl *sasl;
     struct queue *queue;
+    struct ipc_client *edge; /* for what is given back */
     /* Starts the protocol on a connection handed over (fd is the callee's); supplied by serve/, which knows
      * the protocols. */
     enum err (*start_session)(void *context, const struct sasl_holder *holder,
                               const struct link_hand_over *hand_over, struct error *error);
+    /* The answer's text into out; supplied by serve/. NULL: ERR_UNSUPPORTED. */
+    void (*health)(void *context, enum health_question question, struct buf *out, bool *ret_well);
     void *context;
 };
-/* An ipc_serve_fn; context is a struct link_service. */
-void link_serve(void *context, struct ipc_message *request, struct buf *reply_body,
-                struct ipc_message *reply);
+/* ipc_serve_fns for edge and for relay, who may ask for different things; context is a struct link_service.
+ */
+ipc_serve_fn link_serve;
+ipc_serve_fn link_serve_relay;
 
 #endif

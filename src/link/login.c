@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "base/name_list.h"
 #include "link/login_guard.h"
+#include "link/way_back.h"
 #include "rt/metrics.h"
 
 void login_init(struct login *login, struct link *link, struct login_guard *guard,
@@ -168,6 +169,40 @@ static void note_success(struct login *login)
         F_STR("account", login->result.address));
 }
 
+/* Another way in that the plan has, for who wants his mail. */
+static const char *other_door(const struct login *login)
+{
+    if (login->door == DOOR_POP3 && (login->result.doors & DOOR_IMAP) != 0)
+        return "use IMAP, or have the plan changed";
+    if (login->door == DOOR_IMAP && (login->result.doors & DOOR_POP3) != 0)
+        return "use POP3, or have the plan changed";
+    return "have the plan changed";
+}
+
+static void say_denial(const struct login *login, struct error *error)
+{
+    const char *door = login->door == DOOR_IMAP   ? "IMAP"
+                       : login->door == DOOR_POP3 ? "POP3"
+                                                  : "sending of mail";
+    switch (login->result.denial) {
+    case DENIED_DISABLED:
+        (void)fail_plain(error, ERR_DENIED, "this account is disabled; ask its administrator");
+        return;
+    case DENIED_BY_PLAN:
+        (void)fail_plain(error, ERR_DENIED, "this account's plan has no %s; %s", door, other_door(login));
+        return;
+    case DENIED_APP_PASSWORD:
+        (void)fail_plain(error, ERR_DENIED, "this app password is not for %s; make another one", door);
+        return;
+    case DENIED_CERTIFICATE:
+        (void)fail_plain(error, ERR_DENIED, "this account does not log in by certificate; use its password");
+        return;
+    default:
+        (void)fail_plain(error, ERR_DENIED, "who logs in by that name may not be another one");
+        return;
+    }
+}
+
 /* What store said, as the protocol needs it. */
 static enum login_status outcome(struct login *login, enum err err, struct error *error)
 {
@@ -205,7 +240,7 @@ static enum login_status outcome(struct login *login, enum err err, struct error
     forget(login);
     if (login->result.code == ERR_DENIED) {
         count(login, METRIC_LOGIN_CLOSED);
-        (void)fail(error, ERR_DENIED, "this account may not log in here", "door closed or account disabled");
+        say_denial(login, error);
         return LOGIN_CLOSED_DOOR;
     }
     if (!noted)
@@ -377,7 +412,7 @@ static void hand_over_bridge(struct login *login, struct link_hand_over *hand_ov
     hand_over->fd = theirs;
     enum err err = link_hand_over(login->link, hand_over, &error);
     if (err == ERR_OK) {
-        conn_bridge(login->conn, fd_take(&ours));
+        conn_bridge(login->conn, fd_take(&ours), login->home);
         return;
     }
     LOG(LOG_WARN, hand_over->sid, "login.hand_over_failed", F_ERR(&error));
@@ -391,6 +426,8 @@ static void hand_over_descriptor(struct login *login, struct link_hand_over *han
     struct error error;
     CLEANUP(fd_close) int fd = -1;
     CLEANUP(buf_release) struct buf pending = BUF(CONN_PENDING_MAX);
+    if (login->home != NULL)
+        link_ensure_way_back(login->link);
     if (conn_hand_over(login->conn, &fd, &pending, &error) != ERR_OK) {
         conn_close(login->conn);
         return;
@@ -414,6 +451,7 @@ void login_hand_over(struct login *login, struct slice tag, const struct login_r
         .peer = slice_cstr(conn_peer(login->conn)),
         .tls = conn_is_tls(login->conn),
         .tag = tag,
+        .capabilities_off = login->capabilities_off,
         .language =
             login->tongue.negotiated ? slice_cstr(language_tag(login->tongue.language)) : slice_none(),
     };

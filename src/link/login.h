@@ -35,6 +35,8 @@ struct login {
     const struct settings *settings;
     struct conn *conn;
     enum door door;
+    const struct conn_home *home;  /* where the connection comes back to; NULL: nowhere */
+    struct slice capabilities_off; /* of IMAP, for this client; borrowed from the protocol */
     struct sasl_start start;
     uint64_t exchange;
     bool active;            /* between begin and its end */

@@ -4,23 +4,11 @@
  */
 #include "base/fdio.h"
 #include "base/log.h"
-#include "link/codec.h"
+#include "link/serving.h"
 
-enum { LINK_ARENA_MAX = 1024 * 1024 };
+enum { LINK_TEXT_MAX = 64 * 1024 }; /* bytes of a reply that fits IPC_BODY_MAX */
 
-/* A request being served. */
-struct service_call {
-    struct link_service *service;
-    struct wire_reader request;
-    struct ipc_message *message; /* the request's descriptors */
-    struct buf *reply;
-    struct ipc_message *reply_message;
-    struct arena arena;
-};
-
-typedef enum err link_handler(struct service_call *call, struct error *error);
-
-static enum err check_request(const struct service_call *call, struct error *error)
+enum err link_check_request(const struct service_call *call, struct error *error)
 {
     return wire_end(&call->request) ? ERR_OK : fail(error, ERR_INVALID, NULL, "malformed request");
 }
@@ -30,7 +18,7 @@ static enum err serve_sasl_begin(struct service_call *call, struct error *error)
     struct sasl_start start;
     struct sasl_result result = {0};
     link_get_sasl_start(&call->request, &start);
-    enum err err = check_request(call, error);
+    enum err err = link_check_request(call, error);
     if (err == ERR_OK)
         err = sasl_begin(call->service->sasl, &start, &call->arena, &result, error);
     if (err == ERR_OK)
@@ -43,7 +31,7 @@ static enum err serve_sasl_step(struct service_call *call, struct error *error)
     struct sasl_result result = {0};
     uint64_t exchange = wire_get_u64(&call->request);
     struct slice response = wire_get_slice(&call->request);
-    enum err err = check_request(call, error);
+    enum err err = link_check_request(call, error);
     if (err == ERR_OK)
         err = sasl_step(call->service->sasl, exchange, response, &call->arena, &result, error);
     if (err == ERR_OK)
@@ -54,7 +42,7 @@ static enum err serve_sasl_step(struct service_call *call, struct error *error)
 static enum err serve_sasl_cancel(struct service_call *call, struct error *error)
 {
     uint64_t exchange = wire_get_u64(&call->request);
-    enum err err = check_request(call, error);
+    enum err err = link_check_request(call, error);
     if (err == ERR_OK)
         sasl_cancel(call->service->sasl, exchange);
     return err;
@@ -63,7 +51,7 @@ static enum err serve_sasl_cancel(struct service_call *call, struct error *error
 static enum err serve_ticket_release(struct service_call *call, struct error *error)
 {
     struct slice ticket = wire_get_slice(&call->request);
-    enum err err = check_request(call, error);
+    enum err err = link_check_request(call, error);
     if (err == ERR_OK)
         sasl_ticket_release(call->service->sasl, ticket);
     return err;
@@ -74,7 +62,7 @@ static enum err serve_hand_over(struct service_call *call, struct error *error)
     struct link_hand_over hand_over = {0};
     struct sasl_holder holder;
     link_get_hand_over(&call->request, &hand_over);
-    enum err err = check_request(call, error);
+    enum err err = link_check_request(call, error);
     if (err == ERR_OK && call->message->fd_count != 1)
         err = fail(error, ERR_INVALID, NULL, "hand-over without a descriptor");
     if (err == ERR_OK)
@@ -83,6 +71,16 @@ static enum err serve_hand_over(struct service_call *call, struct error *error)
         return err;
     hand_over.fd = fd_take(&call->message->fds[0]);
     return call->service->start_session(call->service->context, &holder, &hand_over, error);
+}
+
+static enum err serve_way_back(struct service_call *call, struct error *error)
+{
+    enum err err = link_check_request(call, error);
+    if (err == ERR_OK && (call->message->fd_count != 1 || call->service->edge == NULL))
+        err = fail(error, ERR_INVALID, NULL, "no way back");
+    if (err == ERR_OK)
+        ipc_client_connect(call->service->edge, fd_take(&call->message->fds[0]));
+    return err;
 }
 
 /* The account that submits, 0 for a stranger. */
@@ -105,7 +103,7 @@ static enum err serve_recipient(struct service_call *call, struct error *error)
     struct slice ticket = wire_get_slice(&call->request);
     struct slice address = wire_get_slice(&call->request);
     uint64_t size = wire_get_u64(&call->request);
-    enum err err = check_request(call, error);
+    enum err err = link_check_request(call, error);
     if (err == ERR_OK)
         err = who(call, ticket, &sender, error);
     if (err == ERR_OK)
@@ -118,7 +116,7 @@ static enum err serve_recipient(struct service_call *call, struct error *error)
 static enum err serve_spool_create(struct service_call *call, struct error *error)
 {
     uint64_t spool;
-    enum err err = check_request(call, error);
+    enum err err = link_check_request(call, error);
     if (err == ERR_OK)
         err = queue_spool_create(call->service->queue, &spool, &call->reply_message->fds[0], error);
     if (err == ERR_OK) {
@@ -131,7 +129,7 @@ static enum err serve_spool_create(struct service_call *call, struct error *erro
 static enum err serve_spool_drop(struct service_call *call, struct error *error)
 {
     uint64_t spool = wire_get_u64(&call->request);
-    enum err err = check_request(call, error);
+    enum err err = link_check_request(call, error);
     if (err == ERR_OK)
         queue_spool_drop(call->service->queue, spool);
     return err;
@@ -199,7 +197,7 @@ static enum err serve_accept(struct service_call *call, struct error *error)
     link_get_envelope(&call->request, &call->arena, &envelope);
     uint64_t spool = wire_get_u64(&call->request);
     struct slice body = wire_get_slice(&call->request);
-    enum err err = check_request(call, error);
+    enum err err = link_check_request(call, error);
     if (err == ERR_OK)
         err = who(call, ticket, &envelope.account, error);
     if (err == ERR_OK && envelope.account.v != 0 && envelope.sender.n > 0 &&
@@ -221,23 +219,42 @@ static enum err serve_accept(struct service_call *call, struct error *error)
     return err;
 }
 
-static const struct {
-    uint32_t type;
-    const char *name;
-    link_handler *handler;
-} handlers[] = {
+static enum err serve_health(struct service_call *call, struct error *error)
+{
+    bool well = true;
+    uint8_t question = wire_get_u8(&call->request);
+    CLEANUP(buf_release) struct buf text = BUF(LINK_TEXT_MAX);
+    enum err err = link_check_request(call, error);
+    if (err == ERR_OK && question > HEALTH_STATE)
+        err = fail(error, ERR_INVALID, NULL, "health question %u", question);
+    if (err == ERR_OK && call->service->health == NULL)
+        err = fail(error, ERR_UNSUPPORTED, NULL, "no health is told here");
+    if (err != ERR_OK)
+        return err;
+    call->service->health(call->service->context, (enum health_question)question, &text, &well);
+    if (buf_failed(&text))
+        return fail_nomem(error);
+    wire_put_u8(call->reply, well);
+    wire_put_slice(call->reply, buf_slice(&text));
+    return ERR_OK;
+}
+
+static const struct link_row rows[] = {
     {LINK_SASL_BEGIN, "sasl-begin", serve_sasl_begin},
     {LINK_SASL_STEP, "sasl-step", serve_sasl_step},
     {LINK_SASL_CANCEL, "sasl-cancel", serve_sasl_cancel},
     {LINK_TICKET_RELEASE, "ticket-release", serve_ticket_release},
     {LINK_HAND_OVER, "hand-over", serve_hand_over},
+    {LINK_WAY_BACK, "way-back", serve_way_back},
     {LINK_RECIPIENT, "recipient", serve_recipient},
     {LINK_SPOOL_CREATE, "spool-create", serve_spool_create},
     {LINK_SPOOL_DROP, "spool-drop", serve_spool_drop},
     {LINK_ACCEPT, "accept", serve_accept},
+    {LINK_HEALTH, "health", serve_health},
 };
 
-static enum err dispatch(struct service_call *call, struct error *error)
+static enum err dispatch(struct service_call *call, const struct link_row *rows_of, size_t count,
+                         struct error *error)
 {
     CLEANUP(buf_release) struct buf storage = BUF(LINK_RECORD_MAX);
     struct slice record;
@@ -245,20 +262,20 @@ static enum err dispatch(struct service_call *call, struct error *error)
     if (err != ERR_OK)
         return err;
     call->request = wire_reader_of(record);
-    for (size_t i = 0; i < ARRAY_LEN(handlers); i++) {
-        if (handlers[i].type != call->message->type)
+    for (size_t i = 0; i < count; i++) {
+        if (rows_of[i].type != call->message->type)
             continue;
-        err = handlers[i].handler(call, error);
+        err = rows_of[i].handler(call, error);
         if (err != ERR_OK)
             LOG(err == ERR_AUTH || err == ERR_DENIED || err == ERR_LIMIT ? LOG_INFO : LOG_WARN, NO_SID,
-                "link.refused", F_CSTR("call", handlers[i].name), F_CSTR("code", err_name(err)),
-                F_ERR(error));
+                "link.refused", F_CSTR("call", rows_of[i].name), F_CSTR("code", err_name(err)), F_ERR(error));
         return err;
     }
     return fail(error, ERR_UNSUPPORTED, NULL, "unknown message %u", call->message->type);
 }
 
-void link_serve(void *context, struct ipc_message *request, struct buf *reply_body, struct ipc_message *reply)
+void link_serve_rows(const struct link_row *rows_of, size_t count, void *context, struct ipc_message *request,
+                     struct buf *reply_body, struct ipc_message *reply)
 {
     struct service_call call = {
         .service = context,
@@ -268,7 +285,7 @@ void link_serve(void *context, struct ipc_message *request, struct buf *reply_bo
         .arena = ARENA(LINK_ARENA_MAX),
     };
     struct error error;
-    enum err err = dispatch(&call, &error);
+    enum err err = dispatch(&call, rows_of, count, &error);
     reply->type = request->type;
     if (err != ERR_OK) {
         buf_clear(reply_body);
@@ -278,4 +295,9 @@ void link_serve(void *context, struct ipc_message *request, struct buf *reply_bo
     }
     reply->body = buf_slice(reply_body);
     arena_release(&call.arena);
+}
+
+void link_serve(void *context, struct ipc_message *request, struct buf *reply_body, struct ipc_message *reply)
+{
+    link_serve_rows(rows, ARRAY_LEN(rows), context, request, reply_body, reply);
 }

@@ -1,9 +1,12 @@
 /* Both sides together: the client's calls, over a real channel, to a real store, directory and queue. */
+#include <sys/socket.h>
+
 #include "queue/testing.h"
 
 #include "base/fdio.h"
 #include "link/codec.h"
 #include "link/link.h"
+#include "link/way_back.h"
 
 struct pair {
     struct house *house;
@@ -15,7 +18,11 @@ struct pair {
     struct account_id started; /* whose session was started last */
     char pending[100];
     enum err start_result;
+    int came_fd; /* of a connection that came back */
+    bool came_well;
 };
+
+enum { GIVEN_BYTES = 200 * 1024 };
 
 static enum err start_session(void *context, const struct sasl_holder *holder,
                               const struct link_hand_over *hand_over, struct error *error)
@@ -248,29 +255,64 @@ static void test_spool_file_is_written_by_the_edge(void **state)
     assert_int_equal(submit(t, slice_none(), "a@b.example", 1, slice_none(), spool), ERR_UNAVAILABLE);
 }
 
-/* Each message's request cut short, too long, or of no known kind. */
-static void test_malformed_requests_are_refused(void **state)
+static void refuses_malformed(struct pair *t, ipc_serve_fn *serve, const uint32_t *types, size_t count)
 {
-    struct pair *t = *state;
-    static const uint32_t types[] = {
-#define X(name, number) LINK_##name,
-        LINK_MESSAGE_TABLE(X)
-#undef X
-            999};
     static const struct slice bodies[] = {
         {"", 0}, {"\0\xff", 2}, {"\0\0\0\0\0\0\0\0\0\0\0\1", 12}, {"\7", 1}};
-    for (size_t i = 0; i < ARRAY_LEN(types); i++) {
+    for (size_t i = 0; i < count; i++) {
         for (size_t k = 0; k < ARRAY_LEN(bodies); k++) {
             CLEANUP(buf_release) struct buf reply_body = BUF(IPC_BODY_MAX);
             struct ipc_message request = {.type = types[i], .body = bodies[k]};
             struct ipc_message reply = {0};
-            link_serve(&t->service, &request, &reply_body, &reply);
+            serve(&t->service, &request, &reply_body, &reply);
             assert_int_equal(reply.type, LINK_ERROR);
             struct wire_reader r = wire_reader_of(reply.body);
             uint32_t code = wire_get_u32(&r);
             assert_int_equal(code, types[i] == 999 && k < 3 && k > 0 ? ERR_UNSUPPORTED : ERR_INVALID);
             assert_int_equal(reply.fd_count, 0);
         }
+    }
+}
+
+/* Each message's request cut short, too long, or of no known kind. */
+static void test_malformed_requests_are_refused(void **state)
+{
+    static const uint32_t edge[] = {
+#define X(name, number) LINK_##name,
+        LINK_MESSAGE_TABLE(X)
+#undef X
+            999};
+    static const uint32_t relay[] = {
+#define X(name, number) LINK_##name,
+        LINK_RELAY_TABLE(X)
+#undef X
+            999};
+    refuses_malformed(*state, link_serve, edge, ARRAY_LEN(edge));
+    refuses_malformed(*state, link_serve_relay, relay, ARRAY_LEN(relay));
+}
+
+/* Who faces the world is given no mail of others, and who sends mail no log-in. */
+static void test_edge_and_relay_may_ask_for_different_things(void **state)
+{
+    struct pair *t = *state;
+    static const struct {
+        ipc_serve_fn *serve;
+        uint32_t type;
+    } wrong[] = {{link_serve, LINK_OUTBOUND_TAKE},
+                 {link_serve, LINK_OUTBOUND_OPEN},
+                 {link_serve_relay, LINK_SASL_BEGIN},
+                 {link_serve_relay, LINK_HAND_OVER},
+                 {link_serve_relay, LINK_TICKET_RELEASE}};
+    for (size_t i = 0; i < ARRAY_LEN(wrong); i++) {
+        CLEANUP(buf_release) struct buf reply_body = BUF(IPC_BODY_MAX);
+        CLEANUP(buf_release) struct buf body = BUF(100);
+        struct ipc_message reply = {0};
+        wire_put_u8(&body, 0); /* a record that travels in the message */
+        struct ipc_message request = {.type = wrong[i].type, .body = buf_slice(&body)};
+        wrong[i].serve(&t->service, &request, &reply_body, &reply);
+        struct wire_reader r = wire_reader_of(reply.body);
+        assert_int_equal(reply.type, LINK_ERROR);
+        assert_int_equal(wire_get_u32(&r), ERR_UNSUPPORTED);
     }
 }
 
@@ -291,6 +333,49 @@ static void test_hand_over_needs_its_descriptor(void **state)
     link_serve(&t->service, &request, &reply_body, &reply);
     assert_int_equal(reply.type, LINK_ERROR);
     assert_int_equal(hand_over(t, DOOR_POP3, ticket_of(&result)), ERR_OK); /* it did not use the ticket up */
+}
+
+static void note_came(void *context, struct link_give_back *given)
+{
+    struct pair *t = context;
+    pthread_mutex_lock(&t->lock);
+    t->came_fd = fd_take(&given->fd);
+    t->came_well = given->sid.v == 7 && given->peer_port == 99 && slice_eq(given->peer, S("192.0.2.1")) &&
+                   given->pending.n == GIVEN_BYTES;
+    pthread_mutex_unlock(&t->lock);
+}
+
+/* With more input behind it than fits into a record. */
+static void test_a_connection_comes_back_with_its_input(void **state)
+{
+    struct pair *t = *state;
+    struct error error;
+    int pair[2];
+    char *pending = calloc(1, GIVEN_BYTES);
+    t->link.loop = t->loop;
+    t->link.came = note_came;
+    t->link.context = t;
+    assert_int_equal(ipc_client_create(&t->service.edge, &error), ERR_OK);
+    struct link_give_back given = {.sid = {7}, .peer = S("192.0.2.1"), .peer_port = 99};
+    given.pending = slice_of(pending, GIVEN_BYTES);
+    for (int i = 0; i < 3; i++) {
+        assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, pair), 0);
+        CLEANUP(fd_close) int peer = pair[0];
+        given.fd = pair[1];
+        /* At first edge has not told of a way. */
+        enum err err = link_give_back(&t->service, &given, &error);
+        assert_int_equal(err, i == 0 ? ERR_UNAVAILABLE : ERR_OK);
+        if (i > 0) {
+            assert_true(t->came_well);
+            assert_int_equal(write(t->came_fd, "x", 1), 1);
+            fd_close(&t->came_fd);
+        }
+        char c;
+        assert_int_equal(read(peer, &c, 1), i > 0 ? 1 : 0);
+        link_ensure_way_back(&t->link);
+    }
+    free(pending);
+    ipc_client_destroy(t->service.edge);
 }
 
 static void test_no_service_is_told(void **state)
@@ -317,7 +402,9 @@ int main(void)
         PAIR_TEST(test_large_requests_arrive),
         PAIR_TEST(test_spool_file_is_written_by_the_edge),
         PAIR_TEST(test_malformed_requests_are_refused),
+        PAIR_TEST(test_edge_and_relay_may_ask_for_different_things),
         PAIR_TEST(test_hand_over_needs_its_descriptor),
+        PAIR_TEST(test_a_connection_comes_back_with_its_input),
         PAIR_TEST(test_no_service_is_told),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

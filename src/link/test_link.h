@@ -79,7 +79,10 @@ enum err link_sasl_begin(struct link *link, const struct sasl_start *start, stru
     else if (slice_eq(start->initial, S("\0broken\0x")))
         ret_result->status = SASL_TEMPORARY;
     else if (slice_eq(start->initial, S("\0closed\0x")))
-        ret_result->code = ERR_DENIED;
+        *ret_result = (struct sasl_result){.status = SASL_FAILED,
+                                           .code = ERR_DENIED,
+                                           .denial = DENIED_BY_PLAN,
+                                           .doors = DOOR_POP3 | DOOR_IMAP};
     return played_down(error);
 }
 

@@ -9,6 +9,7 @@
 #define POSTHORN_LINK_VISIT_H
 
 #include "base/language.h"
+#include "link/link.h"
 #include "rt/loop.h"
 #include "rt/settings.h"
 #include "store/store.h"
@@ -32,6 +33,9 @@ struct visit {
     const struct settings *settings;
     void (*ended)(void *context);
     void *context;
+    /* Back to where log-ins are; called after `ended`. NULL: it can't be given back. */
+    enum err (*give_back)(void *owner, struct link_give_back *given, struct error *error);
+    void *owner; /* lives longer than all sessions */
 };
 
 #endif

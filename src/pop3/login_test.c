@@ -152,7 +152,8 @@ static void test_says_why_not(void **state)
     start(&t, "127.0.0.1", NULL, false);
     wire_expect(&t.wire, GREETING);
     wire_send(&t.wire, "AUTH PLAIN AGNsb3NlZAB4\r\n");
-    wire_expect(&t.wire, "-ERR [AUTH] this account may not log in here\r\n");
+    wire_expect(&t.wire,
+                "-ERR [AUTH] this account's plan has no POP3; use IMAP, or have the plan changed\r\n");
     wire_send(&t.wire, "AUTH PLAIN AGJyb2tlbgB4\r\n");
     wire_expect(&t.wire, "-ERR [SYS/TEMP] log-in is temporarily unavailable\r\n");
     played.down = true;

@@ -232,6 +232,7 @@ struct taking {
     struct arena *arena;
     struct outbound_batch batch;
     size_t room; /* of batch.parcels */
+    size_t recipients;
 };
 
 /* The domain as destinations are told apart; what is no address is a domain of its own, for the relay to
@@ -302,6 +303,8 @@ static bool put_parcels(struct taking *taking, struct lease *lease, bool flushed
     int64_t now = clock_wall_us();
     for (size_t i = 0; i < entry->recipient_count; i++) {
         struct entry_recipient *r = &entry->recipients[i];
+        if (lease->away == OUTBOUND_LEASE_MAX)
+            break; /* the rest when these are done */
         if (r->state != RECIPIENT_WAITING || (r->next_us > now && !flushed))
             continue;
         struct slice domain = domain_of(r->given.address, taking->arena);
@@ -342,6 +345,7 @@ static void take_entry(struct taking *taking, const struct due *due)
         lease != NULL ? database_load(queue, id, false, &lease->entry, &error) : fail_nomem(&error);
     if (err == ERR_OK && !put_parcels(taking, lease, due->flushed))
         err = fail_nomem(&error);
+    taking->recipients += lease != NULL ? lease->away : 0;
     int64_t again = ENTRY_RELAY_NONE;
     if (err != ERR_OK && err != ERR_NOT_FOUND) {
         LOG(LOG_ERROR, NO_SID, "queue.outbound", F_ID("entry", id.v), F_ERR(&error));
@@ -433,9 +437,12 @@ enum err queue_outbound_take(struct queue *queue, uint64_t hand, size_t max, int
             continue;
         }
         pthread_mutex_unlock(&queue->outbound.lock);
-        for (size_t i = 0; i < count; i++)
-            take_entry(&taking, &due[i]);
+        size_t taken = 0;
+        while (taken < count && taking.recipients < OUTBOUND_LEASE_MAX)
+            take_entry(&taking, &due[taken++]);
         pthread_mutex_lock(&queue->outbound.lock);
+        for (size_t i = taken; i < count; i++)
+            put_on_list(queue, due[i].id, due[i].flushed);
     }
     taking.batch.flushes = queue->outbound.flushes;
     pthread_mutex_unlock(&queue->outbound.lock);

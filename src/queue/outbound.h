@@ -19,6 +19,7 @@
 enum {
     OUTBOUND_RECIPIENTS_MAX = 100, /* of a parcel (RFC 5321 4.5.3.1.8: what every server takes) */
     OUTBOUND_TAKE_MAX = 64,        /* entries at once */
+    OUTBOUND_LEASE_MAX = 2000, /* recipients of one entry at once; and of a batch, before its last entry */
     OUTBOUND_LEASES_MAX = 10000,
     OUTBOUND_DELAY_HOURS = 4, /* after which the sender is told that it takes longer */
     OUTBOUND_TEXT_MAX = 1000, /* bytes of a peer's words that are kept */

@@ -113,6 +113,15 @@ struct queue_entry {
 };
 enum err queue_list(struct queue *queue, struct queue_id after, size_t max, struct arena *arena,
                     struct queue_entry **ret_entries, size_t *ret_count, struct error *error) MUST_CHECK;
+/* How many are in each state, and since when the oldest is (microseconds since 1970; 0: none). For metrics.
+ */
+enum queue_figure { QUEUE_FILING, QUEUE_DEFERRED, QUEUE_WAITING, QUEUE_FIGURES };
+struct queue_figures {
+    uint64_t count[QUEUE_FIGURES];
+    int64_t oldest_us[QUEUE_FIGURES];
+};
+enum err queue_figures(struct queue *queue, struct queue_figures *ret_figures,
+                       struct error *error) MUST_CHECK;
 /* The message itself by malloc, ret_entry->size bytes; free it. */
 enum err queue_get(struct queue *queue, struct queue_id id, struct arena *arena,
                    struct queue_entry *ret_entry, char **ret_body, struct error *error) MUST_CHECK;

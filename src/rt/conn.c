@@ -131,6 +131,42 @@ static bool wait_for_peer(struct conn *conn, enum io io, int64_t deadline)
     return n > 0 || (n < 0 && errno == EINTR);
 }
 
+/* More of the compressed stream, by waiting for it. */
+static enum io wait_for_compressed(struct conn *conn, int64_t deadline)
+{
+    char chunk[4096];
+    ssize_t n = recv(conn->fd, chunk, sizeof(chunk), MSG_DONTWAIT);
+    if (n < 0 && (errno == EAGAIN || errno == EINTR))
+        return wait_for_peer(conn, IO_WANT_INPUT, deadline) ? IO_DONE : IO_FAILED;
+    if (n <= 0)
+        return IO_FAILED;
+    buf_put(&conn->compressed, slice_of(chunk, (size_t)n));
+    return buf_failed(&conn->compressed) ? IO_FAILED : IO_DONE;
+}
+
+enum err conn_end_deflate(struct conn *conn, struct error *error)
+{
+    if (unused_input(conn).n > 0 || conn->decompressor_full)
+        return fail_plain(error, ERR_INVALID, "the compressed stream goes on");
+    int64_t deadline = clock_mono_us() + CONN_DEFLATE_END_US;
+    bool waits = loop_wait_begin(conn->loop);
+    enum io io = IO_WANT_INPUT;
+    while (io == IO_WANT_INPUT) {
+        size_t used = 0;
+        io = squeeze_end(conn->squeeze, buf_slice(&conn->compressed), &used);
+        buf_consume(&conn->compressed, used);
+        if (io == IO_WANT_INPUT && (!waits || wait_for_compressed(conn, deadline) != IO_DONE))
+            io = IO_FAILED;
+    }
+    if (waits)
+        loop_wait_end(conn->loop);
+    if (io != IO_DONE)
+        return fail_plain(error, ERR_INVALID, "the compressed stream did not end");
+    squeeze_free(take(conn->squeeze));
+    conn->squeezed = 0;
+    return ERR_OK;
+}
+
 /* Sends until at most `rest` bytes are left, waiting for the peer. A thread waits too, so dripping won't do.
  */
 static void drain_blocking(struct conn *conn, size_t rest)
@@ -240,8 +276,14 @@ enum err conn_hand_over(struct conn *conn, int *ret_fd, struct buf *ret_pending,
     conn_flush(conn);
     if (conn->broken)
         return fail_plain(error, ERR_CLOSED, "the client is gone");
+    if (conn->squeeze != NULL) {
+        enum err ended = conn_end_deflate(conn, error);
+        if (ended != ERR_OK)
+            return ended;
+    }
     CLEANUP(buf_release) struct buf pending = BUF(CONN_PENDING_MAX);
     buf_put(&pending, unused_input(conn));
+    buf_put(&pending, buf_slice(&conn->compressed));
     if (buf_failed(&pending))
         return fail_nomem(error);
     /* epoll follows the open file into the other process, so it must let go of it first. */
@@ -257,10 +299,19 @@ enum err conn_hand_over(struct conn *conn, int *ret_fd, struct buf *ret_pending,
     return ERR_OK;
 }
 
-void conn_bridge(struct conn *conn, int fd)
+void conn_bridge(struct conn *conn, int fd, const struct conn_home *home)
 {
     must(conn->bridge_fd < 0);
     conn->bridge_fd = fd;
+    conn->home = home;
+}
+
+void conn_resume(struct conn *conn, const struct conn_handler *handler, void *session)
+{
+    must(conn->phase == CONN_OPEN && conn->ended);
+    conn->handler = handler;
+    conn->session = session;
+    conn->ended = false;
 }
 
 void conn_free(struct conn *conn)

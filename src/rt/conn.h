@@ -36,11 +36,13 @@ enum {
     CONN_WAITING_BYTES = 64 * 1024,          /* the same while a thread waits for a slow reader */
     CONN_OUTPUT_HARD_MAX = 64 * 1024 * 1024, /* built at once through conn_output; more breaks it */
     CONN_COMPRESSED_UNITS_MAX = 1000,        /* for nothing; more must have brought a compressed byte each */
+    CONN_GIVEN_BACK_MAX = 1024 * 1024,       /* bytes of input that come back with a connection */
     CONN_PEER_TEXT_MAX = 64,
 };
 #define CONN_WRITE_TIMEOUT_US (60 * CLOCK_SECOND)
 #define CONN_HANDSHAKE_TIMEOUT_US (30 * CLOCK_SECOND)
-#define CONN_LINGER_US (2 * CLOCK_SECOND) /* for a peer that still sends to take our last words */
+#define CONN_DEFLATE_END_US (5 * CLOCK_SECOND) /* for the rest of a compressed stream that ends */
+#define CONN_LINGER_US (2 * CLOCK_SECOND)      /* for a peer that still sends to take our last words */
 
 enum reader_status {
     READER_MORE,   /* all input used, unit incomplete */
@@ -136,10 +138,24 @@ const struct tls *conn_tls(const struct conn *conn);
  * has returned). With TLS the conn stays as a bridge: it carries the bytes between its peer and `fd` (one end
  * of a stream socket pair, now the conn's), and pending input is sent there first; handler->closed is called
  * once the caller has returned, since no session is left here. Collected output is sent before either.
- * ERR_CLOSED: the peer is gone. Pending input is all that came after the unit that was served last.
+ * ERR_CLOSED: the peer is gone. Pending input is all that came after the unit that was served last. A
+ * compressed stream ends there (RFC 8437 4.1): the pending input lies behind it. ERR_INVALID: it does not.
  */
 enum err conn_hand_over(struct conn *conn, int *ret_fd, struct buf *ret_pending,
                         struct error *error) MUST_CHECK;
-void conn_bridge(struct conn *conn, int fd);
+/* Where a bridged connection goes that is given back: `came` calls conn_resume, or writes and closes. It
+ * lives as long as the bridge. */
+struct conn_home {
+    void (*came)(struct conn *conn, const struct conn_home *home);
+};
+/* home NULL: it can't be given back. */
+void conn_bridge(struct conn *conn, int fd, const struct conn_home *home);
+/* From `came`: the session that the connection has now; it has made its first conn_expect when `came`
+ * returns. */
+void conn_resume(struct conn *conn, const struct conn_handler *handler, void *session);
+/* In the process at the other end of a bridge: all that was written to fd is for the peer, then the
+ * connection is at home again, with `pending` as its first input, and after it what came here since. fd is
+ * taken. */
+enum err conn_give_back(int fd, struct slice pending, struct error *error) MUST_CHECK;
 
 #endif

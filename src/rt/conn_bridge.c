@@ -6,6 +6,11 @@
  * (pump), under one lock. Then it parks for what it waits for, and if the other side must now wait for
  * something else than it is parked for, that one is woken to park anew.
  *
+ * The other process can end the bridge without ending the connection (conn_give_back): its last byte comes
+ * with descriptors, its end of the pair and perhaps a memfd of input that it had read already. What is still
+ * in the pair's queue lies behind that, what we hold for it behind that again; nobody writes there but we,
+ * under the lock.
+ *
  * Invariants: 1. A side is read only when nothing is owed to the other: each direction holds at most one
  * chunk, and a buffer only while it holds bytes. 2. `over` is final: each place's runner then takes its own
  * side away, the last one the bridge. 3. The conn is touched under the lock, until peer_gone.
@@ -20,8 +25,9 @@
 #include "base/fdio.h"
 #include "base/must.h"
 #include "rt/conn_private.h"
+#include "rt/ipc.h"
 
-enum { CHUNK = 64 * 1024, ROUNDS = 8 };
+enum { CHUNK = 64 * 1024, ROUNDS = 8, MARK_FDS_MAX = 2 };
 /* For the other process to say its goodbye when the server stops. */
 #define STOP_GRACE_US CLOCK_SECOND
 
@@ -31,6 +37,7 @@ struct bridge {
     struct place inner;
     int fd;
     struct buf to_inner;                /* conn->output is the other direction's */
+    struct buf home;                    /* input that came back */
     int64_t deadline;                   /* of stopping */
     unsigned peer_parked, inner_parked; /* interests they are parked with; NOT_PARKED while they run */
     int64_t peer_deadline;
@@ -40,6 +47,7 @@ struct bridge {
     bool inner_eof, inner_failed, inner_shut, inner_gone; /* failed: takes no more; may still have words */
     bool more;                                            /* a side may have more than was moved */
     bool over;
+    bool given_back; /* over, but the connection is not */
 };
 
 enum { NOT_PARKED = 1U << 16 };
@@ -70,7 +78,7 @@ static void to_peer(struct bridge *b)
 /* True: something was read. */
 static bool from_peer(struct bridge *b, char *chunk)
 {
-    if (b->peer_eof || b->peer_failed || b->inner_failed || b->to_inner.n > 0)
+    if (b->peer_eof || b->peer_failed || b->inner_failed || b->over || b->to_inner.n > 0)
         return false;
     size_t n = 0;
     enum io io = conn_io_read(b->conn, chunk, CHUNK, &n);
@@ -88,17 +96,77 @@ static bool from_peer(struct bridge *b, char *chunk)
     return true;
 }
 
+struct mark {
+    int fds[MARK_FDS_MAX]; /* the other end, and perhaps a memfd */
+    unsigned count;
+};
+
+static void mark_close(struct mark *mark)
+{
+    for (unsigned i = 0; i < mark->count; i++)
+        fd_close(&mark->fds[i]);
+}
+
+/* As recv; nothing is read behind a mark. */
+static ssize_t receive(int fd, char *chunk, struct mark *ret_mark)
+{
+    _Alignas(struct cmsghdr) char control[CMSG_SPACE(sizeof(int) * MARK_FDS_MAX)] = {0};
+    struct iovec part = {.iov_base = chunk, .iov_len = CHUNK};
+    struct msghdr header = {
+        .msg_iov = &part, .msg_iovlen = 1, .msg_control = control, .msg_controllen = sizeof(control)};
+    ssize_t n = recvmsg(fd, &header, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+    ret_mark->count = 0;
+    struct cmsghdr *c = n > 0 ? CMSG_FIRSTHDR(&header) : NULL;
+    if (c != NULL && c->cmsg_level == SOL_SOCKET && c->cmsg_type == SCM_RIGHTS) {
+        ret_mark->count = (unsigned)((c->cmsg_len - CMSG_LEN(0)) / sizeof(int));
+        memcpy(ret_mark->fds, CMSG_DATA(c), sizeof(int) * ret_mark->count);
+    }
+    return n;
+}
+
+/* Input that the other process had read, and what is in its queue still. */
+static bool take_input(struct buf *input, const struct mark *mark, char *chunk)
+{
+    struct error error;
+    ssize_t n;
+    if (mark->count > 1) {
+        struct slice read_ahead;
+        if (ipc_map(mark->fds[1], CONN_PENDING_MAX, &read_ahead, &error) != ERR_OK)
+            return false;
+        buf_put(input, read_ahead);
+        ipc_unmap(&read_ahead);
+    }
+    while ((n = recv(mark->fds[0], chunk, CHUNK, MSG_DONTWAIT)) > 0)
+        buf_put(input, slice_of(chunk, (size_t)n));
+    return (n == 0 || errno == EAGAIN) && !buf_failed(input);
+}
+
+static void end_at_mark(struct bridge *b, struct mark *received, char *chunk)
+{
+    CLEANUP(mark_close) struct mark mark = *received;
+    b->home = BUF(CONN_GIVEN_BACK_MAX);
+    b->over = true;
+    b->given_back = b->conn->home != NULL && take_input(&b->home, &mark, chunk);
+    buf_put(&b->home, buf_slice(&b->to_inner));
+    b->given_back = b->given_back && !buf_failed(&b->home);
+}
+
 static bool from_inner(struct bridge *b, char *chunk)
 {
     struct conn *conn = b->conn;
-    if (b->inner_eof || b->peer_failed || conn->output.n > 0)
+    if (b->inner_eof || b->peer_failed || b->over || conn->output.n > 0)
         return false;
-    ssize_t n = recv(b->fd, chunk, CHUNK, MSG_DONTWAIT);
+    struct mark mark;
+    ssize_t n = receive(b->fd, chunk, &mark);
     if (n <= 0) {
         b->inner_eof = n == 0 || (errno != EAGAIN && errno != EINTR);
         return false;
     }
+    if (mark.count > 0)
+        n--; /* it came with a byte that is nobody's */
     buf_put(&conn->output, slice_of(chunk, (size_t)n));
+    if (mark.count > 0)
+        end_at_mark(b, &mark, chunk);
     to_peer(b);
     return true;
 }
@@ -140,7 +208,8 @@ static __attribute__((noinline)) void pump(struct bridge *b)
         moved = from_inner(b, chunk) || moved;
     }
     b->more = moved;
-    pass_ends(b);
+    if (!b->over)
+        pass_ends(b);
 }
 
 static unsigned peer_wants(const struct bridge *b)
@@ -180,6 +249,7 @@ static void unlock_or_free(struct bridge *b)
         return;
     pthread_mutex_destroy(&b->lock);
     buf_release(&b->to_inner);
+    buf_release(&b->home);
     free(b);
 }
 
@@ -195,12 +265,18 @@ static void leave_peer(struct bridge *b)
 {
     struct conn *conn = b->conn;
     bool failed = b->peer_failed;
+    bool given_back = b->given_back;
+    bool stopping = b->deadline != 0;
     conn->eof = b->peer_eof;
     conn->bridge = NULL;
+    conn->pending = b->home;
+    b->home = (struct buf){0};
     b->peer_gone = true;
     unlock_or_free(b);
     if (failed)
         conn_free(conn);
+    else if (given_back)
+        conn_come_back(conn, stopping);
     else
         conn_finish(conn);
 }
@@ -296,4 +372,34 @@ void bridge_begin(struct conn *conn)
     b->inner_parked = WAKE_INPUT;
     loop_park(conn->loop, b->inner, WAKE_INPUT, 0);
     turn(b, true);
+}
+
+enum err conn_give_back(int fd, struct slice pending, struct error *error)
+{
+    CLEANUP(fd_close) int ours = fd;
+    CLEANUP(fd_close) int memfd = -1;
+    enum err err = pending.n > 0 ? ipc_memfd(pending, &memfd, error) : ERR_OK;
+    if (err != ERR_OK)
+        return err;
+    const int fds[MARK_FDS_MAX] = {ours, memfd};
+    size_t size = sizeof(int) * (memfd >= 0 ? 2 : 1);
+    char mark = 0;
+    _Alignas(struct cmsghdr) char control[CMSG_SPACE(sizeof(fds))] = {0};
+    struct iovec part = {.iov_base = &mark, .iov_len = 1};
+    struct msghdr header = {
+        .msg_iov = &part, .msg_iovlen = 1, .msg_control = control, .msg_controllen = CMSG_SPACE(size)};
+    struct cmsghdr *c = CMSG_FIRSTHDR(&header);
+    c->cmsg_level = SOL_SOCKET;
+    c->cmsg_type = SCM_RIGHTS;
+    c->cmsg_len = CMSG_LEN(size);
+    memcpy(CMSG_DATA(c), fds, size);
+    int64_t deadline = clock_mono_us() + CONN_WRITE_TIMEOUT_US;
+    while (sendmsg(ours, &header, MSG_DONTWAIT | MSG_NOSIGNAL) < 0) {
+        struct pollfd p = {.fd = ours, .events = POLLOUT};
+        int64_t wait = (deadline - clock_mono_us()) / CLOCK_MS;
+        if ((errno != EAGAIN && errno != EINTR) || wait <= 0)
+            return fail_errno(error, "connection given back");
+        (void)!poll(&p, 1, (int)wait);
+    }
+    return ERR_OK;
 }

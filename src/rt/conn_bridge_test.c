@@ -11,6 +11,7 @@ struct side {
     struct wire peer;
     int inner;      /* the other process's end */
     int bridged_fd; /* the conn's end */
+    const struct conn_home *home;
     _Atomic int closed;
 };
 
@@ -18,7 +19,7 @@ static void side_ready(struct conn *conn, void *session)
 {
     struct side *side = session;
     conn_write(conn, S("over\r\n"));
-    conn_bridge(conn, fd_take(&side->bridged_fd));
+    conn_bridge(conn, fd_take(&side->bridged_fd), side->home);
 }
 
 static void side_closed(void *session)
@@ -35,14 +36,50 @@ static void no_sigpipe(void)
     signal(SIGPIPE, SIG_IGN);
 }
 
+/* At home again: what comes is echoed line by line. */
+static void home_ready(struct conn *conn, void *session)
+{
+    struct side *side = session;
+    conn_write(conn, S("home:"));
+    conn_write(conn, line_reader_line(&side->reader));
+    conn_write(conn, S("\r\n"));
+    if (slice_eq(line_reader_line(&side->reader), S("again"))) {
+        conn_bridge(conn, fd_take(&side->bridged_fd), side->home);
+        return;
+    }
+    conn_expect(conn, &side->reader.reader, CLOCK_HOUR);
+}
+
+static const struct conn_handler home_handler = {
+    .protocol = "home", .ready = home_ready, .closed = side_closed};
+
+struct side_home {
+    struct conn_home home;
+    struct side *side;
+    bool refuses;
+};
+
+static void side_came(struct conn *conn, const struct conn_home *home)
+{
+    struct side_home *h = container_of(home, struct side_home, home);
+    if (h->refuses) {
+        conn_write(conn, S("no room\r\n"));
+        conn_close(conn);
+        return;
+    }
+    line_reader_init(&h->side->reader, 100000);
+    conn_resume(conn, &home_handler, h->side);
+    conn_expect(conn, &h->side->reader.reader, CLOCK_HOUR);
+}
+
 /* A TLS client whose connection is bridged after its first line; `sent` is that line and what follows it. */
-static void begin(struct side *side, const char *sent)
+static void begin_at(struct side *side, const char *sent, const struct conn_home *home)
 {
     int peer[2];
     int inner[2];
     struct error error;
     no_sigpipe();
-    *side = (struct side){.loop = wire_loop(), .tls = wire_tls("example.org")};
+    *side = (struct side){.home = home, .loop = wire_loop(), .tls = wire_tls("example.org")};
     wire_pair(peer);
     wire_pair(inner);
     side->inner = inner[1];
@@ -59,13 +96,23 @@ static void begin(struct side *side, const char *sent)
     wire_wait(&side->closed, 1);
 }
 
-static void end(struct side *side)
+static void begin(struct side *side, const char *sent)
+{
+    begin_at(side, sent, NULL);
+}
+
+static void end_after(struct side *side, int sessions)
 {
     wire_close(&side->peer);
     fd_close(&side->inner);
     wire_finish(side->loop);
     tls_context_unref(side->tls);
-    assert_int_equal(side->closed, 1);
+    assert_int_equal(side->closed, sessions);
+}
+
+static void end(struct side *side)
+{
+    end_after(side, 1);
 }
 
 static void test_pending_input_goes_over_first(void **state)
@@ -300,6 +347,96 @@ static void test_stop_does_not_wait_for_ever(void **state)
     end(&side);
 }
 
+static void give_back(struct side *side, const char *pending)
+{
+    struct error error;
+    assert_int_equal(conn_give_back(fd_take(&side->inner), slice_cstr(pending), &error), ERR_OK);
+}
+
+static void test_a_connection_given_back_has_all_its_input_in_order(void **state)
+{
+    (void)state;
+    struct side side;
+    struct side_home h = {.home = {side_came}, .side = &side};
+    begin_at(&side, "go\r\nread ahead|", &h.home);
+    struct wire inner = wire_of(side.inner);
+    wire_expect(&inner, "read ahead|");
+    wire_send(&side.peer, "in the queue|");
+    usleep(20000);
+    wire_send(&inner, "last words\r\n");
+    give_back(&side, "read ahead|");
+    wire_expect(&side.peer, "last words\r\n");
+    wire_send(&side.peer, "new\r\n");
+    wire_expect(&side.peer, "home:read ahead|in the queue|new\r\n");
+    assert_int_equal(loop_figures(side.loop).places, 1);
+    end_after(&side, 2);
+}
+
+static void test_a_connection_given_back_can_be_bridged_again(void **state)
+{
+    (void)state;
+    struct side side;
+    struct side_home h = {.home = {side_came}, .side = &side};
+    begin_at(&side, "go\r\n", &h.home);
+    for (int i = 0; i < 3; i++) {
+        int pair[2];
+        give_back(&side, "");
+        wire_pair(pair);
+        side.inner = pair[1];
+        side.bridged_fd = pair[0];
+        wire_send(&side.peer, "again\r\nahead");
+        wire_expect(&side.peer, "home:again\r\n");
+        struct wire inner = wire_of(side.inner);
+        wire_expect(&inner, "ahead");
+        wire_send(&inner, "here");
+        wire_expect(&side.peer, "here");
+    }
+    end_after(&side, 4);
+}
+
+static void test_a_long_queue_comes_back_whole(void **state)
+{
+    (void)state;
+    enum { LINES = 60, LENGTH = 2000 };
+    struct side side;
+    struct side_home h = {.home = {side_came}, .side = &side};
+    begin_at(&side, "go\r\n", &h.home);
+    char text[LENGTH + 3];
+    memset(text, 'x', LENGTH);
+    memcpy(text + LENGTH, "\r\n", 3);
+    for (int i = 0; i < LINES; i++)
+        wire_send(&side.peer, text);
+    usleep(20000);
+    give_back(&side, "");
+    for (int i = 0; i < LINES; i++) {
+        wire_expect(&side.peer, "home:");
+        wire_expect(&side.peer, text);
+    }
+    end_after(&side, 2);
+}
+
+static void test_home_may_refuse(void **state)
+{
+    (void)state;
+    struct side side;
+    struct side_home h = {.home = {side_came}, .side = &side, .refuses = true};
+    begin_at(&side, "go\r\n", &h.home);
+    give_back(&side, "");
+    wire_expect(&side.peer, "no room\r\n");
+    wire_expect_end(&side.peer);
+    end(&side);
+}
+
+static void test_without_a_home_it_is_closed(void **state)
+{
+    (void)state;
+    struct side side;
+    begin(&side, "go\r\n");
+    give_back(&side, "");
+    wire_expect_end(&side.peer);
+    end(&side);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -307,6 +444,11 @@ int main(void)
         cmocka_unit_test(test_an_idle_bridge_holds_no_thread),
         cmocka_unit_test(test_carries_50_megabytes_both_ways_at_once),
         cmocka_unit_test(test_back_pressure_holds_the_sender),
+        cmocka_unit_test(test_a_connection_given_back_has_all_its_input_in_order),
+        cmocka_unit_test(test_a_connection_given_back_can_be_bridged_again),
+        cmocka_unit_test(test_a_long_queue_comes_back_whole),
+        cmocka_unit_test(test_home_may_refuse),
+        cmocka_unit_test(test_without_a_home_it_is_closed),
         cmocka_unit_test(test_half_closes_are_passed_on),
         cmocka_unit_test(test_the_other_process_gone_ends_the_peer_after_what_is_owed),
         cmocka_unit_test(test_the_peer_gone_ends_the_other_process_after_what_is_owed),

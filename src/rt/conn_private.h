@@ -4,7 +4,7 @@
  *
  *   NEW --conn_start--> HANDSHAKE --> OPEN --conn_close, end, failure--> [LINGER] --> gone
  *                           ^----------|  `--conn_bridge--> BRIDGE --> [LINGER] --> gone
- *                           conn_start_tls
+ *                           conn_start_tls     ^------------' conn_give_back, at the other end
  *
  * Invariants: 1. Only the runner of `place` touches a conn; in BRIDGE also the runner of the bridge's other
  * place, under the bridge's lock. 2. Nothing is read while output waits. 3. `input` is empty outside a turn;
@@ -48,6 +48,7 @@ struct conn {
     uint32_t sent;     /* since the write deadline was set */
     int fd;
     int bridge_fd; /* conn_bridge was called */
+    const struct conn_home *home;
     uint16_t peer_port;
     enum conn_phase phase;
     bool tls_outside;
@@ -76,12 +77,17 @@ void conn_break(struct conn *conn);
 /* A unit came out of compressed input. Compression pays for words, not for work: too many units for the bytes
  * that came break the connection. */
 void conn_count_unit(struct conn *conn);
+/* What is written is sent; the compressed stream that the peer sends ends behind the last unit, and what
+ * follows it is left in `compressed`. Blocks until then, at most CONN_DEFLATE_END_US. */
+enum err conn_end_deflate(struct conn *conn, struct error *error) MUST_CHECK;
 
 /* conn_serve.c */
 void conn_wake(struct loop *loop, struct place place, void *owner, unsigned wakes);
 void conn_begin_handshake(struct conn *conn);
 /* Parks, or begins what was asked for: close, handshake, bridge. The conn may be gone afterwards. */
 void conn_settle(struct conn *conn);
+/* A bridge has ended, the connection is at home: a session takes it up. */
+void conn_come_back(struct conn *conn, bool stopping);
 /* Calls handler->closed, once. */
 void conn_end_session(struct conn *conn);
 /* Output is sent: say goodbye to the peer and end, lingering if it still sends. */

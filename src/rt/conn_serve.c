@@ -233,6 +233,16 @@ static void handshake(struct conn *conn, unsigned wakes)
     serve(conn, 0);
 }
 
+void conn_come_back(struct conn *conn, bool stopping)
+{
+    conn->phase = CONN_OPEN;
+    conn->dry = false; /* input may be in the TLS buffer */
+    conn->read_wants_output = false;
+    conn->home->came(conn, conn->home);
+    check_expects(conn);
+    serve(conn, stopping ? WAKE_STOP : 0);
+}
+
 void conn_begin_handshake(struct conn *conn)
 {
     /* Sent in the clear by whoever sits in between: it must not be taken for input under TLS. */

@@ -79,7 +79,7 @@ static void talk_ready(struct conn *conn, void *session)
         verb_hand_over(conn, t);
     } else if (slice_eq(line, S("BRIDGE"))) {
         conn_write(conn, S("bridged\r\n"));
-        conn_bridge(conn, t->bridge_fd);
+        conn_bridge(conn, t->bridge_fd, NULL);
     } else {
         conn_printf(conn, "%s:%.*s\r\n", conn_is_tls(conn) ? "tls" : "got", SLICE_ARGS(line));
         next(t);

@@ -58,6 +58,17 @@ static void describe(const struct sockaddr_storage *address, struct accepted *ac
     }
 }
 
+void listener_limit_key(struct accepted *accepted)
+{
+    struct in_addr in;
+    struct in6_addr in6;
+    accepted->limit_key_n = 0;
+    if (inet_pton(AF_INET, accepted->peer, &in) == 1)
+        set_key(accepted, &in, 4);
+    else if (inet_pton(AF_INET6, accepted->peer, &in6) == 1)
+        set_key(accepted, &in6, 8);
+}
+
 static void refuse(const struct listener *listener, struct accepted *accepted)
 {
     struct slice text = listener->options.refuse;

@@ -28,6 +28,9 @@ struct listener_options {
     void *context;
 };
 
+/* The key of an address given as text, into `accepted`, as for one that was accepted; none for what is no
+ * address. */
+void listener_limit_key(struct accepted *accepted);
 /* Listens until the loop stops. */
 enum err listener_start(struct loop *loop, const struct listener_options *options,
                         struct error *error) MUST_CHECK;

@@ -122,7 +122,7 @@ static enum err read_line(struct reading *r, struct slice line, bool *seen, stru
         i++;
     if (i == ARRAY_LEN(keys))
         return refuse_key(r, key, error);
-    if (seen[i] && i != KEY_listen && i != KEY_certificate)
+    if (seen[i] && i != KEY_listen && i != KEY_certificate && i != KEY_imap_without_for)
         return setting_refuse(r, error, "\"%s\" is given twice", keys[i].key);
     seen[i] = true;
     struct words words;
@@ -153,6 +153,8 @@ static enum err default_hostname(struct reading *r, struct error *error)
 static enum err default_listens(struct reading *r, struct error *error)
 {
     for (unsigned i = 0; i < LISTEN_PROTOCOLS; i++) {
+        if (i == LISTEN_HEALTH)
+            continue;
         struct listen_setting listen = {(enum listen_protocol)i,
                                         "::", listen_protocol_port((enum listen_protocol)i)};
         enum err e = ERR_OK;
@@ -167,6 +169,15 @@ static enum err default_listens(struct reading *r, struct error *error)
             return e;
     }
     return ERR_OK;
+}
+
+/* Without that of health-listen. */
+static size_t count_listens(const struct settings *s)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < s->listen_count; i++)
+        count += s->listens[i].protocol != LISTEN_HEALTH;
+    return count;
 }
 
 static const char *const presets[] = {
@@ -187,7 +198,7 @@ static enum err fill_defaults(struct reading *r, const bool *seen, struct error 
     }
     if (e == ERR_OK && !seen[KEY_listen])
         e = default_listens(r, error);
-    else if (e == ERR_OK && r->listen_none && r->settings->listen_count > 0)
+    else if (e == ERR_OK && r->listen_none && count_listens(r->settings) > 0)
         e = setting_refuse(r, error, "\"listen = none\" stands beside other listeners");
     return e == ERR_OK ? setting_check_oauth(r, error) : e;
 }
@@ -248,15 +259,16 @@ void settings_text(const struct settings *s, struct buf *out)
     buf_printf(out, "run = \"%s\"\n", s->run_directory);
     for (size_t i = 0; i < s->listen_count; i++) {
         const struct listen_setting *l = &s->listens[i];
-        const char *protocol = listen_protocol_name(l->protocol);
+        const char *begin = l->protocol == LISTEN_HEALTH ? "health-listen =" : "listen = ";
+        const char *protocol = l->protocol == LISTEN_HEALTH ? "" : listen_protocol_name(l->protocol);
         if (l->protocol == LISTEN_LMTP)
-            buf_printf(out, "listen = %s \"%s\"\n", protocol, l->address);
+            buf_printf(out, "%s%s \"%s\"\n", begin, protocol, l->address);
         else if (strchr(l->address, ':') != NULL)
-            buf_printf(out, "listen = %s [%s]:%u\n", protocol, l->address, l->port);
+            buf_printf(out, "%s%s [%s]:%u\n", begin, protocol, l->address, l->port);
         else
-            buf_printf(out, "listen = %s %s:%u\n", protocol, l->address, l->port);
+            buf_printf(out, "%s%s %s:%u\n", begin, protocol, l->address, l->port);
     }
-    if (s->listen_count == 0)
+    if (count_listens(s) == 0)
         buf_put(out, S("listen = none\n"));
     for (size_t i = 0; i < s->certificate_count; i++)
         buf_printf(out, "certificate = \"%s\" \"%s\"\n", s->certificates[i].chain_file,
@@ -271,10 +283,17 @@ void settings_text(const struct settings *s, struct buf *out)
     buf_printf(out, "sessions-per-account = %u\n", s->sessions_per_account);
     buf_printf(out, "plaintext-login = %s\n", setting_truth_names[s->plaintext_login]);
     buf_printf(out, "full-mailbox = %s\n", setting_full_names[s->full_mailbox_refuse]);
+    if (s->outbound_port == 0)
+        buf_put(out, S("outbound-port = off\n"));
+    else
+        buf_printf(out, "outbound-port = %u\n", (unsigned)s->outbound_port);
     buf_printf(out, "resolver = %s\n", s->resolver[0] != 0 ? s->resolver : "system");
     buf_printf(out, "ca-file = \"%s\"\n", s->ca_file);
     setting_put_oauth(s, out);
     buf_printf(out, "imap-without = \"%s\"\n", s->imap_without);
+    for (size_t i = 0; i < s->imap_client_count; i++)
+        buf_printf(out, "imap-without-for = \"%s\" \"%s\"\n", s->imap_clients[i].client,
+                   s->imap_clients[i].without);
     buf_printf(out, "sasl-without = \"%s\"\n", s->sasl_without);
     buf_printf(out, "client-ca = \"%s\"\n", s->client_ca_file != NULL ? s->client_ca_file : "none");
 }

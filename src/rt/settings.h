@@ -24,7 +24,8 @@
     X(IMAP, "imap", 143, false)              \
     X(IMAPS, "imaps", 993, true)             \
     X(POP3, "pop3", 110, false)              \
-    X(POP3S, "pop3s", 995, true)
+    X(POP3S, "pop3s", 995, true)             \
+    X(HEALTH, "health", 9420, false) /* by `health-listen` */
 
 enum listen_protocol {
 #define X(name, text, port, tls) LISTEN_##name,
@@ -40,6 +41,7 @@ enum listen_protocol {
     X(run, "run", "/run/posthorn", "directory of the sockets for commands and LMTP")                         \
     X(listen, "listen", "every protocol on its port",                                                        \
       "PROTOCOL [ADDRESS][:PORT], lmtp PATH, or none; one line each")                                        \
+    X(health_listen, "health-listen", "none", "ADDRESS:PORT or PORT of /metrics and /health, by HTTP")       \
     X(certificate, "certificate", "a self-signed one in the data directory",                                 \
       "CHAIN-FILE [KEY-FILE] in PEM; one line each, the first is the default")                               \
     X(log_level, "log-level", "info", "least level that is logged: debug, info, warn or error")              \
@@ -52,6 +54,7 @@ enum listen_protocol {
     X(sessions_per_account, "sessions-per-account", "100", "sessions at once of one account")                \
     X(plaintext_login, "plaintext-login", "no", "yes: log-in without TLS from anywhere, not only loopback")  \
     X(full_mailbox, "full-mailbox", "defer", "mail for a full mailbox: defer (452) or refuse (552)")         \
+    X(outbound_port, "outbound-port", "25", "port of other servers; off: mail for them waits")               \
     X(resolver, "resolver", "system", "ADDRESS[:PORT] of the name server, or system: /etc/resolv.conf")      \
     X(oauth_jwks, "oauth-jwks", "none", "URL of the keys that verify tokens: log-in by OAuth")               \
     X(oauth_introspection, "oauth-introspection", "none", "URL that is asked about each token instead")      \
@@ -61,6 +64,8 @@ enum listen_protocol {
     X(oauth_claim, "oauth-claim", "email", "what in a token names the account")                              \
     X(ca_file, "ca-file", "/etc/ssl/certs/ca-certificates.crt", "PEM of the authorities that are trusted")   \
     X(imap_without, "imap-without", "none", "NAME, NAME ...: IMAP capabilities that nobody gets")            \
+    X(imap_without_for, "imap-without-for", "none",                                                          \
+      "CLIENT NAME, NAME ...: IMAP capabilities that a mail program does not get; one line each")            \
     X(sasl_without, "sasl-without", "none", "NAME, NAME ...: log-in mechanisms that are not offered")        \
     X(client_ca, "client-ca", "none", "FILE in PEM: who vouches for clients that log in by certificate")
 
@@ -76,8 +81,16 @@ struct certificate_setting {
     const char *key_file;
 };
 
+/* What a mail program does not get that names itself so by ID; `*` in `client` is anything. */
+struct imap_client_setting {
+    const char *client;
+    const char *without; /* base/name_list.h */
+};
+
 enum {
     SETTINGS_LISTEN_MAX = 64,
+    SETTINGS_CLIENTS_MAX = 64,
+    SETTINGS_CLIENT_NAME_MAX = 200, /* bytes */
     SETTINGS_CERTIFICATES_MAX = 1000,
     SETTINGS_FILE_MAX = 1024 * 1024,
     SETTINGS_NAMES_MAX = 1000, /* bytes of a list of names */
@@ -105,11 +118,14 @@ struct settings {
     uint32_t connections_per_address; /* `connections-per-address`, default 100 */
     uint32_t sessions_per_account;    /* `sessions-per-account`, default 100 */
     bool plaintext_login; /* `plaintext-login = yes|no`, default no: log-in without TLS only from loopback */
-    const char *imap_without;   /* `imap-without`: capabilities switched off for all, as base/name_list.h */
+    const char *imap_without; /* `imap-without`: capabilities switched off for all, as base/name_list.h */
+    struct imap_client_setting imap_clients[SETTINGS_CLIENTS_MAX]; /* `imap-without-for` */
+    size_t imap_client_count;
     const char *sasl_without;   /* `sasl-without`: SASL mechanisms switched off, the same way */
     const char *client_ca_file; /* `client-ca`; NULL: none */
     struct slice client_ca;     /* in workers, what is in that file */
     bool full_mailbox_refuse;   /* `full-mailbox = defer|refuse`, default defer: 452 or 552 at RCPT */
+    uint16_t outbound_port;     /* `outbound-port`, default 25; 0: off */
     const char *resolver;       /* `resolver`: an address, "[::1]:53"; empty: what /etc/resolv.conf says */
     const char *ca_file;        /* `ca-file`: whom outgoing TLS trusts */
     /* `oauth-...`; empty: none. At most one of the two URLs; with neither there is no log-in by OAuth. */

@@ -32,6 +32,18 @@ static bool address_valid(struct slice text)
     return inet_pton(six ? AF_INET6 : AF_INET, plain, bytes) == 1;
 }
 
+enum err setting_read_outbound_port(struct reading *r, const struct words *words, struct error *error)
+{
+    uint32_t port = 0;
+    enum err e = setting_one_word(r, words, error);
+    if (e != ERR_OK)
+        return e;
+    if (!slice_eq(words->at[0], S("off")) && (!slice_to_u32(words->at[0], &port) || port < 1 || port > 65535))
+        return setting_refuse(r, error, "\"%.*s\" is not a port", SLICE_ARGS(words->at[0]));
+    r->settings->outbound_port = (uint16_t)port;
+    return ERR_OK;
+}
+
 enum err setting_read_resolver(struct reading *r, const struct words *words, struct error *error)
 {
     enum err e = setting_one_word(r, words, error);

@@ -35,7 +35,7 @@ static void test_defaults_serve_every_protocol(void **state)
     struct settings *s = parse_good("hostname = mail.example\n");
     assert_string_equal(s->data_directory, "/var/lib/posthorn/data");
     assert_string_equal(s->run_directory, "/run/posthorn");
-    assert_int_equal(s->listen_count, LISTEN_PROTOCOLS);
+    assert_int_equal(s->listen_count, LISTEN_PROTOCOLS - 1); /* without health */
     assert_string_equal(s->listens[LISTEN_SMTP].address, "::");
     assert_int_equal(s->listens[LISTEN_IMAPS].port, 993);
     assert_string_equal(s->listens[LISTEN_LMTP].address, "/run/posthorn/lmtp.sock");
@@ -55,6 +55,32 @@ static void test_defaults_serve_every_protocol(void **state)
     assert_string_equal(s->oauth_claim, "email");
     assert_string_equal(s->ca_file, "/etc/ssl/certs/ca-certificates.crt");
     settings_free(s);
+}
+
+static void test_health_listens_on_this_machine_unless_told(void **state)
+{
+    (void)state;
+    CLEANUP(buf_release) struct buf text = BUF(100000);
+    struct settings *s = parse_good("hostname = a\n"
+                                    "listen = none\nhealth-listen = 9999\n");
+    assert_int_equal(s->listen_count, 1);
+    assert_int_equal(s->listens[0].protocol, LISTEN_HEALTH);
+    assert_string_equal(s->listens[0].address, "127.0.0.1");
+    assert_int_equal(s->listens[0].port, 9999);
+    settings_text(s, &text);
+    assert_non_null(strstr(buf_cstr(&text), "health-listen = 127.0.0.1:9999\n"));
+    assert_non_null(strstr(buf_cstr(&text), "listen = none\n"));
+    settings_free(s);
+    s = parse_good("hostname = a\n"
+                   "health-listen = [::1]\n");
+    assert_string_equal(s->listens[0].address, "::1");
+    assert_int_equal(s->listens[0].port, 9420);
+    assert_int_equal(s->listen_count, LISTEN_PROTOCOLS);
+    settings_free(s);
+    refused("health-listen = *:9420\n",
+            "posthorn.conf:1: health-listen needs an address; a port alone is 127.0.0.1's");
+    refused("health-listen = 123456\n", "posthorn.conf:1: \"123456\" is not an address");
+    refused("listen = health\n", "posthorn.conf:1: \"health\" is not a protocol");
 }
 
 static void test_hostname_default_is_the_machines(void **state)
@@ -133,7 +159,8 @@ static void test_text_reads_back_the_same(void **state)
         "message-size-max = 65537\nplaintext-login = yes\nfull-mailbox = refuse\n"
         "oauth-introspection = https://id.example/i?a=b\noauth-client = \"post horn\" /s\noauth-audience = "
         "\"a b\"\n"
-        "resolver = [::1]:5353\nca-file = \"/c a\"\nimap-without = idle, move\nsasl-without = "
+        "resolver = [::1]:5353\nca-file = \"/c a\"\nimap-without = idle, move\nimap-without-for = "
+        "\"Some Mail*\" idle\nimap-without-for = b move, sort\nsasl-without = "
         "login\nclient-ca = /c\n",
     };
     for (size_t i = 0; i < ARRAY_LEN(texts); i++) {
@@ -418,11 +445,44 @@ static void test_a_list_of_names_at_its_limits(void **state)
     buf_release(&words);
 }
 
+static void test_mail_programs_without_capabilities(void **state)
+{
+    (void)state;
+    struct settings *s = parse_good("hostname = a\nimap-without-for = \"Some Mail*\" qresync, IDLE\n"
+                                    "imap-without-for = none\nimap-without-for = b move\n");
+    assert_int_equal(s->imap_client_count, 2);
+    assert_string_equal(s->imap_clients[0].client, "Some Mail*");
+    assert_string_equal(s->imap_clients[0].without, "QRESYNC IDLE");
+    assert_string_equal(s->imap_clients[1].without, "MOVE");
+    settings_free(s);
+    refused("imap-without-for = Some\n", "posthorn.conf:1: a mail program and capabilities are expected");
+    refused("imap-without-for = \"\" IDLE\n", "posthorn.conf:1: a mail program's name has 1 to 200 bytes");
+}
+
+static void test_mail_programs_at_their_limits(void **state)
+{
+    (void)state;
+    CLEANUP(buf_release) struct buf text = BUF(100000);
+    char name[SETTINGS_CLIENT_NAME_MAX + 2];
+    memset(name, 'A', sizeof(name));
+    name[SETTINGS_CLIENT_NAME_MAX + 1] = 0;
+    buf_printf(&text, "imap-without-for = %s IDLE\n", name);
+    refused(buf_cstr(&text), "posthorn.conf:1: a mail program's name has 1 to 200 bytes");
+    buf_clear(&text);
+    for (int i = 0; i < SETTINGS_CLIENTS_MAX; i++)
+        buf_printf(&text, "imap-without-for = %s IDLE\n", name + 1);
+    buf_put(&text, S("hostname = a\n"));
+    settings_free(parse_good(buf_cstr(&text)));
+    buf_put(&text, S("imap-without-for = a IDLE\n"));
+    refused(buf_cstr(&text), "posthorn.conf:66: more than 64 mail programs");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_defaults_serve_every_protocol),
         cmocka_unit_test(test_hostname_default_is_the_machines),
+        cmocka_unit_test(test_health_listens_on_this_machine_unless_told),
         cmocka_unit_test(test_reads_every_key),
         cmocka_unit_test(test_text_reads_back_the_same),
         cmocka_unit_test(test_misspelt_key_gets_a_suggestion),
@@ -437,6 +497,8 @@ int main(void)
         cmocka_unit_test(test_reading_a_file_checks_the_files_it_names),
         cmocka_unit_test(test_a_list_of_names_is_upper_case_each_once),
         cmocka_unit_test(test_a_list_of_names_at_its_limits),
+        cmocka_unit_test(test_mail_programs_without_capabilities),
+        cmocka_unit_test(test_mail_programs_at_their_limits),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -147,7 +147,7 @@ static enum err read_address(struct reading *r, struct slice text, struct listen
 static bool find_protocol(struct slice name, enum listen_protocol *ret)
 {
     for (unsigned i = 0; i < LISTEN_PROTOCOLS; i++) {
-        if (slice_eq(name, slice_cstr(listen_protocol_name((enum listen_protocol)i)))) {
+        if (i != LISTEN_HEALTH && slice_eq(name, slice_cstr(listen_protocol_name((enum listen_protocol)i)))) {
             *ret = (enum listen_protocol)i;
             return true;
         }
@@ -189,6 +189,26 @@ enum err setting_read_listen(struct reading *r, const struct words *words, struc
         size_t max = sizeof(((struct sockaddr_un *)0)->sun_path) - 1;
         e = setting_keep_path(r, words->at[1], max, &listen.address, error);
     }
+    return e != ERR_OK ? e : setting_add_listen(r, &listen, error);
+}
+
+/* Who may read figures is a decision: without an address only this machine, never by chance everybody. */
+enum err setting_read_health_listen(struct reading *r, const struct words *words, struct error *error)
+{
+    struct listen_setting listen = {.protocol = LISTEN_HEALTH, .port = listen_protocol_port(LISTEN_HEALTH)};
+    char text[sizeof("127.0.0.1:65535")];
+    uint32_t port;
+    enum err e = setting_one_word(r, words, error);
+    if (e != ERR_OK || slice_eq(words->at[0], S("none")))
+        return e;
+    struct slice at = words->at[0];
+    if (slice_starts(at, S(":")) || slice_starts(at, S("*")))
+        return setting_refuse(r, error, "health-listen needs an address; a port alone is 127.0.0.1's");
+    if (at.n <= 5 && slice_to_u32(at, &port)) {
+        snprintf(text, sizeof(text), "127.0.0.1:%.*s", SLICE_ARGS(at));
+        at = slice_cstr(text);
+    }
+    e = read_address(r, at, &listen, error);
     return e != ERR_OK ? e : setting_add_listen(r, &listen, error);
 }
 
@@ -388,6 +408,28 @@ static enum err read_names(struct reading *r, const struct words *words, const c
 enum err setting_read_imap_without(struct reading *r, const struct words *words, struct error *error)
 {
     return read_names(r, words, &r->settings->imap_without, error);
+}
+
+/* "Some Mail*" NAME, NAME */
+enum err setting_read_imap_without_for(struct reading *r, const struct words *words, struct error *error)
+{
+    struct settings *settings = r->settings;
+    struct words names = {.count = words->count - 1};
+    if (words->count == 1 && slice_eq_nocase(words->at[0], S("none")))
+        return ERR_OK;
+    if (words->count < 2)
+        return setting_refuse(r, error, "a mail program and capabilities are expected");
+    if (words->at[0].n == 0 || words->at[0].n > SETTINGS_CLIENT_NAME_MAX)
+        return setting_refuse(r, error, "a mail program's name has 1 to %d bytes", SETTINGS_CLIENT_NAME_MAX);
+    if (settings->imap_client_count == SETTINGS_CLIENTS_MAX)
+        return setting_refuse(r, error, "more than %d mail programs", SETTINGS_CLIENTS_MAX);
+    struct imap_client_setting *client = &settings->imap_clients[settings->imap_client_count];
+    memcpy(names.at, words->at + 1, names.count * sizeof(names.at[0]));
+    enum err e = setting_keep(r, words->at[0], &client->client, error);
+    if (e == ERR_OK)
+        e = read_names(r, &names, &client->without, error);
+    settings->imap_client_count += e == ERR_OK;
+    return e;
 }
 
 enum err setting_read_sasl_without(struct reading *r, const struct words *words, struct error *error)

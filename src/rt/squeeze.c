@@ -23,6 +23,9 @@ struct squeeze {
     bool in_awake;
     bool out_awake;
     bool in_aligned;  /* between two blocks, on a whole byte */
+    bool in_flushed;  /* between two blocks, the one before was empty */
+    bool in_over;     /* the last block has ended */
+    bool in_block;    /* the block has given something */
     struct buf heard; /* while `in` rests: what the peer may refer to */
     struct buf said;  /* the last of what we said */
 };
@@ -116,6 +119,26 @@ static bool wake_in(struct squeeze *s)
     return whole;
 }
 
+/* One step of zlib's, at most to the end of a block: what follows may be no part of the stream (squeeze_end).
+ */
+static int step_in(struct squeeze *s)
+{
+    uInt in = s->in.avail_in;
+    uInt room = s->in.avail_out;
+    int status = inflate(&s->in, Z_BLOCK);
+    s->in_over = status == Z_STREAM_END;
+    if (s->in.avail_in == in && s->in.avail_out == room) /* else zlib does not say */
+        return status;
+    bool between = (s->in.data_type & BETWEEN_BLOCKS) != 0;
+    s->in_block = s->in_block || s->in.avail_out < room;
+    s->in_flushed = between && !s->in_block;
+    s->in_over = s->in_over || (between && (s->in.data_type & LAST_BLOCK) != 0);
+    s->in_aligned = between && (s->in.data_type & (LAST_BLOCK | UNUSED_BITS)) == 0;
+    if (between)
+        s->in_block = false;
+    return status;
+}
+
 enum io squeeze_take(struct squeeze *s, struct slice in, size_t *ret_used, char *to, size_t n, size_t *ret_n)
 {
     must(n > 0);
@@ -129,11 +152,11 @@ enum io squeeze_take(struct squeeze *s, struct slice in, size_t *ret_used, char 
     s->in.next_out = (Bytef *)to;
     s->in.avail_out = (uInt)MIN(n, (size_t)(UINT32_MAX / 2));
     uInt room = s->in.avail_out;
-    int status = inflate(&s->in, Z_SYNC_FLUSH);
+    int status = step_in(s);
+    while (status == Z_OK && s->in.avail_in > 0 && s->in.avail_out == room)
+        status = step_in(s);
     *ret_used = part.n - s->in.avail_in;
     *ret_n = room - s->in.avail_out;
-    if (*ret_used > 0 || *ret_n > 0) /* else zlib does not say */
-        s->in_aligned = (s->in.data_type & (BETWEEN_BLOCKS | LAST_BLOCK | UNUSED_BITS)) == BETWEEN_BLOCKS;
     if (*ret_n > 0)
         return IO_DONE; /* an end is found again next time */
     if (status == Z_STREAM_END)
@@ -142,6 +165,33 @@ enum io squeeze_take(struct squeeze *s, struct slice in, size_t *ret_used, char 
         return IO_FAILED;
     must(s->in.avail_in == 0);
     return IO_WANT_INPUT;
+}
+
+/* No command begins with a control character, but an empty last block does. */
+static bool may_be_plain(struct slice s)
+{
+    return s.n == 0 || s.p[0] == '\r' || s.p[0] == '\n' || (unsigned char)s.p[0] >= ' ';
+}
+
+enum io squeeze_end(struct squeeze *s, struct slice in, size_t *ret_used)
+{
+    char nothing;
+    *ret_used = 0;
+    if (!s->in_awake)
+        return IO_DONE;
+    while (!s->in_over && !(s->in_flushed && s->in_aligned && may_be_plain(slice_from(in, *ret_used)))) {
+        if (*ret_used == in.n)
+            return IO_WANT_INPUT;
+        s->in.next_in = bytes_of(slice_from(in, *ret_used));
+        s->in.avail_in = 1;
+        s->in.next_out = (Bytef *)&nothing;
+        s->in.avail_out = 1;
+        int status = step_in(s);
+        *ret_used += 1 - s->in.avail_in;
+        if (s->in.avail_out == 0 || (status != Z_OK && status != Z_STREAM_END && status != Z_BUF_ERROR))
+            return IO_FAILED;
+    }
+    return IO_DONE;
 }
 
 static void rest_in(struct squeeze *s)

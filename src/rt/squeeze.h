@@ -32,6 +32,12 @@ bool squeeze_put(struct squeeze *s, struct buf *out, struct slice text) NONNULL 
  */
 enum io squeeze_take(struct squeeze *s, struct slice in, size_t *ret_used, char *to, size_t n,
                      size_t *ret_n) NONNULL MUST_CHECK;
+/*
+ * The peer ends its stream behind what was taken last: by a last block, or by the flush that ended its words
+ * (an empty block up to a whole byte; Z_PARTIAL_FLUSH gives none). IO_DONE: it has, and what is not used lies
+ * behind the stream; IO_WANT_INPUT: the rest of it must come; IO_FAILED: it goes on.
+ */
+enum io squeeze_end(struct squeeze *s, struct slice in, size_t *ret_used) NONNULL MUST_CHECK;
 /* Nothing is under way: gives memory back. */
 void squeeze_rest(struct squeeze *s) NONNULL;
 /* For tests: bytes held, but for zlib's own. *ret_awake: zlib's states, 0 to 2. */

@@ -203,6 +203,87 @@ static void test_a_full_window_is_kept_whole(void **state)
     squeeze_free(s);
 }
 
+/* What a client may send behind UNAUTHENTICATE, whole or byte by byte: its stream ends, words in the clear
+ * follow. */
+static void check_end(int flush, int last, struct slice behind)
+{
+    const struct slice words = S("a UNAUTHENTICATE\r\n");
+    CLEANUP(buf_release) struct buf sent = BUF(TEXT_MAX);
+    char text[100];
+    size_t used, n;
+    z_stream client;
+    client_init(&client);
+    client_put(&client, &sent, words, flush);
+    if (last != Z_NO_FLUSH)
+        client_put(&client, &sent, slice_none(), last);
+    deflateEnd(&client);
+    size_t stream = sent.n;
+    buf_put(&sent, behind);
+    struct squeeze *s = squeeze_new();
+    assert_int_equal(squeeze_take(s, buf_slice(&sent), &used, text, sizeof(text), &n), IO_DONE);
+    assert_int_equal(n, words.n);
+    assert_true(used <= stream);
+    for (size_t at = used; at < stream; at += used) {
+        enum io io = squeeze_end(s, slice_of(sent.p + at, 1), &used);
+        assert_int_equal(io, at + 1 < stream ? IO_WANT_INPUT : IO_DONE);
+    }
+    squeeze_free(s);
+    s = squeeze_new();
+    assert_int_equal(squeeze_take(s, buf_slice(&sent), &used, text, sizeof(text), &n), IO_DONE);
+    size_t at = used;
+    assert_int_equal(squeeze_end(s, slice_from(buf_slice(&sent), at), &used), IO_DONE);
+    assert_int_equal(at + used, stream);
+    squeeze_free(s);
+}
+
+static void test_a_stream_ends_where_the_client_ends_it(void **state)
+{
+    (void)state;
+    check_end(Z_SYNC_FLUSH, Z_NO_FLUSH, S("b LOGIN anna secret\r\n"));
+    check_end(Z_SYNC_FLUSH, Z_NO_FLUSH, S(""));
+    check_end(Z_FULL_FLUSH, Z_NO_FLUSH, S("b LOGIN anna secret\r\n"));
+    check_end(Z_FINISH, Z_NO_FLUSH, S("b LOGIN anna secret\r\n"));
+    check_end(Z_BLOCK, Z_FINISH, S("\r\n"));
+}
+
+static void test_an_empty_last_block_behind_a_flush_is_of_the_stream(void **state)
+{
+    (void)state;
+    CLEANUP(buf_release) struct buf sent = BUF(TEXT_MAX);
+    char text[100];
+    size_t used, n;
+    z_stream client;
+    client_init(&client);
+    client_put(&client, &sent, S("a UNAUTHENTICATE\r\n"), Z_SYNC_FLUSH);
+    client_put(&client, &sent, slice_none(), Z_FINISH);
+    deflateEnd(&client);
+    buf_put(&sent, S("b"));
+    struct squeeze *s = squeeze_new();
+    assert_int_equal(squeeze_take(s, buf_slice(&sent), &used, text, sizeof(text), &n), IO_DONE);
+    buf_consume(&sent, used);
+    assert_int_equal(squeeze_end(s, buf_slice(&sent), &used), IO_DONE);
+    assert_int_equal(used, sent.n - 1);
+    squeeze_free(s);
+}
+
+static void test_a_stream_that_goes_on_has_not_ended(void **state)
+{
+    (void)state;
+    CLEANUP(buf_release) struct buf sent = BUF(TEXT_MAX);
+    char text[100];
+    size_t used, n;
+    z_stream client;
+    client_init(&client);
+    client_put(&client, &sent, S("a UNAUTHENTICATE\r\n"), Z_BLOCK);
+    client_put(&client, &sent, S("b LOGIN anna secret\r\n"), Z_SYNC_FLUSH);
+    deflateEnd(&client);
+    struct squeeze *s = squeeze_new();
+    assert_int_equal(squeeze_take(s, buf_slice(&sent), &used, text, sizeof(text), &n), IO_DONE);
+    buf_consume(&sent, used);
+    assert_int_equal(squeeze_end(s, buf_slice(&sent), &used), IO_FAILED);
+    squeeze_free(s);
+}
+
 static void test_an_ended_stream_is_an_end_and_rubbish_a_failure(void **state)
 {
     (void)state;
@@ -233,6 +314,9 @@ int main(void)
         cmocka_unit_test(test_a_rest_between_two_flushes_forgets_nothing),
         cmocka_unit_test(test_a_rest_within_a_byte_keeps_the_state),
         cmocka_unit_test(test_a_full_window_is_kept_whole),
+        cmocka_unit_test(test_a_stream_ends_where_the_client_ends_it),
+        cmocka_unit_test(test_an_empty_last_block_behind_a_flush_is_of_the_stream),
+        cmocka_unit_test(test_a_stream_that_goes_on_has_not_ended),
         cmocka_unit_test(test_an_ended_stream_is_an_end_and_rubbish_a_failure),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

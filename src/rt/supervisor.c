@@ -137,7 +137,7 @@ static void spawn(struct supervisor *s, struct process *p)
         p->restart_us = clock_mono_us() + RESTART_DELAY_MAX_SECONDS * CLOCK_SECOND;
         return;
     }
-    measure_started(p);
+    measure_started(&s->measure, p);
     if (send_boot(s, p, &error) != ERR_OK) {
         abandon(p, &error);
         return;

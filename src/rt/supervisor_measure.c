@@ -47,8 +47,9 @@ enum err measure_send(const struct measure *measure, const struct process *proce
     return control_send(process->control, &m, error);
 }
 
-void measure_started(const struct process *process)
+void measure_started(struct measure *measure, const struct process *process)
 {
+    measure->next_us = MIN(measure->next_us, clock_mono_us() + CLOCK_SECOND);
     metric_set(PROCESS_ID, label_of(process->role), process->pid);
     metric_set(PROCESS_START, label_of(process->role), clock_wall_us() / CLOCK_SECOND);
 }

@@ -24,7 +24,8 @@ void measure_close(struct measure *measure);
 /* A worker's page, and to store those of all. */
 enum err measure_send(const struct measure *measure, const struct process *process,
                       struct error *error) MUST_CHECK;
-void measure_started(const struct process *process);
+/* Its memory is looked at soon. */
+void measure_started(struct measure *measure, const struct process *process);
 void measure_ended(const struct process *process);
 /* Looks at the memory of those that run, when it is time. */
 void measure_memory(struct measure *measure, const struct process *processes, size_t count);

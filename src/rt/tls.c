@@ -11,7 +11,7 @@
 #include "base/map.h"
 #include "base/must.h"
 #include "base/wire.h"
-#include "rt/tls_stream.h"
+#include "rt/tls_private.h"
 
 enum {
     NAME_MAX_BYTES = 253,
@@ -22,23 +22,7 @@ enum {
 /* Forward secrecy and AEAD only (RFC 9325 4.2). */
 static const char tls12_ciphers[] = "ECDHE+AESGCM:ECDHE+CHACHA20";
 
-struct tls_context {
-    _Atomic unsigned references;
-    SSL_CTX **each;
-    size_t count;
-    int64_t expiry;              /* of the first that does; seconds since 1970 */
-    struct client_ca *client_ca; /* NULL: clients are not asked for certificates */
-    struct map names;            /* lower-case name, "*.example.org" too -> SSL_CTX */
-};
-
-struct tls {
-    SSL *ssl;
-    struct tls_context *context;
-    bool client_is_certified;
-};
-
-/* OpenSSL's oldest error, which is nearest to the cause. */
-static enum err fail_tls(struct error *error, enum err code, const char *what)
+enum err fail_tls(struct error *error, enum err code, const char *what)
 {
     unsigned long number = ERR_get_error();
     char reason[160] = "no reason given";

@@ -2,6 +2,7 @@
 
 #include "base/fdio.h"
 #include "base/must.h"
+#include "health/endpoint.h"
 #include "imap/login.h"
 #include "link/guest.h"
 #include "pop3/pop3.h"
@@ -19,6 +20,9 @@ enum { THREADS_MIN = 4, THREADS_MAX = 128 };
 
 struct edge;
 
+/* What one connection too many is told. */
+#define IMAP_TOO_MANY "* BYE Too many connections\r\n"
+
 /* One listener: what its sessions begin with. */
 struct entrance {
     struct edge *edge;
@@ -31,6 +35,7 @@ struct edge {
     struct link link;
     struct login_guard *guard;
     struct limit *per_peer;
+    struct conn_home home; /* of IMAP's connections */
     struct entrance entrances[SETTINGS_LISTEN_MAX];
 };
 
@@ -78,22 +83,22 @@ static const struct {
     [LISTEN_SUBMISSION] = {start_submission, {"421 4.7.0 Too many connections\r\n", 32}},
     [LISTEN_SUBMISSIONS] = {start_submission, {NULL, 0}},
     [LISTEN_LMTP] = {start_lmtp, {NULL, 0}},
-    [LISTEN_IMAP] = {imap_login_start, {"* BYE Too many connections\r\n", 28}},
+    [LISTEN_IMAP] = {imap_login_start, {IMAP_TOO_MANY, sizeof(IMAP_TOO_MANY) - 1}},
     [LISTEN_IMAPS] = {imap_login_start, {NULL, 0}},
     [LISTEN_POP3] = {pop3_login_start, {"-ERR [SYS/TEMP] Too many connections\r\n", 38}},
     [LISTEN_POP3S] = {pop3_login_start, {NULL, 0}},
+    [LISTEN_HEALTH] = {endpoint_start, {NULL, 0}},
 };
 
-static void welcome(void *context, struct accepted *accepted)
+/* NULL: no memory; what was accepted is given back. */
+static struct arrival *arrive(struct edge *edge, struct accepted *accepted)
 {
-    const struct entrance *entrance = context;
-    struct edge *edge = entrance->edge;
     struct arrival *arrival = calloc(1, sizeof(*arrival));
     if (arrival == NULL) {
         fd_close(&accepted->fd);
         if (accepted->limit_key_n > 0)
             limit_leave(edge->per_peer, slice_of(accepted->limit_key, accepted->limit_key_n));
-        return;
+        return NULL;
     }
     arrival->edge = edge;
     arrival->version = current_get(&edge->current);
@@ -105,15 +110,78 @@ static void welcome(void *context, struct accepted *accepted)
         .guard = edge->guard,
         .tls = arrival->version->tls,
         .settings = arrival->version->settings,
-        .tls_first = listen_protocol_is_tls(entrance->protocol),
-        .protocol = metric_protocol(listen_protocol_name(entrance->protocol)),
         .fd = fd_take(&accepted->fd),
         .peer_port = accepted->peer_port,
+        .home = &edge->home,
         .release = release_arrival,
     };
     memcpy(arrival->guest.peer, accepted->peer, sizeof(arrival->guest.peer));
+    return arrival;
+}
+
+static void welcome(void *context, struct accepted *accepted)
+{
+    const struct entrance *entrance = context;
+    struct arrival *arrival = arrive(entrance->edge, accepted);
+    if (arrival == NULL)
+        return;
+    arrival->guest.tls_first = listen_protocol_is_tls(entrance->protocol);
+    arrival->guest.protocol = metric_protocol(listen_protocol_name(entrance->protocol));
     guest_arrived(&arrival->guest);
     protocols[entrance->protocol].start(&arrival->guest);
+}
+
+/* It counts again as one of its address, as any that is not logged in. */
+static bool count_again(struct edge *edge, struct accepted *accepted)
+{
+    listener_limit_key(accepted);
+    return accepted->limit_key_n == 0 ||
+           limit_enter(edge->per_peer, slice_of(accepted->limit_key, accepted->limit_key_n));
+}
+
+/* A person has logged out of a connection without closing it (IMAP's UNAUTHENTICATE). TLS, which is spoken
+ * here: */
+static void came_home(struct conn *conn, const struct conn_home *home)
+{
+    struct edge *edge = container_of(home, struct edge, home);
+    struct accepted accepted = {.fd = -1};
+    snprintf(accepted.peer, sizeof(accepted.peer), "%s", conn_peer(conn));
+    if (!count_again(edge, &accepted)) {
+        conn_write(conn, S(IMAP_TOO_MANY));
+        conn_close(conn);
+        return;
+    }
+    struct arrival *arrival = arrive(edge, &accepted);
+    if (arrival == NULL) {
+        conn_close(conn);
+        return;
+    }
+    arrival->guest.conn = conn;
+    arrival->guest.protocol = METRIC_IMAP;
+    guest_returned(&arrival->guest);
+    imap_login_resume(&arrival->guest, slice_none());
+}
+
+/* And in the clear. */
+static void came_back(void *context, struct link_give_back *given)
+{
+    struct edge *edge = context;
+    struct error error;
+    struct accepted accepted = {.fd = fd_take(&given->fd), .peer_port = given->peer_port};
+    snprintf(accepted.peer, sizeof(accepted.peer), "%.*s", SLICE_ARGS(given->peer));
+    if (!count_again(edge, &accepted)) {
+        if (fd_write_all(accepted.fd, S(IMAP_TOO_MANY), &error) != ERR_OK)
+            LOG(LOG_DEBUG, given->sid, "edge.peer_gone", F_ERR(&error));
+        fd_close(&accepted.fd);
+        return;
+    }
+    struct arrival *arrival = arrive(edge, &accepted);
+    if (arrival == NULL)
+        return;
+    arrival->guest.sid = given->sid;
+    arrival->guest.protocol = METRIC_IMAP;
+    guest_returned(&arrival->guest);
+    imap_login_resume(&arrival->guest, given->pending);
 }
 
 static enum err open_doors(struct edge *edge, struct worker *worker, struct error *error)
@@ -156,6 +224,10 @@ static enum err edge_start(struct worker *worker, void **ret_context, struct err
         e = fail_nomem(error);
     if (e == ERR_OK)
         e = loop_create(&options, &edge->loop, error);
+    edge->home.came = came_home;
+    edge->link.loop = edge->loop;
+    edge->link.came = came_back;
+    edge->link.context = edge;
     if (e == ERR_OK)
         e = open_doors(edge, worker, error);
     if (e == ERR_OK)
@@ -170,7 +242,7 @@ static void edge_peer(void *context, enum worker_role role, int fd)
     struct edge *edge = context;
     must(role == ROLE_STORE);
     LOG(LOG_DEBUG, NO_SID, "edge.peer", F_CSTR("role", worker_role_name(role)));
-    ipc_client_connect(edge->link.client, fd);
+    link_connect(&edge->link, fd);
 }
 
 static void edge_reload(void *context, struct settings *settings, struct tls_context *tls)

@@ -2,6 +2,7 @@
 #include "fetch/fetcher.h"
 #include "rt/ipc.h"
 #include "rt/loop.h"
+#include "send/sender.h"
 #include "serve/current.h"
 #include "serve/serve.h"
 
@@ -17,6 +18,7 @@ struct relay {
     struct ipc_client *store;
     struct fetcher *fetcher;
     struct fetch_service fetch;
+    struct sender *sender;
 };
 
 static enum err relay_prepare(struct worker *worker, struct error *error)
@@ -30,6 +32,20 @@ static enum err relay_prepare(struct worker *worker, struct error *error)
         LOG(LOG_WARN, NO_SID, "relay.no_authorities", F_CSTR("file", ca_file));
     worker->prepared = fetcher;
     return ERR_OK;
+}
+
+static enum err start_sender(struct relay *relay, const struct settings *settings, struct error *error)
+{
+    const struct sender_options options = {
+        .store = relay->store,
+        .resolver = fetcher_resolver(relay->fetcher),
+        .own_name = settings->hostname,
+        .port = settings->outbound_port,
+    };
+    if (settings->outbound_port == 0)
+        return ERR_OK;
+    enum err e = sender_create(&options, &relay->sender, error);
+    return e == ERR_OK ? sender_start(relay->sender, error) : e;
 }
 
 static enum err relay_start(struct worker *worker, void **ret_context, struct error *error)
@@ -46,6 +62,8 @@ static enum err relay_start(struct worker *worker, void **ret_context, struct er
         e = ipc_client_create(&relay->store, error);
     if (e == ERR_OK)
         e = fetcher_start(relay->fetcher, error);
+    if (e == ERR_OK)
+        e = start_sender(relay, worker->settings, error);
     if (e == ERR_OK)
         e = loop_create(&options, &relay->loop, error);
     if (e == ERR_OK)
@@ -87,6 +105,8 @@ static void relay_reload(void *context, struct settings *settings, struct tls_co
 static void relay_stop(void *context, int64_t deadline_us)
 {
     struct relay *relay = context;
+    if (relay->sender != NULL)
+        sender_stop(relay->sender, deadline_us);
     loop_stop(relay->loop);
     if (!loop_drained(relay->loop, deadline_us))
         LOG(LOG_WARN, NO_SID, "relay.sessions_cut", F_INT("sessions", loop_figures(relay->loop).places));

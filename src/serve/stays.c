@@ -10,6 +10,8 @@
 #include "base/must.h"
 #include "directory/app_password.h"
 
+enum { ENTRY_SCRATCH_MAX = 64 * 1024 };
+
 struct stays {
     struct directory *directory;
     pthread_t thread;
@@ -19,13 +21,26 @@ struct stays {
     struct stay *first;
 };
 
-/* Locked. */
-static void look(struct stays *stays)
+/* When the directory can't say, he stays. */
+static bool may_stay(struct stays *stays, const struct stay *stay)
+{
+    CLEANUP(arena_release) struct arena scratch = ARENA(ENTRY_SCRATCH_MAX);
+    struct account_entry entry;
+    struct error error;
+    if (stay->app_password != 0 && !app_password_is_valid(stays->directory, stay->app_password))
+        return false;
+    enum err err = account_entry_get(stays->directory, stay->account, &scratch, &entry, &error);
+    return err == ERR_OK ? entry.enabled && (entry.doors & stay->door) != 0 : err != ERR_NOT_FOUND;
+}
+
+/* all: else only those that time may end. Locked. */
+static void look(struct stays *stays, bool all)
 {
     for (struct stay *stay = stays->first; stay != NULL; stay = stay->next) {
-        if (stay->ended || app_password_is_valid(stays->directory, stay->app_password))
+        if (stay->ended || (!all && stay->app_password == 0) || may_stay(stays, stay))
             continue;
-        LOG(LOG_INFO, NO_SID, "store.app_password_ended", F_INT("app_password", stay->app_password));
+        LOG(LOG_INFO, NO_SID, "store.session_ended", F_ID("account", stay->account.v),
+            F_INT("door", stay->door), F_INT("app_password", stay->app_password));
         stay->ended = true;
         (void)shutdown(stay->fd, SHUT_RDWR);
     }
@@ -34,7 +49,7 @@ static void look(struct stays *stays)
 void stays_look(struct stays *stays)
 {
     pthread_mutex_lock(&stays->lock);
-    look(stays);
+    look(stays, true);
     pthread_mutex_unlock(&stays->lock);
 }
 
@@ -47,7 +62,7 @@ static void *look_again_and_again(void *context)
         clock_gettime(CLOCK_MONOTONIC, &until);
         until.tv_sec += STAYS_LOOK_SECONDS;
         (void)pthread_cond_timedwait(&stays->stop, &stays->lock, &until);
-        look(stays);
+        look(stays, false);
     }
     pthread_mutex_unlock(&stays->lock);
     return NULL;
@@ -70,7 +85,7 @@ enum err stays_create(struct directory *directory, struct stays **ret_stays, str
         pthread_cond_destroy(&stays->stop);
         pthread_mutex_destroy(&stays->lock);
         free(stays);
-        return fail(error, ERR_UNAVAILABLE, NULL, "thread for app passwords: %s", strerror(result));
+        return fail(error, ERR_UNAVAILABLE, NULL, "thread for sessions: %s", strerror(result));
     }
     *ret_stays = stays;
     return ERR_OK;
@@ -89,12 +104,11 @@ void stays_destroy(struct stays *stays)
     free(stays);
 }
 
-enum err stays_enter(struct stays *stays, struct stay *stay, uint64_t app_password, int fd,
-                     struct error *error)
+enum err stays_enter(struct stays *stays, struct stay *stay, const struct sasl_holder *holder, enum door door,
+                     int fd, struct error *error)
 {
-    *stay = (struct stay){.app_password = app_password, .fd = -1};
-    if (app_password == 0)
-        return ERR_OK;
+    *stay = (struct stay){
+        .account = holder->account, .door = (unsigned)door, .app_password = holder->app_password, .fd = -1};
     stay->fd = fcntl(fd, F_DUPFD_CLOEXEC, 0);
     if (stay->fd < 0)
         return fail_errno(error, "a session's second descriptor");

@@ -1,6 +1,7 @@
 /*
- * The sessions that were logged in with an app password, so that they end with it: when it is removed at
- * once, when it expires within STAYS_LOOK_SECONDS.
+ * The sessions that go on after log-in, so that they end with what let them in: at once when an account is
+ * disabled or removed, when its plan closes the door that they came through, when their app password is
+ * removed; within STAYS_LOOK_SECONDS when that expires.
  *
  * A stay keeps a descriptor of its own on the session's connection; shutting that down ends the session as if
  * its peer had gone. Ownership: a stay is embedded in what lives as long as the session. Threads: any; one of
@@ -12,16 +13,17 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "base/error.h"
+#include "directory/sasl.h"
 
-struct directory;
 struct stays;
 
 struct stay {
     struct stay *next;
     struct stay *previous;
     struct stays *stays; /* NULL: not watched */
-    uint64_t app_password;
+    struct account_id account;
+    unsigned door;
+    uint64_t app_password; /* 0: otherwise logged in */
     int fd;
     bool ended;
 };
@@ -31,11 +33,11 @@ enum { STAYS_LOOK_SECONDS = 10 };
 enum err stays_create(struct directory *directory, struct stays **ret_stays, struct error *error) MUST_CHECK;
 /* When nobody stays. */
 void stays_destroy(struct stays *stays);
-/* app_password 0: nothing is watched. */
-enum err stays_enter(struct stays *stays, struct stay *stay, uint64_t app_password, int fd,
-                     struct error *error) MUST_CHECK;
+/* Who came in, and through which door. */
+enum err stays_enter(struct stays *stays, struct stay *stay, const struct sasl_holder *holder, enum door door,
+                     int fd, struct error *error) MUST_CHECK;
 void stays_leave(struct stay *stay);
-/* Ends those whose app password is gone or has expired. */
+/* Ends those that may stay no longer. */
 void stays_look(struct stays *stays);
 
 #endif

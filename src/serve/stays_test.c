@@ -23,13 +23,22 @@ static uint64_t make_password(struct fixture *t, const char *name, int64_t expir
     return passwords[count - 1].id;
 }
 
-static void enter(struct fixture *t, struct stays *stays, struct session *session, uint64_t id)
+static void enter_by(struct fixture *t, struct stays *stays, struct session *session, enum door door,
+                     uint64_t password)
 {
+    struct account_entry anna;
     int pair[2];
     must(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) == 0);
     session->peer = pair[0];
-    ASSERT_OK(t, stays_enter(stays, &session->stay, id, pair[1], &t->error));
+    ASSERT_OK(t, account_entry_find(t->directory, S("anna@demo.example"), &t->arena, &anna, &t->error));
+    const struct sasl_holder holder = {anna.id, password};
+    ASSERT_OK(t, stays_enter(stays, &session->stay, &holder, door, pair[1], &t->error));
     close(pair[1]); /* the stay has its own */
+}
+
+static void enter(struct fixture *t, struct stays *stays, struct session *session, uint64_t password)
+{
+    enter_by(t, stays, session, DOOR_IMAP, password);
 }
 
 static bool has_ended(const struct session *session)
@@ -81,14 +90,48 @@ static void test_sessions_end_when_it_expires(void **state)
     stays_destroy(stays);
 }
 
-static void test_others_are_not_watched(void **state)
+static void set(struct fixture *t, const char *plan, int enabled)
+{
+    struct account_changes changes = ACCOUNT_CHANGES_NONE;
+    changes.plan = slice_cstr(plan);
+    changes.enabled = enabled;
+    ASSERT_OK(t, account_entry_set(t->directory, S("anna@demo.example"), &changes, &t->error));
+}
+
+static void test_sessions_end_when_their_door_closes(void **state)
 {
     struct fixture *t = *state;
     struct stays *stays;
-    struct stay stay;
+    struct session imap, pop3;
     ASSERT_OK(t, stays_create(t->directory, &stays, &t->error));
-    ASSERT_OK(t, stays_enter(stays, &stay, 0, -1, &t->error));
-    stays_leave(&stay);
+    enter_by(t, stays, &imap, DOOR_IMAP, 0);
+    enter_by(t, stays, &pop3, DOOR_POP3, 0);
+    set(t, "pop3", -1);
+    stays_look(stays);
+    assert_true(has_ended(&imap));
+    assert_false(has_ended(&pop3));
+    set(t, "imap", 0);
+    stays_look(stays);
+    assert_true(has_ended(&pop3));
+    stays_leave(&imap.stay);
+    stays_leave(&pop3.stay);
+    close(imap.peer);
+    close(pop3.peer);
+    stays_destroy(stays);
+}
+
+static void test_sessions_end_with_the_account(void **state)
+{
+    struct fixture *t = *state;
+    struct stays *stays;
+    struct session imap;
+    ASSERT_OK(t, stays_create(t->directory, &stays, &t->error));
+    enter_by(t, stays, &imap, DOOR_IMAP, 0);
+    ASSERT_OK(t, account_entry_remove(t->directory, S("anna@demo.example"), &t->error));
+    stays_look(stays);
+    assert_true(has_ended(&imap));
+    stays_leave(&imap.stay);
+    close(imap.peer);
     stays_destroy(stays);
 }
 
@@ -107,7 +150,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(test_sessions_end_with_their_app_password),
         TEST(test_sessions_end_when_it_expires),
-        TEST(test_others_are_not_watched),
+        TEST(test_sessions_end_when_their_door_closes),
+        TEST(test_sessions_end_with_the_account),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -9,6 +9,9 @@
 #include "base/wire.h"
 #include "directory/limits.h"
 #include "directory/oauth.h"
+#include "health/exposition.h"
+#include "health/status.h"
+#include "imap/capability.h"
 #include "imap/session.h"
 #include "link/visit.h"
 #include "pop3/pop3.h"
@@ -39,6 +42,7 @@ struct store_worker {
     struct limit *per_account;
     struct stays *stays;
     struct ipc_client *relay; /* the way to ask the internet */
+    struct gatherer *gatherer;
     struct link_service link; /* store, directory, sasl, queue */
     struct admin_context admin;
 };
@@ -62,13 +66,13 @@ static void say_goodbye(void *context)
     free(visitor);
 }
 
-static enum err make_visitor(struct store_worker *worker, const struct sasl_holder *holder, int fd,
-                             struct visitor **ret_visitor, struct error *error)
+static enum err make_visitor(struct store_worker *worker, const struct sasl_holder *holder, enum door door,
+                             int fd, struct visitor **ret_visitor, struct error *error)
 {
     struct visitor *visitor = calloc(1, sizeof(*visitor));
     if (visitor == NULL)
         return fail_nomem(error);
-    enum err err = stays_enter(worker->stays, &visitor->stay, holder->app_password, fd, error);
+    enum err err = stays_enter(worker->stays, &visitor->stay, holder, door, fd, error);
     if (err != ERR_OK) {
         free(visitor);
         return err;
@@ -90,9 +94,9 @@ static enum err start_behind_door(struct store_worker *worker, enum door door, c
 }
 
 /* What the directory says of a visitor: the capabilities that are switched off for all and for this account,
- * and his language. */
-static enum err read_entry(struct store_worker *worker, struct account_id id, struct buf *off,
-                           enum language *ret_language, struct error *error)
+ * and his language; those that are off for his client go with the first. */
+static enum err read_entry(struct store_worker *worker, struct account_id id, struct slice client,
+                           struct buf *off, enum language *ret_language, struct error *error)
 {
     CLEANUP(arena_release) struct arena arena = ARENA(64 * 1024);
     struct account_entry entry;
@@ -101,7 +105,7 @@ static enum err read_entry(struct store_worker *worker, struct account_id id, st
         return err;
     struct version *version = current_get(&worker->current);
     bool names = name_list_add(off, slice_cstr(version->settings->imap_without)) &&
-                 name_list_add(off, entry.capabilities_off);
+                 name_list_add(off, entry.capabilities_off) && name_list_add(off, client);
     current_put(version);
     if (!names || buf_failed(off))
         return fail_nomem(error);
@@ -118,7 +122,7 @@ static struct tongue tongue_of(const struct link_hand_over *hand_over, enum lang
 }
 
 /* The account opened, and the visitor counted. */
-static enum err receive(struct store_worker *worker, const struct sasl_holder *holder, int fd,
+static enum err receive(struct store_worker *worker, const struct sasl_holder *holder, enum door door, int fd,
                         struct account **ret_account, struct visitor **ret_visitor, struct error *error)
 {
     struct account_id id = holder->account;
@@ -127,7 +131,7 @@ static enum err receive(struct store_worker *worker, const struct sasl_holder *h
         return fail(error, ERR_LIMIT, "too many sessions of this account", "account has too many sessions");
     enum err err = store_account_ensure(worker->link.store, id, &account, error);
     if (err == ERR_OK) {
-        err = make_visitor(worker, holder, fd, ret_visitor, error);
+        err = make_visitor(worker, holder, door, fd, ret_visitor, error);
         if (err == ERR_OK)
             *ret_account = account;
         else
@@ -136,6 +140,12 @@ static enum err receive(struct store_worker *worker, const struct sasl_holder *h
     if (err != ERR_OK)
         limit_leave(worker->per_account, map_key_u64(&id.v));
     return err;
+}
+
+static enum err give_back(void *owner, struct link_give_back *given, struct error *error)
+{
+    struct store_worker *worker = owner;
+    return link_give_back(&worker->link, given, error);
 }
 
 static enum err start_session(void *context, const struct sasl_holder *holder,
@@ -151,11 +161,11 @@ static enum err start_session(void *context, const struct sasl_holder *holder,
     buf_put(&peer, hand_over->peer);
     if (buf_cstr(&peer) == NULL)
         return fail(error, ERR_INVALID, NULL, "client address too long");
-    CLEANUP(buf_release) struct buf off = BUF(SETTINGS_NAMES_MAX + 1 + CAPABILITIES_OFF_MAX);
+    CLEANUP(buf_release) struct buf off = BUF(IMAP_OFF_MAX);
     enum language preferred = LANGUAGE_EN;
-    enum err err = read_entry(worker, holder->account, &off, &preferred, error);
+    enum err err = read_entry(worker, holder->account, hand_over->capabilities_off, &off, &preferred, error);
     if (err == ERR_OK)
-        err = receive(worker, holder, fd, &account, &visitor, error);
+        err = receive(worker, holder, hand_over->door, fd, &account, &visitor, error);
     if (err != ERR_OK)
         return err;
     visitor->counted =
@@ -178,6 +188,8 @@ static enum err start_session(void *context, const struct sasl_holder *holder,
         .settings = visitor->version->settings,
         .ended = say_goodbye,
         .context = visitor,
+        .give_back = give_back,
+        .owner = worker,
     };
     return start_behind_door(worker, hand_over->door, &visit, error);
 }
@@ -191,7 +203,7 @@ static void welcome(void *context, struct accepted *accepted)
         LOG(LOG_WARN, NO_SID, "store.admin", F_ERR(&error));
 }
 
-static void passwords_changed(void *owner)
+static void access_changed(void *owner)
 {
     struct store_worker *worker = owner;
     stays_look(worker->stays);
@@ -250,8 +262,31 @@ static enum err open_data(struct store_worker *worker, const struct settings *se
     worker->admin = (struct admin_context){.store = link->store,
                                            .directory = link->directory,
                                            .queue = link->queue,
-                                           .passwords_changed = passwords_changed,
+                                           .access_changed = access_changed,
                                            .owner = worker};
+    return err;
+}
+
+static void tell_health(void *context, enum health_question question, struct buf *out, bool *ret_well)
+{
+    struct store_worker *worker = context;
+    struct metrics_sample sample;
+    *ret_well = true;
+    if (question == HEALTH_STATE) {
+        status_put_health(worker->gatherer, out, ret_well);
+        return;
+    }
+    gather_now(worker->gatherer, &sample);
+    exposition_put(&sample, out);
+}
+
+static enum err open_health(struct store_worker *worker, const struct worker *process, struct error *error)
+{
+    struct gather_options options = {.store = worker->link.store, .queue = worker->link.queue};
+    memcpy(options.pages, process->metrics, sizeof(options.pages));
+    worker->link.health = tell_health;
+    enum err err = gatherer_create(&options, &worker->gatherer, error);
+    worker->admin.gatherer = worker->gatherer;
     return err;
 }
 
@@ -330,28 +365,20 @@ static enum err store_start(struct worker *process, void **ret_context, struct e
         err = fail_nomem(error);
     if (err == ERR_OK)
         err = ipc_client_create(&worker->relay, error);
+    if (err == ERR_OK)
+        err = ipc_client_create(&worker->link.edge, error);
     /* The first settings live on: what is opened with them keeps pointers into them. */
     if (err == ERR_OK)
         err = open_data(worker, current_get(&worker->current)->settings, error);
     if (err == ERR_OK)
         err = open_oauth(worker, worker->current.version->settings, process->prepared, error);
     if (err == ERR_OK)
+        err = open_health(worker, process, error);
+    if (err == ERR_OK)
         err = open_loops(worker, process, error);
     /* On failure the process ends, and all of it with it. */
     *ret_context = worker;
     return err;
-}
-
-/* The relay has nothing to ask until it sends mail: log-ins and hand-overs are the edge's alone. */
-static void refuse(void *context, struct ipc_message *request, struct buf *reply_body,
-                   struct ipc_message *reply)
-{
-    (void)context;
-    (void)request;
-    wire_put_u32(reply_body, ERR_DENIED);
-    wire_put_slice(reply_body, S("not for this process"));
-    reply->type = LINK_ERROR;
-    reply->body = buf_slice(reply_body);
 }
 
 static void store_peer(void *context, enum worker_role role, int fd)
@@ -367,7 +394,7 @@ static void store_client(void *context, enum worker_role role, int fd)
     struct store_worker *worker = context;
     struct error error;
     LOG(LOG_DEBUG, NO_SID, "store.client", F_CSTR("role", worker_role_name(role)));
-    ipc_serve_fn *serve = role == ROLE_EDGE ? link_serve : refuse;
+    ipc_serve_fn *serve = role == ROLE_EDGE ? link_serve : link_serve_relay;
     if (ipc_serve(worker->service, fd, serve, &worker->link, &error) != ERR_OK)
         LOG(LOG_ERROR, NO_SID, "store.client_failed", F_CSTR("role", worker_role_name(role)), F_ERR(&error));
 }

@@ -361,6 +361,33 @@ void store_account_limits(struct store *store, struct account_id id, const struc
     account_unref(account);
 }
 
+struct id_list {
+    struct account_id *ids;
+    size_t count;
+};
+
+static void note_id(void *context, struct slice key UNUSED, void *value)
+{
+    struct id_list *list = context;
+    list->ids[list->count++] = ((const struct account *)value)->id;
+}
+
+/* One that is opened meanwhile asks by itself. */
+void store_limits_changed(struct store *store)
+{
+    struct id_list list = {0};
+    pthread_mutex_lock(&store->mutex);
+    list.ids = calloc(MAX(store->accounts.count, (size_t)1), sizeof(*list.ids));
+    if (list.ids != NULL)
+        map_each(&store->accounts, note_id, &list);
+    pthread_mutex_unlock(&store->mutex);
+    for (size_t i = 0; i < list.count; i++) {
+        const struct account_limits limits = store_limits(store, list.ids[i]);
+        store_account_limits(store, list.ids[i], &limits);
+    }
+    free(list.ids);
+}
+
 /* --- the accounts on the volume --- */
 
 enum err registry_hold(struct store *store, struct account_id id, struct account **ret_holder,

@@ -63,6 +63,8 @@ enum err store_account_ensure(struct store *store, struct account_id id, struct 
 enum err store_account_remove(struct store *store, struct account_id id, struct error *error) MUST_CHECK;
 /* New limits for an account that may be open. */
 void store_account_limits(struct store *store, struct account_id id, const struct account_limits *limits);
+/* The limits of many may be others: asked again for each account that is open. */
+void store_limits_changed(struct store *store);
 /* All account ids on the volume. */
 enum err store_account_list(struct store *store, struct arena *arena, struct account_id **ret_ids,
                             size_t *ret_count, struct error *error) MUST_CHECK;
@@ -89,6 +91,17 @@ struct account_usage {
     struct account_limits limits;
 };
 enum err account_usage(struct account *account, struct account_usage *ret_usage,
+                       struct error *error) MUST_CHECK;
+
+/* For metrics. */
+struct store_figures {
+    uint64_t open_accounts;
+    uint64_t disk_bytes; /* of the data directory's file system */
+    uint64_t disk_free;  /* bytes that this user may use */
+    uint64_t inodes;     /* 0: the file system doesn't count them */
+    uint64_t inodes_free;
+};
+enum err store_figures(struct store *store, struct store_figures *ret_figures,
                        struct error *error) MUST_CHECK;
 
 /* The account's epoch: random, new after a restore; and its change number now. Both are in every protocol's

@@ -290,6 +290,11 @@ enum err volume_list(struct volume *volume, const char *name, struct arena *aren
     return ERR_OK;
 }
 
+enum err volume_room(struct volume *volume, struct statvfs *ret_room, struct error *error)
+{
+    return fstatvfs(volume->directory_fd, ret_room) == 0 ? ERR_OK : fail_errno(error, "statvfs");
+}
+
 enum err volume_directory_make(struct volume *volume, const char *name, struct error *error)
 {
     name_check(name);

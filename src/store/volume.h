@@ -17,6 +17,8 @@
 #include <sqlite3.h>
 #include <stdatomic.h>
 
+#include <sys/statvfs.h>
+
 #include "base/arena.h"
 #include "base/error.h"
 #include "base/ids.h"
@@ -64,6 +66,8 @@ enum err volume_file_rename(struct volume *volume, const char *from, const char 
 enum err volume_list(struct volume *volume, const char *name, struct arena *arena, struct slice **ret_names,
                      size_t *ret_count, struct error *error) MUST_CHECK;
 /* With its parents; not an error when it is there. */
+/* The file system's room, as fstatvfs has it. */
+enum err volume_room(struct volume *volume, struct statvfs *ret_room, struct error *error) MUST_CHECK;
 enum err volume_directory_make(struct volume *volume, const char *name, struct error *error) MUST_CHECK;
 enum err volume_directory_remove(struct volume *volume, const char *name,
                                  struct error *error) MUST_CHECK; /* with all in it */

@@ -144,6 +144,7 @@ class Server:
         lines += [f"listen = {protocol} {HOST}:{port}" for protocol, port in self.ports.items()]
         if is_root():
             lines += [f"user-{role} = {user}" for role, user in USERS.items()]
+        self.settings.setdefault("outbound-port", "off")  # no test may reach the world
         lines += [f"{key} = {value}" for key, value in self.settings.items()]
         self.config.write_text("\n".join(lines) + "\n")
 

@@ -228,6 +228,23 @@ def test_options_of_account_domain_and_plan(posthorn, anna):
     assert "nothing to set" in posthorn.bad(2, "plan", "set", "imap")
 
 
+def test_plans_come_and_go(posthorn, anna):
+    posthorn.good("plan", "add", "gold", "--doors", "imap,submission", "--quota-max", "20G")
+    row = posthorn.rows("plan", "show", "gold")[0]
+    assert (row["quota"], row["quota_max"], row["doors"]) == (10 << 30, 20 << 30, ["imap", "submission"])
+    posthorn.good("plan", "set", "gold", "--quota", "15G", "--doors", "imap", "--quota-warn", "95")
+    assert posthorn.rows("plan", "show", "gold")[0]["quota"] == 15 << 30
+    posthorn.good("account", "set", anna, "--plan", "gold")
+    assert "give them another one first" in posthorn.bad(1, "plan", "remove", "gold")
+    assert "more than the most" in posthorn.bad(2, "plan", "set", "gold", "--quota", "30G")
+    assert "is no door" in posthorn.bad(2, "plan", "set", "gold", "--doors", "back")
+    assert "small letters" in posthorn.bad(2, "plan", "add", "Gold!", "--doors", "imap")
+    assert "without doors" in posthorn.bad(2, "plan", "add", "silver")
+    posthorn.good("account", "set", anna, "--plan", "imap")
+    posthorn.good("plan", "remove", "gold")
+    assert "no plan" in posthorn.bad(2, "plan", "show", "gold")
+
+
 def test_plans(posthorn):
     assert [row["plan"] for row in posthorn.rows("plan", "list")] == ["pop3", "imap", "exchange"]
     assert "eas" in posthorn.rows("plan", "show", "exchange")[0]["doors"]

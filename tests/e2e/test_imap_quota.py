@@ -51,7 +51,7 @@ def test_administrator_sets_limits_that_hold_at_once(server, anna, bert):
         assert (row["quota"], row["messages_max"]) == (1024, 7)
         # what is not named goes back to the plan
         assert client.setquota(str(bert), "(MESSAGE 8)")[0] == "OK"
-        assert quota(client, bert) == {"STORAGE": (0, 10_000_000_000 // 1024), "MESSAGE": (0, 8)}
+        assert quota(client, bert) == {"STORAGE": (0, (10 << 30) // 1024), "MESSAGE": (0, 8)}
         assert other.append("INBOX", None, None, make_raw(body="x" * 5000))[0] == "OK"
         for wrong in ("(STORAGE 0)", "(BEANS 5)", "(STORAGE 9223372036854775807)"):
             assert client.setquota(str(bert), wrong)[0] == "NO"

@@ -1,0 +1,147 @@
+#include "admin/admin.h"
+#include "admin/size.h"
+#include "health/status.h"
+
+/* What `posthorn status` shows: one screen. The server makes all of it as one row; here it becomes text. */
+
+static enum err status(struct admin_call *call, struct error *error)
+{
+    if (call->context->gatherer == NULL)
+        return fail_plain(error, ERR_UNAVAILABLE, "only a running server has a status");
+    return call_row(call, status_json(call->context->gatherer), error);
+}
+
+static const char *text_of(const json_t *row, const char *key)
+{
+    const char *text = json_string_value(json_object_get(row, key));
+    return text != NULL ? text : "-";
+}
+
+static long long number_of(const json_t *row, const char *key)
+{
+    return json_integer_value(json_object_get(row, key));
+}
+
+/* "3d 4h", "12m 5s". */
+static const char *age_text(long long seconds, char text[static 32])
+{
+    if (seconds >= 86400)
+        snprintf(text, 32, "%lldd %lldh", seconds / 86400, seconds % 86400 / 3600);
+    else if (seconds >= 3600)
+        snprintf(text, 32, "%lldh %lldm", seconds / 3600, seconds % 3600 / 60);
+    else if (seconds >= 60)
+        snprintf(text, 32, "%lldm %llds", seconds / 60, seconds % 60);
+    else
+        snprintf(text, 32, "%llds", seconds);
+    return text;
+}
+
+static void show_processes(const json_t *list)
+{
+    char age[32];
+    char memory[SIZE_TEXT_MAX];
+    printf("\n%-12s %8s  %8s  %10s  %8s\n", "PROCESS", "PID", "MEMORY", "UP", "RESTARTS");
+    for (size_t i = 0; i < json_array_size(list); i++) {
+        const json_t *row = json_array_get(list, i);
+        size_text((uint64_t)number_of(row, "memory"), memory);
+        printf("%-12s %8lld  %8s  %10s  %8lld\n", text_of(row, "process"), number_of(row, "pid"), memory,
+               age_text(number_of(row, "up"), age), number_of(row, "restarts"));
+    }
+}
+
+static void show_sessions(const json_t *list)
+{
+    bool any = false;
+    printf("\n%-12s %8s  %8s\n", "SESSIONS", "TLS", "CLEAR");
+    for (size_t i = 0; i < json_array_size(list); i++) {
+        const json_t *row = json_array_get(list, i);
+        long long tls = number_of(row, "tls");
+        long long clear = number_of(row, "clear");
+        if (tls != 0 || clear != 0)
+            printf("%-12s %8lld  %8lld\n", text_of(row, "protocol"), tls, clear);
+        any = any || tls != 0 || clear != 0;
+    }
+    if (!any)
+        puts("none");
+}
+
+static void show_counts(const json_t *minute, const json_t *five)
+{
+    static const struct {
+        const char *key;
+        const char *what;
+    } rows[] = {
+        {"messages", "messages taken"},
+        {"filed", "filed"},
+        {"deferred", "deferred"},
+        {"failed", "given up"},
+        {"refused", "refusals"},
+        {"logins", "log-ins"},
+        {"logins-failed", "log-ins failed"},
+    };
+    printf("\n%-16s %8s  %8s\n", "IN THE LAST", "MINUTE", "5 MIN");
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++)
+        printf("%-16s %8lld  %8lld\n", rows[i].what, number_of(minute, rows[i].key),
+               number_of(five, rows[i].key));
+}
+
+static void show_queue(const json_t *list)
+{
+    char age[32];
+    printf("\n%-12s %8s  %10s\n", "QUEUE", "MESSAGES", "OLDEST");
+    for (size_t i = 0; i < json_array_size(list); i++) {
+        const json_t *row = json_array_get(list, i);
+        long long messages = number_of(row, "messages");
+        printf("%-12s %8lld  %10s\n", text_of(row, "state"), messages,
+               messages > 0 ? age_text(number_of(row, "oldest"), age) : "-");
+    }
+}
+
+static void show_rest(const json_t *row)
+{
+    char free[SIZE_TEXT_MAX];
+    char size[SIZE_TEXT_MAX];
+    const json_t *disk = json_object_get(row, "disk");
+    size_text((uint64_t)number_of(disk, "free"), free);
+    size_text((uint64_t)number_of(disk, "size"), size);
+    printf("\nDisk           %s free of %s\n", free, size);
+    printf("Accounts open  %lld\n", number_of(row, "open-accounts"));
+    if (number_of(row, "certificate-ends") > 0)
+        printf("Certificates   the first expires in %lld days\n",
+               (number_of(row, "certificate-ends") - clock_wall_us() / CLOCK_SECOND) / 86400);
+    const json_t *problems = json_object_get(row, "problems");
+    for (size_t i = 0; i < json_array_size(problems); i++) {
+        const json_t *problem = json_array_get(problems, i);
+        printf("%s%-8s %s: %s\n", i == 0 ? "\n" : "", text_of(problem, "level"), text_of(problem, "what"),
+               text_of(problem, "text"));
+    }
+}
+
+static void show(const json_t *row)
+{
+    char age[32];
+    printf("posthorn %s, up %s: %s\n", text_of(row, "version"), age_text(number_of(row, "up"), age),
+           text_of(row, "status"));
+    show_processes(json_object_get(row, "processes"));
+    show_sessions(json_object_get(row, "sessions"));
+    show_counts(json_object_get(row, "minute"), json_object_get(row, "five-minutes"));
+    show_queue(json_object_get(row, "queue"));
+    show_rest(row);
+}
+
+static const struct admin_column columns[] = {{"version", "Version", COLUMN_TEXT}, {0}};
+
+const struct admin_command admin_status = {
+    .name = "status",
+    .run = status,
+    .columns = columns,
+    .show = show,
+    .flags = COMMAND_SERVER,
+    .summary = "how the server is",
+    .about =
+        "Shows on one screen how the running server is: its processes, sessions, what came in and was "
+        "refused "
+        "in the last minutes, the queue, the disk, the certificates, and what is wrong. Without a server it "
+        "says so, with exit status 1.",
+    .example = "posthorn status",
+};

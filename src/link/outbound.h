@@ -1,0 +1,24 @@
+/*
+ * What relay asks of store: mail for other servers, and telling what became of it. The calls are those of
+ * queue/outbound.h across the border of processes; `hand` is the relay's process.
+ *
+ * Errors: ERR_UNAVAILABLE: store can't be reached; ERR_NOT_FOUND: it has given the entry to somebody else.
+ * Threads: any.
+ */
+#ifndef POSTHORN_LINK_OUTBOUND_H
+#define POSTHORN_LINK_OUTBOUND_H
+
+#include "link/link.h"
+#include "queue/outbound.h"
+
+#define LINK_OUTBOUND_WAIT_US (20 * CLOCK_SECOND) /* how long store waits for something to give */
+
+enum err link_outbound_take(struct link *link, uint64_t hand, size_t max, struct arena *arena,
+                            struct outbound_batch *ret_batch, struct error *error) MUST_CHECK;
+enum err link_outbound_open(struct link *link, uint64_t hand, struct queue_id entry,
+                            struct outbound_message *ret_message, struct error *error) MUST_CHECK;
+enum err link_outbound_done(struct link *link, uint64_t hand, struct queue_id entry,
+                            const struct outbound_result *results, size_t count,
+                            struct error *error) MUST_CHECK;
+
+#endif

@@ -1,0 +1,83 @@
+/* The relay's side of outbound.h. */
+#include "base/fdio.h"
+#include "link/call.h"
+#include "link/outbound.h"
+#include "link/outbound_codec.h"
+
+/* Reads a reply that was packed as a record of its own. */
+static enum err unpack_reply(struct link_call *call, struct buf *storage, struct wire_reader *ret_reader,
+                             struct error *error)
+{
+    struct slice record;
+    enum err err = link_unpack(&call->reply, storage, &record, error);
+    if (err == ERR_OK)
+        *ret_reader = wire_reader_of(record);
+    return err;
+}
+
+static enum err malformed(struct error *error)
+{
+    return fail(error, ERR_INVALID, NULL, "malformed reply from store");
+}
+
+enum err link_outbound_take(struct link *link, uint64_t hand, size_t max, struct arena *arena,
+                            struct outbound_batch *ret_batch, struct error *error)
+{
+    CLEANUP(link_call_release) struct link_call call = link_call_of(link, LINK_OUTBOUND_TAKE);
+    CLEANUP(buf_release) struct buf storage = BUF(LINK_RECORD_MAX);
+    struct wire_reader reader;
+    struct outbound_batch batch;
+    wire_put_u64(&call.record, hand);
+    wire_put_varint(&call.record, max);
+    enum err err = link_call_run(&call, error);
+    if (err == ERR_OK)
+        err = unpack_reply(&call, &storage, &reader, error);
+    if (err != ERR_OK)
+        return err;
+    link_get_batch(&reader, arena, &batch);
+    if (arena_failed(arena))
+        return fail_nomem(error);
+    if (!wire_end(&reader))
+        return malformed(error);
+    *ret_batch = batch;
+    return ERR_OK;
+}
+
+enum err link_outbound_open(struct link *link, uint64_t hand, struct queue_id entry,
+                            struct outbound_message *ret_message, struct error *error)
+{
+    CLEANUP(link_call_release) struct link_call call = link_call_of(link, LINK_OUTBOUND_OPEN);
+    CLEANUP(buf_release) struct buf storage = BUF(LINK_RECORD_MAX);
+    CLEANUP(outbound_message_release)
+    struct outbound_message message = {.text = BUF(LINK_RECORD_MAX), .fd = -1};
+    struct wire_reader reader;
+    wire_put_u64(&call.record, hand);
+    wire_put_u64(&call.record, entry.v);
+    enum err err = link_call_run(&call, error);
+    if (err == ERR_OK)
+        err = unpack_reply(&call, &storage, &reader, error);
+    if (err != ERR_OK)
+        return err;
+    buf_put(&message.text, wire_get_slice(&reader));
+    bool has_file = wire_get_u8(&reader) != 0;
+    if (!wire_end(&reader) || (has_file && call.reply.fd_count != 1))
+        return malformed(error);
+    if (buf_failed(&message.text))
+        return fail_nomem(error);
+    if (has_file)
+        message.fd = fd_take(&call.reply.fds[0]);
+    *ret_message = message;
+    message = (struct outbound_message){.fd = -1};
+    return ERR_OK;
+}
+
+enum err link_outbound_done(struct link *link, uint64_t hand, struct queue_id entry,
+                            const struct outbound_result *results, size_t count, struct error *error)
+{
+    CLEANUP(link_call_release) struct link_call call = link_call_of(link, LINK_OUTBOUND_DONE);
+    wire_put_u64(&call.record, hand);
+    wire_put_u64(&call.record, entry.v);
+    link_put_results(&call.record, results, count);
+    enum err err = link_call_run(&call, error);
+    return err == ERR_OK ? link_call_end(&call, error) : err;
+}

@@ -1,0 +1,107 @@
+/* The records of outbound.h on the wire. */
+#include "link/outbound_codec.h"
+
+static void put_parcel(struct buf *b, const struct outbound_parcel *p)
+{
+    wire_put_u64(b, p->entry.v);
+    wire_put_slice(b, p->domain);
+    wire_put_slice(b, p->sender);
+    wire_put_u64(b, p->size);
+    wire_put_u64(b, (uint64_t)p->received_us);
+    wire_put_u8(b, (uint8_t)(p->eight_bit | p->smtputf8 << 1 | p->binary << 2));
+    wire_put_u8(b, (uint8_t)p->ret);
+    wire_put_slice(b, p->envid);
+    wire_put_u64(b, p->sid.v);
+    wire_put_varint(b, p->recipient_count);
+    for (size_t i = 0; i < p->recipient_count; i++) {
+        wire_put_u32(b, p->recipients[i].number);
+        wire_put_slice(b, p->recipients[i].address);
+        wire_put_slice(b, p->recipients[i].orcpt);
+        wire_put_u8(b, (uint8_t)p->recipients[i].notify);
+    }
+}
+
+static struct slice get_text(struct wire_reader *r, struct arena *arena)
+{
+    return arena_dup(arena, wire_get_slice(r));
+}
+
+static void get_parcel(struct wire_reader *r, struct arena *arena, struct outbound_parcel *p)
+{
+    p->entry.v = wire_get_u64(r);
+    p->domain = get_text(r, arena);
+    p->sender = get_text(r, arena);
+    p->size = wire_get_u64(r);
+    p->received_us = (int64_t)wire_get_u64(r);
+    uint8_t bits = wire_get_u8(r);
+    p->eight_bit = bits & 1;
+    p->smtputf8 = bits >> 1 & 1;
+    p->binary = bits >> 2 & 1;
+    p->ret = (enum dsn_ret)MIN(wire_get_u8(r), (uint8_t)DSN_RET_HDRS);
+    p->envid = get_text(r, arena);
+    p->sid.v = wire_get_u64(r);
+    uint64_t count = wire_get_varint(r);
+    r->failed = r->failed || count > OUTBOUND_RECIPIENTS_MAX;
+    p->recipients = r->failed ? NULL : arena_array(arena, count, sizeof(*p->recipients));
+    p->recipient_count = p->recipients != NULL ? count : 0;
+    for (size_t i = 0; i < p->recipient_count; i++)
+        p->recipients[i] = (struct outbound_recipient){
+            .number = wire_get_u32(r),
+            .address = get_text(r, arena),
+            .orcpt = get_text(r, arena),
+            .notify = wire_get_u8(r),
+        };
+}
+
+void link_put_batch(struct buf *b, const struct outbound_batch *batch)
+{
+    wire_put_u64(b, batch->flushes);
+    wire_put_varint(b, batch->count);
+    for (size_t i = 0; i < batch->count; i++)
+        put_parcel(b, &batch->parcels[i]);
+}
+
+void link_get_batch(struct wire_reader *r, struct arena *arena, struct outbound_batch *ret)
+{
+    *ret = (struct outbound_batch){.flushes = wire_get_u64(r)};
+    uint64_t count = wire_get_varint(r);
+    r->failed = r->failed || count > LINK_PARCELS_MAX;
+    ret->parcels = r->failed ? NULL : arena_array(arena, count, sizeof(*ret->parcels));
+    for (; ret->parcels != NULL && ret->count < count && wire_ok(r); ret->count++)
+        get_parcel(r, arena, &ret->parcels[ret->count]);
+}
+
+void link_put_results(struct buf *b, const struct outbound_result *results, size_t count)
+{
+    wire_put_varint(b, count);
+    for (size_t i = 0; i < count; i++) {
+        wire_put_u32(b, results[i].recipient);
+        wire_put_u8(b, (uint8_t)results[i].outcome);
+        wire_put_slice(b, results[i].status);
+        wire_put_slice(b, slice_sub(results[i].text, 0, OUTBOUND_TEXT_MAX));
+        wire_put_slice(b, results[i].peer);
+        wire_put_u8(b, results[i].told_on);
+        wire_put_u64(b, (uint64_t)results[i].after_us);
+    }
+}
+
+void link_get_results(struct wire_reader *r, struct arena *arena, struct outbound_result **ret_results,
+                      size_t *ret_count)
+{
+    uint64_t count = wire_get_varint(r);
+    r->failed = r->failed || count > OUTBOUND_RECIPIENTS_MAX;
+    struct outbound_result *results = r->failed ? NULL : arena_array(arena, count, sizeof(*results));
+    size_t n = results != NULL ? count : 0;
+    for (size_t i = 0; i < n; i++)
+        results[i] = (struct outbound_result){
+            .recipient = wire_get_u32(r),
+            .outcome = (enum outbound_outcome)MIN(wire_get_u8(r), (uint8_t)OUTBOUND_OUTCOMES),
+            .status = wire_get_slice(r),
+            .text = wire_get_slice(r),
+            .peer = wire_get_slice(r),
+            .told_on = wire_get_u8(r) != 0,
+            .after_us = (int64_t)wire_get_u64(r),
+        };
+    *ret_results = results;
+    *ret_count = n;
+}

@@ -1,0 +1,18 @@
+/* The records of outbound.h on the wire, as codec.h has those of the edge. Private to the link room. */
+#ifndef POSTHORN_LINK_OUTBOUND_CODEC_H
+#define POSTHORN_LINK_OUTBOUND_CODEC_H
+
+#include "link/codec.h"
+#include "queue/outbound.h"
+
+enum { LINK_PARCELS_MAX = 2 * OUTBOUND_LEASE_MAX };
+
+void link_put_batch(struct buf *b, const struct outbound_batch *batch);
+/* Texts are copied to the arena. */
+void link_get_batch(struct wire_reader *r, struct arena *arena, struct outbound_batch *ret);
+void link_put_results(struct buf *b, const struct outbound_result *results, size_t count);
+/* Texts are borrowed; the array is the arena's. An outcome that there is not becomes OUTBOUND_OUTCOMES. */
+void link_get_results(struct wire_reader *r, struct arena *arena, struct outbound_result **ret_results,
+                      size_t *ret_count);
+
+#endif

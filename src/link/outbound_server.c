@@ -1,0 +1,69 @@
+/* The store's side of outbound.h. Relay is given mail that is to leave, and nothing of anybody's mailbox. */
+#include "base/fdio.h"
+#include "link/outbound.h"
+#include "link/outbound_codec.h"
+#include "link/serving.h"
+
+/* A reply that may be too large for one record. */
+static enum err pack_reply(struct service_call *call, struct buf *record, struct error *error)
+{
+    return link_pack(record, call->reply, call->reply_message, error);
+}
+
+static enum err serve_take(struct service_call *call, struct error *error)
+{
+    CLEANUP(buf_release) struct buf record = BUF(LINK_RECORD_MAX);
+    struct outbound_batch batch;
+    uint64_t hand = wire_get_u64(&call->request);
+    uint64_t max = wire_get_varint(&call->request);
+    enum err err = link_check_request(call, error);
+    if (err == ERR_OK)
+        err = queue_outbound_take(call->service->queue, hand, max, clock_mono_us() + LINK_OUTBOUND_WAIT_US,
+                                  &call->arena, &batch, error);
+    if (err != ERR_OK)
+        return err;
+    link_put_batch(&record, &batch);
+    return pack_reply(call, &record, error);
+}
+
+static enum err serve_open(struct service_call *call, struct error *error)
+{
+    CLEANUP(buf_release) struct buf record = BUF(LINK_RECORD_MAX);
+    CLEANUP(outbound_message_release) struct outbound_message message = {.fd = -1};
+    uint64_t hand = wire_get_u64(&call->request);
+    struct queue_id entry = {wire_get_u64(&call->request)};
+    enum err err = link_check_request(call, error);
+    if (err == ERR_OK)
+        err = queue_outbound_open(call->service->queue, hand, entry, &message, error);
+    if (err != ERR_OK)
+        return err;
+    wire_put_slice(&record, buf_slice(&message.text));
+    wire_put_u8(&record, message.fd >= 0);
+    if (message.fd >= 0)
+        call->reply_message->fds[call->reply_message->fd_count++] = fd_take(&message.fd);
+    return pack_reply(call, &record, error);
+}
+
+static enum err serve_done(struct service_call *call, struct error *error)
+{
+    struct outbound_result *results;
+    size_t count;
+    uint64_t hand = wire_get_u64(&call->request);
+    struct queue_id entry = {wire_get_u64(&call->request)};
+    link_get_results(&call->request, &call->arena, &results, &count);
+    enum err err = link_check_request(call, error);
+    return err == ERR_OK ? queue_outbound_done(call->service->queue, hand, entry, results, count, error)
+                         : err;
+}
+
+static const struct link_row rows[] = {
+    {LINK_OUTBOUND_TAKE, "outbound-take", serve_take},
+    {LINK_OUTBOUND_OPEN, "outbound-open", serve_open},
+    {LINK_OUTBOUND_DONE, "outbound-done", serve_done},
+};
+
+void link_serve_relay(void *context, struct ipc_message *request, struct buf *reply_body,
+                      struct ipc_message *reply)
+{
+    link_serve_rows(rows, ARRAY_LEN(rows), context, request, reply_body, reply);
+}

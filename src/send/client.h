@@ -1,0 +1,71 @@
+/*
+ * A session with one server, as its client: greeting, EHLO, STARTTLS, and then messages (transaction.h).
+ *
+ * Ownership: client_open gives the client; client_close says QUIT and frees it. Errors: ERR_CLOSED,
+ * ERR_TIMEOUT, ERR_DENIED (it does not want us), ERR_AUTH, ERR_INVALID (it speaks no SMTP; TLS). The detail
+ * is one line for the sender of a message. Threads: one at a time.
+ */
+#ifndef POSTHORN_SEND_CLIENT_H
+#define POSTHORN_SEND_CLIENT_H
+
+#include "base/clock.h"
+#include "send/reply.h"
+#include "send/stream.h"
+
+/* RFC 5321 4.5.3.2 */
+#define CLIENT_CONNECT_US (30 * CLOCK_SECOND)
+#define CLIENT_GREETING_US (5 * CLOCK_MINUTE)
+#define CLIENT_COMMAND_US (5 * CLOCK_MINUTE)
+#define CLIENT_DATA_US (2 * CLOCK_MINUTE)
+#define CLIENT_BLOCK_US (3 * CLOCK_MINUTE)
+#define CLIENT_END_US (10 * CLOCK_MINUTE)
+#define CLIENT_QUIT_US (5 * CLOCK_SECOND)
+
+#define CLIENT_EXTENSION_TABLE(X)  \
+    X(PIPELINING, 1, "PIPELINING") \
+    X(SIZE, 2, "SIZE")             \
+    X(EIGHT_BIT, 4, "8BITMIME")    \
+    X(SMTPUTF8, 8, "SMTPUTF8")     \
+    X(DSN, 16, "DSN")              \
+    X(STARTTLS, 32, "STARTTLS")    \
+    X(CHUNKING, 64, "CHUNKING")    \
+    X(BINARY, 128, "BINARYMIME")   \
+    X(ENHANCED, 256, "ENHANCEDSTATUSCODES")
+enum client_extension {
+#define X(name, bit, text) CLIENT_##name = (bit),
+    CLIENT_EXTENSION_TABLE(X)
+#undef X
+};
+
+struct client_options {
+    struct resolver_address address;
+    uint16_t port;
+    const char *own_name;                      /* for EHLO */
+    const char *host;                          /* its name, for people and for TLS */
+    struct tls_context *tls;                   /* NULL: in the clear, though it offers TLS */
+    const struct tls_expectation *expectation; /* of the certificate */
+    bool tls_required;                         /* without TLS, nothing is sent */
+};
+
+struct client {
+    struct stream stream;
+    unsigned extensions;
+    uint64_t size_max;   /* of SIZE; 0: none */
+    struct reply reply;  /* the last one */
+    bool in_transaction; /* RSET is due before the next message */
+    unsigned replies;
+    unsigned messages; /* sent so far */
+    char peer[300];    /* "mx.example.org [192.0.2.1]" */
+};
+
+/* *ret_tls_failed: the handshake did; without TLS it may work. */
+enum err client_open(const struct client_options *options, struct client **ret_client, bool *ret_tls_failed,
+                     struct error *error) MUST_CHECK;
+void client_close(struct client *client, bool polite);
+/* Waits for the next reply, into client->reply. */
+enum err client_reply(struct client *client, int64_t timeout_us, struct error *error) MUST_CHECK;
+/* Sends a command (with its line end) and waits for the reply. */
+enum err client_ask(struct client *client, struct slice command, int64_t timeout_us,
+                    struct error *error) MUST_CHECK;
+
+#endif

@@ -1,0 +1,116 @@
+#include "send/delivery.h"
+
+#include "base/log.h"
+#include "send/hosts.h"
+#include "send/transaction.h"
+
+/* The same word to all. */
+static void tell_all(const struct outbound_parcel *parcel, enum outbound_outcome outcome, const char *status,
+                     const char *text, struct arena *arena, struct outbound_result *results)
+{
+    struct slice kept = arena_dup(arena, slice_cstr(text));
+    for (size_t i = 0; i < parcel->recipient_count; i++)
+        results[i] = (struct outbound_result){.recipient = parcel->recipients[i].number,
+                                              .outcome = outcome,
+                                              .status = slice_cstr(status),
+                                              .text = kept.p != NULL ? kept : S("out of memory")};
+}
+
+/* With TLS where it is offered; without when that fails, on a new connection (RFC 7435: better than nothing).
+ */
+static enum err open_at(struct delivery *delivery, const char *host, const struct resolver_address *address,
+                        struct error *error)
+{
+    const struct tls_expectation expectation = {.name = host};
+    struct client_options options = {
+        .address = *address,
+        .port = delivery->options->port,
+        .own_name = delivery->options->own_name,
+        .host = host,
+        .tls = delivery->tls,
+        .expectation = &expectation,
+    };
+    bool tls_failed;
+    enum err err = client_open(&options, &delivery->client, &tls_failed, error);
+    if (err == ERR_OK || !tls_failed)
+        return err;
+    LOG(LOG_INFO, NO_SID, "send.without_tls", F_CSTR("host", host), F_ERR(error));
+    options.tls = NULL;
+    return client_open(&options, &delivery->client, &tls_failed, error);
+}
+
+/* The first of a host's addresses that has a server. *tries counts down. */
+static enum err open_host(struct delivery *delivery, const struct host *host, size_t *tries,
+                          struct error *error)
+{
+    struct resolver_address addresses[DELIVERY_ADDRESSES_MAX];
+    char name[RESOLVER_NAME_MAX + 1];
+    size_t count = 0;
+    snprintf(name, sizeof(name), "%.*s", SLICE_ARGS(host->name));
+    enum err err =
+        resolver_addresses(delivery->options->resolver, host->name, clock_mono_us() + DELIVERY_DNS_US,
+                           addresses, ARRAY_LEN(addresses), &count, error);
+    if (err != ERR_OK)
+        return err;
+    err = ERR_UNAVAILABLE;
+    for (size_t i = 0; i < count && err != ERR_OK && *tries > 0; i++) {
+        (*tries)--;
+        err = open_at(delivery, name, &addresses[i], error);
+    }
+    return err;
+}
+
+static enum delivery_end open_any(struct delivery *delivery, const struct outbound_parcel *parcel,
+                                  struct arena *arena, struct outbound_result *results)
+{
+    struct hosts hosts;
+    struct error error = {.detail = "no host could be tried"};
+    size_t tries = DELIVERY_ADDRESSES_MAX;
+    hosts_find(delivery->options->resolver, delivery->domain, slice_cstr(delivery->options->own_name),
+               clock_mono_us() + DELIVERY_DNS_US, arena, &hosts);
+    if (hosts.count == 0) {
+        bool for_good = hosts.status[0] == '5';
+        tell_all(parcel, for_good ? OUTBOUND_FAILED : OUTBOUND_DEFERRED, hosts.status, hosts.why, arena,
+                 results);
+        return for_good ? DELIVERY_REFUSED : DELIVERY_UNREACHABLE;
+    }
+    for (size_t i = 0; i < hosts.count && tries > 0; i++) {
+        if (open_host(delivery, &hosts.each[i], &tries, &error) == ERR_OK)
+            return DELIVERY_SENT;
+        LOG(LOG_INFO, parcel->sid, "send.host", F_STR("domain", delivery->domain),
+            F_STR("host", hosts.each[i].name), F_ERR(&error));
+    }
+    tell_all(parcel, OUTBOUND_DEFERRED, "4.4.1", error.detail, arena, results);
+    return DELIVERY_UNREACHABLE;
+}
+
+enum delivery_end delivery_run(struct delivery *delivery, const struct outbound_parcel *parcel,
+                               const struct outbound_message *message, struct arena *arena,
+                               struct outbound_result *results)
+{
+    bool kept = delivery->client != NULL;
+    for (;;) {
+        if (delivery->client == NULL) {
+            enum delivery_end end = open_any(delivery, parcel, arena, results);
+            if (end != DELIVERY_SENT)
+                return end;
+        }
+        unsigned replies = delivery->client->replies;
+        bool good = transaction_run(delivery->client, parcel, message, arena, results);
+        bool nothing_said = !good && delivery->client->replies == replies;
+        if (!good || delivery->client->messages >= SENDER_MESSAGES_MAX) {
+            client_close(delivery->client, good);
+            delivery->client = NULL;
+        }
+        /* A connection that was kept may have been closed meanwhile: that says nothing about the server. */
+        if (!kept || !nothing_said)
+            return DELIVERY_SENT;
+        kept = false;
+    }
+}
+
+void delivery_end(struct delivery *delivery)
+{
+    client_close(delivery->client, true);
+    delivery->client = NULL;
+}

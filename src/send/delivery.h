@@ -1,0 +1,34 @@
+/*
+ * One parcel on its way: the domain's hosts in their order until one takes it; the connection stays for the
+ * next parcel.
+ *
+ * Ownership: results' texts live in the arena. Threads: a delivery is one thread's.
+ */
+#ifndef POSTHORN_SEND_DELIVERY_H
+#define POSTHORN_SEND_DELIVERY_H
+
+#include "link/outbound.h"
+#include "send/client.h"
+#include "send/sender.h"
+
+enum { DELIVERY_ADDRESSES_MAX = 8 }; /* that are tried for one parcel */
+#define DELIVERY_DNS_US (30 * CLOCK_SECOND)
+
+struct delivery {
+    const struct sender_options *options;
+    struct tls_context *tls;
+    struct slice domain;
+    struct client *client; /* NULL: none is open */
+};
+
+enum delivery_end {
+    DELIVERY_SENT,        /* a server was there and said what it thinks of it */
+    DELIVERY_REFUSED,     /* for good, without a server: no such domain */
+    DELIVERY_UNREACHABLE, /* nobody was there */
+};
+enum delivery_end delivery_run(struct delivery *delivery, const struct outbound_parcel *parcel,
+                               const struct outbound_message *message, struct arena *arena,
+                               struct outbound_result *results);
+void delivery_end(struct delivery *delivery);
+
+#endif

@@ -1,0 +1,36 @@
+/*
+ * The servers that take a domain's mail (RFC 5321 5.1, RFC 7505): its MX in the order of preference, equals
+ * shuffled; without MX the domain itself; never ourselves.
+ *
+ * Ownership: names live in the arena. Threads: any.
+ */
+#ifndef POSTHORN_SEND_HOSTS_H
+#define POSTHORN_SEND_HOSTS_H
+
+#include "base/buf.h"
+#include "fetch/resolver.h"
+
+enum { HOSTS_MAX = 16 };
+
+struct host {
+    struct slice name; /* without a final dot */
+    uint16_t preference;
+};
+struct hosts {
+    struct host each[HOSTS_MAX];
+    size_t count;
+    bool secure;        /* DNSSEC proves them */
+    bool literal;       /* each[0] is an address */
+    const char *status; /* none: why; "5.1.2" is for good */
+    char why[200];
+};
+/* One host at least, or why there is none. own: our name. */
+void hosts_find(struct resolver *resolver, struct slice domain, struct slice own, int64_t deadline_us,
+                struct arena *arena, struct hosts *ret_hosts);
+
+/* A name in wire form (RFC 1035 3.1) as text; the root is ".". False: it is none. */
+bool hosts_name(struct slice wire, struct buf *out) MUST_CHECK;
+/* Sorts by preference, drops ourselves and what is not better than us. */
+void hosts_order(struct hosts *hosts, struct slice own);
+
+#endif

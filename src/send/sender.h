@@ -1,0 +1,40 @@
+/*
+ * Sends mail to other servers: takes parcels from store, tries each at its domain's servers, tells store what
+ * came of it.
+ *
+ * Destinations (domains) are independent of each other: one that is slow or dead holds up nobody else. Up to
+ * SENDER_CONNECTIONS_MAX connections to one, as many as it bears. Ownership: the sender ends with the
+ * process. Threads: sender_start once; sender_stop any. Limits: SENDER_*.
+ */
+#ifndef POSTHORN_SEND_SENDER_H
+#define POSTHORN_SEND_SENDER_H
+
+#include "fetch/resolver.h"
+#include "link/link.h"
+
+enum {
+    SENDER_THREADS_MAX = 200,
+    SENDER_PARCELS_MAX = 2000,   /* taken from store and not yet tried */
+    SENDER_CONNECTIONS_MAX = 20, /* to one destination */
+    SENDER_MESSAGES_MAX = 100,   /* over one connection */
+    SENDER_IDLE_SECONDS = 2,     /* a connection waits for one more message */
+    SENDER_BLOCK_SECONDS = 60,   /* a destination in trouble is left alone; doubles */
+    SENDER_BLOCK_MAX_SECONDS = 1800,
+};
+
+struct sender;
+
+struct sender_options {
+    struct ipc_client *store;
+    struct resolver *resolver;
+    const char *own_name;
+    uint16_t port; /* of the other servers */
+};
+enum err sender_create(const struct sender_options *options, struct sender **ret_sender,
+                       struct error *error) MUST_CHECK;
+/* After the sandbox: makes threads. */
+enum err sender_start(struct sender *sender, struct error *error) MUST_CHECK;
+/* Takes nothing more; waits for what is being sent, until the deadline (monotonic us). */
+void sender_stop(struct sender *sender, int64_t deadline_us);
+
+#endif

@@ -1,0 +1,18 @@
+/*
+ * One message within a session: MAIL, RCPT, DATA (or BDAT for binary), pipelined where the server can.
+ *
+ * Each recipient gets a result; its texts live in the arena. Threads: as the client.
+ */
+#ifndef POSTHORN_SEND_TRANSACTION_H
+#define POSTHORN_SEND_TRANSACTION_H
+
+#include "queue/outbound.h"
+#include "send/client.h"
+
+/* results: one for each recipient of the parcel, in its order. False: the session is good for nothing more.
+ */
+bool transaction_run(struct client *client, const struct outbound_parcel *parcel,
+                     const struct outbound_message *message, struct arena *arena,
+                     struct outbound_result *results);
+
+#endif
