@@ -47,7 +47,7 @@ enum err dialogue_send(struct dialogue *session, struct slice command, struct er
     buf_put(&line, S("\r\n"));
     if (buf_failed(&line))
         return fail_plain(error, ERR_LIMIT, "a command of more than %d bytes", DIALOGUE_COMMAND_MAX);
-    enum err err = stream_write(&session->stream, buf_slice(&line), error);
+    enum err err = source_stream_write(&session->stream, buf_slice(&line), error);
     sodium_memzero(line.p, line.n);
     return err;
 }
@@ -143,7 +143,7 @@ static enum err send_more(struct dialogue *session, struct slice bytes, struct e
     buf_put(&line, S("\r\n"));
     if (buf_failed(&line))
         return fail_plain(error, ERR_LIMIT, "a command of more than %d bytes", DIALOGUE_COMMAND_MAX);
-    enum err err = stream_write(&session->stream, buf_slice(&line), error);
+    enum err err = source_stream_write(&session->stream, buf_slice(&line), error);
     sodium_memzero(line.p, line.n);
     return err;
 }
@@ -203,7 +203,7 @@ static enum err secure(struct dialogue *session, struct error *error)
     if (err == ERR_OK && !response_reader_empty(session->reader))
         err = fail_plain(error, ERR_DENIED, "%s says more before TLS than it may", options->host);
     if (err == ERR_OK)
-        err = stream_tls(&session->stream, session->context, options->host, error);
+        err = source_stream_tls(&session->stream, session->context, options->host, error);
     return err == ERR_OK ? dialogue_ask(session, S("CAPABILITY"), NULL, NULL, error) : err;
 }
 
@@ -305,9 +305,9 @@ enum err dialogue_start(struct dialogue *session, struct error *error)
     bool in = false;
     enum err err = resolver_start(session->resolver, error);
     if (err == ERR_OK)
-        err = stream_connect(&session->stream, session->resolver, options->host, options->port, error);
+        err = source_stream_connect(&session->stream, session->resolver, options->host, options->port, error);
     if (err == ERR_OK && options->tls)
-        err = stream_tls(&session->stream, session->context, options->host, error);
+        err = source_stream_tls(&session->stream, session->context, options->host, error);
     if (err == ERR_OK)
         err = greeting(session, &in, error);
     if (err == ERR_OK)
@@ -357,7 +357,7 @@ enum err dialogue_create(struct dialogue *session, const struct imap_options *op
 
 void dialogue_close(struct dialogue *session)
 {
-    stream_close(&session->stream);
+    source_stream_close(&session->stream);
     if (session->reader != NULL)
         response_reader_release(session->reader);
     free(take(session->reader));

@@ -23,7 +23,7 @@ struct dialogue {
     const struct imap_options *options;
     struct resolver *resolver;
     SSL_CTX *context;
-    struct stream stream;
+    struct source_stream stream;
     struct response_reader *reader;
     struct arena arena; /* of one response */
     unsigned tag;       /* of the command sent last */

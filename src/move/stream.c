@@ -68,11 +68,11 @@ static enum err connect_one(const struct resolver_address *address, uint16_t por
     return ERR_OK;
 }
 
-static enum err stream_read(struct response_input *input, char *to, size_t n, size_t *ret_n,
-                            struct error *error);
+static enum err source_stream_read(struct response_input *input, char *to, size_t n, size_t *ret_n,
+                                   struct error *error);
 
-enum err stream_connect(struct stream *stream, struct resolver *resolver, const char *host, uint16_t port,
-                        struct error *error)
+enum err source_stream_connect(struct source_stream *stream, struct resolver *resolver, const char *host,
+                               uint16_t port, struct error *error)
 {
     struct resolver_address addresses[ADDRESSES_MAX];
     size_t count = 0;
@@ -80,7 +80,7 @@ enum err stream_connect(struct stream *stream, struct resolver *resolver, const 
                                       addresses, ADDRESSES_MAX, &count, error);
     if (err != ERR_OK)
         return fail_plain(error, err, "cannot find the address of %s", host);
-    *stream = (struct stream){.input = {stream_read}, .fd = -1, .idle_us = STREAM_IDLE_US};
+    *stream = (struct source_stream){.input = {source_stream_read}, .fd = -1, .idle_us = STREAM_IDLE_US};
     for (size_t i = 0; i < count; i++) {
         err = connect_one(&addresses[i], port, &stream->fd, error);
         stream->loopback = resolver_is_loopback(&addresses[i]);
@@ -90,7 +90,7 @@ enum err stream_connect(struct stream *stream, struct resolver *resolver, const 
     return err;
 }
 
-void stream_close(struct stream *stream)
+void source_stream_close(struct source_stream *stream)
 {
     SSL_free(take(stream->ssl));
     fd_close(&stream->fd);
@@ -100,7 +100,7 @@ void stream_close(struct stream *stream)
 /* --- TLS --- */
 
 /* After a step of OpenSSL that is not done. */
-static enum err ssl_await(struct stream *stream, int result, int64_t deadline_us, struct error *error)
+static enum err ssl_await(struct source_stream *stream, int result, int64_t deadline_us, struct error *error)
 {
     switch (SSL_get_error(stream->ssl, result)) {
     case SSL_ERROR_WANT_READ:
@@ -128,7 +128,8 @@ static bool expect_host(SSL *ssl, const char *host)
     return SSL_set1_host(ssl, host) == 1 && SSL_set_tlsext_host_name(ssl, host) == 1;
 }
 
-enum err stream_tls(struct stream *stream, SSL_CTX *context, const char *host, struct error *error)
+enum err source_stream_tls(struct source_stream *stream, SSL_CTX *context, const char *host,
+                           struct error *error)
 {
     int64_t deadline = clock_mono_us() + STREAM_CONNECT_US;
     stream->ssl = SSL_new(context);
@@ -152,10 +153,10 @@ enum err stream_tls(struct stream *stream, SSL_CTX *context, const char *host, s
 
 /* --- bytes --- */
 
-static enum err stream_read(struct response_input *input, char *to, size_t n, size_t *ret_n,
-                            struct error *error)
+static enum err source_stream_read(struct response_input *input, char *to, size_t n, size_t *ret_n,
+                                   struct error *error)
 {
-    struct stream *stream = container_of(input, struct stream, input);
+    struct source_stream *stream = container_of(input, struct source_stream, input);
     int64_t deadline = clock_mono_us() + stream->idle_us;
     for (;;) {
         enum err err;
@@ -179,7 +180,7 @@ static enum err stream_read(struct response_input *input, char *to, size_t n, si
     }
 }
 
-enum err stream_write(struct stream *stream, struct slice bytes, struct error *error)
+enum err source_stream_write(struct source_stream *stream, struct slice bytes, struct error *error)
 {
     int64_t deadline = clock_mono_us() + stream->idle_us;
     while (bytes.n > 0) {

@@ -1,9 +1,10 @@
 /*
  * A connection to another server, in the clear or with TLS: blocking, with a time limit for every step.
  *
- * Ownership: stream_close frees what stream_connect and stream_tls made; the TLS context is the caller's.
- * Errors: ERR_CLOSED the peer hung up, ERR_TIMEOUT, ERR_UNAVAILABLE (no such host, nobody listens),
- * ERR_DENIED (its certificate is not good); the client text is for the person. Threads: one at a time.
+ * Ownership: source_stream_close frees what source_stream_connect and source_stream_tls made; the TLS context
+ * is the caller's. Errors: ERR_CLOSED the peer hung up, ERR_TIMEOUT, ERR_UNAVAILABLE (no such host, nobody
+ * listens), ERR_DENIED (its certificate is not good); the client text is for the person. Threads: one at a
+ * time.
  */
 #ifndef POSTHORN_MOVE_STREAM_H
 #define POSTHORN_MOVE_STREAM_H
@@ -17,7 +18,7 @@
 #define STREAM_CONNECT_US (30 * CLOCK_SECOND) /* to each address; for the handshake too */
 #define STREAM_IDLE_US (5 * CLOCK_MINUTE)     /* without a byte */
 
-struct stream {
+struct source_stream {
     struct response_input input;
     int fd;
     SSL *ssl; /* NULL: in the clear */
@@ -25,12 +26,13 @@ struct stream {
     int64_t idle_us; /* STREAM_IDLE_US, or what a test says */
 };
 
-enum err stream_connect(struct stream *stream, struct resolver *resolver, const char *host, uint16_t port,
-                        struct error *error) MUST_CHECK;
+enum err source_stream_connect(struct source_stream *stream, struct resolver *resolver, const char *host,
+                               uint16_t port, struct error *error) MUST_CHECK;
 /* The certificate must be the host's, unless the context verifies nobody. */
-enum err stream_tls(struct stream *stream, SSL_CTX *context, const char *host,
-                    struct error *error) MUST_CHECK;
-enum err stream_write(struct stream *stream, struct slice bytes, struct error *error) MUST_CHECK;
-void stream_close(struct stream *stream);
+enum err source_stream_tls(struct source_stream *stream, SSL_CTX *context, const char *host,
+                           struct error *error) MUST_CHECK;
+enum err source_stream_write(struct source_stream *stream, struct slice bytes,
+                             struct error *error) MUST_CHECK;
+void source_stream_close(struct source_stream *stream);
 
 #endif
