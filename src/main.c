@@ -47,6 +47,7 @@ static const struct {
     {"serve", run_serve, "run the server"},
     {"worker", run_worker, NULL},
     {"status", admin_main, "how the running server is"},
+    {"doctor", admin_main, "look for what is wrong, and say what to do"},
     {"domain", admin_main, "the domains whose mail is ours"},
     {"account", admin_main,
      "accounts: add, list, show, set, rename, remove, password, app-password, check, import"},

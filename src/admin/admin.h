@@ -39,6 +39,9 @@ enum {
     ADMIN_IDLE_SECONDS = 60,
 };
 
+struct settings;
+struct admin_sink;
+
 struct admin_context {
     struct store *store;
     struct directory *directory;
@@ -47,6 +50,10 @@ struct admin_context {
     /* App passwords were removed, accounts disabled, doors closed: sessions may have to end. NULL: there are
      * none. */
     void (*access_changed)(void *owner);
+    /* COMMAND_HERE: the settings, and a way to other commands (running_only: not on the files). Else NULL. */
+    const struct settings *settings;
+    enum err (*ask)(void *owner, const json_t *request, bool running_only, struct admin_sink *sink,
+                    bool *ret_running, struct error *error);
     void *owner;
 };
 
@@ -101,9 +108,10 @@ enum command_flag {
     COMMAND_QUEUE = 1,   /* needs the queue */
     COMMAND_CONFIRM = 2, /* a person at a terminal is asked first, unless --yes */
     COMMAND_ONE = 4,     /* one row, shown as a list of its fields */
-    COMMAND_SERVER = 8,  /* only a running server can answer */
     COMMAND_MAY_ASK = 8, /* its password is asked for only with --password-stdin */
-    COMMAND_INNER = 16,  /* asked by the command line, not by people */
+    COMMAND_SERVER = 16, /* only a running server can answer */
+    COMMAND_HERE = 32,   /* runs in the command line's process, which asks for what it needs */
+    COMMAND_INNER = 64,  /* asked by the command line, not by people */
 };
 
 struct admin_call;
@@ -132,6 +140,7 @@ struct admin_command {
 /* clang-format off */
 #define ADMIN_COMMAND_TABLE(X) \
     X(status) \
+    X(doctor) \
     X(domain_add) \
     X(domain_list) \
     X(domain_remove) \
@@ -139,6 +148,7 @@ struct admin_command {
     X(domain_set) \
     X(domain_catch_all) \
     X(domain_administrator) \
+    X(account_advise) \
     X(account_add) \
     X(account_list) \
     X(account_show) \

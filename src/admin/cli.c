@@ -26,12 +26,25 @@ static void free_settings(struct settings **settings)
     settings_free(*settings);
 }
 
+static enum err ask(void *owner, const json_t *request, bool running_only, struct admin_sink *sink,
+                    bool *ret_running, struct error *error)
+{
+    const struct settings *settings = owner;
+    enum err e = cli_remote(settings, request, sink, ret_running, error);
+    return e != ERR_OK || *ret_running || running_only ? e : cli_apart(settings, request, sink, error);
+}
+
 static enum err run(const struct cli_request *request, const char *settings_file, struct cli_show *show,
                     struct error *error)
 {
     CLEANUP(free_settings) struct settings *settings = NULL;
     bool running = false;
     enum err e = settings_read(settings_file, &settings, error);
+    if (e == ERR_OK && (request->command->flags & COMMAND_HERE) != 0) {
+        const struct admin_context here = {.settings = settings, .ask = ask, .owner = settings};
+        admin_run(&here, request->request, slice_none(), &show->sink);
+        return ERR_OK;
+    }
     if (e == ERR_OK)
         e = cli_remote(settings, request->request, &show->sink, &running, error);
     if (e == ERR_OK && !running && (request->command->flags & COMMAND_SERVER) != 0)

@@ -145,6 +145,8 @@ static enum err confirm(const struct cli_request *request, struct error *error)
 enum err cli_complete(struct cli_request *request, struct error *error)
 {
     enum err e = confirm(request, error);
+    if (e == ERR_OK && request->command == &admin_account_advise)
+        e = cli_advise(request, error);
     for (const struct admin_argument *a = request->command->arguments;
          e == ERR_OK && a != NULL && a->name != NULL; a++) {
         if (a->kind == ARGUMENT_SECRET)

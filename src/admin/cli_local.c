@@ -3,6 +3,7 @@
 #include <grp.h>
 #include <pwd.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "admin/cli_parts.h"
@@ -180,5 +181,54 @@ enum err cli_local_serve(const struct settings *settings, int fd, struct error *
         admin_refuse(&serving.sink, error);
     fclose(out);
     fclose(in);
+    return e;
+}
+
+/* A sink that is a file. */
+struct pipe_sink {
+    struct admin_sink sink;
+    FILE *to;
+};
+
+static void put_line(struct admin_sink *sink, json_t *line)
+{
+    struct pipe_sink *pipe = container_of(sink, struct pipe_sink, sink);
+    json_dumpf(line, pipe->to, JSON_COMPACT);
+    fputc('\n', pipe->to);
+}
+
+static void answer_apart(const struct settings *settings, const json_t *request, int fd) NORETURN;
+static void answer_apart(const struct settings *settings, const json_t *request, int fd)
+{
+    struct pipe_sink pipe = {.sink = {put_line}, .to = fdopen(fd, "w")};
+    struct error error;
+    if (pipe.to == NULL)
+        _exit(1);
+    if (cli_local(settings, request, &pipe.sink, &error) != ERR_OK)
+        admin_refuse(&pipe.sink, &error);
+    fclose(pipe.to);
+    _exit(0);
+}
+
+enum err cli_apart(const struct settings *settings, const json_t *request, struct admin_sink *sink,
+                   struct error *error)
+{
+    int fds[2];
+    if (pipe2(fds, O_CLOEXEC) != 0)
+        return fail_errno(error, "pipe");
+    pid_t pid = fork();
+    if (pid == 0)
+        answer_apart(settings, request, fds[1]);
+    close(fds[1]);
+    FILE *from = pid > 0 ? fdopen(fds[0], "r") : NULL;
+    enum err e = from != NULL ? ERR_OK : fail_errno(error, "ask in a process apart");
+    if (from == NULL)
+        close(fds[0]);
+    else
+        cli_read_answer(from, sink);
+    if (from != NULL)
+        fclose(from);
+    if (pid > 0)
+        (void)waitpid(pid, NULL, 0);
     return e;
 }

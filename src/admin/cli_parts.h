@@ -35,6 +35,8 @@ void cli_help(const struct admin_command *command, struct buf *out);
 /* The verbs of a noun. */
 void cli_noun_help(struct slice noun, struct buf *out);
 
+/* What `account advise` was not told: from $LANG, and asked at a terminal. */
+enum err cli_advise(struct cli_request *request, struct error *error) MUST_CHECK;
 /* Text for a password of another server: asked for once at a terminal, else the first line of standard input.
  * NUL-terminated. */
 enum err cli_ask_secret(const char *prompt, bool standard_input, char *ret_secret, size_t size,
@@ -71,8 +73,6 @@ void cli_error_of(const json_t *line, struct error *ret_error);
 /* *ret_fd -1: no server runs. */
 enum err cli_connect(const struct settings *settings, int *ret_fd, struct error *error) MUST_CHECK;
 enum err cli_send(int fd, const json_t *request, struct slice attached, struct error *error) MUST_CHECK;
-/* Until the last line, or the server goes away. */
-void cli_read_answer(FILE *from, struct admin_sink *sink);
 /* Requests on the files, one after the other, until fd (taken) is closed. As root, becomes the store's user.
  */
 enum err cli_local_serve(const struct settings *settings, int fd, struct error *error) MUST_CHECK;
@@ -80,6 +80,11 @@ enum err cli_local_serve(const struct settings *settings, int fd, struct error *
 /* *ret_running false: no server runs, nothing was done. */
 enum err cli_remote(const struct settings *settings, const json_t *request, struct admin_sink *sink,
                     bool *ret_running, struct error *error) MUST_CHECK;
+/* The lines of an answer, until the last one or the end. */
+void cli_read_answer(FILE *from, struct admin_sink *sink);
+/* In a process of its own, since on the files root becomes the store's user for good. */
+enum err cli_apart(const struct settings *settings, const json_t *request, struct admin_sink *sink,
+                   struct error *error) MUST_CHECK;
 /* On the files, in this process. */
 enum err cli_local(const struct settings *settings, const json_t *request, struct admin_sink *sink,
                    struct error *error) MUST_CHECK;

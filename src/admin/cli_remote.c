@@ -67,7 +67,6 @@ static bool read_bytes(FILE *from, const json_t *line, struct admin_sink *sink)
     return true;
 }
 
-/* Until the last line, or the server goes away. */
 void cli_read_answer(FILE *from, struct admin_sink *sink)
 {
     for (bool more = true; more;) {

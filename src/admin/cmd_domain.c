@@ -95,6 +95,8 @@ static enum err set(struct admin_call *call, struct error *error)
     if (e == ERR_OK)
         e = options_change(call->context->directory, LEVEL_DOMAIN, name, &options, error);
     if (e == ERR_OK)
+        call_access_changed(call);
+    if (e == ERR_OK)
         call_message(call, "changed domain %.*s", SLICE_ARGS(name));
     return e;
 }

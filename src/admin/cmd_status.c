@@ -71,13 +71,10 @@ static void show_counts(const json_t *minute, const json_t *five)
         const char *key;
         const char *what;
     } rows[] = {
-        {"messages", "messages taken"},
-        {"filed", "filed"},
-        {"deferred", "deferred"},
-        {"failed", "given up"},
-        {"refused", "refusals"},
-        {"logins", "log-ins"},
-        {"logins-failed", "log-ins failed"},
+        {"messages", "messages taken"}, {"filed", "filed"},
+        {"relayed", "sent to others"},  {"deferred", "deferred"},
+        {"failed", "given up"},         {"refused", "refusals"},
+        {"logins", "log-ins"},          {"logins-failed", "log-ins failed"},
     };
     printf("\n%-16s %8s  %8s\n", "IN THE LAST", "MINUTE", "5 MIN");
     for (size_t i = 0; i < ARRAY_LEN(rows); i++)

@@ -216,30 +216,53 @@ static void take_time(struct slice password)
     sodium_memzero(out, sizeof(out));
 }
 
+/* By the SCRAM keys, which are made of the password after SASLprep: however it was typed. */
+static enum err matches_keys(struct directory *directory, struct account_id account,
+                             const struct credential *credential, struct slice password, bool *ret_match,
+                             struct error *error)
+{
+    struct scram_keys keys;
+    *ret_match = false;
+    if (credential->sealed[SCRAM_SHA_256].n == 0)
+        return ERR_OK;
+    enum err code =
+        unseal_keys(directory, account, &credential->sealed[SCRAM_SHA_256], SCRAM_SHA_256, &keys, error);
+    if (code != ERR_OK)
+        return code;
+    *ret_match = scram_keys_match(&keys, password);
+    sodium_memzero(&keys, sizeof(keys));
+    return ERR_OK;
+}
+
+static bool is_ascii(struct slice text)
+{
+    for (size_t i = 0; i < text.n; i++)
+        if ((unsigned char)text.p[i] >= 0x80)
+            return false;
+    return true;
+}
+
 static enum err matches(struct directory *directory, struct account_id account,
                         const struct credential *credential, struct slice password, bool *ret_match,
                         struct error *error)
 {
     if (credential->hash[0] != 0) {
         *ret_match = password_hash_verify(credential->hash, password);
+        /* The hash is of the bytes; another keyboard may make others of the same letters (RFC 6856 2.2). */
+        if (!*ret_match && !is_ascii(password)) {
+            enum err code = matches_keys(directory, account, credential, password, ret_match, error);
+            if (code != ERR_OK)
+                return code;
+        }
         /* A foreign hash is checked in its own time; a failure takes at least ours. */
         if (!*ret_match && strncmp(credential->hash, "$argon2id$", 10) != 0)
             take_time(password);
         return ERR_OK;
     }
-    *ret_match = false;
-    if (credential->sealed[SCRAM_SHA_256].n > 0) {
-        struct scram_keys keys;
-        enum err code =
-            unseal_keys(directory, account, &credential->sealed[SCRAM_SHA_256], SCRAM_SHA_256, &keys, error);
-        if (code != ERR_OK)
-            return code;
-        *ret_match = scram_keys_match(&keys, password);
-        sodium_memzero(&keys, sizeof(keys));
-    }
-    if (!*ret_match)
+    enum err code = matches_keys(directory, account, credential, password, ret_match, error);
+    if (code == ERR_OK && !*ret_match)
         take_time(password);
-    return ERR_OK;
+    return code;
 }
 
 static bool hash_is_current(const struct credential *credential)

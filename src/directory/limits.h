@@ -8,9 +8,15 @@
 
 static inline struct account_limits account_entry_limits(const struct account_entry *entry)
 {
-    return (struct account_limits){.quota_bytes = entry->quota_bytes,
-                                   .quota_messages = entry->quota_messages,
-                                   .undelete_keep_s = entry->options.values[OPTION_UNDELETE_KEEP]};
+    struct account_limits limits = {.quota_bytes = entry->quota_bytes,
+                                    .quota_messages = entry->quota_messages,
+                                    .undelete_keep_s = entry->options.values[OPTION_UNDELETE_KEEP]};
+    unsigned steps[OPTION_PERCENTS_MAX];
+    _Static_assert((int)OPTION_PERCENTS_MAX == (int)QUOTA_STEPS_MAX, "a step each");
+    unsigned count = option_percents(entry->options.values[OPTION_QUOTA_WARN], steps);
+    for (unsigned i = 0; i < count; i++)
+        limits.warn[i] = (uint8_t)steps[i];
+    return limits;
 }
 
 #endif

@@ -48,6 +48,23 @@ static void test_plain(void **state)
     assert_failed(plain(t, sasl, DOOR_IMAP, S("")), ERR_AUTH);
 }
 
+/* RFC 6856 2.2: by its letters, not its bytes. */
+static void test_plain_takes_a_password_however_it_was_typed(void **state)
+{
+    struct fixture *t = *state;
+    CLEANUP(release) struct sasl *sasl = sasl_of(t);
+    make_domain(t, "demo.example");
+    make_account(t, "anna@demo.example", "T\xc3\xbcr");
+    make_account(t, "ben@demo.example", "Tu\xcc\x88r");
+    assert_int_equal(plain(t, sasl, DOOR_POP3, S("\0anna@demo.example\0T\xc3\xbcr")).status, SASL_OK);
+    assert_int_equal(plain(t, sasl, DOOR_POP3, S("\0anna@demo.example\0Tu\xcc\x88r")).status, SASL_OK);
+    assert_int_equal(plain(t, sasl, DOOR_POP3, S("\0ben@demo.example\0T\xc3\xbcr")).status, SASL_OK);
+    assert_int_equal(plain(t, sasl, DOOR_POP3, S("\0ben@demo.example\0Tu\xcc\x88r")).status, SASL_OK);
+    assert_failed(plain(t, sasl, DOOR_POP3, S("\0anna@demo.example\0Tur")), ERR_AUTH);
+    assert_failed(plain(t, sasl, DOOR_POP3, S("\0anna@demo.example\0T\xc3\x9cr")), ERR_AUTH);
+    assert_failed(plain(t, sasl, DOOR_POP3, S("\0anna@demo.example\0T\xfcr")), ERR_AUTH);
+}
+
 static void test_plain_without_initial_response(void **state)
 {
     struct fixture *t = *state;
@@ -584,6 +601,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(test_plain),
+        TEST(test_plain_takes_a_password_however_it_was_typed),
         TEST(test_plain_without_initial_response),
         TEST(test_login_prompts),
         TEST(test_bare_names_need_exactly_one_domain),

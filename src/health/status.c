@@ -65,8 +65,10 @@ static json_t *put_counts(const struct metrics_sample *sample)
 {
     int64_t all = SUM(sample, LOGINS, LOGIN);
     int64_t good = sum(sample, METRIC_AT_LOGINS, METRIC_SERIES_LOGIN, METRIC_LOGIN_OK, METRIC_LOGIN_COUNT);
-    return json_pack("{s:I,s:I,s:I,s:I,s:I,s:I,s:I}", "messages", (json_int_t)SUM(sample, MESSAGES, PROTOCOL),
-                     "filed", (json_int_t)metric_of(sample, DELIVERIES, METRIC_DELIVERY_FILED), "deferred",
+    return json_pack("{s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I}", "relayed",
+                     (json_int_t)metric_of(sample, SENDS, METRIC_SENT), "messages",
+                     (json_int_t)SUM(sample, MESSAGES, PROTOCOL), "filed",
+                     (json_int_t)metric_of(sample, DELIVERIES, METRIC_DELIVERY_FILED), "deferred",
                      (json_int_t)metric_of(sample, DELIVERIES, METRIC_DELIVERY_DEFERRED), "failed",
                      (json_int_t)metric_of(sample, DELIVERIES, METRIC_DELIVERY_FAILED), "refused",
                      (json_int_t)SUM(sample, REFUSALS, REFUSAL), "logins", (json_int_t)good, "logins-failed",

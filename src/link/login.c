@@ -169,30 +169,32 @@ static void note_success(struct login *login)
         F_STR("account", login->result.address));
 }
 
-/* Another way in that the plan has, for who wants his mail. */
-static const char *other_door(const struct login *login)
+static void say_plan(const struct login *login, struct error *error)
 {
     if (login->door == DOOR_POP3 && (login->result.doors & DOOR_IMAP) != 0)
-        return "use IMAP, or have the plan changed";
-    if (login->door == DOOR_IMAP && (login->result.doors & DOOR_POP3) != 0)
-        return "use POP3, or have the plan changed";
-    return "have the plan changed";
+        (void)fail_plain(error, ERR_DENIED,
+                         "this account's plan has no POP3; use IMAP, or have the plan changed");
+    else if (login->door == DOOR_IMAP && (login->result.doors & DOOR_POP3) != 0)
+        (void)fail_plain(error, ERR_DENIED,
+                         "this account's plan has no IMAP; use POP3, or have the plan changed");
+    else if (login->door == DOOR_SUBMISSION)
+        (void)fail_plain(error, ERR_DENIED, "this account's plan sends no mail; have the plan changed");
+    else
+        (void)fail_plain(error, ERR_DENIED,
+                         "this account's plan does not open this door; have the plan changed");
 }
 
 static void say_denial(const struct login *login, struct error *error)
 {
-    const char *door = login->door == DOOR_IMAP   ? "IMAP"
-                       : login->door == DOOR_POP3 ? "POP3"
-                                                  : "sending of mail";
     switch (login->result.denial) {
     case DENIED_DISABLED:
         (void)fail_plain(error, ERR_DENIED, "this account is disabled; ask its administrator");
         return;
     case DENIED_BY_PLAN:
-        (void)fail_plain(error, ERR_DENIED, "this account's plan has no %s; %s", door, other_door(login));
+        say_plan(login, error);
         return;
     case DENIED_APP_PASSWORD:
-        (void)fail_plain(error, ERR_DENIED, "this app password is not for %s; make another one", door);
+        (void)fail_plain(error, ERR_DENIED, "this app password is for other programs; make another one");
         return;
     case DENIED_CERTIFICATE:
         (void)fail_plain(error, ERR_DENIED, "this account does not log in by certificate; use its password");

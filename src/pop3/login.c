@@ -7,6 +7,8 @@
 
 #include "base/fdio.h"
 #include "base/log.h"
+#include "base/utf8.h"
+#include "directory/saslprep.h"
 #include "pop3/capability.h"
 #include "pop3/language.h"
 #include "pop3/pop3.h"
@@ -110,6 +112,22 @@ static void answer(struct pop3_login *session, enum login_status status, const s
     }
 }
 
+/* RFC 6856 2.2: no name and no password that is not UTF-8, or holds what SASLprep forbids. ASCII is as it
+ * always was. */
+static bool may_be_sent(struct slice text)
+{
+    bool ascii = true;
+    for (size_t i = 0; i < text.n && ascii; i++)
+        ascii = (unsigned char)text.p[i] < 0x80;
+    if (ascii)
+        return true;
+    CLEANUP(buf_release) struct buf prepared = BUF(SASLPREP_MAX);
+    bool good = utf8_valid(text) && saslprep(text, &prepared) == SASLPREP_OK;
+    if (prepared.p != NULL)
+        sodium_memzero(prepared.p, prepared.cap);
+    return good;
+}
+
 static void do_user(struct pop3_login *session, struct slice argument)
 {
     if (!offers(session, SASL_PLAIN)) {
@@ -119,6 +137,10 @@ static void do_user(struct pop3_login *session, struct slice argument)
     }
     if (argument.n == 0 || argument.n > POP3_USER_MAX) {
         refuse(session, "USER needs a name");
+        return;
+    }
+    if (!may_be_sent(argument)) {
+        refuse(session, "a name is in UTF-8, without control characters");
         return;
     }
     buf_clear(&session->user);
@@ -134,7 +156,9 @@ static void do_pass(struct pop3_login *session, struct slice argument)
         refuse(session, "USER comes first");
         return;
     }
-    enum login_status status = login_password(&session->login, buf_slice(&session->user), argument, &error);
+    enum login_status status = LOGIN_MALFORMED;
+    if (may_be_sent(argument))
+        status = login_password(&session->login, buf_slice(&session->user), argument, &error);
     if (session->line.line.n > 0)
         sodium_memzero(session->line.line.p, session->line.line.n);
     buf_clear(&session->user);
@@ -229,7 +253,7 @@ static void do_capa(struct pop3_login *session, struct slice argument)
     conn_wrote(session->conn);
 }
 
-/* RFC 6856 2.1. Names and passwords are taken as they come: no SASLprep, therefore no "USER" in CAPA. */
+/* RFC 6856 2.1 */
 static void do_utf8(struct pop3_login *session, struct slice argument)
 {
     if (slice_trim(argument).n > 0) {

@@ -52,9 +52,9 @@ static void stop(struct talk *t)
 }
 
 #define GREETING "+OK mail.example POP3\r\n"
-#define CAPABILITIES                                                                       \
-    "TOP\r\nUIDL\r\nRESP-CODES\r\nAUTH-RESP-CODE\r\nPIPELINING\r\nUTF8\r\nLANG\r\nEXPIRE " \
-    "NEVER\r\nLOGIN-DELAY 0\r\n"                                                           \
+#define CAPABILITIES                                                                            \
+    "TOP\r\nUIDL\r\nRESP-CODES\r\nAUTH-RESP-CODE\r\nPIPELINING\r\nLANG\r\nUTF8 USER\r\nEXPIRE " \
+    "NEVER\r\nLOGIN-DELAY 0\r\n"                                                                \
     "IMPLEMENTATION Posthorn\r\n"
 #define WRONG "-ERR [AUTH] name or password is wrong\r\n"
 #define NO_ANSWER "-ERR that is no valid answer\r\n"
@@ -241,6 +241,24 @@ static void test_implicit_tls(void **state)
     stop(&t);
 }
 
+/* RFC 6856 2.2 */
+static void test_refuses_names_and_passwords_that_are_no_utf8(void **state)
+{
+    struct talk t;
+    (void)state;
+    start(&t, "127.0.0.1", NULL, false);
+    wire_expect(&t.wire, GREETING);
+    wire_send(&t.wire, "USER j\xf6rg\r\nUSER j\xc2\x80rg\r\nUSER j\xc3\xb6rg\r\nPASS T\xfcr\r\n");
+    wire_expect(&t.wire, "-ERR a name is in UTF-8, without control characters\r\n"
+                         "-ERR a name is in UTF-8, without control characters\r\n"
+                         "+OK and the password?\r\n" NO_ANSWER);
+    wire_send(&t.wire, "USER j\xc3\xb6rg\r\nPASS T\xee\x80\x80r\r\n");
+    wire_expect(&t.wire, "+OK and the password?\r\n" NO_ANSWER);
+    wire_send(&t.wire, "USER j\xc3\xb6rg\r\nPASS T\xc3\xbcr\r\n");
+    wire_expect(&t.wire, "+OK and the password?\r\n" WRONG);
+    stop(&t);
+}
+
 /* RFC 6856 3, and the choice goes to store. */
 static void test_speaks_the_language_that_is_chosen(void **state)
 {
@@ -338,6 +356,7 @@ int main(void)
         cmocka_unit_test(test_store_hears_of_utf8),
         cmocka_unit_test(test_stls_refuses_what_was_sent_behind_it),
         cmocka_unit_test(test_implicit_tls),
+        cmocka_unit_test(test_refuses_names_and_passwords_that_are_no_utf8),
         cmocka_unit_test(test_speaks_the_language_that_is_chosen),
         cmocka_unit_test(test_forgets_the_language_when_tls_begins),
         cmocka_unit_test(test_slows_down_who_guesses),

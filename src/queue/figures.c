@@ -1,17 +1,25 @@
 #include "queue/internal.h"
 
-/* By the index of `next` alone; ids are the times of arrival (intake_next_id). */
+/*
+ * By the indexes of `next` and `relay` alone; ids are the times of arrival (intake_next_id). Who has
+ * recipients here and with others is counted in both.
+ */
 static const char text[] =
-    "SELECT CASE WHEN next = 9223372036854775807 THEN 2 WHEN next > 1 THEN 1 ELSE 0 END AS state,"
-    " count(*), min(id) FROM entry GROUP BY state";
+    "SELECT CASE WHEN next > 0 THEN 1 ELSE 0 END AS state, count(*), min(id) FROM entry"
+    " WHERE next < 9223372036854775807 GROUP BY state"
+    " UNION ALL "
+    "SELECT CASE WHEN relay > 0 THEN 1 ELSE 2 END AS state, count(*), min(id) FROM entry"
+    " WHERE relay IS NOT NULL GROUP BY state";
 
 static enum err read_rows(sqlite3_stmt *statement, struct queue_figures *ret, struct error *error)
 {
     int code;
     while ((code = sqlite3_step(statement)) == SQLITE_ROW) {
         int state = sqlite3_column_int(statement, 0);
-        ret->count[state] = (uint64_t)sqlite3_column_int64(statement, 1);
-        ret->oldest_us[state] = sqlite3_column_int64(statement, 2);
+        int64_t oldest = sqlite3_column_int64(statement, 2);
+        ret->count[state] += (uint64_t)sqlite3_column_int64(statement, 1);
+        if (ret->oldest_us[state] == 0 || oldest < ret->oldest_us[state])
+            ret->oldest_us[state] = oldest;
     }
     return code == SQLITE_DONE ? ERR_OK
                                : fail(error, ERR_IO, NULL, "queue.db: counting: %s", sqlite3_errstr(code));

@@ -1,6 +1,7 @@
 /* What the relay's results make of an entry's recipients, and what the sender is told. */
 #include "queue/internal.h"
 #include "queue/outbound.h"
+#include "rt/metrics.h"
 
 enum { STATUS_MAX = 16 };
 
@@ -95,15 +96,18 @@ static void apply_one(struct entry *entry, const struct outbound_result *result,
     struct entry_recipient *recipient = &entry->recipients[result->recipient];
     switch (result->outcome) {
     case OUTBOUND_RELAYED:
+        metric_count(SENDS, METRIC_SENT);
         recipient->state = RECIPIENT_DONE;
         /* RFC 3461 5.2.1: who passes on to a server without DSN says so. */
         if (!result->told_on && recipient->given.notify != 0 && wants(recipient, DSN_SUCCESS))
             tell(&tellings->relayed, recipient, result->status, result);
         break;
     case OUTBOUND_FAILED:
+        metric_count(SENDS, METRIC_SEND_FAILED);
         fail_recipient(recipient, result->status, result, tellings);
         break;
     case OUTBOUND_DEFERRED:
+        metric_count(SENDS, METRIC_SEND_DEFERRED);
         defer(entry, recipient, result, tellings);
         break;
     default:

@@ -30,6 +30,7 @@ static const char *const TLS_values[] = {METRIC_TLS_TABLE(X)};
 static const char *const LOGIN_values[] = {METRIC_LOGIN_TABLE(X)};
 static const char *const REFUSAL_values[] = {METRIC_REFUSAL_TABLE(X)};
 static const char *const DELIVERY_values[] = {METRIC_DELIVERY_TABLE(X)};
+static const char *const SEND_values[] = {METRIC_SEND_TABLE(X)};
 static const char *const QUEUE_values[] = {METRIC_QUEUE_TABLE(X)};
 static const char *const DIRECTION_values[] = {METRIC_DIRECTION_TABLE(X)};
 static const char *const SYNC_values[] = {METRIC_SYNC_TABLE(X)};

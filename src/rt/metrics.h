@@ -56,6 +56,10 @@
     X(METRIC_DELIVERY_FILED, "filed")       \
     X(METRIC_DELIVERY_DEFERRED, "deferred") \
     X(METRIC_DELIVERY_FAILED, "failed")
+#define METRIC_SEND_TABLE(X)        \
+    X(METRIC_SENT, "relayed")       \
+    X(METRIC_SEND_FAILED, "failed") \
+    X(METRIC_SEND_DEFERRED, "deferred")
 #define METRIC_QUEUE_TABLE(X)            \
     X(METRIC_QUEUE_FILING, "filing")     \
     X(METRIC_QUEUE_DEFERRED, "deferred") \
@@ -77,6 +81,7 @@
     X(LOGIN, "protocol", PROTOCOL, "result", LOGIN) \
     X(REFUSAL, "reason", REFUSAL, "", ONE)          \
     X(DELIVERY, "result", DELIVERY, "", ONE)        \
+    X(SEND, "result", SEND, "", ONE)                \
     X(QUEUE, "state", QUEUE, "", ONE)               \
     X(DIRECTION, "direction", DIRECTION, "", ONE)   \
     X(SYNC, "of", SYNC, "", ONE)
@@ -97,6 +102,7 @@
     X(MESSAGE_BYTES, COUNTER, NONE, "posthorn_message_bytes_total", "Bytes of messages taken in.")           \
     X(REFUSALS, COUNTER, REFUSAL, "posthorn_smtp_refusals_total", "Commands and mail that SMTP refused.")    \
     X(DELIVERIES, COUNTER, DELIVERY, "posthorn_deliveries_total", "Attempts to file mail into a mailbox.")   \
+    X(SENDS, COUNTER, SEND, "posthorn_sends_total", "What became of recipients at other servers.")           \
     X(QUEUE, GAUGE, QUEUE, "posthorn_queue_messages", "Messages in flight.")                                 \
     X(QUEUE_OLDEST, GAUGE, QUEUE, "posthorn_queue_oldest_seconds", "Age of the oldest message in flight.")   \
     X(SYNC, HISTOGRAM, SYNC, "posthorn_sync_seconds", "How long bringing data to the disk took.")            \
@@ -142,6 +148,7 @@ enum metric_tls { METRIC_TLS_TABLE(X) METRIC_TLS_COUNT };
 enum metric_login { METRIC_LOGIN_TABLE(X) METRIC_LOGIN_COUNT };
 enum metric_refusal { METRIC_REFUSAL_TABLE(X) METRIC_REFUSAL_COUNT };
 enum metric_delivery { METRIC_DELIVERY_TABLE(X) METRIC_DELIVERY_COUNT };
+enum metric_send { METRIC_SEND_TABLE(X) METRIC_SEND_COUNT };
 enum metric_queue { METRIC_QUEUE_TABLE(X) METRIC_QUEUE_COUNT };
 enum metric_direction { METRIC_DIRECTION_TABLE(X) METRIC_DIRECTION_COUNT };
 enum metric_sync { METRIC_SYNC_TABLE(X) METRIC_SYNC_COUNT };

@@ -15,6 +15,7 @@
 #include "imap/session.h"
 #include "link/visit.h"
 #include "pop3/pop3.h"
+#include "queue/warning.h"
 #include "rt/limit.h"
 #include "rt/listener.h"
 #include "serve/current.h"
@@ -41,6 +42,7 @@ struct store_worker {
     struct loop *service;
     struct limit *per_account;
     struct stays *stays;
+    struct warner *warner;
     struct ipc_client *relay; /* the way to ask the internet */
     struct gatherer *gatherer;
     struct link_service link; /* store, directory, sasl, queue */
@@ -257,6 +259,8 @@ static enum err open_data(struct store_worker *worker, const struct settings *se
     };
     if (err == ERR_OK)
         err = queue_open(&queue_options, &link->queue, error);
+    if (err == ERR_OK)
+        err = warner_start(link->store, link->directory, settings->hostname, &worker->warner, error);
     link->start_session = start_session;
     link->context = worker;
     worker->admin = (struct admin_context){.store = link->store,

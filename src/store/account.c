@@ -2,6 +2,7 @@
 #include "base/must.h"
 #include "store/folder_row.h"
 #include "store/open_folder.h"
+#include "store/quota.h"
 #include "store/recover.h"
 #include "store/registry.h"
 #include "store/schema.h"
@@ -88,6 +89,8 @@ enum err account_open(struct account *account, struct error *error)
 {
     account->limits = store_limits(account->store, account->id);
     enum err err = open_parts(account, error);
+    if (err == ERR_OK && quota_due(account) > 0)
+        quota_note(account);
     if (err == ERR_OK)
         return ERR_OK;
     account_close(account);

@@ -40,6 +40,7 @@ struct account {
     unsigned refs;
     unsigned house_refs; /* of these, the background threads' own, which end by themselves */
     bool dirty;          /* in the store's list of dirty accounts */
+    bool quota_noted;    /* in the store's list of those to be warned */
     struct account *idle_previous, *idle_next;
     struct account *dirty_previous, *dirty_next;
 

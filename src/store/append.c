@@ -186,6 +186,8 @@ static enum err append_one(struct work *work, const struct append_item *item, co
     struct row row = {.size = (int64_t)(item->prefix.n + item->body.n)};
     if (err == ERR_OK)
         err = look_for(work, item, &row, &duplicate, &content, error);
+    if (err == ERR_OK && item->quota_step > 0 && work->account->meta.quota_warned >= item->quota_step)
+        duplicate = true;
     if (err == ERR_OK && !duplicate && !item->ignore_quota)
         err = work_quota(work, (uint64_t)row.size, 1, error);
     if (err == ERR_OK && !duplicate)
@@ -201,6 +203,8 @@ static enum err append_one(struct work *work, const struct append_item *item, co
         if (err != ERR_OK)
             return err;
         work_count(work, folder, item->flags.words[0], row.size, 1);
+        if (item->quota_step > 0)
+            work->account->meta.quota_warned = item->quota_step;
         folder->row.recent++;
         uid_set_add(&folder->added, row.uid, row.uid);
     }

@@ -118,7 +118,7 @@ static int set_up(void **state)
     snprintf(t->directory, sizeof(t->directory), "%s/accounts/01/0123456789abcdef", t->path);
     assert_int_equal(volume_open_local(t->path, &t->volume, &t->error), ERR_OK);
     assert_int_equal(volume_directory_make(t->volume, "accounts/01/0123456789abcdef", &t->error), ERR_OK);
-    sql_run(t, "INSERT INTO meta VALUES (1, 77, 10, 0, 8, 7, 7, 5, 0, 0, 0, 0, 0, 0, 0, 0, 0);"
+    sql_run(t, "INSERT INTO meta VALUES (1, 77, 10, 0, 8, 7, 7, 5, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0);"
                "INSERT INTO folder VALUES (1, 0, 'INBOX', 0, 1, 1, 4, 9, 0, 0, 0, 0, 0, 0, 100, 3);"
                "INSERT INTO folder VALUES (7, 0, 'Sent', 0, 2, 1, 5, 20, 0, 0, 0, 0, 0, 0, 100, 6);"
                "INSERT INTO subscription VALUES ('INBOX');"

@@ -69,6 +69,7 @@ struct append_item {
     struct slice delivery_id; /* 16 bytes, or empty: seen before in this account -> not added again, duplicate
                                  is set */
     bool ignore_quota;
+    unsigned quota_step; /* a warning that this step is reached; when it was filed before: duplicate is set */
     struct import_mark *import; /* it comes from elsewhere, see import.h; NULL: it does not. All of a call or
                                    none; then there is no delivery id */
 };

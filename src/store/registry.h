@@ -10,6 +10,7 @@
 
 #include "base/map.h"
 #include "store/account.h"
+#include "store/quota.h"
 
 struct store {
     struct volume *volume;
@@ -23,6 +24,8 @@ struct store {
     struct account *idle_first, *idle_last;
     struct account *dirty_first;
     size_t dirty_count;
+    struct account_id quota_due[QUOTA_DUE_MAX];
+    size_t quota_due_count;
     bool stopping;
     pthread_cond_t wake; /* the syncing thread */
     pthread_t syncer;

@@ -167,7 +167,6 @@ static const char *const migrations[] = {
     " folder INTEGER PRIMARY KEY,"
     " key BLOB NOT NULL"
     ") STRICT;",
-
     /* Undelete: what tombstones keep, counted; and where folders were that are gone. */
     "ALTER TABLE tombstone ADD COLUMN size INTEGER NOT NULL DEFAULT 0;"
     "UPDATE tombstone SET size = coalesce((SELECT size FROM object WHERE id = tombstone.object), 0);"
@@ -182,6 +181,9 @@ static const char *const migrations[] = {
                                                                             */
     "UPDATE meta SET (deleted_bytes, deleted_messages) = "
     "(SELECT coalesce(sum(size), 0), count(*) FROM tombstone);",
+
+    /* the highest percentage of the quota that the owner was warned of, and has not fallen below since */
+    "ALTER TABLE meta ADD COLUMN quota_warned INTEGER NOT NULL DEFAULT 0;",
 
     /* What came from other servers and files: see import.h. */
     "CREATE TABLE import_folder ("

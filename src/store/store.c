@@ -357,6 +357,8 @@ void store_account_limits(struct store *store, struct account_id id, const struc
         return;
     pthread_mutex_lock(&account->mutex);
     account->limits = *limits;
+    if (quota_due(account) > 0)
+        quota_note(account);
     pthread_mutex_unlock(&account->mutex);
     account_unref(account);
 }

@@ -22,14 +22,15 @@ struct store;
 struct account;
 struct volume;
 
-enum { STORE_OPEN_MAX = 256 };
+enum { STORE_OPEN_MAX = 256, QUOTA_STEPS_MAX = 8 };
 
 enum { UNDELETE_KEEP_DAYS = 14 };
 
 struct account_limits {
-    uint64_t quota_bytes;     /* 0: none */
-    uint64_t quota_messages;  /* 0: none */
-    uint64_t undelete_keep_s; /* how long what was deleted can be had back; 0: not at all */
+    uint64_t quota_bytes;          /* 0: none */
+    uint64_t quota_messages;       /* 0: none */
+    uint64_t undelete_keep_s;      /* how long what was deleted can be had back; 0: not at all */
+    uint8_t warn[QUOTA_STEPS_MAX]; /* percentages at which the owner is told, rising, then 0: quota.h */
 };
 #define ACCOUNT_LIMITS_DEFAULT ((struct account_limits){.undelete_keep_s = UNDELETE_KEEP_DAYS * 86400})
 /* Of an account whose limits can't be told now: nothing is thrown away meanwhile. */

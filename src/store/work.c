@@ -4,6 +4,7 @@
 #include "base/must.h"
 #include "store/change.h"
 #include "store/open_folder.h"
+#include "store/quota.h"
 #include "store/registry.h"
 #include "store/sync.h"
 
@@ -248,6 +249,7 @@ static enum err write_all(struct work *work, struct error *error)
 {
     if (work_changed(work))
         work->account->meta.change = (int64_t)work->change.v;
+    quota_settle(work->account);
     for (struct touched *touched = work->touched; touched != NULL; touched = touched->next) {
         bool changed = touched_changed(touched);
         if (!changed && !touched->quiet)
@@ -308,6 +310,8 @@ enum err work_commit(struct work *work, struct error *error)
     if (changed)
         watches_gather(account, work->change, &watchers);
     store_mark_dirty(account);
+    if (quota_due(account) > 0)
+        quota_note(account);
     account_unlock(account);
     watchers_tell(&watchers);
     touched_free(work);

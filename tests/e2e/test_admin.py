@@ -228,6 +228,19 @@ def test_options_of_account_domain_and_plan(posthorn, anna):
     assert "nothing to set" in posthorn.bad(2, "plan", "set", "imap")
 
 
+def test_advice(posthorn):
+    said = posthorn.good("account", "advise", "--devices", "2", "--mail", "20G", "--language", "en").splitlines()
+    assert said[0] == "the plan imap fits:" and "all devices show the same" in said[1]
+    assert said[-1] == "posthorn account add NAME@DOMAIN --plan imap --quota 30G"
+    said = posthorn.good("account", "advise", "--brief", "yes", "--language", "de").splitlines()
+    assert said[0] == "es passt der Tarif pop3:"
+    assert said[-1] == "posthorn account add NAME@DOMAIN --plan pop3 --language de"
+    posthorn.good("plan", "set", "imap", "--quota-max", "25G")
+    said = posthorn.good("account", "advise", "--people", "3", "--mail", "20G", "--language", "en")
+    assert "first: posthorn plan set imap --quota-max 30G" in said
+    assert "plan exchange fits" in posthorn.good("account", "advise", "--calendar", "yes", "--language", "en")
+
+
 def test_plans_come_and_go(posthorn, anna):
     posthorn.good("plan", "add", "gold", "--doors", "imap,submission", "--quota-max", "20G")
     row = posthorn.rows("plan", "show", "gold")[0]
@@ -312,6 +325,10 @@ def test_every_command_has_help(posthorn):
                 text = posthorn.good(noun, *verb, "--help")
                 assert text.startswith(f"usage: posthorn {noun} {' '.join(verb)}") and "\nExample:\n  posthorn" in text
                 seen += 1
+    for command in ("status", "doctor"):
+        text = posthorn.good(command, "--help")
+        assert text.startswith(f"usage: posthorn {command}") and f"\nExample:\n  posthorn {command}" in text
+        seen += 1
     table = (Path(__file__).resolve().parents[2] / "src/admin/admin.h").read_text()
     table = table.split("#define ADMIN_COMMAND_TABLE(X)")[1].split("/* clang-format on */")[0]
     assert seen == table.count("X(")

@@ -41,7 +41,7 @@ def test_its_doors_are_its_own(server, anna):
     phone = make(server, anna, "--doors", "imap,submission", "--expires", "90d")
     server.imap(phone).logout()
     server.smtp(phone).quit()
-    with pytest.raises(poplib.error_proto, match="this app password is not for POP3; make another one"):
+    with pytest.raises(poplib.error_proto, match="this app password is for other programs; make another one"):
         server.pop3(phone)
     server.pop3(anna).quit()
     (row,) = shown(server, anna)

@@ -3,7 +3,7 @@
 import email
 import email.policy
 
-from server import make_raw
+from server import DOMAIN, make_raw
 
 
 def codes(line: str) -> str:
@@ -58,6 +58,15 @@ def test_pop3_speaks_the_account_s_language(server):
         assert wire.ask("LANG *") == "+OK de Sprache geändert"
         assert wire.ask("LANG en") == "+OK en language changed"
         assert wire.ask("RETR 7") == "-ERR there is no such message"
+
+
+def test_pop3_takes_names_and_passwords_in_utf8(server):
+    server.admin("account", "add", f"jörg@{DOMAIN}", password="Tür zu")
+    for password in ("Tür zu", "Tu\N{COMBINING DIAERESIS}r zu"):
+        with server.wire("pop3s", tls=True) as wire:
+            wire.line()
+            assert wire.ask(f"USER jörg@{DOMAIN}") == "+OK and the password?"
+            assert wire.ask(f"PASS {password}") == "+OK logged in"
 
 
 def test_reports_are_in_the_sender_s_language(server):

@@ -10,7 +10,7 @@ from server import DOMAIN, Account, make_raw, wait_until
 
 NO_IMAP = "this account's plan has no IMAP; use POP3, or have the plan changed"
 NO_POP3 = "this account's plan has no POP3; use IMAP, or have the plan changed"
-NO_SENDING = "this account's plan has no sending of mail; have the plan changed"
+NO_SENDING = "this account's plan sends no mail; have the plan changed"
 
 
 @pytest.fixture
@@ -50,7 +50,7 @@ def test_app_passwords_do_not_open_what_the_plan_shuts(server, anna, plan):
     with pytest.raises(imaplib.IMAP4.error, match="plan has no IMAP"):
         server.imap(app_password(server, anna))
     server.pop3(app_password(server, anna)).quit()
-    with pytest.raises(poplib.error_proto, match="app password is not for POP3"):
+    with pytest.raises(poplib.error_proto, match="app password is for other programs"):
         server.pop3(app_password(server, anna, "--doors", "submission"))
 
 

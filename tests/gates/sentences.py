@@ -44,6 +44,7 @@ PLACES = {
     "src/imap/reader.h": ["IMAP_READER_FAILURE_TABLE"],
     "src/pop3/login.c": ["refusals"],
     "src/directory/lookup.c": ["taken"],
+    "src/link/login.c": ["other_door", "say_denial"],
     "src/queue/report.c": ["kinds"],
     "src/queue/file.c": ["failure_unknown", "failure_loop", "failure_expired", "failure_refused", "report_success"],
 }

@@ -1,0 +1,85 @@
+/* The server's name: it leads to this machine, and its addresses lead back. */
+#include <ifaddrs.h>
+
+#include "doctor/records.h"
+
+static bool is_own(const struct resolver_address *address, const struct ifaddrs *list)
+{
+    for (const struct ifaddrs *i = list; i != NULL; i = i->ifa_next) {
+        if (i->ifa_addr == NULL || i->ifa_addr->sa_family != address->family)
+            continue;
+        const void *own = address->family == AF_INET
+                              ? (const void *)&((const struct sockaddr_in *)i->ifa_addr)->sin_addr
+                              : (const void *)&((const struct sockaddr_in6 *)i->ifa_addr)->sin6_addr;
+        if (memcmp(own, &address->v6, address->family == AF_INET ? 4 : 16) == 0)
+            return true;
+    }
+    return false;
+}
+
+static void check_leads_here(struct doctor *doctor)
+{
+    struct ifaddrs *list = NULL;
+    bool own = false;
+    if (getifaddrs(&list) != 0)
+        return;
+    for (size_t i = 0; i < doctor->address_count; i++)
+        own = own || is_own(&doctor->addresses[i], list);
+    freeifaddrs(list);
+    if (own)
+        return;
+    char text[INET6_ADDRSTRLEN];
+    resolver_address_text(&doctor->addresses[0], text);
+    doctor_find(doctor, DOCTOR_ADVICE, "%s is %s, which this machine does not have itself",
+                doctor->settings->hostname, text);
+    doctor_why(doctor,
+               "Behind a router that passes the ports on this is as it should be; else mail goes elsewhere.");
+    doctor_cure(doctor,
+                "Let the router pass on ports 25, 465, 587, 993 and 995, or correct the address record.");
+}
+
+static void check_reverse(struct doctor *doctor, const struct resolver_address *address)
+{
+    char name[RECORD_NAME_MAX];
+    char text[INET6_ADDRSTRLEN];
+    struct target *targets;
+    size_t count;
+    const char *host = doctor->settings->hostname;
+    if (resolver_is_loopback(address))
+        return;
+    records_reverse_name(address, name);
+    resolver_address_text(address, text);
+    if (!records_targets(doctor, name, RESOLVER_PTR, &targets, &count)) {
+        doctor_find(doctor, DOCTOR_WARNING, "the DNS does not answer which name %s has", text);
+        return;
+    }
+    for (size_t i = 0; i < count; i++)
+        if (strcmp(targets[i].name, host) == 0)
+            return;
+    if (count == 0)
+        doctor_find(doctor, DOCTOR_WARNING, "%s has no name in the reverse DNS", text);
+    else
+        doctor_find(doctor, DOCTOR_WARNING, "%s is named %s in the reverse DNS, not %s", text,
+                    targets[0].name, host);
+    doctor_why(doctor, "Many servers refuse mail from an address whose name does not lead back to it.");
+    doctor_cure(doctor, "Whoever gave you the address sets it (\"reverse DNS\", \"PTR\"): %s. IN PTR %s.",
+                name, host);
+}
+
+void doctor_check_host_addresses(struct doctor *doctor)
+{
+    struct error error;
+    const char *host = doctor->settings->hostname;
+    int64_t deadline = clock_mono_us() + DOCTOR_DNS_SECONDS * CLOCK_SECOND;
+    doctor->address_count = 0;
+    if (resolver_addresses(doctor->resolver, slice_cstr(host), deadline, doctor->addresses,
+                           DOCTOR_ADDRESSES_MAX, &doctor->address_count, &error) != ERR_OK) {
+        doctor_find(doctor, DOCTOR_ERROR, "%s has no address in the DNS, or the DNS does not answer", host);
+        doctor_why(doctor, "Nobody can find the server by this name, mail programs nor other servers.");
+        doctor_cure(doctor, "%s. IN A <address of this machine>", host);
+        return;
+    }
+    check_leads_here(doctor);
+    for (size_t i = 0; i < doctor->address_count; i++)
+        check_reverse(doctor, &doctor->addresses[i]);
+}

@@ -1,0 +1,30 @@
+/*
+ * The DNS as the doctor asks it: records as text, names as people write them. Private to the room.
+ *
+ * Results live in the doctor's arena until the check is over. Errors: false where nobody answered.
+ */
+#ifndef POSTHORN_DOCTOR_RECORDS_H
+#define POSTHORN_DOCTOR_RECORDS_H
+
+#include "doctor/doctor.h"
+
+enum { RECORD_SRV = 33, RECORD_NAME_MAX = 254 };
+
+/* What a name's records of one type point to. */
+struct target {
+    unsigned priority; /* of MX and SRV */
+    unsigned port;     /* of SRV */
+    char name[RECORD_NAME_MAX];
+};
+
+/* The strings of TXT, each record joined (RFC 7208 3.3). */
+bool records_texts(struct doctor *doctor, const char *name, struct slice **ret_texts, size_t *ret_count);
+/* MX, SRV, PTR: their targets, without a dot at the end; malformed ones are left out. */
+bool records_targets(struct doctor *doctor, const char *name, int type, struct target **ret_targets,
+                     size_t *ret_count);
+/* "4.3.2.1.in-addr.arpa" (RFC 1035 3.5, RFC 3596 2.5). */
+void records_reverse_name(const struct resolver_address *address, char ret_name[static RECORD_NAME_MAX]);
+/* A name on the wire, uncompressed, as text; false: it is malformed. */
+bool records_name(struct cursor *wire, char ret_name[static RECORD_NAME_MAX]) MUST_CHECK;
+
+#endif
