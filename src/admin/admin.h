@@ -154,6 +154,9 @@ struct admin_command {
     X(account_show) \
     X(account_set) \
     X(account_rename) \
+    X(account_forward) \
+    X(account_send_as) \
+    X(account_people) \
     X(account_remove) \
     X(account_password) \
     X(account_check) \

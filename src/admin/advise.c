@@ -104,6 +104,6 @@ void advise(const struct advise_needs *needs, bool german, struct advice *ret_ad
 
 uint64_t advise_quota(uint64_t mail)
 {
-    uint64_t wanted = mail / 2 * 3;
+    uint64_t wanted = mail + mail / 2;
     return (wanted / GIGABYTE + (wanted % GIGABYTE > 0 ? 1 : 0)) * GIGABYTE;
 }

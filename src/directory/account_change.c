@@ -169,6 +169,7 @@ static enum err delete_rows(struct directory *directory, const struct account_re
     uint64_t id = record->entry.id.v;
     cache_drop(directory->cache, CACHE_ADDRESS, record->key);
     cache_drop(directory->cache, CACHE_ACCOUNT, map_key_u64(&id));
+    cache_drop(directory->cache, CACHE_FORWARD, map_key_u64(&id));
     enum err code = sql_run(directory, STATEMENT_ADDRESS_REMOVE, PARAMETERS(TEXT(record->key)), error);
     if (code == ERR_OK)
         code = sql_run(directory, STATEMENT_ACCOUNT_REMOVE, PARAMETERS(NUMBER(id)), error);
@@ -190,6 +191,10 @@ static enum err delete_users(struct directory *directory, struct slice key, stru
     if (code == ERR_OK)
         code = sql_run(directory, STATEMENT_CATCH_ALL_MOVE,
                        PARAMETERS(TEXT(key), TEXT(slice_none()), TEXT(slice_none())), error);
+    if (code == ERR_OK)
+        code = forward_users_move(directory, key, NULL, error);
+    if (code == ERR_OK)
+        code = sql_run(directory, STATEMENT_SEND_AS_FORGET, PARAMETERS(TEXT(key)), error);
     return code;
 }
 

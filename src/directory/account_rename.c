@@ -81,6 +81,11 @@ static enum err move_users(struct directory *directory, const struct renaming *r
     if (code == ERR_OK)
         code = sql_run(directory, STATEMENT_CATCH_ALL_MOVE,
                        PARAMETERS(TEXT(renaming->from.key), TEXT(to->shown), TEXT(to->key)), error);
+    if (code == ERR_OK)
+        code = forward_users_move(directory, renaming->from.key, to, error);
+    if (code == ERR_OK)
+        code = sql_run(directory, STATEMENT_SEND_AS_MOVE,
+                       PARAMETERS(TEXT(renaming->from.key), TEXT(to->key), TEXT(to->shown)), error);
     return code;
 }
 
@@ -139,6 +144,9 @@ static enum err make_anew(struct directory *directory, const struct account_reco
                        PARAMETERS(NUMBER(record->entry.id.v), NUMBER(id), TEXT(record->key), NUMBER(domain.v),
                                   TEXT(record->entry.address)),
                        error);
+    if (code == ERR_OK)
+        code = sql_run(directory, STATEMENT_ACCOUNT_OPTIONS_LIKE,
+                       PARAMETERS(NUMBER(record->entry.id.v), NUMBER(id)), error);
     if (code == ERR_OK && renaming->has_credential)
         code = credential_write(directory, renaming->new_id, &renaming->credential, error);
     return code;

@@ -9,6 +9,7 @@
 
 #include "base/utf8.h"
 #include "directory/directory.h"
+#include "directory/srs.h"
 
 enum { LABEL_MAX = 63, CODE_POINT_BYTES_MAX = 4 };
 
@@ -249,6 +250,11 @@ static struct slice join(struct arena *arena, struct slice local, struct slice d
     return slice_of(p, local.n + 1 + domain.n);
 }
 
+size_t address_local_max(struct slice local)
+{
+    return srs_is_form(local) ? ADDRESS_MAX : ADDRESS_LOCAL_MAX;
+}
+
 enum err address_parse(struct slice address, struct arena *arena, struct address_parts *ret_parts,
                        struct error *error)
 {
@@ -265,14 +271,14 @@ enum err address_parse(struct slice address, struct arena *arena, struct address
     struct slice written = slice_of(address.p, address.n - cursor_left(&c));
     if (!right || !cursor_skip_char(&c, '@'))
         return fail_address(address, "it must read name@domain", error);
-    if (written.n > ADDRESS_LOCAL_MAX)
+    if (written.n > address_local_max(written))
         return fail_address(address, "the name before the @ is longer than 64 bytes", error);
     enum err code = domain_normalise(cursor_rest(&c), arena, &parts.domain, error);
     if (code == ERR_OK)
         code = fold_local(plain, arena, &parts, error);
     if (code != ERR_OK)
         return code;
-    if (parts.local.n > ADDRESS_LOCAL_MAX || parts.local.n + 1 + parts.domain.n > ADDRESS_MAX)
+    if (parts.local.n > address_local_max(parts.local) || parts.local.n + 1 + parts.domain.n > ADDRESS_MAX)
         return fail_address(address, "written out, it is longer than 254 bytes, or its name than 64", error);
     parts.key = join(arena, parts.local, parts.domain);
     parts.shown = join(arena, written, parts.domain);

@@ -131,7 +131,8 @@ static enum err remove_existing(struct directory *directory, const struct addres
         return code;
     if (kind != ADDRESS_ALIAS && kind != ADDRESS_GROUP)
         return fail_plain(error, ERR_NOT_FOUND, "there is no alias or group %.*s", SLICE_ARGS(address->key));
-    return delete_alias(directory, address->key, error);
+    code = sql_run(directory, STATEMENT_SEND_AS_FORGET, PARAMETERS(TEXT(address->key)), error);
+    return code == ERR_OK ? delete_alias(directory, address->key, error) : code;
 }
 
 enum err alias_remove(struct directory *directory, struct slice address, struct error *error)

@@ -11,8 +11,26 @@
 #define KEY_FOLDER "keys"
 #define KEY_NAME "keys/credential.key"
 #define KEY_NEW_NAME "keys/credential.key.new"
+#define SRS_KEY_NAME "keys/srs.key"
+#define SRS_KEY_NEW_NAME "keys/srs.key.new"
 
-/* --- the key --- */
+/* --- keys --- */
+
+static enum err key_write(struct directory *directory, const char *new_name, const char *name,
+                          struct slice key, struct error *error)
+{
+    CLEANUP(fd_close) int fd = -1;
+    enum err code = volume_directory_make(directory->volume, KEY_FOLDER, error);
+    if (code == ERR_OK)
+        code = volume_file_open(directory->volume, new_name, true, &fd, error);
+    if (code == ERR_OK)
+        code = fd_pwrite_all(fd, key, 0, error);
+    if (code != ERR_OK)
+        return code;
+    if (ftruncate(fd, (off_t)key.n) < 0 || fsync(fd) < 0)
+        return fail_errno(error, "sync %s", new_name);
+    return volume_file_rename(directory->volume, new_name, name, error);
+}
 
 static enum err key_make(struct directory *directory, struct error *error)
 {
@@ -27,19 +45,9 @@ static enum err key_make(struct directory *directory, struct error *error)
         return fail_plain(error, ERR_CORRUPT,
                           "the file " KEY_NAME
                           " is missing; restore it from the backup of the data directory");
-    CLEANUP(fd_close) int fd = -1;
-    code = volume_directory_make(directory->volume, KEY_FOLDER, error);
-    if (code == ERR_OK)
-        code = volume_file_open(directory->volume, KEY_NEW_NAME, true, &fd, error);
-    if (code != ERR_OK)
-        return code;
     randombytes_buf(directory->key, sizeof(directory->key));
-    code = fd_pwrite_all(fd, slice_of(directory->key, sizeof(directory->key)), 0, error);
-    if (code != ERR_OK)
-        return code;
-    if (ftruncate(fd, sizeof(directory->key)) < 0 || fsync(fd) < 0)
-        return fail_errno(error, "sync %s", KEY_NEW_NAME);
-    return volume_file_rename(directory->volume, KEY_NEW_NAME, KEY_NAME, error);
+    return key_write(directory, KEY_NEW_NAME, KEY_NAME, slice_of(directory->key, sizeof(directory->key)),
+                     error);
 }
 
 /* Whole before it has its name, so a crash leaves no short key. */
@@ -52,6 +60,21 @@ static enum err key_load(struct directory *directory, struct error *error)
     if (code == ERR_OK)
         code = fd_pread_exact(fd, directory->key, sizeof(directory->key), 0, error);
     return code == ERR_OK ? ERR_OK : error_context(error, KEY_NAME);
+}
+
+/* With a lost one only bounces that are on their way are lost. */
+static enum err srs_key_load(struct directory *directory, struct error *error)
+{
+    CLEANUP(fd_close) int fd = -1;
+    enum err code = volume_file_open(directory->volume, SRS_KEY_NAME, false, &fd, error);
+    if (code == ERR_NOT_FOUND) {
+        randombytes_buf(directory->srs_key, SRS_KEY_SIZE);
+        return key_write(directory, SRS_KEY_NEW_NAME, SRS_KEY_NAME,
+                         slice_of(directory->srs_key, SRS_KEY_SIZE), error);
+    }
+    if (code == ERR_OK)
+        code = fd_pread_exact(fd, directory->srs_key, SRS_KEY_SIZE, 0, error);
+    return code == ERR_OK ? ERR_OK : error_context(error, SRS_KEY_NAME);
 }
 
 /* --- opening --- */
@@ -84,6 +107,8 @@ enum err directory_open(struct volume *volume, struct directory **ret_directory,
         code = directory_schema_migrate(&directory->database, error);
     if (code == ERR_OK)
         code = key_load(directory, error);
+    if (code == ERR_OK)
+        code = srs_key_load(directory, error);
     if (code != ERR_OK) {
         directory_close(directory);
         return code;

@@ -20,7 +20,7 @@
 struct directory;
 
 enum {
-    ADDRESS_LOCAL_MAX = 64,   /* bytes, RFC 5321 4.5.3.1.1 */
+    ADDRESS_LOCAL_MAX = 64,   /* bytes, RFC 5321 4.5.3.1.1; address_local_max() */
     ADDRESS_DOMAIN_MAX = 255, /* bytes */
     ADDRESS_MAX = 254,        /* RFC 5321 errata 1690 */
     PASSWORD_MAX = 1000,      /* bytes */
@@ -224,17 +224,21 @@ struct route {
     struct slice *foreign; /* addresses outside, each once */
     size_t foreign_count;
 };
-/* Order: exact account, alias or group, sub-address (anna+x -> anna), catch-all. Loops are cut; ERR_LIMIT
- * past GROUP_DEPTH_MAX, so that nobody is left out silently. ROUTE_FOREIGN: foreign[0] is the address. */
+/* Order: exact account, alias or group, sub-address (anna+x -> anna), sender that we rewrote (srs.h),
+ * catch-all. Forwards of accounts are not followed: forward.h. Loops are cut; ERR_LIMIT past GROUP_DEPTH_MAX,
+ * so that nobody is left out silently. ROUTE_FOREIGN: foreign[0] is the address. */
 enum err directory_route(struct directory *directory, struct slice address, struct arena *arena,
                          struct route *ret_route, struct error *error) MUST_CHECK;
 /* For mail that was taken before a rename: who had this free address in the last FORMER_DAYS. *ret_id 0:
  * nobody. */
 enum err directory_former(struct directory *directory, struct slice address, struct account_id *ret_id,
                           struct error *error) MUST_CHECK;
-/* The account may send as this address: its primary, its aliases, their sub-addresses. */
+/* The account may send as this address: its primary, its aliases, what was given to it (send_as.h), their
+ * sub-addresses. */
 bool directory_may_send_as(struct directory *directory, struct account_id id, struct slice address);
 
+/* How long such a local part may be: one that a forwarder made of a whole address (srs.h) as long as fits. */
+size_t address_local_max(struct slice local);
 /* Splits and normalises: local part and domain as they are compared. ERR_INVALID says what is wrong with it.
  */
 enum err address_normalise(struct slice address, struct arena *arena, struct slice *ret_local,

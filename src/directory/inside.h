@@ -17,8 +17,10 @@
 #include "directory/address.h"
 #include "directory/cache.h"
 #include "directory/directory.h"
+#include "directory/forward.h"
 #include "directory/option_set.h"
 #include "directory/sql.h"
+#include "directory/srs.h"
 #include "store/volume.h"
 
 enum {
@@ -45,6 +47,7 @@ struct directory {
     pthread_mutex_t sharing;     /* see share.h */
     struct hash_gate gate;
     unsigned char key[crypto_secretbox_KEYBYTES]; /* seals SCRAM keys; makes up salts */
+    unsigned char srs_key[SRS_KEY_SIZE];
 };
 
 /* A change: begin takes the lock and opens a transaction; end commits when `code` is ERR_OK, else rolls back,
@@ -58,7 +61,8 @@ enum err change_end(struct directory *directory, enum err code, struct error *er
     X(ONLY_DOMAIN, 'o')     \
     X(ADDRESS, 'a')         \
     X(PLAN, 'p')            \
-    X(ACCOUNT, 'i')
+    X(ACCOUNT, 'i')         \
+    X(FORWARD, 'f')
 enum cache_kind {
 #define X(name, letter) CACHE_##name = (letter),
     CACHE_KIND_TABLE(X)
@@ -108,6 +112,9 @@ struct account_record {
     uint64_t generation;       /* another one after each change of the password or the address */
     struct option_set options; /* its own */
 };
+/* No targets: nothing is forwarded. */
+enum err lookup_forward(struct directory *directory, struct account_id id, struct arena *arena,
+                        struct forward *ret_forward, struct error *error) MUST_CHECK;
 /* ERR_NOT_FOUND. */
 enum err lookup_account(struct directory *directory, struct account_id id, struct arena *arena,
                         struct account_record *ret_record, struct error *error) MUST_CHECK;
@@ -146,6 +153,9 @@ enum err account_row_need(struct directory *directory, const struct address_part
                           struct error *error) MUST_CHECK;
 /* Makes stale what stands for this address: aliases, groups, catch-alls. */
 enum err address_users_drop(struct directory *directory, struct slice key, struct error *error) MUST_CHECK;
+/* Those who forward to this address forward to another one from now on (to NULL: to nobody). */
+enum err forward_users_move(struct directory *directory, struct slice key, const struct address_parts *to,
+                            struct error *error) MUST_CHECK;
 /* One more alias for this target is not too many, when it is an account. ERR_LIMIT. */
 enum err alias_need_room(struct directory *directory, struct slice alias_key, struct slice target_key,
                          struct error *error) MUST_CHECK;

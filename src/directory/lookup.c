@@ -215,6 +215,55 @@ enum err lookup_plan(struct directory *directory, struct slice name, struct aren
     return ERR_OK;
 }
 
+/* --- forwards --- */
+
+/* Those without targets, which is nearly all, are empty. */
+static enum err load_forward(struct directory *directory, struct slice key, struct buf *out,
+                             struct error *error)
+{
+    CLEANUP(sql_release) sqlite3_stmt *row = NULL;
+    uint64_t id;
+    bool more = false;
+    must(key.n == sizeof(id));
+    memcpy(&id, key.p, sizeof(id));
+    enum err code = sql_start(directory, STATEMENT_FORWARD_GET, PARAMETERS(NUMBER(id)), &row, error);
+    if (code == ERR_OK)
+        code = sql_step(directory, row, &more, error);
+    if (code == ERR_OK && more) {
+        wire_put_u8(out, sql_number(row, 1) != 0);
+        wire_put_u64(out, sql_number(row, 2));
+    }
+    while (code == ERR_OK && more) {
+        wire_put_slice(out, sql_bytes(row, 0));
+        code = sql_step(directory, row, &more, error);
+    }
+    return code;
+}
+
+enum err lookup_forward(struct directory *directory, struct account_id id, struct arena *arena,
+                        struct forward *ret_forward, struct error *error)
+{
+    struct slice value;
+    struct forward forward = {.keep_copy = true};
+    enum err code = lookup(directory, CACHE_FORWARD, map_key_u64(&id.v), load_forward, arena, &value, error);
+    if (code != ERR_OK)
+        return code;
+    struct wire_reader reader = wire_reader_of(value);
+    if (value.n > 0) {
+        forward.keep_copy = wire_get_u8(&reader) != 0;
+        forward.since_us = (int64_t)wire_get_u64(&reader);
+        forward.target_count = count_slices(reader);
+        forward.targets = arena_array(arena, forward.target_count, sizeof(*forward.targets));
+        if (forward.targets == NULL)
+            return fail_nomem(error);
+    }
+    for (size_t i = 0; i < forward.target_count; i++)
+        forward.targets[i] = wire_get_slice(&reader);
+    must(wire_end(&reader));
+    *ret_forward = forward;
+    return ERR_OK;
+}
+
 /* --- accounts --- */
 
 static void record_put(struct buf *out, const struct account_record *record)

@@ -3,6 +3,7 @@
  * first, so that each address is met at its least depth. An address met before is passed over, which cuts
  * loops.
  */
+#include "base/clock.h"
 #include "base/map.h"
 #include "directory/inside.h"
 
@@ -141,6 +142,28 @@ bool address_without_detail(const struct address_parts *parts, struct arena *are
     return true;
 }
 
+/* Bounces go back to the sender whom we rewrote. What is forged or too old is nobody's, also with a
+ * catch-all.
+ */
+static enum err resolve_rewritten(struct walk *walk, const struct address_parts *parts,
+                                  const struct stop *stop, struct error *error)
+{
+    struct slice address;
+    struct error why;
+    enum err code =
+        srs_decode(walk->directory->srs_key, parts->plain, clock_wall_us(), walk->scratch, &address, &why);
+    if (code == ERR_INVALID)
+        return ERR_OK;
+    struct address_parts sender;
+    if (code == ERR_OK && address_parse(address, walk->scratch, &sender, &why) == ERR_INVALID)
+        return ERR_OK;
+    if (code != ERR_OK) {
+        *error = why;
+        return code;
+    }
+    return add_stop(walk, address, slice_none(), stop->depth + 1, error);
+}
+
 /* The order of directory_route's contract. */
 static enum err resolve_ours(struct walk *walk, const struct address_parts *parts,
                              const struct domain_record *domain, const struct stop *stop, struct error *error)
@@ -160,6 +183,8 @@ static enum err resolve_ours(struct walk *walk, const struct address_parts *part
         if (record.kind != ADDRESS_NONE)
             return follow(walk, &record, detail, stop->depth, error);
     }
+    if (srs_is_form(parts->plain))
+        return resolve_rewritten(walk, parts, stop, error);
     if (domain->catch_all.n == 0)
         return ERR_OK;
     return add_stop(walk, domain->catch_all, slice_none(), stop->depth + 1, error);
@@ -220,46 +245,4 @@ enum err directory_route(struct directory *directory, struct slice address, stru
         route.kind = ROUTE_FOREIGN;
     *ret_route = route;
     return ERR_OK;
-}
-
-/* --- sending as --- */
-
-/* The address with this key is the account's: its primary, or an alias (no group) that names the primary. */
-static bool is_own(struct directory *directory, const struct account_record *account, struct slice key,
-                   struct arena *arena)
-{
-    struct address_record record;
-    struct error error;
-    if (lookup_address(directory, key, arena, &record, &error) != ERR_OK)
-        return false;
-    if (record.kind == ADDRESS_ACCOUNT)
-        return record.account.v == account->entry.id.v;
-    for (size_t i = 0; record.kind == ADDRESS_ALIAS && i < record.target_count; i++) {
-        struct address_parts target;
-        if (address_parse(record.targets[i], arena, &target, &error) == ERR_OK &&
-            slice_eq(target.key, account->key))
-            return true;
-    }
-    return false;
-}
-
-bool directory_may_send_as(struct directory *directory, struct account_id id, struct slice address)
-{
-    CLEANUP(arena_release) struct arena scratch = ARENA(SCRATCH_MAX);
-    struct address_parts parts;
-    struct account_record account;
-    struct address_record exact;
-    struct domain_record domain;
-    struct error error;
-    if (address_parse(address, &scratch, &parts, &error) != ERR_OK ||
-        lookup_account(directory, id, &scratch, &account, &error) != ERR_OK ||
-        lookup_domain(directory, parts.domain, &scratch, &domain, &error) != ERR_OK || !domain.local ||
-        lookup_address(directory, parts.key, &scratch, &exact, &error) != ERR_OK)
-        return false;
-    if (exact.kind != ADDRESS_NONE) /* somebody's: a sub-address does not reach past it */
-        return is_own(directory, &account, parts.key, &scratch);
-    struct slice base;
-    struct slice detail;
-    return address_without_detail(&parts, &scratch, &base, &detail) &&
-           is_own(directory, &account, base, &scratch);
 }

@@ -118,6 +118,7 @@ struct person {
     struct account_record record;  /* when known */
     struct app_password_match app; /* which he proved to have; id 0: none */
     struct slice key;              /* the name as it is compared; as sent when it is no address */
+    struct slice mailbox;          /* which the name asks for beside (people.h); else empty */
 };
 
 enum err login_name_complete(struct directory *directory, struct slice name, struct arena *arena,
@@ -142,8 +143,8 @@ enum err login_name_complete(struct directory *directory, struct slice name, str
 }
 
 /* Only primary addresses log in. Fails for reasons of ours, never because there is nobody. */
-static enum err find_person(struct directory *directory, struct slice name, struct arena *arena,
-                            struct person *person, struct error *error)
+static enum err find_account(struct directory *directory, struct slice name, struct arena *arena,
+                             struct person *person, struct error *error)
 {
     struct address_parts parts;
     *person = (struct person){.key = name};
@@ -160,6 +161,18 @@ static enum err find_person(struct directory *directory, struct slice name, stru
     code = lookup_account_by_key(directory, parts.key, arena, &person->record, error);
     person->known = code == ERR_OK;
     return code == ERR_NOT_FOUND ? ERR_OK : code;
+}
+
+/* The same of a log-in name, which may say more than who it is. */
+static enum err find_person(struct directory *directory, struct slice name, struct arena *arena,
+                            struct person *person, struct error *error)
+{
+    struct slice mailbox;
+    struct slice who;
+    people_split_name(name, &mailbox, &who);
+    enum err code = find_account(directory, who, arena, person, error);
+    person->mailbox = mailbox;
+    return code;
 }
 
 /* --- how it ends --- */
@@ -190,34 +203,86 @@ static enum err deny(enum sasl_denial why, const struct account_entry *entry, st
     return ERR_OK;
 }
 
-/* The person is who he says. May he come in by this door, and as whom he wants? */
+/* The account of that name, and what the person may do there: his own, or one that he was let into.
+ * *ret_rights PERSON_NONE: neither. */
+static enum err find_mailbox(struct sasl *sasl, const struct person *person, struct slice name,
+                             struct arena *arena, struct account_record *ret_record,
+                             enum person_rights *ret_rights, struct error *error)
+{
+    struct person other;
+    *ret_rights = PERSON_NONE;
+    enum err code = find_account(sasl->directory, name, arena, &other, error);
+    if (code != ERR_OK || !other.known)
+        return code;
+    *ret_record = other.record;
+    *ret_rights = PERSON_ALL;
+    if (other.record.entry.id.v == person->record.entry.id.v)
+        return ERR_OK;
+    return people_rights(sasl->directory, other.record.entry.id, person->record.entry.id, ret_rights, error);
+}
+
+/* Which account is to be opened: by the authorization identity, by the log-in name, else his own. */
+static enum err find_wanted(struct sasl *sasl, const struct person *person, struct slice authzid,
+                            struct arena *arena, struct account_record *ret_record,
+                            enum person_rights *ret_rights, struct error *error)
+{
+    *ret_record = person->record;
+    *ret_rights = PERSON_ALL;
+    enum err code = ERR_OK;
+    if (person->mailbox.n > 0)
+        code = find_mailbox(sasl, person, person->mailbox, arena, ret_record, ret_rights, error);
+    if (code != ERR_OK || authzid.n == 0 || *ret_rights == PERSON_NONE)
+        return code;
+    struct account_id named = ret_record->entry.id;
+    code = find_mailbox(sasl, person, authzid, arena, ret_record, ret_rights, error);
+    if (code == ERR_OK && person->mailbox.n > 0 && ret_record->entry.id.v != named.v)
+        *ret_rights = PERSON_NONE; /* two different ones */
+    return code;
+}
+
+static enum err admit(struct sasl *sasl, enum door door, const struct person *person,
+                      const struct account_entry *mailbox, enum person_rights rights, struct arena *arena,
+                      struct sasl_result *result, struct error *error)
+{
+    const struct account_entry *entry = &person->record.entry;
+    struct sasl_holder holder = {.account = mailbox->id, .app_password = person->app.id, .rights = rights};
+    struct sasl_result good = {.status = SASL_OK, .account = mailbox->id};
+    good.address = arena_dup(arena, mailbox->address);
+    if (mailbox->id.v != entry->id.v) {
+        holder.person = entry->id;
+        good.person = arena_dup(arena, entry->address);
+    }
+    if (arena_failed(arena))
+        return fail_nomem(error);
+    app_password_note_use(sasl->directory, &person->app);
+    enum err code = ticket_make(sasl->tickets, &holder, door, good.ticket, error);
+    if (code == ERR_OK)
+        *result = good;
+    return code;
+}
+
+/* The person is who he says. May he come in by this door, and where he wants to? */
 static enum err finish_proved(struct sasl *sasl, enum door door, const struct person *person,
                               struct slice authzid, struct arena *arena, struct sasl_result *result,
                               struct error *error)
 {
-    struct person other;
-    enum err code = authzid.n > 0 ? find_person(sasl->directory, authzid, arena, &other, error) : ERR_OK;
+    struct account_record wanted;
+    enum person_rights rights;
+    const struct account_entry *entry = &person->record.entry;
+    enum err code = find_wanted(sasl, person, authzid, arena, &wanted, &rights, error);
     if (code != ERR_OK)
         return code;
-    const struct account_entry *entry = &person->record.entry;
-    if (authzid.n > 0 && (!other.known || other.record.entry.id.v != entry->id.v))
+    if (rights == PERSON_NONE)
         return deny(DENIED_NAME, entry, result);
-    if (!entry->enabled)
+    if (!entry->enabled || !wanted.entry.enabled)
         return deny(DENIED_DISABLED, entry, result);
-    if ((entry->doors & (unsigned)door) == 0)
+    if ((entry->doors & wanted.entry.doors & (unsigned)door) == 0)
         return deny(DENIED_BY_PLAN, entry, result);
     if (person->app.doors != 0 && (person->app.doors & (unsigned)door) == 0)
         return deny(DENIED_APP_PASSWORD, entry, result);
-    app_password_note_use(sasl->directory, &person->app);
-    const struct sasl_holder holder = {entry->id, person->app.id};
-    struct sasl_result good = {.status = SASL_OK, .account = entry->id};
-    good.address = arena_dup(arena, entry->address);
-    if (good.address.p == NULL)
-        return fail_nomem(error);
-    code = ticket_make(sasl->tickets, &holder, door, good.ticket, error);
-    if (code == ERR_OK)
-        *result = good;
-    return code;
+    if (door == DOOR_SUBMISSION && rights == PERSON_READ)
+        return deny(DENIED_READS_ONLY, entry, result);
+    return admit(sasl, door, person, &wanted.entry, rights, arena, result, error);
 }
 
 static enum err go_on(struct sasl *sasl, struct exchange **exchange, enum exchange_state next,
@@ -294,7 +359,7 @@ static enum err step_login(struct sasl *sasl, struct exchange **exchange, struct
         return log_in(sasl, (*exchange)->door, slice_none(), buf_slice(&(*exchange)->user), message, arena,
                       result, error);
     /* A longer name is nobody's; what is kept of it only has to stay so. */
-    buf_put(&(*exchange)->user, slice_sub(message, 0, ADDRESS_MAX + 1));
+    buf_put(&(*exchange)->user, slice_sub(message, 0, 2 * (ADDRESS_MAX + 1)));
     if (buf_failed(&(*exchange)->user))
         return fail_nomem(error);
     return go_on(sasl, exchange, EXCHANGE_LOGIN_PASS, S("Password:"), arena, result, error);
@@ -414,14 +479,14 @@ static enum err find_certified(struct sasl *sasl, struct slice addresses, struct
 {
     struct person wanted = {.known = false};
     struct wire_reader reader = wire_reader_of(addresses);
-    enum err code = authzid.n > 0 ? find_person(sasl->directory, authzid, arena, &wanted, error) : ERR_OK;
+    enum err code = authzid.n > 0 ? find_account(sasl->directory, authzid, arena, &wanted, error) : ERR_OK;
     *person = (struct person){.known = false};
     while (code == ERR_OK && !cursor_done(&reader.c)) {
         struct slice address = wire_get_slice(&reader);
         struct person found = {.known = false};
         /* A bare name is nobody's here: a certificate says a whole address. */
         if (slice_find_char(address, '@') >= 0)
-            code = find_person(sasl->directory, address, arena, &found, error);
+            code = find_account(sasl->directory, address, arena, &found, error);
         if (code != ERR_OK || !found.known)
             continue;
         if (!person->known || (wanted.known && found.record.entry.id.v == wanted.record.entry.id.v))
@@ -483,7 +548,7 @@ static enum err step_oauth(struct sasl *sasl, struct exchange **exchange, struct
     if (code == ERR_UNAVAILABLE)
         LOG(LOG_WARN, (*exchange)->sid, "login.token_unchecked", F_ERR(error));
     if (code == ERR_OK)
-        code = find_person(sasl->directory, account, &scratch, &person, error);
+        code = find_account(sasl->directory, account, &scratch, &person, error);
     if (code == ERR_OK && !person.known)
         code = fail(error, ERR_AUTH, NULL, "no account %.*s", SLICE_ARGS(account));
     if (code == ERR_AUTH) {
@@ -572,21 +637,37 @@ void sasl_cancel(struct sasl *sasl, uint64_t id)
 
 /* --- tickets --- */
 
+static bool has_door(struct directory *directory, struct account_id id, enum door door)
+{
+    CLEANUP(arena_release) struct arena scratch = ARENA(PERSON_SCRATCH_MAX);
+    struct account_entry entry;
+    struct error error;
+    enum err code = account_entry_get(directory, id, &scratch, &entry, &error);
+    return code == ERR_OK ? entry.enabled && (entry.doors & (unsigned)door) != 0 : code != ERR_NOT_FOUND;
+}
+
+bool sasl_holder_is_welcome(struct directory *directory, const struct sasl_holder *holder, enum door door)
+{
+    enum person_rights rights = holder->rights;
+    struct error error;
+    if (!has_door(directory, holder->account, door))
+        return false;
+    if (holder->person.v != 0 &&
+        (!has_door(directory, holder->person, door) ||
+         (people_rights(directory, holder->account, holder->person, &rights, &error) == ERR_OK &&
+          rights != holder->rights)))
+        return false;
+    return holder->app_password == 0 || app_password_is_valid(directory, holder->app_password);
+}
+
 /* An account that was disabled, removed or lost this door since the log-in has no ticket any more, nor has an
  * app password that was removed or has expired. */
 enum err sasl_ticket(struct sasl *sasl, struct slice ticket, enum door door, bool use_up,
                      struct sasl_holder *ret_holder, struct error *error)
 {
-    CLEANUP(arena_release) struct arena scratch = ARENA(PERSON_SCRATCH_MAX);
     struct sasl_holder holder;
-    struct account_entry entry;
     enum err code = ticket_find(sasl->tickets, ticket, door, use_up, &holder, error);
-    if (code == ERR_OK)
-        code = account_entry_get(sasl->directory, holder.account, &scratch, &entry, error);
-    bool over = code == ERR_NOT_FOUND ||
-                (code == ERR_OK && (!entry.enabled || (entry.doors & (unsigned)door) == 0)) ||
-                (code == ERR_OK && holder.app_password != 0 &&
-                 !app_password_is_valid(sasl->directory, holder.app_password));
+    bool over = code == ERR_OK && !sasl_holder_is_welcome(sasl->directory, &holder, door);
     if (over) {
         ticket_drop(sasl->tickets, ticket);
         return fail_plain(error, ERR_AUTH, "no such log-in, or it has ended");

@@ -19,6 +19,7 @@
 #define POSTHORN_DIRECTORY_SASL_H
 
 #include "directory/directory.h"
+#include "directory/people.h"
 #include "directory/scram.h"
 #include "rt/client_ca.h"
 
@@ -98,6 +99,7 @@ enum sasl_denial {
     DENIED_BY_PLAN,      /* the plan has not this door */
     DENIED_APP_PASSWORD, /* the app password is for other doors */
     DENIED_CERTIFICATE,  /* the account does not log in by one */
+    DENIED_READS_ONLY,   /* he may read this mailbox, not send as it */
     DENIALS
 };
 struct sasl_result {
@@ -111,6 +113,7 @@ struct sasl_result {
     unsigned doors;                    /* with ERR_DENIED: those of the plan */
     struct account_id account;         /* with OK */
     struct slice address;              /* with OK: the account's primary address */
+    struct slice person;               /* with OK: who opened it, when that is another one; else empty */
     unsigned char ticket[TICKET_SIZE]; /* with OK */
 };
 /* A failed log-in is a result, not an error. Whether a mechanism is allowed without TLS is the edge's to say.
@@ -124,8 +127,13 @@ void sasl_cancel(struct sasl *sasl, uint64_t exchange);
 /* Who holds a ticket. */
 struct sasl_holder {
     struct account_id account;
-    uint64_t app_password; /* directory/app_password.h: with which he logged in; 0: otherwise */
+    uint64_t app_password;     /* directory/app_password.h: with which he logged in; 0: otherwise */
+    struct account_id person;  /* who opened the account, when that is another one (people.h); else 0 */
+    enum person_rights rights; /* his there; with no person the owner's */
 };
+/* Log-ins end with the account, with its being disabled or losing that door, and with the app password; so
+ * for the person who opened it, and with his rights there. What can't be asked now goes on. */
+bool sasl_holder_is_welcome(struct directory *directory, const struct sasl_holder *holder, enum door door);
 /* ERR_AUTH: the ticket is none, or stands for nobody any more. use_up: it is valid no longer. */
 enum err sasl_ticket(struct sasl *sasl, struct slice ticket, enum door door, bool use_up,
                      struct sasl_holder *ret_holder, struct error *error) MUST_CHECK;

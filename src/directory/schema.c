@@ -84,6 +84,28 @@ static const char *const migrations[] = {
     "UPDATE plan SET quota_bytes = 1073741824 WHERE quota_bytes = 1000000000;"
     "UPDATE plan SET quota_bytes = 10737418240 WHERE quota_bytes = 10000000000;"
     "CREATE INDEX account_plan ON account(plan);",
+    /* since: in microseconds */
+    "CREATE TABLE forward(account INTEGER PRIMARY KEY, keep_copy INTEGER NOT NULL, since INTEGER NOT NULL)"
+    " STRICT;"
+    "CREATE TABLE forward_target(account INTEGER NOT NULL, position INTEGER NOT NULL, target TEXT NOT NULL,"
+    " key TEXT NOT NULL, PRIMARY KEY(account, position)) STRICT, WITHOUT ROWID;"
+    "CREATE INDEX forward_key ON forward_target(key);"
+    "CREATE TRIGGER forward_left AFTER DELETE ON account BEGIN DELETE FROM forward WHERE account = old.id;"
+    " DELETE FROM forward_target WHERE account = old.id; END;",
+    /* key: an address, or '@' and a domain */
+    "CREATE TABLE send_as(account INTEGER NOT NULL, key TEXT NOT NULL, shown TEXT NOT NULL,"
+    " PRIMARY KEY(account, key)) STRICT, WITHOUT ROWID;"
+    "CREATE INDEX send_as_key ON send_as(key);"
+    "CREATE TRIGGER send_as_left AFTER DELETE ON account BEGIN"
+    " DELETE FROM send_as WHERE account = old.id; END;"
+    "CREATE TRIGGER send_as_domain_left AFTER DELETE ON domain BEGIN"
+    " DELETE FROM send_as WHERE key = '@' || old.name; END;",
+    /* account: who may open the mailbox, itself an account; rights: enum person_rights */
+    "CREATE TABLE person(mailbox INTEGER NOT NULL, account INTEGER NOT NULL, rights INTEGER NOT NULL,"
+    " PRIMARY KEY(mailbox, account)) STRICT, WITHOUT ROWID;"
+    "CREATE INDEX person_account ON person(account);"
+    "CREATE TRIGGER person_left AFTER DELETE ON account BEGIN"
+    " DELETE FROM person WHERE mailbox = old.id OR account = old.id; END;",
 };
 
 static enum err schema_version(struct database *database, int64_t *ret_version, struct error *error)

@@ -82,6 +82,31 @@ struct directory;
       "INSERT INTO account(id, address, domain, shown, name, plan, language, quota_bytes, quota_messages)"   \
       " SELECT ?2, ?3, ?4, ?5, name, plan, language, quota_bytes, quota_messages FROM account"               \
       " WHERE id = ?1")                                                                                      \
+    X(FORWARD_SET, "INSERT OR REPLACE INTO forward(account, keep_copy, since) VALUES (?1, ?2, ?3)")          \
+    X(FORWARD_OFF, "DELETE FROM forward WHERE account = ?1")                                                 \
+    X(FORWARD_GET, "SELECT t.target, f.keep_copy, f.since FROM forward f JOIN forward_target t"              \
+                   " ON t.account = f.account WHERE f.account = ?1 ORDER BY t.position")                     \
+    X(FORWARD_TARGET_ADD, "INSERT INTO forward_target(account, position, target, key)"                       \
+                          " VALUES (?1, ?2, ?3, ?4)")                                                        \
+    X(FORWARD_TARGETS_REMOVE, "DELETE FROM forward_target WHERE account = ?1")                               \
+    X(FORWARD_USERS, "SELECT account FROM forward_target WHERE key = ?1")                                    \
+    X(FORWARD_TARGET_MOVE, "UPDATE forward_target SET target = ?2, key = ?3 WHERE key = ?1")                 \
+    X(FORWARD_TARGET_REMOVE, "DELETE FROM forward_target WHERE key = ?1")                                    \
+    X(SEND_AS_ADD, "INSERT OR REPLACE INTO send_as(account, key, shown) VALUES (?1, ?2, ?3)")                \
+    X(SEND_AS_REMOVE, "DELETE FROM send_as WHERE account = ?1 AND key = ?2")                                 \
+    X(SEND_AS_LIST, "SELECT shown FROM send_as WHERE account = ?1 ORDER BY key")                             \
+    X(SEND_AS_COUNT, "SELECT count(*) FROM send_as WHERE account = ?1")                                      \
+    X(SEND_AS_HAS, "SELECT 1 FROM send_as WHERE account = ?1 AND key IN (?2, ?3)")                           \
+    X(SEND_AS_MOVE, "UPDATE OR REPLACE send_as SET key = ?2, shown = ?3 WHERE key = ?1")                     \
+    X(SEND_AS_FORGET, "DELETE FROM send_as WHERE key = ?1")                                                  \
+    X(ACCOUNT_OPTIONS_LIKE, "INSERT INTO option(level, owner, name, value) SELECT level, ?2, name, value"    \
+                            " FROM option WHERE level = 3 AND owner = ?1")                                   \
+    X(PERSON_SET, "INSERT OR REPLACE INTO person(mailbox, account, rights) VALUES (?1, ?2, ?3)")             \
+    X(PERSON_REMOVE, "DELETE FROM person WHERE mailbox = ?1 AND account = ?2")                               \
+    X(PERSON_GET, "SELECT rights FROM person WHERE mailbox = ?1 AND account = ?2")                           \
+    X(PERSON_COUNT, "SELECT count(*) FROM person WHERE mailbox = ?1")                                        \
+    X(PERSON_LIST, "SELECT a.shown, p.rights FROM person p JOIN account a ON a.id = p.account"               \
+                   " WHERE p.mailbox = ?1 ORDER BY a.address")                                               \
     X(FORMER_ADD, "INSERT OR REPLACE INTO former(address, account, at) VALUES (?1, ?2, ?3)")                 \
     X(FORMER_GET, "SELECT account FROM former WHERE address = ?1 AND at > ?2")                               \
     X(FORMER_PRUNE, "DELETE FROM former WHERE at <= ?1")                                                     \

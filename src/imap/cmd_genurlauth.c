@@ -44,7 +44,8 @@ static bool put_authorized(struct imap_call *call, const struct imap_url_request
         return bad(call, "There is no such authorization mechanism");
     if (!imap_url_parse(request->url, &call->arena, &url))
         return bad(call, "This is no URL of a message");
-    if (!find_mailbox(call, &url, &folder))
+    if (!imap_may(call, imap_own_rights(call->session), RIGHT_ADMINISTER) ||
+        !find_mailbox(call, &url, &folder))
         return false;
     if (access_key_ensure(call->session->own, folder.id, &key, &call->error) != ERR_OK)
         return internal_failure(call);

@@ -91,7 +91,7 @@ static bool add_own(struct imap_session *s, struct imap_listing *listing, const 
             room = imap_listing_add(listing, (struct imap_list_name){.path = folders[i].path,
                                                                      .folder = &folders[i],
                                                                      .account = s->own,
-                                                                     .rights = RIGHTS_ALL,
+                                                                     .rights = imap_own_rights(s),
                                                                      .subscribed = folders[i].subscribed});
     return room;
 }

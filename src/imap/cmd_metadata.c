@@ -23,7 +23,7 @@ static bool find_target(struct imap_call *call, struct slice name, struct target
     struct imap_session *s = call->session;
     struct imap_place place;
     struct folder folder;
-    *ret_target = (struct target){.account = s->own, .name = S(""), .rights = RIGHTS_ALL};
+    *ret_target = (struct target){.account = s->own, .name = S(""), .rights = imap_own_rights(s)};
     if (name.n == 0)
         return true;
     if (!imap_resolve_name(call, name, RIGHT_LOOKUP, "NONEXISTENT", &place))
@@ -135,6 +135,8 @@ bool imap_send_metadata(struct imap_call *call, struct account *account, struct 
 static bool may_set(struct imap_call *call, const struct target *target)
 {
     const struct imap_metadata *metadata = &call->command.metadata;
+    if (!imap_may(call, imap_own_rights(call->session), RIGHT_WRITE))
+        return false;
     for (size_t i = 0; i < metadata->count; i++) {
         const struct annotation *item = &metadata->entries[i];
         if (target->folder.v == 0 && !annotation_is_private(item->entry)) {

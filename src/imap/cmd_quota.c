@@ -166,7 +166,8 @@ void cmd_setquota(struct imap_session *s, struct imap_call *call)
         return;
     bool zero =
         (quota->limits_storage && quota->storage == 0) || (quota->limits_messages && quota->messages == 0);
-    if (s->directory == NULL || !directory_may_administer(s->directory, account_id(s->own), root.address))
+    if (s->directory == NULL || s->lacks != 0 ||
+        !directory_may_administer(s->directory, account_id(s->own), root.address))
         imap_call_no(call, "NOPERM", "Only an administrator of the domain sets quotas");
     else if (quota->other)
         imap_call_no(call, "CANNOT", "The resources are STORAGE and MESSAGE");

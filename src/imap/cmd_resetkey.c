@@ -40,6 +40,7 @@ void cmd_resetkey(struct imap_session *s, struct imap_call *call)
     const struct imap_resetkey *reset = &call->command.resetkey;
     if (reset->given)
         reset_one(s, call, reset);
-    else if (access_key_remove_all(s->own, &call->error) != ERR_OK)
+    else if (imap_may(call, imap_own_rights(s), RIGHT_ADMINISTER) &&
+             access_key_remove_all(s->own, &call->error) != ERR_OK)
         imap_call_failed(call);
 }

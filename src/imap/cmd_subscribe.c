@@ -2,7 +2,8 @@
 
 static void subscribe(struct imap_session *s, struct imap_call *call, bool subscribed)
 {
-    if (folder_subscribe(s->own, call->command.mailbox, subscribed, &call->error) != ERR_OK)
+    if (imap_may(call, imap_own_rights(s), RIGHT_WRITE) &&
+        folder_subscribe(s->own, call->command.mailbox, subscribed, &call->error) != ERR_OK)
         imap_call_failed(call);
 }
 

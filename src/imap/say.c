@@ -17,7 +17,7 @@ void imap_put_line(struct imap_session *s, struct slice tag, const char *status,
     buf_put(out, code);
     if (code.n > 0)
         buf_putc(out, ' ');
-    language_put(out, imap_tongue(s), slice_cstr(text));
+    language_put_coded(out, imap_tongue(s), slice_cstr(text));
     buf_put(out, S("\r\n"));
     conn_wrote(s->conn);
 }

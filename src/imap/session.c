@@ -33,18 +33,13 @@ void imap_close_view(struct imap_session *s)
     s->rights = 0;
 }
 
-void imap_bye_because(struct imap_session *s, const char *code, const char *text)
+void imap_bye(struct imap_session *s, const char *text)
 {
     if (s->closing)
         return;
     s->closing = true;
-    imap_put_line(s, S("*"), "BYE", slice_cstr(code), text);
+    imap_put_line(s, S("*"), "BYE", slice_none(), text);
     conn_close(s->conn);
-}
-
-void imap_bye(struct imap_session *s, const char *text)
-{
-    imap_bye_because(s, "", text);
 }
 
 void imap_call_failed(struct imap_call *call)
@@ -257,7 +252,7 @@ static void expired(struct conn *conn, void *session)
 static void stopping(struct conn *conn, void *session)
 {
     (void)conn;
-    imap_bye_because(session, "[UNAVAILABLE]", "The server is stopping; come back in a moment");
+    imap_bye(session, "[UNAVAILABLE] The server is stopping; come back in a moment");
 }
 
 static void closed(void *session)
@@ -297,8 +292,7 @@ static int open_spool(void *context)
 
 static enum err no_session(const struct visit *visit, struct error *error)
 {
-    int fd = visit->fd;
-    fd_close(&fd);
+    CLEANUP(fd_close) int fd = visit->fd; /* after the end is told: until then it is watched */
     account_unref(visit->account);
     if (visit->ended != NULL)
         visit->ended(visit->context);
@@ -325,6 +319,7 @@ enum err imap_session_start(struct loop *loop, const struct visit *visit, struct
     }
     s->off = off;
     s->own = visit->account;
+    s->lacks = visit->lacks;
     s->store = visit->store;
     s->directory = visit->directory;
     s->account = s->own;

@@ -46,6 +46,7 @@ struct imap_session {
     unsigned errors_in_a_row;
     bool read_only;
     unsigned rights; /* the person's, in the selected mailbox */
+    unsigned lacks;  /* what he may not do in `own`, when it is not his own (link/visit.h) */
     struct {
         uint64_t share, directory; /* generations */
     } rights_as_of;
@@ -116,7 +117,8 @@ void imap_call_no(struct imap_call *call, const char *code, const char *text);
 
 /* say.c */
 struct tongue imap_tongue(const struct imap_session *s);
-/* "a1 OK [CODE] text" in the session's language; code with its brackets, or empty. */
+/* "a1 OK [CODE] text" in the session's language; code with its brackets, empty where the text has it or there
+ * is none. */
 void imap_put_line(struct imap_session *s, struct slice tag, const char *status, struct slice code,
                    const char *text);
 /* "* OK [UIDNEXT 7] text". */
@@ -150,9 +152,8 @@ void imap_send_flags(struct imap_call *call, const struct uid_set *uids, struct 
 /* The session has told its client of these flag changes by itself. */
 void imap_told_flags(struct imap_session *s, const struct uid_set *uids, struct change_no change);
 void imap_close_view(struct imap_session *s);
-/* Goodbye and the end. */
+/* Goodbye and the end; the text may begin with a response code. */
 void imap_bye(struct imap_session *s, const char *text);
-void imap_bye_because(struct imap_session *s, const char *code, const char *text);
 
 /* modseq.c */
 /* A command of RFC 7162 3.1 turns CONDSTORE on; the first tells where the selected mailbox stands. */
@@ -215,6 +216,11 @@ struct imap_mailbox {
 };
 bool imap_resolve_mailbox(struct imap_call *call, struct slice name, unsigned needed, const char *missing,
                           struct imap_mailbox *ret_mailbox) MUST_CHECK;
+/* The person's rights in the account that he logged in to. */
+static inline unsigned imap_own_rights(const struct imap_session *s)
+{
+    return RIGHTS_ALL & ~s->lacks;
+}
 /* All of `needed` is among `rights` (of a mailbox, or s->rights of the selected one); else NO [NOPERM]. */
 bool imap_may(struct imap_call *call, unsigned rights, unsigned needed) MUST_CHECK;
 bool imap_is_other(struct slice name);

@@ -130,9 +130,11 @@ enum err imap_find_rights(struct imap_call *call, struct account *account, struc
 {
     const struct share_identity *identity;
     enum err err = imap_identity(call, &identity, &call->error);
-    return err == ERR_OK
-               ? share_rights(account, folder, identity->grantees, identity->count, ret_rights, &call->error)
-               : err;
+    if (err == ERR_OK)
+        err = share_rights(account, folder, identity->grantees, identity->count, ret_rights, &call->error);
+    if (err == ERR_OK)
+        *ret_rights &= imap_own_rights(call->session);
+    return err;
 }
 
 /* Who may do there what he wants to, or may see it, knows of it already. */
@@ -148,7 +150,7 @@ static enum err find_folder(struct imap_call *call, struct slice name, unsigned 
                             struct imap_place *ret_place, struct folder *ret_folder)
 {
     struct imap_session *s = call->session;
-    struct imap_place place = {.account = s->own, .path = name, .rights = RIGHTS_ALL};
+    struct imap_place place = {.account = s->own, .path = name, .rights = imap_own_rights(s)};
     struct folder folder;
     bool other = imap_is_other(name);
     enum err err = other ? find_owner(call, name, &place) : ERR_OK;
@@ -189,8 +191,9 @@ bool imap_resolve_name(struct imap_call *call, struct slice name, unsigned neede
 {
     struct folder folder;
     if (!imap_is_other(name)) {
-        *ret_place = (struct imap_place){call->session->own, slice_none(), name, RIGHTS_ALL};
-        return true;
+        unsigned rights = imap_own_rights(call->session);
+        *ret_place = (struct imap_place){call->session->own, slice_none(), name, rights};
+        return imap_may(call, rights, needed);
     }
     enum err err = find_folder(call, name, needed, ret_place, &folder);
     return err == ERR_OK ? imap_may(call, ret_place->rights, needed) : not_found(call, err, missing);
@@ -216,13 +219,14 @@ static enum err find_parent_rights(struct imap_call *call, struct imap_place *pl
 
 bool imap_resolve_new(struct imap_call *call, struct slice name, struct imap_place *ret_place)
 {
-    *ret_place = (struct imap_place){call->session->own, slice_none(), name, RIGHTS_ALL};
+    unsigned own_rights = imap_own_rights(call->session);
+    *ret_place = (struct imap_place){call->session->own, slice_none(), name, own_rights};
     if (slice_eq(name, S(IMAP_OTHER_USERS))) {
         imap_call_no(call, "CANNOT", "Mailboxes of others are shown under this name");
         return false;
     }
     if (!imap_is_other(name))
-        return true;
+        return imap_may(call, own_rights, RIGHT_CREATE);
     ret_place->rights = 0;
     enum err err = find_owner(call, name, ret_place);
     if (err == ERR_OK)

@@ -45,6 +45,7 @@ void link_put_sasl_result(struct buf *b, const struct sasl_result *result)
     wire_put_u32(b, result->doors);
     wire_put_u64(b, result->account.v);
     wire_put_slice(b, result->address);
+    wire_put_slice(b, result->person);
     wire_put_slice(b, slice_of(result->ticket, TICKET_SIZE));
 }
 
@@ -59,6 +60,7 @@ void link_get_sasl_result(struct wire_reader *r, struct arena *arena, struct sas
     ret->doors = wire_get_u32(r);
     ret->account.v = wire_get_u64(r);
     ret->address = arena_dup(arena, wire_get_slice(r));
+    ret->person = arena_dup(arena, wire_get_slice(r));
     struct slice ticket = wire_get_slice(r);
     if (ticket.n == TICKET_SIZE)
         memcpy(ret->ticket, ticket.p, TICKET_SIZE);

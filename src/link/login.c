@@ -125,9 +125,11 @@ static struct slice name_in(enum sasl_mechanism mechanism, struct slice initial)
     return mechanism == SASL_PLAIN ? plain_name(initial) : initial;
 }
 
-/* The name as it is compared, so that spelling it otherwise makes no new one. */
+/* The name as it is compared, so that spelling it otherwise makes no new one; nor does naming a mailbox. */
 static void remember_name(struct login *login, struct slice name)
 {
+    struct slice mailbox;
+    people_split_name(name, &mailbox, &name);
     login->name_n = MIN(name.n, sizeof(login->name));
     for (size_t i = 0; i < login->name_n; i++)
         login->name[i] = ascii_lower(name.p[i]);
@@ -166,7 +168,8 @@ static void note_success(struct login *login)
                     login->result.address);
     LOG(LOG_INFO, conn_sid(login->conn), "login.ok", F_CSTR("peer", conn_peer(login->conn)),
         F_CSTR("mechanism", sasl_mechanism_name(login->start.mechanism)),
-        F_STR("account", login->result.address));
+        F_STR("account", login->result.address),
+        F_STR("person", login->result.person.n > 0 ? login->result.person : login->result.address));
 }
 
 static void say_plan(const struct login *login, struct error *error)
@@ -195,6 +198,9 @@ static void say_denial(const struct login *login, struct error *error)
         return;
     case DENIED_APP_PASSWORD:
         (void)fail_plain(error, ERR_DENIED, "this app password is for other programs; make another one");
+        return;
+    case DENIED_READS_ONLY:
+        (void)fail_plain(error, ERR_DENIED, "you may read this mailbox, not send as it");
         return;
     case DENIED_CERTIFICATE:
         (void)fail_plain(error, ERR_DENIED, "this account does not log in by certificate; use its password");

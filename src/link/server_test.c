@@ -268,8 +268,7 @@ static void refuses_malformed(struct pair *t, ipc_serve_fn *serve, const uint32_
             assert_int_equal(reply.type, LINK_ERROR);
             struct wire_reader r = wire_reader_of(reply.body);
             uint32_t code = wire_get_u32(&r);
-            bool known = types[i] < LINK_OUTBOUND_TAKE; /* what is relay's alone is not served to edge */
-            assert_int_equal(code, !known && k < 3 && k > 0 ? ERR_UNSUPPORTED : ERR_INVALID);
+            assert_int_equal(code, types[i] == 999 && k < 3 && k > 0 ? ERR_UNSUPPORTED : ERR_INVALID);
             assert_int_equal(reply.fd_count, 0);
         }
     }

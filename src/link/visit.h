@@ -30,6 +30,7 @@ struct visit {
     struct slice capabilities_off; /* of IMAP, by the settings or for this account: base/name_list.h */
     struct tongue tongue;          /* in which the person is spoken to */
     enum language preferred;       /* the account's own language */
+    unsigned lacks; /* rights (store/share.h) that the person has not in this account, which is not his own */
     const struct settings *settings;
     void (*ended)(void *context);
     void *context;

@@ -1,12 +1,17 @@
 /* DELE, RSET, NOOP, CAPA, LANG. */
 #include "pop3/capability.h"
 #include "pop3/session.h"
+#include "store/share.h"
 
 void pop3_dele(struct pop3_session *session, struct slice argument)
 {
     struct pop3_message *message = pop3_find(session, argument);
     if (message == NULL)
         return;
+    if ((session->visit.lacks & (RIGHT_TRASH | RIGHT_EXPUNGE)) != 0) {
+        pop3_refuse(session, "you may only read this mailbox");
+        return;
+    }
     message->deleted = true;
     pop3_ok(session, "deleted at QUIT");
 }

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "base/must.h"
+#include "directory/forward.h"
 #include "mime/header.h"
 #include "queue/internal.h"
 #include "rt/metrics.h"
@@ -22,12 +23,22 @@ struct filing {
     struct error error;
 };
 
+/* A message that goes on as an entry of its own; committed with what is left of the one it came from. */
+struct onward {
+    struct entry *from;
+    struct entry *entry;
+    bool committed;
+};
+
 struct batch {
     struct queue *queue;
     struct arena arena;
     struct filing *filings;
     size_t count;
     size_t cap;
+    struct onward *onwards;
+    size_t onward_count;
+    size_t onward_cap;
 };
 
 struct failure {
@@ -81,21 +92,100 @@ static void give_up(struct queue *queue, struct entry *entry, struct entry_recip
     }
 }
 
-/* The recipient's foreign targets become recipients of their own, once and all of them; its accounts go into
- * the batch. False: not everything had room. */
-static bool add_targets(struct batch *batch, struct entry *entry, size_t at, const struct route *route)
+static enum err add_onward(struct batch *batch, struct entry *entry, size_t at,
+                           const struct onward_order *order, struct error *error)
+{
+    if (batch->onward_count == batch->onward_cap) {
+        size_t cap = MAX(2 * batch->onward_cap, (size_t)8);
+        struct onward *onwards = realloc(batch->onwards, cap * sizeof(*onwards));
+        if (onwards == NULL)
+            return fail_nomem(error);
+        batch->onwards = onwards;
+        batch->onward_cap = cap;
+    }
+    struct onward *onward = &batch->onwards[batch->onward_count];
+    *onward = (struct onward){.from = entry};
+    enum err err = onward_make(batch->queue, entry, at, order, &onward->entry, error);
+    batch->onward_count += err == ERR_OK;
+    return err;
+}
+
+/* The foreign targets of a group or an alias: recipients of their own, or, when their servers would take the
+ * sender for a forged one, an entry of its own. */
+static enum err add_foreign(struct batch *batch, struct entry *entry, size_t at, const struct route *route,
+                            struct error *error)
 {
     const struct entry_recipient like = entry->recipients[at];
-    size_t before = entry->recipient_count;
-    bool whole = true;
-    for (size_t i = 0; i < route->foreign_count && !like.expanded && whole; i++)
-        whole = entry_add_foreign(entry, route->foreign[i], &like);
-    if (!whole)
-        entry->recipient_count = before;
-    entry->recipients[at].expanded = like.expanded || whole;
-    for (size_t i = 0; i < route->account_count; i++)
-        whole = add_filing(batch, entry, at, route->accounts[i].id) && whole;
-    return whole;
+    struct onward_order order = {
+        .by = like.given.address, .targets = route->foreign, .target_count = route->foreign_count};
+    if (route->foreign_count == 0)
+        return ERR_OK;
+    enum err err = forward_sender(batch->queue->directory, entry->envelope.sender, order.by, &batch->arena,
+                                  &order.sender, error);
+    if (err == ERR_OK && !slice_eq(order.sender, entry->envelope.sender))
+        return add_onward(batch, entry, at, &order, error);
+    for (size_t i = 0; err == ERR_OK && i < route->foreign_count; i++)
+        if (!entry_add_foreign(entry, route->foreign[i], &like))
+            err = fail(error, ERR_LIMIT, NULL, "too many recipients at once, or no memory");
+    return err;
+}
+
+static enum err add_steps(struct batch *batch, struct entry *entry, size_t at,
+                          const struct forward_plan *plan, struct error *error)
+{
+    enum err err = ERR_OK;
+    for (size_t i = 0; err == ERR_OK && i < plan->step_count; i++) {
+        const struct forward_step *step = &plan->steps[i];
+        struct onward_order order = {
+            .by = step->by, .targets = step->targets, .target_count = step->target_count};
+        err = forward_sender(batch->queue->directory, entry->envelope.sender, step->by, &batch->arena,
+                             &order.sender, error);
+        if (err == ERR_OK)
+            err = add_onward(batch, entry, at, &order, error);
+    }
+    return err;
+}
+
+/* What goes to the outside: all of it, once, or nothing. */
+static enum err add_outside(struct batch *batch, struct entry *entry, size_t at, const struct route *route,
+                            const struct forward_plan *plan, struct error *error)
+{
+    size_t recipients = entry->recipient_count;
+    size_t onwards = batch->onward_count;
+    if (entry->recipients[at].expanded)
+        return ERR_OK;
+    enum err err = add_foreign(batch, entry, at, route, error);
+    if (err == ERR_OK)
+        err = add_steps(batch, entry, at, plan, error);
+    entry->recipients[at].expanded = err == ERR_OK;
+    if (err == ERR_OK)
+        return err;
+    entry->recipient_count = recipients;
+    while (batch->onward_count > onwards)
+        onward_drop(batch->queue, batch->onwards[--batch->onward_count].entry);
+    return err;
+}
+
+/* The recipient's targets: those outside on their way, its accounts in the batch. *ret_accounts: how many. */
+static enum err add_targets(struct batch *batch, struct entry *entry, size_t at, const struct route *route,
+                            size_t *ret_accounts, struct error *error)
+{
+    struct forward_plan plan;
+    struct forward_question question = {.route = route, .again_since_us = INT64_MAX};
+    if (entry->recipients[at].expanded)
+        question.again_since_us = entry->received_us;
+    enum err err = onward_been(slice_of(entry->body, entry->size), &batch->arena, &question.been,
+                               &question.been_count, error);
+    if (err == ERR_OK)
+        err = forward_plan(batch->queue->directory, &question, &batch->arena, &plan, error);
+    if (err != ERR_OK)
+        return err;
+    err = add_outside(batch, entry, at, route, &plan, error);
+    for (size_t i = 0; i < plan.account_count; i++)
+        if (!add_filing(batch, entry, at, plan.accounts[i]) && err == ERR_OK)
+            err = fail(error, ERR_LIMIT, NULL, "too many recipients at once, or no memory");
+    *ret_accounts = plan.account_count;
+    return err;
 }
 
 /* Where mail for the address goes; if it was renamed since it was accepted, to who had it then. */
@@ -137,11 +227,12 @@ static void route_recipient(struct batch *batch, struct entry *entry, size_t at)
         give_up(batch->queue, entry, recipient, &failure_unknown);
         return;
     }
-    bool whole = add_targets(batch, entry, at, &route);
+    size_t accounts;
+    enum err err = add_targets(batch, entry, at, &route, &accounts, &error);
     recipient = &entry->recipients[at];
-    if (!whole)
-        entry_set_reason(entry, recipient, "too many recipients at once, or no memory");
-    else if (route.account_count == 0)
+    if (err != ERR_OK)
+        entry_set_reason(entry, recipient, error.detail);
+    else if (accounts == 0)
         recipient->state = RECIPIENT_DONE;
     else
         recipient->routed = true;
@@ -374,31 +465,97 @@ static bool is_gone(const struct entry *entry)
     return !entry_has_state(entry, RECIPIENT_NEW) && !entry_has_state(entry, RECIPIENT_WAITING);
 }
 
+struct settling {
+    struct job *jobs;
+    struct buf *envelopes;
+    size_t count;
+    int64_t due; /* the first of the deferred ones */
+};
+
+/* What goes on by itself, before what becomes of the entry. False: no memory. */
+static bool put_onwards(struct batch *batch, const struct entry *from, struct settling *settling)
+{
+    bool whole = true;
+    for (size_t i = 0; i < batch->onward_count; i++) {
+        struct onward *onward = &batch->onwards[i];
+        if (onward->from != from)
+            continue;
+        const struct entry *entry = onward->entry;
+        struct buf *envelope = &settling->envelopes[settling->count];
+        *envelope = BUF(ENTRY_ARENA_MAX);
+        entry_encode(entry, envelope);
+        settling->jobs[settling->count++] = (struct job){
+            .kind = JOB_INSERT,
+            .id = entry->id,
+            .next_us = ENTRY_NEXT_NOW,
+            .relay_us = ENTRY_RELAY_NONE,
+            .envelope = buf_slice(envelope),
+            .body = slice_of(entry->body, entry->spool == 0 ? entry->size : 0),
+        };
+        onward->committed = true;
+        whole = whole && !buf_failed(envelope);
+    }
+    return whole;
+}
+
+/* What can't be written now stays as it is on disk: filing it again changes nothing. */
+static void put_jobs(struct batch *batch, struct entry *entry, struct settling *settling)
+{
+    size_t before = settling->count;
+    bool whole = put_onwards(batch, entry, settling);
+    struct job *job = &settling->jobs[settling->count];
+    struct buf *envelope = &settling->envelopes[settling->count++];
+    *envelope = BUF(ENTRY_ARENA_MAX);
+    settle(batch->queue, entry, job, envelope);
+    if (job->kind == JOB_UPDATE)
+        settling->due = MIN(settling->due, job->next_us);
+    entry->relay_us = job->kind == JOB_UPDATE ? job->relay_us : ENTRY_RELAY_NONE;
+    if (whole && !buf_failed(envelope))
+        return;
+    while (settling->count > before)
+        buf_release(&settling->envelopes[--settling->count]);
+    for (size_t i = 0; i < batch->onward_count; i++)
+        batch->onwards[i].committed = batch->onwards[i].committed && batch->onwards[i].from != entry;
+}
+
+/* They are in the queue like others; those that were not committed never were. */
+static void release_onwards(struct batch *batch, bool committed)
+{
+    for (size_t i = 0; i < batch->onward_count; i++) {
+        struct onward *onward = &batch->onwards[i];
+        if (!committed || !onward->committed) {
+            onward_drop(batch->queue, onward->entry);
+            continue;
+        }
+        struct queue_id id = onward->entry->id;
+        LOG(LOG_INFO, onward->entry->envelope.sid, "queue.forwarded", F_ID("entry", onward->from->id.v),
+            F_ID("as", id.v), F_STR("from", onward->entry->envelope.sender),
+            F_INT("recipients", onward->entry->recipient_count));
+        backlog_add(batch->queue, id, take(onward->entry));
+    }
+    free(batch->onwards);
+}
+
 /* The entries as they are after filing, in one submission; then the spool files of those that are gone go
  * too. */
-static enum err settle_all(struct queue *queue, struct flight *flights, size_t count, struct error *error)
+static enum err settle_all(struct batch *batch, struct flight *flights, size_t count, struct error *error)
 {
     CLEANUP(arena_release) struct arena arena = ARENA(FILE_ARENA_MAX);
-    struct job *jobs = arena_array(&arena, count, sizeof(*jobs));
-    struct buf *envelopes = arena_array(&arena, count, sizeof(*envelopes));
-    size_t n = 0;
-    int64_t due = INT64_MAX;
-    if (jobs == NULL || envelopes == NULL)
+    struct queue *queue = batch->queue;
+    struct settling settling = {.due = INT64_MAX};
+    settling.jobs = arena_array(&arena, count + batch->onward_count, sizeof(*settling.jobs));
+    settling.envelopes = arena_array(&arena, count + batch->onward_count, sizeof(*settling.envelopes));
+    if (settling.jobs == NULL || settling.envelopes == NULL) {
+        release_onwards(batch, false);
         return fail_nomem(error);
-    for (struct flight *f = flights; f != NULL; f = f->next) {
-        if (f->entry == NULL)
-            continue;
-        envelopes[n] = BUF(ENTRY_ARENA_MAX);
-        settle(queue, f->entry, &jobs[n], &envelopes[n]);
-        if (jobs[n].kind == JOB_UPDATE)
-            due = MIN(due, jobs[n].next_us);
-        f->entry->relay_us = jobs[n].kind == JOB_UPDATE ? jobs[n].relay_us : ENTRY_RELAY_NONE;
-        /* What can't be written now stays as it is on disk: filing it again changes nothing. */
-        n += !buf_failed(&envelopes[n]);
     }
-    enum err err = intake_submit(queue, jobs, n, error);
-    for (size_t i = 0; i < n; i++)
-        buf_release(&envelopes[i]);
+    for (struct flight *f = flights; f != NULL; f = f->next)
+        if (f->entry != NULL)
+            put_jobs(batch, f->entry, &settling);
+    enum err err = intake_submit(queue, settling.jobs, settling.count, error);
+    for (size_t i = 0; i < settling.count; i++)
+        buf_release(&settling.envelopes[i]);
+    release_onwards(batch, err == ERR_OK);
     for (struct flight *f = flights; f != NULL && err == ERR_OK; f = f->next) {
         if (f->entry == NULL)
             continue;
@@ -409,8 +566,8 @@ static enum err settle_all(struct queue *queue, struct flight *flights, size_t c
         f->claimed = false;
         outbound_note(queue, f->id, f->entry->relay_us);
     }
-    if (due != ENTRY_NEXT_RELAY)
-        backlog_due_at(queue, due);
+    if (settling.due != ENTRY_NEXT_RELAY)
+        backlog_due_at(queue, settling.due);
     return err;
 }
 
@@ -481,7 +638,7 @@ static void file_batch(struct queue *queue, struct flight *flights)
     file_all(&batch);
     bool synced = batch.count == 0 || store_sync(queue->store, &error) == ERR_OK;
     note_results(&batch, flights, synced, &error);
-    if (settle_all(queue, flights, count, &error) != ERR_OK) {
+    if (settle_all(&batch, flights, count, &error) != ERR_OK) {
         LOG(LOG_ERROR, NO_SID, "queue.settle", F_ERR(&error));
         for (struct flight *f = flights; f != NULL; f = f->next)
             f->again = true;

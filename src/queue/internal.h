@@ -202,6 +202,24 @@ struct outbound_result;
 enum err outcome_apply(struct queue *queue, struct entry *entry, const struct outbound_result *results,
                        size_t count, struct error *error) MUST_CHECK;
 
+/* onward.c */
+enum { ONWARD_BEEN_MAX = 100 /* Delivered-To fields that are looked at */ };
+struct onward_order {
+    struct slice by; /* the address of ours that sends it on */
+    struct slice sender;
+    const struct slice *targets;
+    size_t target_count;
+};
+/* A new entry, not yet committed, of from's message as it came for recipient `at`. */
+enum err onward_make(struct queue *queue, const struct entry *from, size_t at,
+                     const struct onward_order *order, struct entry **ret_entry,
+                     struct error *error) MUST_CHECK;
+/* It was not committed. */
+void onward_drop(struct queue *queue, struct entry *entry);
+/* The addresses at which the message says it was delivered; borrowed from it. */
+enum err onward_been(struct slice message, struct arena *arena, const struct slice **ret_addresses,
+                     size_t *ret_count, struct error *error) MUST_CHECK;
+
 /* trace.c: Return-Path, Delivered-To, Received and, for what our people submit, missing Date and Message-ID.
  */
 void trace_put(struct buf *out, const struct queue *queue, const struct entry *entry, struct slice recipient,

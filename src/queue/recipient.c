@@ -1,4 +1,5 @@
 /* What to answer at RCPT: does the address exist, may the sender reach it, is there room? */
+#include "directory/forward.h"
 #include "queue/internal.h"
 
 /* A mailbox that a message of that size would not fit. A problem with asking counts as room: filing will
@@ -19,6 +20,15 @@ static bool is_full(struct queue *queue, struct account_id id, uint64_t size)
            (limits->quota_messages > 0 && usage.messages + 1 > limits->quota_messages);
 }
 
+/* Nothing of it stays there. */
+static bool only_forwards(struct queue *queue, struct account_id id, struct arena *arena)
+{
+    struct forward forward;
+    struct error error;
+    return forward_get(queue->directory, id, arena, &forward, &error) == ERR_OK && forward.target_count > 0 &&
+           !forward.keep_copy;
+}
+
 enum err queue_recipient_check(struct queue *queue, struct account_id sender, struct slice address,
                                uint64_t size, enum recipient_answer *ret_answer, struct error *error)
 {
@@ -36,10 +46,11 @@ enum err queue_recipient_check(struct queue *queue, struct account_id sender, st
         break;
     case ROUTE_LOCAL:
         /* A group is not refused because one of its members is full. */
-        *ret_answer =
-            route.account_count == 1 && route.foreign_count == 0 && is_full(queue, route.accounts[0].id, size)
-                ? RECIPIENT_FULL
-                : RECIPIENT_LOCAL;
+        *ret_answer = route.account_count == 1 && route.foreign_count == 0 &&
+                              !only_forwards(queue, route.accounts[0].id, &arena) &&
+                              is_full(queue, route.accounts[0].id, size)
+                          ? RECIPIENT_FULL
+                          : RECIPIENT_LOCAL;
         break;
     }
     return ERR_OK;

@@ -34,9 +34,9 @@ enum err conn_open(struct loop *loop, int fd, const struct conn_handler *handler
     if (result == ERR_OK)
         result = loop_add(loop, fd, conn_wake, conn, &conn->place, error);
     if (result != ERR_OK) {
-        close(fd);
         free(conn);
         handler->closed(session);
+        close(fd);
         return result;
     }
     conn->loop = loop;

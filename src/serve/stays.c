@@ -1,16 +1,12 @@
 #include "serve/stays.h"
 
-#include <fcntl.h>
 #include <pthread.h>
 #include <sys/socket.h>
 #include <time.h>
 
-#include "base/fdio.h"
 #include "base/log.h"
 #include "base/must.h"
-#include "directory/app_password.h"
-
-enum { ENTRY_SCRATCH_MAX = 64 * 1024 };
+#include "directory/share.h"
 
 struct stays {
     struct directory *directory;
@@ -21,26 +17,24 @@ struct stays {
     struct stay *first;
 };
 
-/* When the directory can't say, he stays. */
-static bool may_stay(struct stays *stays, const struct stay *stay)
+/* Nothing has changed since; only time has passed, by which app passwords expire. */
+static bool is_as_it_was(const struct stay *stay, uint64_t generation)
 {
-    CLEANUP(arena_release) struct arena scratch = ARENA(ENTRY_SCRATCH_MAX);
-    struct account_entry entry;
-    struct error error;
-    if (stay->app_password != 0 && !app_password_is_valid(stays->directory, stay->app_password))
-        return false;
-    enum err err = account_entry_get(stays->directory, stay->account, &scratch, &entry, &error);
-    return err == ERR_OK ? entry.enabled && (entry.doors & stay->door) != 0 : err != ERR_NOT_FOUND;
+    return stay->ended || (stay->holder.app_password == 0 && stay->as_of == generation);
 }
 
-/* all: else only those that time may end. Locked. */
-static void look(struct stays *stays, bool all)
+/* Locked. */
+static void look(struct stays *stays)
 {
+    uint64_t generation = directory_generation(stays->directory);
     for (struct stay *stay = stays->first; stay != NULL; stay = stay->next) {
-        if (stay->ended || (!all && stay->app_password == 0) || may_stay(stays, stay))
+        if (is_as_it_was(stay, generation))
             continue;
-        LOG(LOG_INFO, NO_SID, "store.session_ended", F_ID("account", stay->account.v),
-            F_INT("door", stay->door), F_INT("app_password", stay->app_password));
+        stay->as_of = generation;
+        if (sasl_holder_is_welcome(stays->directory, &stay->holder, stay->door))
+            continue;
+        LOG(LOG_INFO, NO_SID, "store.session_ended", F_ID("account", stay->holder.account.v),
+            F_INT("door", stay->door), F_INT("app_password", stay->holder.app_password));
         stay->ended = true;
         (void)shutdown(stay->fd, SHUT_RDWR);
     }
@@ -49,7 +43,7 @@ static void look(struct stays *stays, bool all)
 void stays_look(struct stays *stays)
 {
     pthread_mutex_lock(&stays->lock);
-    look(stays, true);
+    look(stays);
     pthread_mutex_unlock(&stays->lock);
 }
 
@@ -62,7 +56,7 @@ static void *look_again_and_again(void *context)
         clock_gettime(CLOCK_MONOTONIC, &until);
         until.tv_sec += STAYS_LOOK_SECONDS;
         (void)pthread_cond_timedwait(&stays->stop, &stays->lock, &until);
-        look(stays, false);
+        look(stays);
     }
     pthread_mutex_unlock(&stays->lock);
     return NULL;
@@ -85,7 +79,7 @@ enum err stays_create(struct directory *directory, struct stays **ret_stays, str
         pthread_cond_destroy(&stays->stop);
         pthread_mutex_destroy(&stays->lock);
         free(stays);
-        return fail(error, ERR_UNAVAILABLE, NULL, "thread for sessions: %s", strerror(result));
+        return fail(error, ERR_UNAVAILABLE, NULL, "thread that looks after sessions: %s", strerror(result));
     }
     *ret_stays = stays;
     return ERR_OK;
@@ -104,22 +98,17 @@ void stays_destroy(struct stays *stays)
     free(stays);
 }
 
-enum err stays_enter(struct stays *stays, struct stay *stay, const struct sasl_holder *holder, enum door door,
-                     int fd, struct error *error)
+/* The first look asks about it, too: something may have changed between log-in and now. */
+void stays_enter(struct stays *stays, struct stay *stay, const struct sasl_holder *holder, enum door door,
+                 int fd)
 {
-    *stay = (struct stay){
-        .account = holder->account, .door = (unsigned)door, .app_password = holder->app_password, .fd = -1};
-    stay->fd = fcntl(fd, F_DUPFD_CLOEXEC, 0);
-    if (stay->fd < 0)
-        return fail_errno(error, "a session's second descriptor");
-    stay->stays = stays;
+    *stay = (struct stay){.stays = stays, .holder = *holder, .door = door, .fd = fd};
     pthread_mutex_lock(&stays->lock);
     stay->next = stays->first;
     if (stays->first != NULL)
         stays->first->previous = stay;
     stays->first = stay;
     pthread_mutex_unlock(&stays->lock);
-    return ERR_OK;
 }
 
 void stays_leave(struct stay *stay)
@@ -134,6 +123,5 @@ void stays_leave(struct stay *stay)
     if (stay->next != NULL)
         stay->next->previous = stay->previous;
     pthread_mutex_unlock(&stay->stays->lock);
-    fd_close(&stay->fd);
     stay->stays = NULL;
 }

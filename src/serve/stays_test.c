@@ -8,6 +8,7 @@
 
 struct session {
     struct stay stay;
+    int fd;
     int peer;
 };
 
@@ -24,21 +25,28 @@ static uint64_t make_password(struct fixture *t, const char *name, int64_t expir
 }
 
 static void enter_by(struct fixture *t, struct stays *stays, struct session *session, enum door door,
-                     uint64_t password)
+                     uint64_t app_password)
 {
-    struct account_entry anna;
     int pair[2];
+    struct account_entry anna;
     must(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) == 0);
     session->peer = pair[0];
+    session->fd = pair[1];
     ASSERT_OK(t, account_entry_find(t->directory, S("anna@demo.example"), &t->arena, &anna, &t->error));
-    const struct sasl_holder holder = {anna.id, password};
-    ASSERT_OK(t, stays_enter(stays, &session->stay, &holder, door, pair[1], &t->error));
-    close(pair[1]); /* the stay has its own */
+    const struct sasl_holder holder = {.account = anna.id, .app_password = app_password};
+    stays_enter(stays, &session->stay, &holder, door, session->fd);
 }
 
-static void enter(struct fixture *t, struct stays *stays, struct session *session, uint64_t password)
+static void enter(struct fixture *t, struct stays *stays, struct session *session, uint64_t app_password)
 {
-    enter_by(t, stays, session, DOOR_IMAP, password);
+    enter_by(t, stays, session, DOOR_IMAP, app_password);
+}
+
+static void leave(struct session *session)
+{
+    stays_leave(&session->stay);
+    close(session->fd);
+    close(session->peer);
 }
 
 static bool has_ended(const struct session *session)
@@ -65,12 +73,8 @@ static void test_sessions_end_with_their_app_password(void **state)
     assert_true(has_ended(&phone[0]) && has_ended(&phone[1]));
     assert_false(has_ended(&tablet));
     for (size_t i = 0; i < 2; i++)
-        stays_leave(&phone[i].stay);
-    stays_leave(&tablet.stay);
-    assert_true(has_ended(&tablet)); /* the last descriptor is closed */
-    for (size_t i = 0; i < 2; i++)
-        close(phone[i].peer);
-    close(tablet.peer);
+        leave(&phone[i]);
+    leave(&tablet);
     stays_destroy(stays);
 }
 
@@ -85,17 +89,30 @@ static void test_sessions_end_when_it_expires(void **state)
     stays_look(stays);
     assert_true(has_ended(&phone));
     clock_shift(-CLOCK_HOUR);
-    stays_leave(&phone.stay);
-    close(phone.peer);
+    leave(&phone);
     stays_destroy(stays);
 }
 
-static void set(struct fixture *t, const char *plan, int enabled)
+static void test_sessions_end_when_the_account_is_disabled(void **state)
 {
+    struct fixture *t = *state;
+    struct stays *stays;
+    struct session session, tablet;
     struct account_changes changes = ACCOUNT_CHANGES_NONE;
-    changes.plan = slice_cstr(plan);
-    changes.enabled = enabled;
+    ASSERT_OK(t, stays_create(t->directory, &stays, &t->error));
+    enter(t, stays, &session, 0);
+    enter(t, stays, &tablet, make_password(t, "tablet", 0));
+    changes.enabled = 1;
     ASSERT_OK(t, account_entry_set(t->directory, S("anna@demo.example"), &changes, &t->error));
+    stays_look(stays);
+    assert_false(has_ended(&session) || has_ended(&tablet));
+    changes.enabled = 0;
+    ASSERT_OK(t, account_entry_set(t->directory, S("anna@demo.example"), &changes, &t->error));
+    stays_look(stays);
+    assert_true(has_ended(&session) && has_ended(&tablet));
+    leave(&session);
+    leave(&tablet);
+    stays_destroy(stays);
 }
 
 static void test_sessions_end_when_their_door_closes(void **state)
@@ -103,20 +120,17 @@ static void test_sessions_end_when_their_door_closes(void **state)
     struct fixture *t = *state;
     struct stays *stays;
     struct session imap, pop3;
+    struct account_changes changes = ACCOUNT_CHANGES_NONE;
     ASSERT_OK(t, stays_create(t->directory, &stays, &t->error));
     enter_by(t, stays, &imap, DOOR_IMAP, 0);
     enter_by(t, stays, &pop3, DOOR_POP3, 0);
-    set(t, "pop3", -1);
+    changes.plan = S("pop3");
+    ASSERT_OK(t, account_entry_set(t->directory, S("anna@demo.example"), &changes, &t->error));
     stays_look(stays);
     assert_true(has_ended(&imap));
     assert_false(has_ended(&pop3));
-    set(t, "imap", 0);
-    stays_look(stays);
-    assert_true(has_ended(&pop3));
-    stays_leave(&imap.stay);
-    stays_leave(&pop3.stay);
-    close(imap.peer);
-    close(pop3.peer);
+    leave(&imap);
+    leave(&pop3);
     stays_destroy(stays);
 }
 
@@ -124,14 +138,13 @@ static void test_sessions_end_with_the_account(void **state)
 {
     struct fixture *t = *state;
     struct stays *stays;
-    struct session imap;
+    struct session session;
     ASSERT_OK(t, stays_create(t->directory, &stays, &t->error));
-    enter_by(t, stays, &imap, DOOR_IMAP, 0);
+    enter(t, stays, &session, 0);
     ASSERT_OK(t, account_entry_remove(t->directory, S("anna@demo.example"), &t->error));
     stays_look(stays);
-    assert_true(has_ended(&imap));
-    stays_leave(&imap.stay);
-    close(imap.peer);
+    assert_true(has_ended(&session));
+    leave(&session);
     stays_destroy(stays);
 }
 
@@ -150,6 +163,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(test_sessions_end_with_their_app_password),
         TEST(test_sessions_end_when_it_expires),
+        TEST(test_sessions_end_when_the_account_is_disabled),
         TEST(test_sessions_end_when_their_door_closes),
         TEST(test_sessions_end_with_the_account),
     };

@@ -21,6 +21,7 @@
 #include "serve/current.h"
 #include "serve/serve.h"
 #include "serve/stays.h"
+#include "store/share.h"
 
 /*
  * The worker that holds the mailboxes. Two loops: `sessions` has the connections that were handed over after
@@ -74,11 +75,7 @@ static enum err make_visitor(struct store_worker *worker, const struct sasl_hold
     struct visitor *visitor = calloc(1, sizeof(*visitor));
     if (visitor == NULL)
         return fail_nomem(error);
-    enum err err = stays_enter(worker->stays, &visitor->stay, holder, door, fd, error);
-    if (err != ERR_OK) {
-        free(visitor);
-        return err;
-    }
+    stays_enter(worker->stays, &visitor->stay, holder, door, fd);
     visitor->worker = worker;
     visitor->version = current_get(&worker->current);
     visitor->account = holder->account;
@@ -187,6 +184,7 @@ static enum err start_session(void *context, const struct sasl_holder *holder,
         .capabilities_off = buf_slice(&off),
         .tongue = tongue_of(hand_over, preferred),
         .preferred = preferred,
+        .lacks = holder->person.v != 0 ? RIGHTS_ALL & ~person_rights_mask(holder->rights) : 0,
         .settings = visitor->version->settings,
         .ended = say_goodbye,
         .context = visitor,

@@ -77,7 +77,7 @@ static bool parse_mailbox(struct cursor *c, bool bare_postmaster, struct slice *
     const char *from = c->p;
     bool whole = cursor_skip_char(c, '"') ? skip_quoted_string(c) : skip_dot_string(c);
     struct slice local = slice_of(from, (size_t)(c->p - from));
-    if (!whole || local.n > ADDRESS_LOCAL_MAX)
+    if (!whole || local.n > address_local_max(local))
         return false;
     if (bare_postmaster && cursor_peek(c) == '>' && slice_eq_nocase(local, S("postmaster"))) {
         *ret = local;
