@@ -7,13 +7,18 @@
  *   {"row": {...}}                          a result, or one of a list
  *   {"progress": {"done": 3, "total": 10}}  during long work
  *   {"message": "..."}                      what was done, for people
+ *   {"row": {...}, "bytes": 500}            the same, followed by this many bytes of any kind
  * and always last
  *   {"ok": true}   or   {"ok": true, "clean": false} when a check found something
  *   {"ok": false, "code": "NOT_FOUND", "error": "for the person", "detail": "for the log"}
  *
+ * A request may have bytes of its own: their number stands after the object, and they follow the line:
+ *   {"command": "import.add", ...} 4711
+ *
  * Ownership: whoever makes the context closes what is in it, after the last call. Errors: handlers give the
  * codes of the rooms they call; their client text is the one line for the person. Threads: any number of
- * calls at once. Limits: ADMIN_REQUEST_MAX bytes a request, ADMIN_ARENA_MAX bytes of memory a call.
+ * calls at once. Limits: ADMIN_REQUEST_MAX bytes a request's line, ADMIN_ATTACHED_MAX what follows it,
+ * ADMIN_ARENA_MAX bytes of memory a call.
  */
 #ifndef POSTHORN_ADMIN_ADMIN_H
 #define POSTHORN_ADMIN_ADMIN_H
@@ -28,6 +33,7 @@
 
 enum {
     ADMIN_REQUEST_MAX = 64 * 1024 * 1024,
+    ADMIN_ATTACHED_MAX = INT32_MAX, /* the largest message-size-max */
     ADMIN_ARENA_MAX = 512 * 1024 * 1024,
     ADMIN_PAGE = 500, /* rows that are asked of a room at once */
     ADMIN_IDLE_SECONDS = 60,
@@ -56,6 +62,8 @@ struct admin_context {
 struct admin_sink {
     /* One line, borrowed. */
     void (*line)(struct admin_sink *sink, json_t *line);
+    /* What follows a line with "bytes", borrowed. NULL: no such line is expected. */
+    void (*bytes)(struct admin_sink *sink, struct slice bytes);
 };
 
 /* --- what a command looks like --- */
@@ -103,14 +111,23 @@ enum command_flag {
     COMMAND_MAY_ASK = 8, /* its password is asked for only with --password-stdin */
     COMMAND_SERVER = 16, /* only a running server can answer */
     COMMAND_HERE = 32,   /* runs in the command line's process, which asks for what it needs */
+    COMMAND_INNER = 64,  /* asked by the command line, not by people */
 };
 
 struct admin_call;
 typedef enum err admin_handler(struct admin_call *call, struct error *error);
+struct cli_request;
+struct settings;
+/* A command that the command line does, by inner commands: its exit status. */
+typedef int admin_client(const struct cli_request *request, const struct settings *settings);
 
 struct admin_command {
-    const char *name; /* "account.add": the words of the command line with dots */
-    admin_handler *run;
+    const char *name;     /* "account.add": the words of the command line with dots */
+    admin_handler *run;   /* or */
+    admin_client *client; /* for what is done by the command line */
+    const struct admin_command
+        *instead; /* with this option the other command is meant; NULL: there is none */
+    const char *instead_with;
     const struct admin_argument *arguments; /* ended by a NULL name; NULL: none */
     const struct admin_column *columns;     /* of its rows, ended by a NULL name; NULL: it gives none */
     void (*show)(const json_t *row);        /* a row as text, where that is no table; else NULL */
@@ -148,6 +165,7 @@ struct admin_command {
     X(account_purge) \
     X(account_tidy) \
     X(account_import) \
+    X(account_export) \
     X(account_app_password_add) \
     X(account_app_password_list) \
     X(account_app_password_remove) \
@@ -174,13 +192,24 @@ struct admin_command {
     X(plan_set) \
     X(plan_remove)
 /* clang-format on */
+/* What commands of the command line ask; people don't. */
+/* clang-format off */
+#define ADMIN_INNER_COMMAND_TABLE(X) \
+    X(import_open) \
+    X(import_look) \
+    X(import_add) \
+    X(export_folders) \
+    X(export_messages)
+/* clang-format on */
 #define X(name) extern const struct admin_command admin_##name;
 ADMIN_COMMAND_TABLE(X)
+ADMIN_INNER_COMMAND_TABLE(X)
 #undef X
+extern const struct admin_command admin_account_import_mail;
 
 /* All of them, in the table's order. */
 const struct admin_command *const *admin_commands(size_t *ret_count);
-/* By name ("account.add"); NULL: none. */
+/* By name ("account.add"), inner ones too; NULL: none. */
 const struct admin_command *admin_command_find(struct slice name);
 
 /* --- a call --- */
@@ -188,6 +217,7 @@ const struct admin_command *admin_command_find(struct slice name);
 struct admin_call {
     const struct admin_context *context;
     const json_t *request;
+    struct slice attached; /* the bytes that came with the request */
     struct admin_sink *sink;
     struct arena arena; /* for what a handler looks up; gone after the call */
     bool unclean;       /* set by a check that found something */
@@ -210,6 +240,9 @@ void call_access_changed(const struct admin_call *call);
 
 /* row: taken; NULL (memory was out, or text that is not UTF-8): ERR_NOMEM. */
 enum err call_row(struct admin_call *call, json_t *row, struct error *error) MUST_CHECK;
+/* The same with bytes. */
+enum err call_row_bytes(struct admin_call *call, json_t *row, struct slice bytes,
+                        struct error *error) MUST_CHECK;
 void call_progress(struct admin_call *call, uint64_t done, uint64_t total);
 void call_message(struct admin_call *call, const char *format, ...) FORMAT(2, 3);
 /* JSON text of bytes that should be UTF-8; where they are not, U+FFFD. */
@@ -221,7 +254,8 @@ json_t *json_doors(unsigned doors) MUST_CHECK;
 /* --- running --- */
 
 /* Checks the request against its command's arguments, runs it, and ends with the last line. */
-void admin_run(const struct admin_context *context, const json_t *request, struct admin_sink *sink);
+void admin_run(const struct admin_context *context, const json_t *request, struct slice attached,
+               struct admin_sink *sink);
 /* The line {"ok": false, ...}. */
 void admin_refuse(struct admin_sink *sink, const struct error *error);
 /* The command needs the queue to be there. */

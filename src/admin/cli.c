@@ -11,7 +11,11 @@ static int print_help(const char *noun, const struct admin_command *command)
     CLEANUP(buf_release) struct buf text = BUF(HELP_MAX);
     if (command != NULL)
         cli_help(command, &text);
-    else
+    if (command != NULL && command->instead != NULL) {
+        buf_putc(&text, '\n');
+        cli_help(command->instead, &text);
+    }
+    if (command == NULL)
         cli_noun_help(slice_cstr(noun), &text);
     printf("%.*s", SLICE_ARGS(buf_slice(&text)));
     return 0;
@@ -38,7 +42,7 @@ static enum err run(const struct cli_request *request, const char *settings_file
     enum err e = settings_read(settings_file, &settings, error);
     if (e == ERR_OK && (request->command->flags & COMMAND_HERE) != 0) {
         const struct admin_context here = {.settings = settings, .ask = ask, .owner = settings};
-        admin_run(&here, request->request, &show->sink);
+        admin_run(&here, request->request, slice_none(), &show->sink);
         return ERR_OK;
     }
     if (e == ERR_OK)
@@ -49,6 +53,16 @@ static enum err run(const struct cli_request *request, const char *settings_file
     if (e == ERR_OK && !running)
         e = cli_local(settings, request->request, &show->sink, error);
     return e;
+}
+
+/* A command of the command line itself. */
+static int run_client(const struct cli_request *request, const char *settings_file)
+{
+    CLEANUP(free_settings) struct settings *settings = NULL;
+    struct error error;
+    if (settings_read(settings_file, &settings, &error) != ERR_OK)
+        return cli_show_error(&error);
+    return request->command->client(request, settings);
 }
 
 int admin_main(int argc, char **argv, const char *settings_file)
@@ -65,6 +79,8 @@ int admin_main(int argc, char **argv, const char *settings_file)
         e = cli_complete(&request, &error);
     if (e != ERR_OK)
         return cli_show_error(&error);
+    if (request.command->client != NULL)
+        return run_client(&request, settings_file);
     cli_show_init(&show, &request);
     e = run(&request, settings_file, &show, &error);
     if (e == ERR_OK)

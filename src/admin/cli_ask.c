@@ -58,6 +58,19 @@ static enum err ask_password(bool terminal, char *password, size_t size, struct 
     return same ? ERR_OK : fail_plain(error, ERR_INVALID, "the two passwords differ; nothing was changed");
 }
 
+enum err cli_ask_secret(const char *prompt, bool standard_input, char *ret_secret, size_t size,
+                        struct error *error)
+{
+    bool terminal = isatty(STDIN_FILENO) && !standard_input;
+    bool read = terminal ? read_hidden(prompt, ret_secret, size) : read_line(ret_secret, size);
+    if (read && ret_secret[0] != 0)
+        return ERR_OK;
+    return fail_plain(error, ERR_INVALID,
+                      "no password of 1 to %zu bytes came: type it at a terminal, or give it "
+                      "as the first line of standard input",
+                      size - 2);
+}
+
 static enum err complete_password(struct cli_request *request, const struct admin_argument *argument,
                                   struct error *error)
 {

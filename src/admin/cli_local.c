@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "admin/cli_parts.h"
+#include "admin/request_reader.h"
 #include "base/fdio.h"
 #include "directory/limits.h"
 
@@ -105,7 +106,81 @@ enum err cli_local(const struct settings *settings, const json_t *request, struc
     if (e == ERR_OK)
         e = open_files(settings, admin_needs_queue(request), &context, error);
     if (e == ERR_OK)
-        admin_run(&context, request, sink);
+        admin_run(&context, request, slice_none(), sink);
+    return e;
+}
+
+/* --- many requests --- */
+
+struct serving {
+    struct admin_sink sink;
+    FILE *out;
+};
+
+static void send_line(struct admin_sink *sink, json_t *line)
+{
+    FILE *out = container_of(sink, struct serving, sink)->out;
+    json_dumpf(line, out, JSON_COMPACT);
+    fputc('\n', out);
+}
+
+static void send_bytes(struct admin_sink *sink, struct slice bytes)
+{
+    fwrite(bytes.p, 1, bytes.n, container_of(sink, struct serving, sink)->out);
+}
+
+/* A request and what is attached to it; false at the end, or when it is none. */
+static bool read_request(FILE *in, char **line, size_t *room, json_t **ret_request, struct buf *attached)
+{
+    struct slice text;
+    uint64_t n;
+    ssize_t got = getline(line, room, in);
+    if (got <= 0 || !request_split(slice_trim(slice_of(*line, (size_t)got)), &text, &n))
+        return false;
+    buf_clear(attached);
+    char *to = n > 0 ? buf_reserve(attached, n) : NULL;
+    if (n > 0 && (to == NULL || fread(to, 1, n, in) != n))
+        return false;
+    buf_grew(attached, n);
+    *ret_request = json_loadb(text.p, text.n, JSON_REJECT_DUPLICATES, NULL);
+    return *ret_request != NULL;
+}
+
+static void serve_requests(const struct admin_context *context, FILE *in, struct serving *serving)
+{
+    CLEANUP(buf_release) struct buf attached = BUF(ADMIN_ATTACHED_MAX);
+    char *line = NULL;
+    size_t room = 0;
+    json_t *request = NULL;
+    while (read_request(in, &line, &room, &request, &attached)) {
+        admin_run(context, request, buf_slice(&attached), &serving->sink);
+        json_decref(request);
+        if (fflush(serving->out) != 0)
+            break;
+    }
+    free(line);
+}
+
+enum err cli_local_serve(const struct settings *settings, int fd, struct error *error)
+{
+    CLEANUP(close_files) struct admin_context context = {0};
+    FILE *in = fdopen(fd, "r");
+    FILE *out = fdopen(dup(fd), "w");
+    struct serving serving = {{send_line, send_bytes}, out};
+    if (in == NULL || out == NULL)
+        return fail_errno(error, "fdopen");
+    umask(077);
+    enum err e = become_store_user(settings, error);
+    if (e == ERR_OK)
+        e = check_access(settings, error);
+    if (e == ERR_OK)
+        e = open_files(settings, false, &context, error);
+    if (e == ERR_OK)
+        serve_requests(&context, in, &serving);
+    else
+        admin_refuse(&serving.sink, error);
+    fclose(out);
+    fclose(in);
     return e;
 }
 

@@ -63,7 +63,7 @@ static enum err find_command(struct words *words, const struct admin_command **r
         memcpy(name + n, words->argv[i], more);
         n += more;
         const struct admin_command *command = admin_command_find(slice_of(name, n));
-        if (command != NULL) {
+        if (command != NULL && (command->flags & COMMAND_INNER) == 0) {
             *ret_command = command;
             words->at = i + 1;
         }
@@ -74,6 +74,20 @@ static enum err find_command(struct words *words, const struct admin_command **r
         return fail_plain(error, ERR_INVALID, "a command is missing; `posthorn %s --help` lists them",
                           words->argv[0]);
     return fail_verb(words->argv[0], words->argv[1], error);
+}
+
+/* --option or --option=value stands among the words. */
+static bool has_option(const struct words *words, const char *option)
+{
+    for (int i = words->at; i < words->argc && strcmp(words->argv[i], "--") != 0; i++) {
+        struct slice word = slice_cstr(words->argv[i]);
+        struct slice name;
+        struct slice rest;
+        slice_cut(word, '=', &name, &rest);
+        if (slice_starts(name, S("--")) && slice_eq(slice_from(name, 2), slice_cstr(option)))
+            return true;
+    }
+    return false;
 }
 
 /* --- values --- */
@@ -298,6 +312,8 @@ enum err cli_parse(int argc, char **argv, struct cli_request *ret_request, struc
     enum err e = find_command(&words, &request.command, error);
     if (e != ERR_OK)
         return e;
+    if (request.command->instead != NULL && has_option(&words, request.command->instead_with))
+        request.command = request.command->instead;
     request.request = json_pack("{s:s}", "command", request.command->name);
     if (request.request == NULL)
         return fail_nomem(error);

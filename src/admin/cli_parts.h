@@ -7,7 +7,10 @@
 #ifndef POSTHORN_ADMIN_CLI_PARTS_H
 #define POSTHORN_ADMIN_CLI_PARTS_H
 
+#include <stdio.h>
+
 #include "admin/admin.h"
+#include "admin/cli.h"
 #include "rt/settings.h"
 
 enum { CLI_COLUMNS_MAX = 16, CLI_HELD_ROWS = 1000 };
@@ -34,6 +37,10 @@ void cli_noun_help(struct slice noun, struct buf *out);
 
 /* What `account advise` was not told: from $LANG, and asked at a terminal. */
 enum err cli_advise(struct cli_request *request, struct error *error) MUST_CHECK;
+/* Text for a password of another server: asked for once at a terminal, else the first line of standard input.
+ * NUL-terminated. */
+enum err cli_ask_secret(const char *prompt, bool standard_input, char *ret_secret, size_t size,
+                        struct error *error) MUST_CHECK;
 /* Puts what the command needs of secrets and files into the request; asks for confirmation. */
 enum err cli_complete(struct cli_request *request, struct error *error) MUST_CHECK;
 
@@ -56,7 +63,19 @@ int cli_show_end(struct cli_show *show);
 /* An error of our own side, the same way. */
 int cli_show_error(const struct error *error);
 
+/* Text of other people, fit for a terminal. */
+void cli_put_safe(struct buf *out, struct slice text);
+/* The error that an answer's last line tells of. */
+void cli_error_of(const json_t *line, struct error *ret_error);
+
 /* --- doing --- */
+
+/* *ret_fd -1: no server runs. */
+enum err cli_connect(const struct settings *settings, int *ret_fd, struct error *error) MUST_CHECK;
+enum err cli_send(int fd, const json_t *request, struct slice attached, struct error *error) MUST_CHECK;
+/* Requests on the files, one after the other, until fd (taken) is closed. As root, becomes the store's user.
+ */
+enum err cli_local_serve(const struct settings *settings, int fd, struct error *error) MUST_CHECK;
 
 /* *ret_running false: no server runs, nothing was done. */
 enum err cli_remote(const struct settings *settings, const json_t *request, struct admin_sink *sink,
@@ -69,5 +88,10 @@ enum err cli_apart(const struct settings *settings, const json_t *request, struc
 /* On the files, in this process. */
 enum err cli_local(const struct settings *settings, const json_t *request, struct admin_sink *sink,
                    struct error *error) MUST_CHECK;
+
+/* --- commands of the command line itself --- */
+
+admin_client cli_import_mail;
+admin_client cli_export;
 
 #endif

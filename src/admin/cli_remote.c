@@ -6,7 +6,7 @@
 #include "admin/cli_parts.h"
 #include "base/fdio.h"
 
-static enum err connect_server(const struct settings *settings, int *ret_fd, struct error *error)
+enum err cli_connect(const struct settings *settings, int *ret_fd, struct error *error)
 {
     struct sockaddr_un at = {.sun_family = AF_UNIX};
     CLEANUP(fd_close) int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
@@ -34,17 +34,37 @@ static int put_text(const char *text, size_t n, void *data)
     return 0;
 }
 
-static enum err send_request(int fd, const json_t *request, struct error *error)
+enum err cli_send(int fd, const json_t *request, struct slice attached, struct error *error)
 {
     CLEANUP(buf_release) struct buf line = BUF(ADMIN_REQUEST_MAX);
     json_dump_callback(request, put_text, &line, JSON_COMPACT);
+    if (attached.n > 0)
+        buf_printf(&line, " %zu", attached.n);
     buf_putc(&line, '\n');
     if (buf_failed(&line))
         return fail_plain(error, ERR_LIMIT, "the request has more than %d MB",
                           ADMIN_REQUEST_MAX / 1024 / 1024);
     /* A server that hangs up early may have said why: then that is shown. */
     struct error hung_up;
-    return fd_write_all(fd, buf_slice(&line), &hung_up) == ERR_NOMEM ? fail_nomem(error) : ERR_OK;
+    enum err e = fd_write_all(fd, buf_slice(&line), &hung_up);
+    if (e == ERR_OK)
+        e = fd_write_all(fd, attached, &hung_up);
+    return e == ERR_NOMEM ? fail_nomem(error) : ERR_OK;
+}
+
+/* The bytes after a line that tells of some. False: they don't come. */
+static bool read_bytes(FILE *from, const json_t *line, struct admin_sink *sink)
+{
+    const json_t *count = json_object_get(line, "bytes");
+    if (count == NULL)
+        return true;
+    size_t n = (size_t)json_integer_value(count);
+    CLEANUP(buf_release) struct buf bytes = BUF(ADMIN_ATTACHED_MAX);
+    char *to = buf_reserve(&bytes, MAX(n, (size_t)1));
+    if (to == NULL || sink->bytes == NULL || fgetc(from) != '\n' || fread(to, 1, n, from) != n)
+        return false;
+    sink->bytes(sink, slice_of(to, n));
+    return true;
 }
 
 void cli_read_answer(FILE *from, struct admin_sink *sink)
@@ -55,6 +75,7 @@ void cli_read_answer(FILE *from, struct admin_sink *sink)
             return;
         more = json_object_get(line, "ok") == NULL;
         sink->line(sink, line);
+        more = more && read_bytes(from, line, sink);
         json_decref(line);
     }
 }
@@ -63,13 +84,13 @@ enum err cli_remote(const struct settings *settings, const json_t *request, stru
                     bool *ret_running, struct error *error)
 {
     CLEANUP(fd_close) int fd = -1;
-    enum err e = connect_server(settings, &fd, error);
+    enum err e = cli_connect(settings, &fd, error);
     if (e != ERR_OK)
         return e;
     *ret_running = fd >= 0;
     if (fd < 0)
         return ERR_OK;
-    e = send_request(fd, request, error);
+    e = cli_send(fd, request, slice_none(), error);
     if (e != ERR_OK)
         return e;
     FILE *from = fdopen(fd, "r");

@@ -27,6 +27,11 @@ static void put_safe(struct buf *out, struct slice text, bool lines)
     }
 }
 
+void cli_put_safe(struct buf *out, struct slice text)
+{
+    put_safe(out, text, false);
+}
+
 static void put_json_text(struct buf *out, const json_t *text, bool lines)
 {
     put_safe(out, slice_of(json_string_value(text), json_string_length(text)), lines);
@@ -255,6 +260,13 @@ static const char *text_of(const json_t *line, const char *key)
     return text != NULL ? text : "";
 }
 
+void cli_error_of(const json_t *line, struct error *ret_error)
+{
+    *ret_error = (struct error){.code = code_of(text_of(line, "code"))};
+    snprintf(ret_error->client, sizeof(ret_error->client), "%s", text_of(line, "error"));
+    snprintf(ret_error->detail, sizeof(ret_error->detail), "%s", text_of(line, "detail"));
+}
+
 static void show_end(struct cli_show *show, const json_t *line)
 {
     print_table(show);
@@ -263,9 +275,8 @@ static void show_end(struct cli_show *show, const json_t *line)
         show->status = json_is_false(json_object_get(line, "clean")) ? 1 : 0;
         return;
     }
-    struct error error = {.code = code_of(text_of(line, "code"))};
-    snprintf(error.client, sizeof(error.client), "%s", text_of(line, "error"));
-    snprintf(error.detail, sizeof(error.detail), "%s", text_of(line, "detail"));
+    struct error error;
+    cli_error_of(line, &error);
     fflush(stdout);
     show->status = cli_show_error(&error);
 }

@@ -1,4 +1,4 @@
-#include "admin/admin.h"
+#include "admin/cli_parts.h"
 #include "admin/csv.h"
 #include "admin/size.h"
 #include "base/map.h"
@@ -279,10 +279,45 @@ const struct admin_command admin_account_import = {
     .run = run_import,
     .arguments = arguments,
     .columns = columns,
-    .summary = "make many accounts from a CSV file",
+    .instead = &admin_account_import_mail,
+    .instead_with = "from",
+    .summary = "make many accounts from a CSV file, or bring an account's mail from elsewhere",
     .about =
         "The first line names the columns, in any order: address, password or hash, name, plan, quota, "
         "language. All lines are checked first, and wrong ones are named, up to 20; then all accounts are "
         "made, or none.",
     .example = "posthorn account import people.csv",
+};
+
+/* --- the same word with --from: mail from elsewhere --- */
+
+static const struct admin_argument mail_arguments[] = {
+    {"address", ARGUMENT_TEXT, true, true, "NAME@DOMAIN", "the account's primary address"},
+    {"from", ARGUMENT_TEXT, false, true, "SOURCE",
+     "imaps://USER@HOST[:PORT], imap://..., an mbox, a directory of them, a Maildir"},
+    {"folder", ARGUMENT_TEXT, false, false, "FOLDER", "only this folder of the source"},
+    {"since", ARGUMENT_TEXT, false, false, "DAY", "only what came on this day or later: 2026-01-31"},
+    {"dry-run", ARGUMENT_FLAG, false, false, NULL, "say what would come, and bring nothing"},
+    {"ignore-quota", ARGUMENT_FLAG, false, false, NULL, "go on beyond the account's quota"},
+    {"insecure-tls", ARGUMENT_FLAG, false, false, NULL, "do not look at the other server's certificate"},
+    {"token-file", ARGUMENT_TEXT, false, false, "FILE", "log in with the OAuth token in this file"},
+    {"password-stdin", ARGUMENT_FLAG, false, false, NULL, "the password is the first line of standard input"},
+    {0},
+};
+
+static const struct admin_column mail_columns[] = {{"folder", "FOLDER", COLUMN_TEXT}, {0}};
+
+const struct admin_command admin_account_import_mail = {
+    .name = "account.import",
+    .client = cli_import_mail,
+    .arguments = mail_arguments,
+    .columns = mail_columns,
+    .summary = "bring an account's mail from elsewhere",
+    .about = "Brings folders, messages, flags and dates from another server or from files, which are only "
+             "read. It may be "
+             "run again "
+             "and again until the move: each time it takes what is new there. What was deleted here stays "
+             "deleted. "
+             "Ctrl-C breaks off; the same command goes on.",
+    .example = "posthorn account import anna@example.org --from imaps://anna@mail.old.example",
 };

@@ -9,6 +9,12 @@ static const struct admin_command *const commands[] = {
 #undef X
 };
 
+static const struct admin_command *const inner_commands[] = {
+#define X(name) &admin_##name,
+    ADMIN_INNER_COMMAND_TABLE(X)
+#undef X
+};
+
 enum { MESSAGE_MAX = 1000 };
 
 const struct admin_command *const *admin_commands(size_t *ret_count)
@@ -22,6 +28,9 @@ const struct admin_command *admin_command_find(struct slice name)
     for (size_t i = 0; i < ARRAY_LEN(commands); i++)
         if (slice_eq(name, slice_cstr(commands[i]->name)))
             return commands[i];
+    for (size_t i = 0; i < ARRAY_LEN(inner_commands); i++)
+        if (slice_eq(name, slice_cstr(inner_commands[i]->name)))
+            return inner_commands[i];
     return NULL;
 }
 
@@ -226,6 +235,16 @@ enum err call_row(struct admin_call *call, json_t *row, struct error *error)
     return ERR_OK;
 }
 
+enum err call_row_bytes(struct admin_call *call, json_t *row, struct slice bytes, struct error *error)
+{
+    json_t *line = row != NULL ? json_pack("{s:o,s:I}", "row", row, "bytes", (json_int_t)bytes.n) : NULL;
+    if (line == NULL)
+        return fail_nomem(error);
+    send(call->sink, line);
+    call->sink->bytes(call->sink, bytes);
+    return ERR_OK;
+}
+
 void call_progress(struct admin_call *call, uint64_t done, uint64_t total)
 {
     send(call->sink,
@@ -269,15 +288,21 @@ bool admin_needs_queue(const json_t *request)
     return command != NULL && (command->flags & COMMAND_QUEUE) != 0;
 }
 
-void admin_run(const struct admin_context *context, const json_t *request, struct admin_sink *sink)
+void admin_run(const struct admin_context *context, const json_t *request, struct slice attached,
+               struct admin_sink *sink)
 {
     struct error error;
     const struct admin_command *command = NULL;
-    struct admin_call call = {
-        .context = context, .request = request, .sink = sink, .arena = ARENA(ADMIN_ARENA_MAX)};
+    struct admin_call call = {.context = context,
+                              .request = request,
+                              .attached = attached,
+                              .sink = sink,
+                              .arena = ARENA(ADMIN_ARENA_MAX)};
     enum err e = find(request, &command, &error);
     if (e == ERR_OK && (command->flags & COMMAND_QUEUE) != 0 && context->queue == NULL)
         e = fail_plain(&error, ERR_UNAVAILABLE, "the queue is not open");
+    if (e == ERR_OK && command->run == NULL)
+        e = fail_plain(&error, ERR_INVALID, "%s is done by the command line", command->name);
     if (e == ERR_OK)
         e = command->run(&call, &error);
     arena_release(&call.arena);

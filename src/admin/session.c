@@ -4,14 +4,14 @@
 #include <unistd.h>
 
 #include "admin/admin.h"
+#include "admin/request_reader.h"
 #include "base/fdio.h"
-#include "rt/line_reader.h"
 
-/* The server's side of admin.sock: a request a line, its answer, the next request. */
+/* The server's side of admin.sock: a request, its answer, the next request. */
 
 struct session {
     const struct admin_context *context;
-    struct line_reader reader;
+    struct request_reader reader;
     struct admin_sink sink;
     struct conn *conn;
 };
@@ -33,6 +33,11 @@ static void send_line(struct admin_sink *sink, json_t *line)
         conn_flush(session->conn);
 }
 
+static void send_bytes(struct admin_sink *sink, struct slice bytes)
+{
+    conn_write(container_of(sink, struct session, sink)->conn, bytes);
+}
+
 static void refuse(struct session *session, const char *why)
 {
     struct error error;
@@ -48,10 +53,10 @@ static void await(struct conn *conn, struct session *session)
 static void ready(struct conn *conn, void *owner)
 {
     struct session *session = owner;
-    struct slice line = line_reader_line(&session->reader);
+    struct slice line = request_reader_line(&session->reader);
     json_t *request = json_loadb(line.n > 0 ? line.p : "", line.n, JSON_REJECT_DUPLICATES, NULL);
     if (json_is_object(request))
-        admin_run(session->context, request, &session->sink);
+        admin_run(session->context, request, request_reader_attached(&session->reader), &session->sink);
     else
         refuse(session, "a request is one JSON object on a line");
     json_decref(request);
@@ -67,7 +72,7 @@ static void failed(struct conn *conn, void *owner)
 static void closed(void *owner)
 {
     struct session *session = owner;
-    line_reader_release(&session->reader);
+    request_reader_release(&session->reader);
     free(session);
 }
 
@@ -108,8 +113,8 @@ enum err admin_start(struct loop *loop, const struct admin_context *context, int
     if (session == NULL)
         return fail_nomem(error);
     session->context = context;
-    session->sink.line = send_line;
-    line_reader_init(&session->reader, ADMIN_REQUEST_MAX);
+    session->sink = (struct admin_sink){send_line, send_bytes};
+    request_reader_init(&session->reader);
     const struct conn_options options = {.sid = {id_random()}, .peer = "local"};
     e = conn_open(loop, fd_take(&owned), &handler, session, &options, &session->conn, error);
     if (e != ERR_OK)

@@ -13,10 +13,11 @@ static const struct {
 
 const char *http_phrase(enum http_status status)
 {
-    for (size_t i = 0; i < ARRAY_LEN(phrases); i++)
-        if (phrases[i].status == status)
-            return phrases[i].phrase;
-    must(false);
+    size_t i = 0;
+    while (i < ARRAY_LEN(phrases) && phrases[i].status != status)
+        i++;
+    must(i < ARRAY_LEN(phrases));
+    return phrases[i].phrase;
 }
 
 /* tchar (RFC 9110 5.6.2). */

@@ -160,7 +160,7 @@ static enum err read_url(struct imap_call *call, struct slice text, bool submiss
                          struct imap_url *ret_url, struct imap_part *ret_part, struct error *error)
 {
     struct account *account;
-    struct folder folder;
+    struct folder folder = {0};
     enum err err = authorize(call, text, submission, ret_url, &account, &folder, error);
     *ret_authorized = err == ERR_OK;
     return err == ERR_OK ? read_part(account, &folder, ret_url, ret_part, error) : err;

@@ -59,7 +59,8 @@ static void test_forgets_all_that_was_said_in_the_clear(void **state)
     start(&t, SMTP_SUBMISSION, false);
     wire_expect(&t.wire, GREETING);
     wire_send(&t.wire, "EHLO evil.example\r\n");
-    wire_expect(&t.wire, OFFERS "250-STARTTLS\r\n250-AUTH PLAIN LOGIN SCRAM-SHA-256 SCRAM-SHA-1\r\n" LAST);
+    wire_expect(&t.wire,
+                OFFERS "250-STARTTLS\r\n250-AUTH PLAIN LOGIN SCRAM-SHA-256 SCRAM-SHA-1\r\n250-BURL\r\n" LAST);
     wire_send(&t.wire, "AUTH PLAIN AGFubmEAc2VjcmV0\r\n");
     wire_expect(&t.wire, "235 2.7.0 welcome\r\n");
     wire_send(&t.wire, "MAIL FROM:<anna@demo.example>\r\n");
@@ -72,9 +73,8 @@ static void test_forgets_all_that_was_said_in_the_clear(void **state)
     wire_send(&t.wire, "MAIL FROM:<anna@demo.example>\r\n");
     wire_expect(&t.wire, "503 5.5.1 MAIL is out of order here\r\n");
     wire_send(&t.wire, "EHLO client.example\r\n");
-    wire_expect(
-        &t.wire,
-        OFFERS "250-AUTH PLAIN LOGIN SCRAM-SHA-256 SCRAM-SHA-256-PLUS SCRAM-SHA-1 SCRAM-SHA-1-PLUS\r\n" LAST);
+    wire_expect(&t.wire, OFFERS "250-AUTH PLAIN LOGIN SCRAM-SHA-256 SCRAM-SHA-256-PLUS SCRAM-SHA-1 "
+                                "SCRAM-SHA-1-PLUS\r\n250-BURL\r\n" LAST);
     wire_send(&t.wire, "MAIL FROM:<anna@demo.example>\r\nSTARTTLS\r\n");
     wire_expect(&t.wire, "530 5.7.0 please log in first\r\n503 5.5.1 TLS is on already\r\n");
     assert_int_equal(played.released, 1);
@@ -122,9 +122,9 @@ static void test_implicit_tls_greets_inside(void **state)
     wire_start_tls(&t.wire, "mail.example", 0);
     wire_expect(&t.wire, GREETING);
     wire_send(&t.wire, "EHLO client.example\r\nAUTH PLAIN AGFubmEAc2VjcmV0\r\nQUIT\r\n");
-    wire_expect(&t.wire, OFFERS
-                "250-AUTH PLAIN LOGIN SCRAM-SHA-256 SCRAM-SHA-256-PLUS SCRAM-SHA-1 SCRAM-SHA-1-PLUS\r\n" LAST
-                "235 2.7.0 welcome\r\n221 2.0.0 mail.example: goodbye\r\n");
+    wire_expect(&t.wire, OFFERS "250-AUTH PLAIN LOGIN SCRAM-SHA-256 SCRAM-SHA-256-PLUS SCRAM-SHA-1 "
+                                "SCRAM-SHA-1-PLUS\r\n250-BURL\r\n" LAST
+                                "235 2.7.0 welcome\r\n221 2.0.0 mail.example: goodbye\r\n");
     wire_expect_end(&t.wire);
     stop(&t);
     assert_int_equal(played.released, 1);

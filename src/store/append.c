@@ -1,5 +1,6 @@
 #include "base/clock.h"
 #include "store/derived.h"
+#include "store/import.h"
 #include "store/member.h"
 #include "store/schema.h"
 #include "store/seen_row.h"
@@ -153,17 +154,50 @@ static enum err mark_seen(struct work *work, struct touched *folder, struct acco
 }
 
 /* The bytes go first: a record without a row is only dead space. */
+static enum err append_content(struct work *work, const struct append_item *item,
+                               const struct prepared *prepared, struct row *row, struct error *error)
+{
+    struct account *account = work->account;
+    row->object.v = (uint64_t)account->meta.next_object++;
+    const struct pack_record record = {
+        .object = row->object,
+        .folder = item->folder,
+        .uid = {row->uid},
+        .internal_date_us = prepared->internal_us,
+        .prefix = item->prefix,
+        .body = item->body,
+    };
+    enum err err = packs_append(account->packs, &record, &row->place, error);
+    return err == ERR_OK ? rows_insert(work, item, prepared, row, error) : err;
+}
+
+/* Whether the message is here already, and whether at least its content is. */
+static enum err look_for(struct work *work, const struct append_item *item, struct row *row,
+                         bool *ret_duplicate, bool *ret_content, struct error *error)
+{
+    struct import_twin twin = {0};
+    *ret_content = false;
+    if (item->import == NULL)
+        return delivery_find(work->account, item->delivery_id, ret_duplicate, &row->object, error);
+    enum err err = import_judge(work, item->import, (size_t)row->size, &twin, error);
+    *ret_content = item->import->verdict == IMPORT_SHARED;
+    *ret_duplicate = item->import->verdict != IMPORT_SHARED && item->import->verdict != IMPORT_NEW;
+    row->object = twin.object;
+    row->thread = twin.thread;
+    return err;
+}
+
 static enum err append_one(struct work *work, const struct append_item *item, const struct prepared *prepared,
                            struct append_result *ret_result, struct error *error)
 {
-    struct account *account = work->account;
     struct touched *folder;
     enum err err = work_mailbox(work, item->folder, &folder, error);
     bool duplicate = false;
+    bool content = false;
     struct row row = {.size = (int64_t)(item->prefix.n + item->body.n), .flags = item->flags};
     if (err == ERR_OK)
-        err = delivery_find(account, item->delivery_id, &duplicate, &row.object, error);
-    if (err == ERR_OK && item->quota_step > 0 && account->meta.quota_warned >= item->quota_step)
+        err = look_for(work, item, &row, &duplicate, &content, error);
+    if (err == ERR_OK && item->quota_step > 0 && work->account->meta.quota_warned >= item->quota_step)
         duplicate = true;
     if (err == ERR_OK && !duplicate && !item->ignore_quota)
         err = work_quota(work, (uint64_t)row.size, 1, error);
@@ -174,25 +208,18 @@ static enum err append_one(struct work *work, const struct append_item *item, co
     if (folder->row.seen_apart)
         flag_clear(&row.flags, FLAG_SEEN); /* only this person has seen it */
     if (!duplicate) {
-        row.object.v = (uint64_t)account->meta.next_object++;
-        const struct pack_record record = {
-            .object = row.object,
-            .folder = item->folder,
-            .uid = {row.uid},
-            .internal_date_us = prepared->internal_us,
-            .prefix = item->prefix,
-            .body = item->body,
-        };
-        err = packs_append(account->packs, &record, &row.place, error);
-        if (err == ERR_OK)
-            err = rows_insert(work, item, prepared, &row, error);
+        err = content ? member_insert(work, item->folder, &row, &row.flags, prepared->internal_us, error)
+                      : append_content(work, item, prepared, &row, error);
         if (err == ERR_OK && folder->row.seen_apart && flag_has(&item->flags, FLAG_SEEN))
             err = mark_seen(work, folder, item->person, row.uid, error);
+        if (err == ERR_OK && item->import != NULL)
+            err = import_note(work, item->import, member_key(item->folder, row.uid), row.object, &item->flags,
+                              error);
         if (err != ERR_OK)
             return err;
         work_count(work, folder, row.flags.words[0], row.size, 1);
         if (item->quota_step > 0)
-            account->meta.quota_warned = item->quota_step;
+            work->account->meta.quota_warned = item->quota_step;
         folder->row.recent++;
         uid_set_add(&folder->added, row.uid, row.uid);
     }
@@ -242,7 +269,8 @@ static enum err append_all(struct account *account, const struct append_item *it
         err = take_away(&work, replaced, error);
     for (size_t i = 0; err == ERR_OK && i < count; i++)
         err = append_one(&work, &items[i], &prepared[i], &results[i], error);
-    if (err == ERR_OK && work_changed(&work))
+    /* An import notes also what it does not add. */
+    if (err == ERR_OK && (work_changed(&work) || items[0].import != NULL))
         err = work_commit(&work, error);
     return err;
 }

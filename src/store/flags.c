@@ -173,6 +173,16 @@ static enum err flag_batch(void *context, const struct member_row *rows, size_t 
     return ERR_OK;
 }
 
+enum err member_flags_follow(struct work *work, struct touched *folder, uint32_t uid,
+                             const struct flag_order *order, struct error *error)
+{
+    CLEANUP(uid_set_release) struct uid_set one = {0};
+    struct flagging flagging = {.work = work, .folder = folder, .order = order};
+    uid_set_add(&one, uid, uid);
+    return one.failed ? fail_nomem(error)
+                      : members_each(work->account, folder->id, &one, flag_batch, &flagging, error);
+}
+
 /* Before the commit, since a change that could not be reported must not happen. */
 static enum err copy_set(struct uid_set *to, const struct uid_set *from, struct error *error)
 {

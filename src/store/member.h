@@ -37,6 +37,9 @@ struct flagset flags_column(sqlite3_stmt *statement, int at);
 #define FLAG_MASK_MORE (UINT64_C(1) << (FLAG_KEYWORDS_FROM - 1)) /* no flag has this bit */
 uint64_t flag_mask(const struct flagset *flags);
 
+/* A member's flags within a larger change; one that is gone is passed over. */
+enum err member_flags_follow(struct work *work, struct touched *folder, uint32_t uid,
+                             const struct flag_order *order, struct error *error) MUST_CHECK;
 enum err members_expunge(struct work *work, struct touched *folder, const struct uid_set *uids,
                          bool only_deleted, struct error *error) MUST_CHECK;
 enum err members_copy(struct work *work, struct touched *from, const struct uid_set *uids, struct touched *to,

@@ -68,6 +68,7 @@ enum err keyword_names(struct account *account, struct arena *arena, struct slic
 
 /* --- adding --- */
 
+struct import_mark;
 struct append_item {
     struct folder_id folder;
     struct slice prefix; /* trace fields put before the message, or empty */
@@ -79,6 +80,8 @@ struct append_item {
                                  is set */
     bool ignore_quota;
     unsigned quota_step; /* a warning that this step is reached; when it was filed before: duplicate is set */
+    struct import_mark *import; /* it comes from elsewhere, see import.h; NULL: it does not. All of a call or
+                                   none; then there is no delivery id */
 };
 struct append_result {
     struct uid uid;

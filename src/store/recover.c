@@ -87,6 +87,8 @@ static enum err take_out(struct work *work, struct object_id object, struct erro
     enum err err = tombstones_forget(account, object, error);
     if (err == ERR_OK)
         err = DB_RUN(account, DELIVERY_OF_OBJECT, error, (int64_t)object.v);
+    if (err == ERR_OK) /* it is brought again */
+        err = DB_RUN(account, IMPORT_OF_OBJECT, error, (int64_t)object.v);
     return err == ERR_OK ? object_purge(account, object, error) : err;
 }
 

@@ -211,6 +211,8 @@ static enum err tables_copy(struct check *check, sqlite3 *from, struct error *er
         {"folder_grave", "folder", false},
         {"folder_placed", "folder", false},
         {"fetched", "key", false},
+        {"import_folder", "id", false},
+        {"import_item", NULL, false},
     };
     enum err code = ERR_OK;
     check->incomplete = false;

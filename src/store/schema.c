@@ -207,6 +207,27 @@ static const char *const migrations[] = {
     " time INTEGER NOT NULL"    /* when POP3 fetched it first */
     ") STRICT;"
     "CREATE INDEX fetched_time ON fetched (time);",
+    /* What came from other servers and files: see import.h. */
+    "CREATE TABLE import_folder ("
+    " id INTEGER PRIMARY KEY,"
+    " source TEXT NOT NULL,"
+    " name TEXT NOT NULL," /* there */
+    " home INTEGER NOT NULL,"
+    " UNIQUE (source, name)"
+    ") STRICT;"
+    "CREATE TABLE import_item ("
+    " folder INTEGER NOT NULL," /* import_folder */
+    " validity INTEGER NOT NULL,"
+    " item INTEGER NOT NULL,"
+    " member INTEGER NOT NULL," /* where it was put; 0: nowhere */
+    " object INTEGER NOT NULL,"
+    " digest BLOB NOT NULL,"
+    " flags INTEGER NOT NULL," /* there, as in member */
+    " more BLOB,"
+    " PRIMARY KEY (folder, validity, item)"
+    ") STRICT, WITHOUT ROWID;"
+    "CREATE INDEX import_digest ON import_item (digest);"
+    "CREATE INDEX import_object ON import_item (object);",
 };
 
 int schema_version(void)

@@ -190,6 +190,25 @@
     X(DELIVERY_INSERT, "INSERT INTO delivery (id, object, seen) VALUES (?1, ?2, ?3)")                        \
     X(DELIVERY_OLD, "DELETE FROM delivery WHERE seen < ?1")                                                  \
     X(DELIVERY_OF_OBJECT, "DELETE FROM delivery WHERE object = ?1")                                          \
+    X(IMPORT_FOLDER_FIND, "SELECT id, home FROM import_folder WHERE source = ?1 AND name = ?2")              \
+    X(IMPORT_FOLDER_SET, "INSERT INTO import_folder (source, name, home) VALUES (?1, ?2, ?3) "               \
+                         "ON CONFLICT (source, name) DO UPDATE SET home = ?3")                               \
+    X(IMPORT_FIND, "SELECT member, flags, more FROM import_item "                                            \
+                   "WHERE folder = ?1 AND validity = ?2 AND item = ?3")                                      \
+    X(IMPORT_FLAGS, "UPDATE import_item SET flags = ?4, more = ?5 "                                          \
+                    "WHERE folder = ?1 AND validity = ?2 AND item = ?3")                                     \
+    X(IMPORT_OLD, "SELECT validity, item FROM import_item "                                                  \
+                  "WHERE digest = ?1 AND folder = ?2 AND validity <> ?3 LIMIT 1")                            \
+    X(IMPORT_RENUMBER, "UPDATE import_item SET validity = ?4, item = ?5 "                                    \
+                       "WHERE folder = ?1 AND validity = ?2 AND item = ?3")                                  \
+    X(IMPORT_TWIN, "SELECT object.id, object.thread FROM import_item "                                       \
+                   "JOIN object ON object.id = import_item.object "                                          \
+                   "WHERE import_item.digest = ?1 AND object.size = ?2 LIMIT 1")                             \
+    X(IMPORT_ELSEWHERE, "SELECT 1 FROM import_item WHERE digest = ?1 AND folder <> ?2 LIMIT 1")              \
+    X(IMPORT_INSERT,                                                                                         \
+      "INSERT INTO import_item (folder, validity, item, member, object, digest, flags, more) "               \
+      "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)")                                                             \
+    X(IMPORT_OF_OBJECT, "DELETE FROM import_item WHERE object = ?1")                                         \
     X(THREAD_FIND, "SELECT thread FROM message_id WHERE hash = ?1")                                          \
     X(THREAD_INSERT, "INSERT OR IGNORE INTO message_id (hash, thread) VALUES (?1, ?2)")                      \
     X(ACCESS_KEY_READ, "SELECT key FROM access_key WHERE folder = ?1")                                       \
