@@ -18,7 +18,7 @@ static bool in_network(struct slice network, const struct resolver_address *addr
     uint32_t bits = most;
     if (slice_cut(network, '/', &host, &bits_text) && (!slice_to_u32(bits_text, &bits) || bits > most))
         return false;
-    if (host.n >= sizeof(text))
+    if (host.n == 0 || host.n >= sizeof(text))
         return false;
     memcpy(text, host.p, host.n);
     if (inet_pton(address->family, text, bytes) != 1 || memcmp(bytes, own, bits / 8) != 0)

@@ -26,6 +26,7 @@ static void test_mechanisms_let_send(void **state UNUSED)
     assert_int_equal(ask("v=spf1 ip6:2001:db8::/33 -all", "2001:db8:8000::1", false), SPF_NO);
     assert_int_equal(ask("v=spf1 ip4:192.0.2.1 -all", "2001:db8::1", false), SPF_NO);
     assert_int_equal(ask("v=spf1 +all", "192.0.2.1", false), SPF_YES);
+    assert_int_equal(ask("v=spf1 ip6 -all", "2001:db8::1", false), SPF_NO); /* without a network */
 }
 
 static void test_a_negative_that_fits_decides(void **state UNUSED)
