@@ -80,7 +80,7 @@ static bool read_mx(struct slice data, struct arena *arena, struct host *ret)
 static void read_records(const struct resolver_records *records, struct slice domain, struct slice own,
                          struct arena *arena, struct hosts *hosts)
 {
-    for (size_t i = 0; i < records->count && hosts->count < HOSTS_MAX; i++)
+    for (size_t i = 0; i < records->count && hosts->count < HOSTS_READ_MAX; i++)
         hosts->count += read_mx(records->data[i], arena, &hosts->each[hosts->count]);
     if (hosts->count == 1 && slice_eq(hosts->each[0].name, S("."))) {
         none_because(hosts, "5.1.10", domain, "the domain takes no mail (null MX)");
@@ -91,6 +91,7 @@ static void read_records(const struct resolver_records *records, struct slice do
         return;
     }
     hosts_order(hosts, own);
+    hosts->count = MIN(hosts->count, (size_t)HOSTS_MAX);
     if (hosts->count == 0)
         none_because(hosts, "5.4.6", domain,
                      "its mail would come back to this server, which does not know it");

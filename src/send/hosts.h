@@ -10,14 +10,17 @@
 #include "base/buf.h"
 #include "fetch/resolver.h"
 
-enum { HOSTS_MAX = 16 };
+enum {
+    HOSTS_MAX = 16,                        /* that may be tried */
+    HOSTS_READ_MAX = RESOLVER_RECORDS_MAX, /* among which the best, and ourselves, are looked for */
+};
 
 struct host {
     struct slice name; /* without a final dot */
     uint16_t preference;
 };
 struct hosts {
-    struct host each[HOSTS_MAX];
+    struct host each[HOSTS_READ_MAX];
     size_t count;
     bool secure;        /* DNSSEC proves them */
     bool literal;       /* each[0] is an address */

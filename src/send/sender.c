@@ -310,6 +310,8 @@ static void serve(struct sender *sender, struct destination *d)
     forget_if_unused(sender, d);
 }
 
+static void add_thread(struct sender *sender);
+
 static void *worker_main(void *context)
 {
     struct sender *sender = context;
@@ -318,6 +320,9 @@ static void *worker_main(void *context)
         struct destination *d = sender->first_ready;
         if (d != NULL) {
             remove_ready(sender, d);
+            /* One idle thread may have been counted on for several destinations. */
+            if (sender->first_ready != NULL)
+                add_thread(sender);
             serve(sender, d);
             continue;
         }

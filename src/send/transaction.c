@@ -239,12 +239,14 @@ static enum err write_plain(struct writer *w, struct slice bytes)
     return w->block.n >= BLOCK ? flush(w) : ERR_OK;
 }
 
-static enum err write_file(struct writer *w, int fd,
+/* A file that is shorter than it was must not arrive as a whole message. */
+static enum err write_file(struct writer *w, int fd, uint64_t size,
                            enum err (*write_bytes)(struct writer *w, struct slice bytes))
 {
     char bytes[BLOCK];
     enum err err = ERR_OK;
-    for (off_t at = 0; err == ERR_OK;) {
+    off_t at = 0;
+    while (err == ERR_OK) {
         ssize_t n = pread(fd, bytes, sizeof(bytes), at);
         if (n < 0)
             return fail_errno(w->error, "reading the message");
@@ -253,7 +255,9 @@ static enum err write_file(struct writer *w, int fd,
         err = write_bytes(w, slice_of(bytes, (size_t)n));
         at += n;
     }
-    return err;
+    return err == ERR_OK && (uint64_t)at != size
+               ? fail(w->error, ERR_CORRUPT, NULL, "the message's file has another size")
+               : err;
 }
 
 static enum err write_message(struct transaction *t, struct error *error)
@@ -266,7 +270,7 @@ static enum err write_message(struct transaction *t, struct error *error)
         buf_printf(&w.block, "BDAT %llu LAST\r\n", (unsigned long long)message_size(t));
     enum err err = write_bytes(&w, buf_slice(&t->message->text));
     if (err == ERR_OK && t->message->fd >= 0)
-        err = write_file(&w, t->message->fd, write_bytes);
+        err = write_file(&w, t->message->fd, t->parcel->size, write_bytes);
     if (err == ERR_OK && !binary)
         buf_put(&w.block, w.line_start ? S(".\r\n") : S("\r\n.\r\n"));
     if (err == ERR_OK)
@@ -305,6 +309,8 @@ static void take_rcpt_reply(struct transaction *t, size_t at)
 /* DATA was answered: 354 wants a message even when there is nobody to get it. */
 static enum err after_data(struct transaction *t, struct error *error)
 {
+    if (reply_is(&t->client->reply, 2)) /* it has no message, whatever it means */
+        return fail(error, ERR_INVALID, NULL, "the server took DATA for something else");
     if (t->client->reply.code != 354) {
         decide_rest_by_reply(t);
         return ERR_OK;

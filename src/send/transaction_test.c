@@ -1,0 +1,173 @@
+/* One message over a session: the server's replies are there before, what it was told is read afterwards. */
+#include "send/transaction.h"
+
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/fdio.h"
+#include "base/test.h"
+
+struct dialogue {
+    struct outbound_result results[2];
+    struct buf sent;
+    struct arena arena;
+    bool good;
+};
+
+static struct outbound_recipient recipients[] = {{.number = 4, .address = S("a@there.example")},
+                                                 {.number = 7, .address = S("b@there.example")}};
+
+/* fd: the message's file, or -1; size: what it should have. */
+static void run_with(struct dialogue *d, unsigned extensions, const char *replies, struct slice text, int fd,
+                     uint64_t size)
+{
+    int pair[2];
+    struct error error;
+    struct client client = {.reply = REPLY, .extensions = extensions, .peer = "mx.there.example [192.0.2.1]"};
+    struct outbound_message message = {.text = BUF(100000), .fd = fd};
+    struct outbound_parcel parcel = {.domain = S("there.example"),
+                                     .sender = S("us@here.example"),
+                                     .recipients = recipients,
+                                     .recipient_count = 2,
+                                     .size = size};
+    *d = (struct dialogue){.sent = BUF(1000000), .arena = ARENA(1000000)};
+    buf_put(&message.text, text);
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, pair), 0);
+    assert_int_equal(fcntl(pair[0], F_SETFL, O_NONBLOCK), 0);
+    assert_int_equal(fd_write_all(pair[1], slice_cstr(replies), &error), ERR_OK);
+    shutdown(pair[1], SHUT_WR);
+    client.stream = (struct stream){.fd = pair[0], .input = BUF(STREAM_INPUT_MAX + 65536)};
+    d->good = transaction_run(&client, &parcel, &message, &d->arena, d->results);
+    stream_close(&client.stream);
+    reply_release(&client.reply);
+    assert_int_equal(fd_read_all(pair[1], &d->sent, &error), ERR_OK);
+    close(pair[1]);
+    buf_release(&message.text);
+}
+
+static void run(struct dialogue *d, unsigned extensions, const char *replies, struct slice text)
+{
+    run_with(d, extensions, replies, text, -1, text.n);
+}
+
+static void end(struct dialogue *d)
+{
+    buf_release(&d->sent);
+    arena_release(&d->arena);
+}
+
+static void assert_outcomes(const struct dialogue *d, enum outbound_outcome a, enum outbound_outcome b)
+{
+    assert_int_equal(d->results[0].recipient, 4);
+    assert_int_equal(d->results[0].outcome, a);
+    assert_int_equal(d->results[1].recipient, 7);
+    assert_int_equal(d->results[1].outcome, b);
+}
+
+static void test_sends_and_stuffs_dots(void **state UNUSED)
+{
+    static const unsigned ways[] = {0, CLIENT_PIPELINING};
+    for (size_t i = 0; i < ARRAY_LEN(ways); i++) {
+        struct dialogue d;
+        run(&d, ways[i], "250 ok\r\n250 ok\r\n250 ok\r\n354 go\r\n250 taken\r\n", S(".a\r\n..b\r\nc.\r\n"));
+        assert_outcomes(&d, OUTBOUND_RELAYED, OUTBOUND_RELAYED);
+        assert_true(d.good);
+        assert_string_equal(buf_cstr(&d.sent), "MAIL FROM:<us@here.example>\r\nRCPT TO:<a@there.example>\r\n"
+                                               "RCPT TO:<b@there.example>\r\nDATA\r\n"
+                                               "..a\r\n...b\r\nc.\r\n.\r\n");
+        end(&d);
+    }
+}
+
+static void test_each_recipient_has_its_own_outcome(void **state UNUSED)
+{
+    struct dialogue d;
+    run(&d, CLIENT_PIPELINING, "250 ok\r\n550 5.1.1 who\r\n250 ok\r\n354 go\r\n250 taken\r\n", S("x\r\n"));
+    assert_outcomes(&d, OUTBOUND_FAILED, OUTBOUND_RELAYED);
+    assert_true(slice_eq(d.results[0].status, S("5.1.1")));
+    assert_true(slice_eq(d.results[0].peer, S("mx.there.example")));
+    end(&d);
+}
+
+static void test_552_at_rcpt_is_for_now(void **state UNUSED)
+{
+    struct dialogue d;
+    run(&d, 0, "250 ok\r\n250 ok\r\n552 too many\r\n354 go\r\n250 taken\r\n", S("x\r\n"));
+    assert_outcomes(&d, OUTBOUND_RELAYED, OUTBOUND_DEFERRED);
+    end(&d);
+}
+
+/* RFC 2920 3.1: nobody was taken, but DATA was: an empty message, whose reply counts for nothing. */
+static void test_data_for_nobody_is_ended_empty(void **state UNUSED)
+{
+    struct dialogue d;
+    run(&d, CLIENT_PIPELINING, "250 ok\r\n550 a\r\n450 b\r\n354 go\r\n250 taken\r\n", S("x\r\n"));
+    assert_outcomes(&d, OUTBOUND_FAILED, OUTBOUND_DEFERRED);
+    assert_true(slice_ends(buf_slice(&d.sent), S("DATA\r\n.\r\n")));
+    end(&d);
+}
+
+static void test_data_answered_with_250_is_not_taken_for_delivery(void **state UNUSED)
+{
+    static const unsigned ways[] = {0, CLIENT_PIPELINING};
+    for (size_t i = 0; i < ARRAY_LEN(ways); i++) {
+        struct dialogue d;
+        run(&d, ways[i], "250 ok\r\n250 ok\r\n250 ok\r\n250 ok\r\n", S("x\r\n"));
+        assert_outcomes(&d, OUTBOUND_DEFERRED, OUTBOUND_DEFERRED);
+        assert_false(d.good);
+        end(&d);
+    }
+}
+
+static void test_connection_lost_before_the_last_reply_is_for_now(void **state UNUSED)
+{
+    struct dialogue d;
+    run(&d, 0, "250 ok\r\n250 ok\r\n550 no\r\n354 go\r\n", S("x\r\n"));
+    assert_outcomes(&d, OUTBOUND_DEFERRED, OUTBOUND_FAILED);
+    assert_false(d.good);
+    end(&d);
+}
+
+static void test_421_ends_the_session(void **state UNUSED)
+{
+    struct dialogue d;
+    run(&d, 0, "421 4.3.2 going down\r\n", S("x\r\n"));
+    assert_outcomes(&d, OUTBOUND_DEFERRED, OUTBOUND_DEFERRED);
+    assert_false(d.good);
+    end(&d);
+}
+
+static void test_file_that_was_cut_is_not_sent_as_whole(void **state UNUSED)
+{
+    struct dialogue d;
+    struct error error;
+    int fd = memfd_create("message", 0);
+    assert_int_equal(fd_write_all(fd, S("body\r\n"), &error), ERR_OK);
+    const char *replies = "250 ok\r\n250 ok\r\n250 ok\r\n354 go\r\n250 taken\r\n";
+    run_with(&d, 0, replies, S("A: b\r\n\r\n"), fd, 6);
+    assert_outcomes(&d, OUTBOUND_RELAYED, OUTBOUND_RELAYED);
+    end(&d);
+    run_with(&d, 0, replies, S("A: b\r\n\r\n"), fd, 7);
+    assert_outcomes(&d, OUTBOUND_DEFERRED, OUTBOUND_DEFERRED);
+    assert_false(d.good);
+    assert_false(slice_ends(buf_slice(&d.sent), S("\r\n.\r\n")));
+    end(&d);
+    close(fd);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_sends_and_stuffs_dots),
+        cmocka_unit_test(test_each_recipient_has_its_own_outcome),
+        cmocka_unit_test(test_552_at_rcpt_is_for_now),
+        cmocka_unit_test(test_data_for_nobody_is_ended_empty),
+        cmocka_unit_test(test_data_answered_with_250_is_not_taken_for_delivery),
+        cmocka_unit_test(test_connection_lost_before_the_last_reply_is_for_now),
+        cmocka_unit_test(test_421_ends_the_session),
+        cmocka_unit_test(test_file_that_was_cut_is_not_sent_as_whole),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
