@@ -366,9 +366,12 @@ static void test_a_connection_comes_back_with_its_input(void **state)
         enum err err = link_give_back(&t->service, &given, &error);
         assert_int_equal(err, i == 0 ? ERR_UNAVAILABLE : ERR_OK);
         if (i > 0) {
-            assert_true(t->came_well);
-            assert_int_equal(write(t->came_fd, "x", 1), 1);
-            fd_close(&t->came_fd);
+            pthread_mutex_lock(&t->lock);
+            bool well = t->came_well;
+            CLEANUP(fd_close) int came = fd_take(&t->came_fd);
+            pthread_mutex_unlock(&t->lock);
+            assert_true(well);
+            assert_int_equal(write(came, "x", 1), 1);
         }
         char c;
         assert_int_equal(read(peer, &c, 1), i > 0 ? 1 : 0);

@@ -168,7 +168,9 @@ class Generator:
         dice = self.dice
         uid = dice.random() < 0.5
         condition = f" (UNCHANGEDSINCE {self.mark()})" if dice.random() < 0.2 else ""
-        how = dice.choice(["FLAGS", "+FLAGS", "+FLAGS", "-FLAGS"]) + dice.choice(["", "", ".SILENT"])
+        # dovecot fails a condition for any flag that changed, Posthorn only for those named (RFC 7162 3.1.12).
+        hows = ["FLAGS"] if condition else ["FLAGS", "+FLAGS", "+FLAGS", "-FLAGS"]
+        how = dice.choice(hows) + dice.choice(["", "", ".SILENT"])
         flags = self.flags() if dice.random() < 0.85 else dice.choice(["()", r"\Seen \Draft", r"(\Seen \seen)", r"(\Recent)", "()"])
         self.add(session, "STORE", f"{'UID ' if uid else ''}STORE {self.message_set(uid)}{condition} {how} {flags}", uid=uid, silent="SILENT" in how)
 

@@ -30,7 +30,7 @@ class OldServer(Dovecot):
         text = super().configuration()
         text = text.replace("ssl = no", f"ssl = yes\nssl_cert = <{self.certificate}\nssl_key = <{self.key}")
         text = text.replace("sdbox:~/mail", "maildir:~/Maildir").replace("  separator = /\n", "  separator = .\n")
-        return text.replace("port = 0", f"port = {self.tls_port}\n    ssl = yes\n    address = {HOST}")
+        return text.replace("port = 0", f"port = {self.tls_port}\n    ssl = yes\n    address = {HOST}", 1)  # imaps
 
     def source(self, user: str) -> str:
         return f"imap://{user}@{HOST}:{self.port}"
