@@ -63,8 +63,11 @@ static const char *status_of(const struct reply *reply)
 static void decide_by_reply(struct transaction *t, size_t at, enum outbound_outcome outcome)
 {
     CLEANUP(buf_release) struct buf text = BUF(REPLY_LINE_MAX * REPLY_LINES_MAX + 100);
+    const char *status = status_of(&t->client->reply);
     reply_put(&t->client->reply, &text);
-    decide(t, at, outcome, status_of(&t->client->reply), buf_slice(&text), true);
+    if (outcome == OUTBOUND_DEFERRED && status[0] == '5')
+        status = "4.5.3"; /* too many recipients: see take_rcpt_reply */
+    decide(t, at, outcome, status, buf_slice(&text), true);
 }
 
 static void decide_rest_by_reply(struct transaction *t)
