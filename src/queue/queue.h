@@ -9,8 +9,11 @@
  * 4. A body is in the database up to QUEUE_INLINE_MAX bytes, else in a spool file that exists as long as its
  * entry.
  *
- * States of an entry's recipient:  NEW --filed--> (gone)     NEW --foreign--> WAITING --relay, later-->
- * (gone) NEW --temporary failure--> DEFERRED --later--> NEW        --for good--> bounced to the sender
+ * States of an entry's recipient:
+ *   NEW --filed--> (gone)
+ *   NEW --foreign--> WAITING --the relay's result (outbound.h)--> (gone), or WAITING until later
+ *   NEW --temporary failure--> DEFERRED --later--> NEW
+ *   any --for good--> bounced to the sender
  *
  * Intake: callers from many threads hand their message to the committer, which writes all that wait in one
  * transaction of queue.db and syncs once. Filing: workers take committed entries at once (they are still in
