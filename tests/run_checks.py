@@ -210,7 +210,7 @@ def arguments() -> argparse.Namespace:
 def main() -> int:
     options = arguments()
     tally = Tally()
-    build("build", tally, "posthorn")
+    build("build", tally, "installed")
     check_gates(tally)
     if not options.quick:
         build("build-release", tally, "posthorn")

@@ -250,6 +250,7 @@ def test_store_started_anew_takes_it_too(server, anna):
         client.line()
         client.ok(log_in("a", anna))
         client.ok("b UNAUTHENTICATE")
+        client.ok("n NOOP")  # edge's answer: the connection is not in store's hands any more
         store = server.worker("store")
         os.kill(store, signal.SIGKILL)
         wait_until("its end", lambda: server.events("supervisor.worker_ended", pid=store))
