@@ -159,7 +159,9 @@ static void run(struct imap_session *s, struct imap_call *call)
         return;
     }
     imap_reply_set(&call->reply, IMAP_STATUS_OK, "", "%s completed", imap_verb_name(command->verb));
+    imap_notify_act(s);
     handler_of(command->verb)(s, call);
+    imap_notify_rest(s);
     imap_tell_normal_name(s, call);
     bool keeps = keeps_numbers(command);
     if (s->closing)
