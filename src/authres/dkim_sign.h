@@ -14,8 +14,9 @@
 
 #include <openssl/evp.h>
 
-#include "authres/dkim_key.h"
+#include "authres/dkim_algorithm.h"
 #include "base/buf.h"
+#include "base/error.h"
 
 enum {
     DKIM_SIGN_KEYS_MAX = 8,         /* signatures put on one message */

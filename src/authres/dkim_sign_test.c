@@ -1,5 +1,6 @@
 #include "authres/dkim_testing.h"
 
+#include "authres/dkim.h"
 #include "authres/dkim_intake.h"
 #include "authres/dkim_sign.h"
 #include "base/base64.h"
