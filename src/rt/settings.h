@@ -55,6 +55,7 @@ enum listen_protocol {
     X(plaintext_login, "plaintext-login", "no", "yes: log-in without TLS from anywhere, not only loopback")  \
     X(full_mailbox, "full-mailbox", "defer", "mail for a full mailbox: defer (452) or refuse (552)")         \
     X(outbound_port, "outbound-port", "25", "port of other servers; off: mail for them waits")               \
+    X(outbound_private, "outbound-private", "no", "yes: mail also goes to private and loopback addresses")   \
     X(resolver, "resolver", "system", "ADDRESS[:PORT] of the name server, or system: /etc/resolv.conf")      \
     X(oauth_jwks, "oauth-jwks", "none", "URL of the keys that verify tokens: log-in by OAuth")               \
     X(oauth_introspection, "oauth-introspection", "none", "URL that is asked about each token instead")      \
@@ -126,6 +127,7 @@ struct settings {
     struct slice client_ca;     /* in workers, what is in that file */
     bool full_mailbox_refuse;   /* `full-mailbox = defer|refuse`, default defer: 452 or 552 at RCPT */
     uint16_t outbound_port;     /* `outbound-port`, default 25; 0: off */
+    bool outbound_private;      /* `outbound-private = yes|no`, default no */
     const char *resolver;       /* `resolver`: an address, "[::1]:53"; empty: what /etc/resolv.conf says */
     const char *ca_file;        /* `ca-file`: whom outgoing TLS trusts */
     /* `oauth-...`; empty: none. At most one of the two URLs; with neither there is no log-in by OAuth. */

@@ -296,6 +296,15 @@ enum err setting_read_plaintext_login(struct reading *r, const struct words *wor
     return e;
 }
 
+enum err setting_read_outbound_private(struct reading *r, const struct words *words, struct error *error)
+{
+    unsigned choice;
+    enum err e = read_choice(r, words, setting_truth_names, ARRAY_LEN(setting_truth_names), &choice, error);
+    if (e == ERR_OK)
+        r->settings->outbound_private = choice == 1;
+    return e;
+}
+
 enum err setting_read_full_mailbox(struct reading *r, const struct words *words, struct error *error)
 {
     unsigned choice;
