@@ -185,6 +185,9 @@ struct admin_command {
     X(queue_list) \
     X(queue_show) \
     X(queue_flush) \
+    X(queue_hold) \
+    X(queue_release) \
+    X(queue_holds) \
     X(queue_drop) \
     X(plan_list) \
     X(plan_show) \

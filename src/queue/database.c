@@ -26,6 +26,9 @@ static const char *const statement_texts[STATEMENTS] = {
     [STATEMENT_FLUSH] =
         "UPDATE entry SET next = 1 WHERE next > 1 AND next < 9223372036854775807 AND (?1 = 0 OR id = ?1)",
     [STATEMENT_FLUSH_RELAY] = "UPDATE entry SET relay = 1 WHERE relay > 1 AND (?1 = 0 OR id = ?1)",
+    [STATEMENT_HOLD] = "INSERT INTO hold (key, since) VALUES (?1, ?2)",
+    [STATEMENT_RELEASE] = "DELETE FROM hold WHERE key = ?1",
+    [STATEMENT_UNPARK] = "UPDATE entry SET relay = 2 WHERE relay > 2 AND (?1 = 0 OR id = ?1)",
     [STATEMENT_MAX_ID] = "SELECT max(id) FROM entry",
     [STATEMENT_BEGIN] = "BEGIN IMMEDIATE",
     [STATEMENT_COMMIT] = "COMMIT",
@@ -43,6 +46,7 @@ static const char *const migrations[] = {
     "ALTER TABLE entry ADD COLUMN relay INTEGER;"
     "UPDATE entry SET relay = 0 WHERE next = 9223372036854775807;"
     "CREATE INDEX entry_relay ON entry (relay) WHERE relay IS NOT NULL;",
+    "CREATE TABLE hold (key BLOB PRIMARY KEY, since INTEGER NOT NULL) WITHOUT ROWID;",
 };
 
 static enum err fail_sql(struct queue *queue, const char *doing, struct error *error)
@@ -77,6 +81,28 @@ static enum err migrate(struct queue *queue, struct error *error)
     return ERR_OK;
 }
 
+/* Those of messages that are gone go too. */
+static enum err load_holds(struct queue *queue, struct error *error)
+{
+    static const char tidy[] = "DELETE FROM hold WHERE substr(key, 1, 1) = x'31' AND key NOT IN"
+                               " (SELECT CAST('1' || printf('%016x', id) AS BLOB) FROM entry)";
+    sqlite3_stmt *statement;
+    enum err err = ERR_OK;
+    int code;
+    if (sqlite3_exec(queue->database.sqlite, tidy, NULL, NULL, NULL) != SQLITE_OK ||
+        sqlite3_prepare_v2(queue->database.sqlite, "SELECT key, since FROM hold", -1, &statement, NULL) !=
+            SQLITE_OK)
+        return fail_sql(queue, "reading the holds", error);
+    while (err == ERR_OK && (code = sqlite3_step(statement)) == SQLITE_ROW)
+        err = hold_load(
+            queue, slice_of(sqlite3_column_blob(statement, 0), (size_t)sqlite3_column_bytes(statement, 0)),
+            sqlite3_column_int64(statement, 1), error);
+    if (err == ERR_OK && code != SQLITE_DONE)
+        err = fail_sql(queue, "reading the holds", error);
+    sqlite3_finalize(statement);
+    return err;
+}
+
 enum err database_setup(struct queue *queue, struct error *error)
 {
     enum err err = volume_database_open(queue->volume, "queue.db", true, &queue->database, error);
@@ -87,6 +113,8 @@ enum err database_setup(struct queue *queue, struct error *error)
         if (sqlite3_prepare_v3(queue->database.sqlite, statement_texts[i], -1, SQLITE_PREPARE_PERSISTENT,
                                &queue->statements[i], NULL) != SQLITE_OK)
             err = fail_sql(queue, statement_texts[i], error);
+    if (err == ERR_OK)
+        err = load_holds(queue, error);
     if (err != ERR_OK)
         database_teardown(queue);
     return err;
@@ -397,24 +425,66 @@ enum err database_pending(struct queue *queue, struct queue_id after, struct pen
     return err;
 }
 
-static const char *state_of(const struct entry *entry)
+/* --- holds --- */
+
+static enum err change_hold(struct queue *queue, enum statement which, struct slice key, int64_t since_us,
+                            struct error *error)
 {
+    pthread_mutex_lock(&queue->database_lock);
+    bind_blob(queue->statements[which], 1, key);
+    if (which == STATEMENT_HOLD)
+        sqlite3_bind_int64(queue->statements[which], 2, since_us);
+    enum err err = run(queue, which, error);
+    if (err == ERR_OK)
+        err = volume_database_sync(&queue->database, error);
+    pthread_mutex_unlock(&queue->database_lock);
+    return err;
+}
+
+enum err database_hold(struct queue *queue, struct slice key, int64_t since_us, struct error *error)
+{
+    return change_hold(queue, STATEMENT_HOLD, key, since_us, error);
+}
+
+enum err database_release(struct queue *queue, struct slice key, struct error *error)
+{
+    return change_hold(queue, STATEMENT_RELEASE, key, 0, error);
+}
+
+enum err database_unpark(struct queue *queue, struct queue_id id, struct error *error)
+{
+    pthread_mutex_lock(&queue->database_lock);
+    sqlite3_bind_int64(queue->statements[STATEMENT_UNPARK], 1, (sqlite3_int64)id.v);
+    enum err err = run(queue, STATEMENT_UNPARK, error);
+    pthread_mutex_unlock(&queue->database_lock);
+    return err;
+}
+
+/* --- as people see it --- */
+
+static const char *state_of(struct queue *queue, const struct entry *entry)
+{
+    if (hold_covers_all(queue, entry))
+        return "held";
     if (entry->next_us == ENTRY_NEXT_RELAY)
         return entry->relay_us == ENTRY_RELAY_LISTED ? "waiting" : "deferred";
     return entry->next_us > 0 ? "deferred" : "filing";
 }
 
 /* The row as people see it; strings in the arena. */
-static bool describe(const struct entry *entry, struct arena *arena, struct queue_entry *ret)
+static bool describe(struct queue *queue, const struct entry *entry, struct arena *arena,
+                     struct queue_entry *ret)
 {
+    const char *state = state_of(queue, entry);
+    bool held = entry->relay_us == ENTRY_RELAY_HELD || strcmp(state, "held") == 0;
     *ret = (struct queue_entry){
         .id = entry->id,
         .sender = arena_dup(arena, entry->envelope.sender),
         .recipients = arena_array(arena, entry->recipient_count, sizeof(struct slice)),
         .size = entry->size,
         .received_us = entry->received_us,
-        .next_us = MIN(entry->next_us, entry->relay_us > 0 ? entry->relay_us : INT64_MAX),
-        .state = slice_cstr(state_of(entry)),
+        .next_us = MIN(entry->next_us, entry->relay_us > 0 && !held ? entry->relay_us : INT64_MAX),
+        .state = slice_cstr(state),
         .sid = entry->envelope.sid,
     };
     for (size_t i = 0; i < entry->recipient_count && ret->recipients != NULL; i++) {
@@ -450,7 +520,7 @@ static enum err list_locked(struct queue *queue, struct queue_id after, size_t m
         } else if (err == ERR_OK) {
             entry->next_us = sqlite3_column_int64(statement, 1);
             entry->relay_us = column_time(statement, 3);
-            if (!describe(entry, arena, &entries[count++]))
+            if (!describe(queue, entry, arena, &entries[count++]))
                 err = fail_nomem(error);
         }
     }
@@ -483,7 +553,7 @@ enum err queue_get(struct queue *queue, struct queue_id id, struct arena *arena,
     enum err err = database_load(queue, id, true, &entry, error);
     if (err != ERR_OK)
         return err;
-    if (!describe(entry, arena, ret_entry))
+    if (!describe(queue, entry, arena, ret_entry))
         return fail_nomem(error);
     *ret_body = take(entry->body);
     return ERR_OK;

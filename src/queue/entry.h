@@ -45,6 +45,9 @@ enum {
 #define ENTRY_NEXT_RELAY INT64_MAX /* only foreign recipients are left */
 #define ENTRY_RELAY_NONE INT64_MAX /* no foreign recipient is left */
 #define ENTRY_RELAY_LISTED INT64_C(0)
+#define ENTRY_RELAY_UNPARKED \
+    INT64_C(2) /* to be looked at, though perhaps nothing is due; 1: see database.c */
+#define ENTRY_RELAY_HELD (INT64_MAX - 1) /* what is left of it may not leave: hold.h */
 
 struct entry {
     struct arena arena;

@@ -4,13 +4,14 @@
  *   queue_accept --job--> [intake] --one transaction, one sync--> [backlog] --filers--> accounts
  * --store_sync--> entries removed
  *
- * Locks, in this order: intake.lock, database_lock; backlog.lock stands alone. None is held while calling
- * store or directory.
+ * Locks, in this order: intake.lock, database_lock, holds.lock; backlog.lock stands alone. None is held while
+ * calling store or directory.
  */
 #ifndef POSTHORN_QUEUE_INTERNAL_H
 #define POSTHORN_QUEUE_INTERNAL_H
 
 #include <pthread.h>
+#include <stdatomic.h>
 
 #include "base/log.h"
 #include "base/map.h"
@@ -42,6 +43,9 @@ enum statement {
     STATEMENT_LIST,
     STATEMENT_FLUSH,
     STATEMENT_FLUSH_RELAY,
+    STATEMENT_HOLD,
+    STATEMENT_RELEASE,
+    STATEMENT_UNPARK,
     STATEMENT_MAX_ID,
     STATEMENT_BEGIN,
     STATEMENT_COMMIT,
@@ -119,6 +123,13 @@ struct queue {
 
     struct {
         pthread_mutex_t lock;
+        struct map all; /* a kind and what is held -> struct held */
+        _Atomic size_t count;
+        _Atomic uint64_t generation; /* another one after each release */
+    } holds;
+
+    struct {
+        pthread_mutex_t lock;
         struct map files; /* spool id -> struct spool */
     } spools;
 };
@@ -150,6 +161,11 @@ enum err database_relay_due(struct queue *queue, int64_t now_us, struct due *ret
 enum err database_defer_relay(struct queue *queue, struct queue_id id, int64_t relay_us,
                               struct error *error) MUST_CHECK;
 uint64_t database_max_id(struct queue *queue);
+/* Holds, durably; and what is parked or due later is looked at again (id 0: all). Take database_lock. */
+enum err database_hold(struct queue *queue, struct slice key, int64_t since_us,
+                       struct error *error) MUST_CHECK;
+enum err database_release(struct queue *queue, struct slice key, struct error *error) MUST_CHECK;
+enum err database_unpark(struct queue *queue, struct queue_id id, struct error *error) MUST_CHECK;
 /* Entries behind `after` in order, without a look into them: so a damaged one is no obstacle. Takes
  * database_lock. */
 struct pending {
@@ -196,6 +212,21 @@ bool outbound_claim(struct queue *queue, struct queue_id id) MUST_CHECK;
 void outbound_unclaim(struct queue *queue, struct queue_id id);
 /* The row was dropped by hand, or everything is to be tried now. */
 void outbound_flush(struct queue *queue);
+
+/* hold.c */
+void hold_init(struct queue *queue);
+void hold_teardown(struct queue *queue);
+/* A row of the database, at the start. */
+enum err hold_load(struct queue *queue, struct slice key, int64_t since_us, struct error *error) MUST_CHECK;
+/* By its id or its sender. */
+bool hold_covers_entry(struct queue *queue, const struct entry *entry);
+/* domain: as it is compared. */
+bool hold_covers_domain(struct queue *queue, struct slice domain);
+/* All that waits of it is held. */
+bool hold_covers_all(struct queue *queue, const struct entry *entry);
+uint64_t hold_generation(struct queue *queue);
+/* The message is gone. */
+void hold_forget(struct queue *queue, struct queue_id id);
 
 /* outcome.c: what the results make of the entry's recipients; the reports are handed in. */
 struct outbound_result;

@@ -295,19 +295,28 @@ static struct outbound_parcel *parcel_for(struct taking *taking, const struct en
     return add_parcel(taking, entry, domain);
 }
 
-/* What of the entry is due, as parcels. False: no memory; nothing of it is away then. */
-static bool put_parcels(struct taking *taking, struct lease *lease, bool flushed)
+/* What of the entry is due, as parcels; *ret_next_us: when more of it will be, unless it is held. False: no
+ * memory; nothing of it is away then. */
+static bool put_parcels(struct taking *taking, struct lease *lease, bool flushed, int64_t *ret_next_us)
 {
     struct entry *entry = lease->entry;
     size_t before = taking->batch.count;
     int64_t now = clock_wall_us();
+    bool held = hold_covers_entry(taking->queue, entry);
+    *ret_next_us = ENTRY_RELAY_HELD;
     for (size_t i = 0; i < entry->recipient_count; i++) {
         struct entry_recipient *r = &entry->recipients[i];
         if (lease->away == OUTBOUND_LEASE_MAX)
             break; /* the rest when these are done */
-        if (r->state != RECIPIENT_WAITING || (r->next_us > now && !flushed))
+        if (r->state != RECIPIENT_WAITING)
             continue;
         struct slice domain = domain_of(r->given.address, taking->arena);
+        if (held || hold_covers_domain(taking->queue, domain))
+            continue;
+        if (r->next_us > now && !flushed) {
+            *ret_next_us = MIN(*ret_next_us, r->next_us);
+            continue;
+        }
         struct outbound_parcel *parcel = parcel_for(taking, entry, before, domain);
         if (parcel == NULL || arena_failed(taking->arena)) {
             taking->batch.count = before;
@@ -328,12 +337,23 @@ static bool put_parcels(struct taking *taking, struct lease *lease, bool flushed
     return true;
 }
 
+/* It was released while it was being parked. */
+static void unpark(struct queue *queue, struct queue_id id)
+{
+    struct error error;
+    if (database_unpark(queue, id, &error) != ERR_OK)
+        LOG(LOG_ERROR, NO_SID, "queue.unpark", F_ID("entry", id.v), F_ERR(&error));
+    outbound_note(queue, id, ENTRY_RELAY_UNPARKED);
+}
+
 /* An entry off the list: leased when there is something due. */
 static void take_entry(struct taking *taking, const struct due *due)
 {
     struct queue_id id = due->id;
     struct queue *queue = taking->queue;
     struct error error;
+    int64_t next_us = ENTRY_RELAY_NONE;
+    uint64_t holds = hold_generation(queue);
     pthread_mutex_lock(&queue->outbound.lock);
     bool free_to_take = map_get(&queue->outbound.leases, map_key_u64(&id.v)) == NULL &&
                         map_get(&queue->outbound.filing, map_key_u64(&id.v)) == NULL;
@@ -343,7 +363,7 @@ static void take_entry(struct taking *taking, const struct due *due)
         return; /* who has it notes it again */
     enum err err =
         lease != NULL ? database_load(queue, id, false, &lease->entry, &error) : fail_nomem(&error);
-    if (err == ERR_OK && !put_parcels(taking, lease, due->flushed))
+    if (err == ERR_OK && !put_parcels(taking, lease, due->flushed, &next_us))
         err = fail_nomem(&error);
     taking->recipients += lease != NULL ? lease->away : 0;
     int64_t again = ENTRY_RELAY_NONE;
@@ -351,13 +371,16 @@ static void take_entry(struct taking *taking, const struct due *due)
         LOG(LOG_ERROR, NO_SID, "queue.outbound", F_ID("entry", id.v), F_ERR(&error));
         again = err != ERR_CORRUPT ? clock_wall_us() + CLOCK_MINUTE : ENTRY_RELAY_NONE;
     } else if (err == ERR_OK && lease->away == 0) {
-        again = MAX(entry_relay_due(lease->entry, 0), INT64_C(1)); /* it was listed too early */
+        /* It was listed too early, or it is held. */
+        again = entry_has_state(lease->entry, RECIPIENT_WAITING) ? next_us : ENTRY_RELAY_NONE;
     }
     if (again != ENTRY_RELAY_NONE && database_defer_relay(queue, id, again, &error) != ERR_OK)
         LOG(LOG_ERROR, NO_SID, "queue.outbound", F_ID("entry", id.v), F_ERR(&error));
     outbound_note(queue, id, again);
     if (lease != NULL)
         lease_done(queue, lease, lease->away == 0);
+    if (again != ENTRY_RELAY_NONE && holds != hold_generation(queue))
+        unpark(queue, id);
 }
 
 /* Puts what has become due on the list. */

@@ -57,6 +57,7 @@ enum err queue_open(const struct queue_options *options, struct queue **ret_queu
     pthread_cond_init(&queue->backlog.idle, NULL);
     backlog_init(queue);
     outbound_init(queue);
+    hold_init(queue);
     pthread_mutex_init(&queue->spools.lock, NULL);
     enum err err = queue->hostname != NULL ? database_setup(queue, error) : fail_nomem(error);
     if (err == ERR_OK) {
@@ -96,6 +97,7 @@ void queue_close(struct queue *queue)
     outbound_teardown(queue);
     spool_teardown(queue);
     database_teardown(queue);
+    hold_teardown(queue);
     pthread_mutex_destroy(&queue->spools.lock);
     pthread_cond_destroy(&queue->backlog.idle);
     pthread_cond_destroy(&queue->backlog.arrived);
@@ -172,7 +174,10 @@ enum err queue_drop(struct queue *queue, struct queue_id id, struct error *error
     enum err err = database_load(queue, id, false, &entry, error);
     if (err == ERR_OK || err == ERR_CORRUPT)
         err = intake_submit(queue, &job, 1, error);
-    if (err == ERR_OK && entry != NULL && entry->spool != 0)
+    if (err != ERR_OK)
+        return err;
+    if (entry != NULL && entry->spool != 0)
         spool_remove(queue, entry->spool);
-    return err;
+    hold_forget(queue, id);
+    return ERR_OK;
 }

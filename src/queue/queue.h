@@ -109,8 +109,8 @@ struct queue_entry {
     size_t recipient_count;
     uint64_t size;
     int64_t received_us;
-    int64_t next_us;     /* next attempt */
-    struct slice state;  /* "filing", "deferred", "waiting"; "damaged": only id and reason are known */
+    int64_t next_us;    /* next attempt; INT64_MAX: no time is set */
+    struct slice state; /* "filing", "deferred", "waiting", "held"; "damaged": only id and reason are known */
     struct slice reason; /* last problem */
     struct session_id sid;
 };

@@ -205,6 +205,22 @@ def test_queue(posthorn):
     posthorn.bad(2, "queue", "drop", "00c0ffee00c0ffee", "--yes")
 
 
+def test_queue_holds(posthorn):
+    posthorn.good("queue", "hold", "--domain", "Elsewhere.example")
+    assert "held already" in posthorn.bad(2, "queue", "hold", "--domain", "elsewhere.example")
+    posthorn.good("queue", "hold", "--sender", "anna@elsewhere.example")
+    assert "no such message" in posthorn.bad(2, "queue", "hold", "00c0ffee00c0ffee")
+    assert "give one" in posthorn.bad(2, "queue", "hold")
+    assert "give one" in posthorn.bad(2, "queue", "release", "00c0ffee00c0ffee", "--domain", "elsewhere.example")
+    assert [(row["kind"], row["what"]) for row in posthorn.rows("queue", "holds")] == [
+        ("domain", "elsewhere.example"),
+        ("sender", "anna@elsewhere.example"),
+    ]
+    posthorn.good("queue", "release", "--domain", "elsewhere.example")
+    posthorn.good("queue", "release", "--sender", "anna@elsewhere.example")
+    assert posthorn.rows("queue", "holds") == []
+
+
 def option(posthorn, noun, owner):
     found = posthorn.rows(noun, "show", owner)[0]["quota-warn"]
     return found["value"], found["from"]
