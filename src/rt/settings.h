@@ -60,6 +60,7 @@ enum listen_protocol {
     X(spf_policy, "spf-policy", "mark", "what SPF says fails: mark, or refuse it")                           \
     X(dmarc_policy, "dmarc-policy", "enforce", "do as a domain's DMARC policy says: enforce, or mark only")  \
     X(outbound_port, "outbound-port", "25", "port of other servers; off: mail for them waits")               \
+    X(outbound_private, "outbound-private", "no", "yes: mail also goes to private and loopback addresses")   \
     X(resolver, "resolver", "system", "ADDRESS[:PORT] of the name server, or system: /etc/resolv.conf")      \
     X(oauth_jwks, "oauth-jwks", "none", "URL of the keys that verify tokens: log-in by OAuth")               \
     X(oauth_introspection, "oauth-introspection", "none", "URL that is asked about each token instead")      \
@@ -150,6 +151,7 @@ struct settings {
     bool spf_refuses;       /* `spf-policy = mark|refuse`, default mark */
     bool dmarc_enforced;    /* `dmarc-policy = enforce|mark`, default enforce */
     uint16_t outbound_port; /* `outbound-port`, default 25; 0: off */
+    bool outbound_private;  /* `outbound-private = yes|no`, default no */
     const char *resolver;   /* `resolver`: an address, "[::1]:53"; empty: what /etc/resolv.conf says */
     const char *ca_file;    /* `ca-file`: whom outgoing TLS trusts */
     /* `oauth-...`; empty: none. At most one of the two URLs; with neither there is no log-in by OAuth. */

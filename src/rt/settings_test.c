@@ -160,7 +160,8 @@ static void test_text_reads_back_the_same(void **state)
         "message-size-max = 65537\nplaintext-login = yes\nfull-mailbox = refuse\n"
         "oauth-introspection = https://id.example/i?a=b\noauth-client = \"post horn\" /s\noauth-audience = "
         "\"a b\"\n"
-        "resolver = [::1]:5353\nca-file = \"/c a\"\nimap-without = idle, move\nimap-without-for = "
+        "outbound-private = yes\nresolver = [::1]:5353\nca-file = \"/c a\"\nimap-without = idle, "
+        "move\nimap-without-for = "
         "\"Some Mail*\" idle\nimap-without-for = b move, sort\nsasl-without = "
         "login\nclient-ca = /c\nimap-message-limit = 2000\n"
         "trusted-networks = 192.0.2.0/24, private 2001:db8::/32\nspf-policy = refuse\ndmarc-policy = mark\n",

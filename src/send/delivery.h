@@ -11,8 +11,8 @@
 #include "send/client.h"
 #include "send/sender.h"
 
-enum { DELIVERY_ADDRESSES_MAX = 8 }; /* that are tried for one parcel */
-#define DELIVERY_DNS_US (30 * CLOCK_SECOND)
+enum { DELIVERY_ADDRESSES_MAX = 8 };        /* that are tried for one parcel */
+#define DELIVERY_DNS_US (30 * CLOCK_SECOND) /* for the hosts, and as much for all addresses */
 
 struct delivery {
     const struct sender_options *options;
