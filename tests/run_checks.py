@@ -210,7 +210,7 @@ def arguments() -> argparse.Namespace:
 def main() -> int:
     options = arguments()
     tally = Tally()
-    build("build", tally, "installed")
+    build("build", tally, "installed", "probes")
     check_gates(tally)
     if not options.quick:
         build("build-release", tally, "posthorn")

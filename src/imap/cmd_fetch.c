@@ -120,7 +120,7 @@ static bool fetch_batch(struct imap_call *call, struct message *messages, size_t
 static bool narrow(struct imap_call *call, struct uid_set *uids)
 {
     struct imap_session *s = call->session;
-    const struct imap_fetch *fetch = &call->command.fetch;
+    struct imap_fetch *fetch = &call->command.fetch;
     if (fetch->modseq)
         imap_enable_condstore(s);
     if (!fetch->changed_since_given)
@@ -143,7 +143,7 @@ static bool narrow(struct imap_call *call, struct uid_set *uids)
     }
     if (since.whole)
         uid_set_intersect(uids, &since.changed);
-    return true;
+    return imap_believe_modseq(call, &fetch->changed_since);
 }
 
 static bool keep_changed_set(struct imap_call *call, struct uid_set *uids, uint64_t since)

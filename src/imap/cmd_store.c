@@ -45,6 +45,8 @@ static bool change_flags(struct imap_session *s, struct imap_call *call, const s
                                .may = rights_flags(s->rights),
                                .person = imap_person(s),
                                .unchanged_since = {command->store.unchanged_since}};
+    if (command->store.conditional && !imap_believe_modseq(call, &order.unchanged_since.v))
+        return false;
     bool create = command->store.how != IMAP_STORE_REMOVE && (s->rights & RIGHT_WRITE) != 0;
     if (!imap_resolve_flags(call, s->account, &command->store.flags, create, &order.flags))
         return false;

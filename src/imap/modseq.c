@@ -17,6 +17,18 @@ void imap_enable_condstore(struct imap_session *s)
                  (unsigned long long)view_change(s->view).v);
 }
 
+bool imap_believe_modseq(struct imap_call *call, uint64_t *modseq)
+{
+    struct change_no believed;
+    if (change_believed(call->session->account, (struct change_no){*modseq}, &believed, &call->error) !=
+        ERR_OK) {
+        imap_call_failed(call);
+        return false;
+    }
+    *modseq = believed.v;
+    return true;
+}
+
 void imap_limit_modseq(struct imap_session *s)
 {
     if (s->view != NULL && s->condstore && s->modseq_told > view_change(s->view).v)
@@ -173,12 +185,13 @@ static bool matched_until(struct imap_call *call, const struct imap_select *sele
 bool imap_resync(struct imap_call *call, const struct folder *folder)
 {
     const struct imap_select *select = &call->command.select;
+    uint64_t believed = select->modseq;
     if (select->uidvalidity != folder->uidvalidity)
         return true;
     CLEANUP(imap_since_release) struct imap_since since = {0};
     CLEANUP(uid_set_release) struct uid_set known = {0};
     CLEANUP(uid_set_release) struct uid_set gone = {0};
-    if (!imap_read_since(call, select->modseq, &since))
+    if (!imap_read_since(call, select->modseq, &since) || !imap_believe_modseq(call, &believed))
         return false;
     if (select->known_given)
         imap_sequence_set_numbers(&select->known, 0, &known);
@@ -193,6 +206,6 @@ bool imap_resync(struct imap_call *call, const struct folder *folder)
         return false;
     if (since.whole)
         uid_set_intersect(&known, &since.changed);
-    imap_send_flags(call, &known, (struct imap_tell){.uid = true, .flags = true, .since = select->modseq});
+    imap_send_flags(call, &known, (struct imap_tell){.uid = true, .flags = true, .since = believed});
     return call->reply.status == IMAP_STATUS_OK;
 }

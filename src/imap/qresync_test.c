@@ -8,6 +8,7 @@
 #include <poll.h>
 #include <stdlib.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/fdio.h"
@@ -16,6 +17,7 @@
 #include "store/change.h"
 #include "store/message.h"
 #include "store/prune.h"
+#include "store/recover.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -24,7 +26,7 @@
 
 enum {
     OTHERS = 2,
-    UIDS_MAX = 2000,
+    UIDS_MAX = 2000 + RECOVER_SKIP_UIDS,
     SEEDS = 15,
     STEPS = 200,
     PATIENCE_MS = 10000,
@@ -401,36 +403,131 @@ static int remove_entry(const char *path, const struct stat *status, int kind, s
     return remove(path);
 }
 
-static void start(struct model *m)
+static void remove_tree(const char *directory)
+{
+    nftw(directory, remove_entry, 10, FTW_DEPTH | FTW_PHYS);
+}
+
+static void open_store(struct model *m)
 {
     CLEANUP(arena_release) struct arena arena = ARENA(1024 * 1024);
     struct error error;
     struct folder folder;
-    snprintf(m->directory, sizeof(m->directory), "/tmp/imap-qresync-XXXXXX");
-    assert_non_null(mkdtemp(m->directory));
     must_ok(store_open(&(struct store_options){.directory = m->directory}, &m->store, &error), &error);
-    must_ok(store_account_create(m->store, (struct account_id){1}, &error), &error);
     must_ok(store_account(m->store, (struct account_id){1}, &m->account, &error), &error);
     must_ok(folder_find(m->account, S("INBOX"), &arena, &folder, &error), &error);
     m->inbox = folder.id;
     struct loop_options options = {.name = "imap", .threads_min = 2, .threads_max = 4};
     must_ok(loop_create(&options, &m->loop, &error), &error);
     must_ok(loop_start(m->loop, &error), &error);
+}
+
+static void close_store(struct model *m)
+{
+    for (size_t i = 0; i < OTHERS; i++)
+        cut(&m->others[i]);
+    loop_stop(m->loop);
+    assert_true(loop_drained(m->loop, clock_mono_us() + 10 * CLOCK_SECOND));
+    loop_destroy(m->loop);
+    account_unref(m->account);
+    store_close(m->store);
+}
+
+static void copy_tree(const char *from, const char *to)
+{
+    pid_t child = fork();
+    if (child == 0) {
+        execlp("cp", "cp", "-a", from, to, (char *)NULL);
+        _exit(1);
+    }
+    int status;
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_int_equal(status, 0);
+}
+
+/* The number behind `word`, in the last line of the answer that has it; else how many FETCH responses came.
+ */
+static uint64_t answer_of(struct peer *peer, const char *command, struct slice word)
+{
+    CLEANUP(buf_release) struct buf line = BUF(TEXT_MAX);
+    uint64_t fetched = 0;
+    uint64_t number = 0;
+    bool found = false;
+    send_command(peer, command);
+    do {
+        next_line(peer, &line);
+        fetched += slice_find(buf_slice(&line), S(" FETCH (")) > 0;
+        bool here;
+        uint64_t it = number_after(buf_slice(&line), word, &here);
+        number = here ? it : number;
+        found |= here;
+    } while (!slice_starts(buf_slice(&line), S("t ")));
+    return found ? number : fetched;
+}
+
+/* Whoever comes with a number that was lost is told everything, and passes no condition. */
+static void lost_is_worth_nothing(struct model *m, uint64_t lost)
+{
+    char command[100];
+    uint64_t exists = answer_of(&m->others[0], "STATUS INBOX (MESSAGES)", S("MESSAGES "));
+    uint64_t first = answer_of(&m->others[0], "UID SEARCH RETURN (MIN) ALL", S("MIN "));
+    snprintf(command, sizeof(command), "UID FETCH 1:* (FLAGS) (CHANGEDSINCE %llu)", (unsigned long long)lost);
+    assert_int_equal(answer_of(&m->others[0], command, S("?")), exists);
+    for (uint64_t i = 0; i < 2; i++) {
+        snprintf(command, sizeof(command), "UID SEARCH RETURN (COUNT) MODSEQ %llu",
+                 (unsigned long long)(lost + i));
+        assert_int_equal(answer_of(&m->others[0], command, S("COUNT ")), exists);
+    }
+    snprintf(command, sizeof(command), "UID STORE 1:* (UNCHANGEDSINCE %llu) FLAGS (\\Draft)",
+             (unsigned long long)lost);
+    assert_int_equal(answer_of(&m->others[0], command, S("[MODIFIED ")), first);
+}
+
+/* What the client was told meanwhile has not reached the disk. */
+static void power_fails(struct model *m)
+{
+    char kept[sizeof(m->directory) + 8];
+    snprintf(kept, sizeof(kept), "%s.kept", m->directory);
+    client_does(m, "NOOP");
+    client_fetches_new(m);
+    copy_tree(m->directory, kept);
+    for (int i = 0; i < 10; i++)
+        other_step(m);
+    client_does(m, "NOOP");
+    client_fetches_new(m);
+    other_does(&m->others[0], "UID STORE 1:* +FLAGS (\\Answered)");
+    client_does(m, "NOOP");
+    compare(m);
+    uint64_t lost = m->highest;
+    cut(&m->client);
+    close_store(m);
+    remove_tree(m->directory);
+    assert_int_equal(rename(kept, m->directory), 0);
+    open_store(m);
+    others_come(m);
+    lost_is_worth_nothing(m, lost);
+    client_returns(m);
+    compare(m);
+}
+
+static void start(struct model *m)
+{
+    struct error error;
+    snprintf(m->directory, sizeof(m->directory), "/tmp/imap-qresync-XXXXXX");
+    assert_non_null(mkdtemp(m->directory));
+    must_ok(store_open(&(struct store_options){.directory = m->directory}, &m->store, &error), &error);
+    must_ok(store_account_create(m->store, (struct account_id){1}, &error), &error);
+    store_close(m->store);
+    open_store(m);
     others_come(m);
     client_returns(m);
 }
 
 static void stop(struct model *m)
 {
-    for (size_t i = 0; i < OTHERS; i++)
-        cut(&m->others[i]);
     cut(&m->client);
-    loop_stop(m->loop);
-    assert_true(loop_drained(m->loop, clock_mono_us() + 10 * CLOCK_SECOND));
-    loop_destroy(m->loop);
-    account_unref(m->account);
-    store_close(m->store);
-    nftw(m->directory, remove_entry, 10, FTW_DEPTH | FTW_PHYS);
+    close_store(m);
+    remove_tree(m->directory);
 }
 
 static void test_picture_is_always_the_servers(void **state)
@@ -446,6 +543,8 @@ static void test_picture_is_always_the_servers(void **state)
         for (int step = 0; step < STEPS; step++) {
             if (step == STEPS / 2)
                 log_is_forgotten(m);
+            else if (step == STEPS / 4)
+                power_fails(m);
             else if (pick(m, 3) > 0)
                 other_step(m);
             else

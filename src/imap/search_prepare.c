@@ -29,6 +29,18 @@ static bool prepare_fuzzy(struct imap_call *call, struct imap_search_key *key)
     return false;
 }
 
+/* Clients ask for what is newer than they know (RFC 7162 3.1.5): from one further on, or from the same. */
+static bool prepare_modseq(struct imap_call *call, struct imap_search_key *key)
+{
+    uint64_t known = key->modseq;
+    uint64_t before = key->modseq > 0 ? key->modseq - 1 : 0;
+    if (!imap_believe_modseq(call, &known) || !imap_believe_modseq(call, &before))
+        return false;
+    if (known == 0 || (before == 0 && key->modseq > 1))
+        key->modseq = 0;
+    return true;
+}
+
 static bool prepare_key(struct imap_call *call, struct imap_search_key *key, struct slice charset)
 {
     enum err err;
@@ -42,6 +54,8 @@ static bool prepare_key(struct imap_call *call, struct imap_search_key *key, str
             return true;
         imap_call_failed(call);
         return false;
+    case SEARCH_MODSEQ:
+        return prepare_modseq(call, key);
     case SEARCH_OLDER:
     case SEARCH_YOUNGER:
         key->second = clock_wall_us() / CLOCK_SECOND - key->number;

@@ -165,6 +165,8 @@ void imap_bye(struct imap_session *s, const char *text);
 /* modseq.c */
 /* A command of RFC 7162 3.1 turns CONDSTORE on; the first tells where the selected mailbox stands. */
 void imap_enable_condstore(struct imap_session *s);
+/* A mod-sequence that the client names; 0 where a crash took back what it learnt with it (store/change.h). */
+bool imap_believe_modseq(struct imap_call *call, uint64_t *modseq) MUST_CHECK;
 /* At the end of a command: the client must not take a MODSEQ it saw for a place up to which it knows all
  * (RFC 7162 3.2, 6). */
 void imap_limit_modseq(struct imap_session *s);

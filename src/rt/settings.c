@@ -283,6 +283,7 @@ void settings_text(const struct settings *s, struct buf *out)
     buf_printf(out, "sessions-per-account = %u\n", s->sessions_per_account);
     buf_printf(out, "plaintext-login = %s\n", setting_truth_names[s->plaintext_login]);
     buf_printf(out, "full-mailbox = %s\n", setting_full_names[s->full_mailbox_refuse]);
+    setting_put_receiving(s, out);
     if (s->outbound_port == 0)
         buf_put(out, S("outbound-port = off\n"));
     else

@@ -63,6 +63,41 @@ static enum err read_rows(struct account *account, struct folder_id folder, stru
     }
 }
 
+static enum err is_lost(struct account *account, struct change_no since, bool *ret_lost, struct error *error)
+{
+    int64_t one;
+    return DB_NUMBER(account, LOST_FIND, ret_lost, &one, error, (int64_t)MIN(since.v, INT64_MAX));
+}
+
+enum err change_believed(struct account *account, struct change_no since, struct change_no *ret_believed,
+                         struct error *error)
+{
+    enum err err = account_lock(account, error);
+    if (err != ERR_OK)
+        return err;
+    bool lost = false;
+    err = is_lost(account, since, &lost, error);
+    account_unlock(account);
+    if (err == ERR_OK)
+        *ret_believed = lost ? (struct change_no){0} : since;
+    return err;
+}
+
+/* The account is locked. */
+static enum err check_since(struct account *account, struct change_no since, struct error *error)
+{
+    if (since.v < (uint64_t)account->meta.log_oldest)
+        return fail(error, ERR_NOT_FOUND, "The changes since then are no longer known",
+                    "since %llu, the log begins at %lld", (unsigned long long)since.v,
+                    (long long)account->meta.log_oldest);
+    bool lost = false;
+    enum err err = is_lost(account, since, &lost, error);
+    if (err != ERR_OK || !lost)
+        return err;
+    return fail(error, ERR_NOT_FOUND, "The changes since then are no longer known",
+                "change %llu was lost in a crash", (unsigned long long)since.v);
+}
+
 enum err change_list(struct account *account, struct folder_id folder, struct change_no since, size_t max,
                      struct change_list *ret_list, struct error *error)
 {
@@ -72,11 +107,8 @@ enum err change_list(struct account *account, struct folder_id folder, struct ch
         return err;
     list.oldest.v = (uint64_t)account->meta.log_oldest;
     list.now.v = (uint64_t)account->meta.change;
-    if (since.v < list.oldest.v)
-        err = fail(error, ERR_NOT_FOUND, "The changes since then are no longer known",
-                   "since %llu, the log begins at %llu", (unsigned long long)since.v,
-                   (unsigned long long)list.oldest.v);
-    else
+    err = check_since(account, since, error);
+    if (err == ERR_OK)
         err = read_rows(account, folder, since, max, &list, error);
     account_unlock(account);
     if (err != ERR_OK)

@@ -3,10 +3,12 @@
  * whole. A torn pack (as after power loss) loses exactly the messages whose bytes are gone, with their
  * delivery ids.
  */
+#include <fcntl.h>
 #include <sys/wait.h>
 
 #include "base/clock.h"
 #include "base/fdio.h"
+#include "store/recover.h"
 #include "store/testing.h"
 
 enum { ROUNDS = 12, KILL_WITHIN_US = 40000 };
@@ -174,12 +176,107 @@ static void test_account_that_was_never_opened_gets_its_folders(void **state)
     fixture_account(fixture);
 }
 
+static struct change_no now_of(struct fixture *fixture)
+{
+    struct account_state account_now;
+    OK(account_state(fixture->account, &account_now, &fixture->error));
+    return account_now.change;
+}
+
+/* Stops as a crash does, `times` over: the last generations were never noted in the account. */
+static void crash(struct fixture *fixture, int times)
+{
+    char path[100];
+    struct error ignored;
+    snprintf(path, sizeof(path), "%s/generation", fixture->directory);
+    fixture_close(fixture);
+    CLEANUP(fd_close) int fd = open(path, O_RDWR | O_CLOEXEC);
+    char text[64];
+    ssize_t n = pread(fd, text, sizeof(text), 0);
+    struct slice number, state;
+    uint64_t generation = 0;
+    assert_true(n > 0);
+    slice_cut(slice_of(text, (size_t)n), ' ', &number, &state);
+    assert_true(slice_to_u64(number, &generation));
+    n = snprintf(text, sizeof(text), "%llu used\n", (unsigned long long)generation + (unsigned)times - 1);
+    assert_int_equal(fd_pwrite_all(fd, slice_of(text, (size_t)n), 0, &ignored), ERR_OK);
+    assert_int_equal(ftruncate(fd, n), 0);
+    fixture_open(fixture);
+    fixture_account(fixture);
+}
+
+static bool is_listed(struct fixture *fixture, uint64_t since)
+{
+    CLEANUP(change_list_release) struct change_list list = {0};
+    struct change_no believed = {UINT64_MAX};
+    enum err err = change_list(fixture->account, (struct folder_id){0}, (struct change_no){since}, 1, &list,
+                               &fixture->error);
+    assert_true(err == ERR_OK || err == ERR_NOT_FOUND);
+    OK(change_believed(fixture->account, (struct change_no){since}, &believed, &fixture->error));
+    assert_int_equal(believed.v, err == ERR_OK ? since : 0);
+    return err == ERR_OK;
+}
+
+static void test_numbers_of_a_crash_are_not_believed(void **state)
+{
+    struct fixture *fixture = *state;
+    append(fixture, fixture->inbox.id, small_message);
+    uint64_t before = now_of(fixture).v;
+    crash(fixture, 1);
+    uint64_t after = now_of(fixture).v;
+    assert_int_equal(after, before + RECOVER_SKIP_NUMBERS);
+    assert_true(is_listed(fixture, before));
+    assert_false(is_listed(fixture, before + 1));
+    assert_false(is_listed(fixture, after - 1));
+    assert_true(is_listed(fixture, after));
+    append(fixture, fixture->inbox.id, small_message);
+    assert_true(is_listed(fixture, now_of(fixture).v));
+    fixture_again(fixture); /* it is remembered */
+    assert_false(is_listed(fixture, before + 1));
+}
+
+static void test_crashes_in_a_row_have_numbers_of_their_own(void **state)
+{
+    struct fixture *fixture = *state;
+    append(fixture, fixture->inbox.id, small_message);
+    uint64_t before = now_of(fixture).v;
+    uint32_t uidnext = get_folder(fixture, fixture->inbox.id).uidnext;
+    crash(fixture, 3);
+    assert_int_equal(now_of(fixture).v, before + 3 * RECOVER_SKIP_NUMBERS);
+    assert_int_equal(get_folder(fixture, fixture->inbox.id).uidnext, uidnext + 3 * RECOVER_SKIP_UIDS);
+    crash(fixture, RECOVER_CRASHES_MAX + 1);
+    assert_int_equal(now_of(fixture).v, before + (3 + RECOVER_CRASHES_MAX) * RECOVER_SKIP_NUMBERS);
+    assert_false(is_listed(fixture, before + 1));
+    assert_false(is_listed(fixture, now_of(fixture).v - 1));
+}
+
+static void test_ranges_of_lost_numbers_are_limited(void **state)
+{
+    struct fixture *fixture = *state;
+    uint64_t believed = 0;
+    for (int i = 0; i <= CHANGE_LOST_MAX; i++) {
+        append(fixture, fixture->inbox.id, small_message);
+        uint64_t now = now_of(fixture).v;
+        if (i == CHANGE_LOST_MAX - 1)
+            believed = now;
+        crash(fixture, 1);
+        /* The one beyond the limit covers what lies between, too. */
+        assert_int_equal(is_listed(fixture, now), i < CHANGE_LOST_MAX);
+        assert_false(is_listed(fixture, now + 1));
+    }
+    assert_true(is_listed(fixture, believed));
+    assert_true(is_listed(fixture, now_of(fixture).v));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         STORE_TEST(test_kill_loses_nothing_that_was_added),
         STORE_TEST(test_lost_bytes_are_delivered_again),
         STORE_TEST(test_account_that_was_never_opened_gets_its_folders),
+        STORE_TEST(test_numbers_of_a_crash_are_not_believed),
+        STORE_TEST(test_crashes_in_a_row_have_numbers_of_their_own),
+        STORE_TEST(test_ranges_of_lost_numbers_are_limited),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

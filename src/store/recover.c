@@ -121,14 +121,18 @@ static enum err skip_numbers(struct work *work, struct error *error)
 {
     struct account *account = work->account;
     struct account_meta *meta = &account->meta;
-    meta->change += RECOVER_SKIP_NUMBERS;
-    meta->next_object += RECOVER_SKIP_NUMBERS;
-    meta->next_member += RECOVER_SKIP_NUMBERS;
+    int64_t crashes = store_generation(account->store) - meta->generation;
+    crashes = crashes > 0 ? MIN(crashes, RECOVER_CRASHES_MAX) : 1;
+    int64_t first_lost = meta->change + 1;
+    meta->change += crashes * RECOVER_SKIP_NUMBERS;
+    meta->next_object += crashes * RECOVER_SKIP_NUMBERS;
+    meta->next_member += crashes * RECOVER_SKIP_NUMBERS;
     if (meta->next_folder > 1) /* else it was never opened, and its standard folders get the first ids */
         meta->next_folder++;
     meta->generation = store_generation(account->store);
     work->change.v = (uint64_t)meta->change + 1;
-    return DB_RUN(account, FOLDER_SKIP_UIDS, error, RECOVER_SKIP_UIDS);
+    enum err err = DB_RUN(account, LOST_NOTE, error, first_lost, meta->change - 1, CHANGE_LOST_MAX);
+    return err == ERR_OK ? DB_RUN(account, FOLDER_SKIP_UIDS, error, crashes * RECOVER_SKIP_UIDS) : err;
 }
 
 enum err recover_account(struct account *account, struct pack_mark mark, struct error *error)

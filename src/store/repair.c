@@ -200,6 +200,7 @@ static enum err tables_copy(struct check *check, sqlite3 *from, struct error *er
         {"tombstone", "key", true},
         {"keyword", "number", false},
         {"change_log", NULL, false},
+        {"lost_change", "first", false},
         {"subscription", NULL, false},
         {"device", NULL, false},
         {"share", NULL, false},

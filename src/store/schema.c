@@ -228,6 +228,11 @@ static const char *const migrations[] = {
     ") STRICT, WITHOUT ROWID;"
     "CREATE INDEX import_digest ON import_item (digest);"
     "CREATE INDEX import_object ON import_item (object);",
+    /* Change numbers that a crash may have taken back after clients were told them; ranges don't touch. */
+    "CREATE TABLE lost_change ("
+    " first INTEGER PRIMARY KEY,"
+    " last INTEGER NOT NULL"
+    ") STRICT;",
 };
 
 int schema_version(void)

@@ -186,6 +186,11 @@
                        "AND flags & ?5 <> 0")                                                                \
     X(CHANGE_OLD, "SELECT max(no) FROM change_log WHERE time < ?1")                                          \
     X(CHANGE_DELETE, "DELETE FROM change_log WHERE no <= ?1")                                                \
+    X(LOST_NOTE,                                                                                             \
+      "INSERT OR REPLACE INTO lost_change (first, last) VALUES (coalesce((SELECT first FROM lost_change "    \
+      "WHERE first = (SELECT max(first) FROM lost_change) AND (last + 2 >= ?1 OR "                           \
+      "(SELECT count(*) FROM lost_change) >= ?3)), ?1), ?2)")                                                \
+    X(LOST_FIND, "SELECT 1 FROM lost_change WHERE first <= ?1 AND last >= ?1")                               \
     X(DELIVERY_FIND, "SELECT object FROM delivery WHERE id = ?1")                                            \
     X(DELIVERY_INSERT, "INSERT INTO delivery (id, object, seen) VALUES (?1, ?2, ?3)")                        \
     X(DELIVERY_OLD, "DELETE FROM delivery WHERE seen < ?1")                                                  \

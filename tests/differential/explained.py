@@ -429,7 +429,8 @@ EXPLANATIONS = [
     Explanation(
         "STATUS of the selected mailbox", "allowed", "RFC 3501 6.3.10",
         "dovecot tells what this session knows, we what is there; a client should not ask that.",
-        lambda one: one.kind == "status" and one.step.verb == "STATUS" and one.stale and "UIDVALIDITY" not in one.path,
+        lambda one: (one.kind, one.step.verb) in (("status", "STATUS"), ("list", "LIST"))
+        and one.stale and "status" in (one.kind, *one.path.split("/")) and "UIDVALIDITY" not in one.path,
     ),
 ]  # fmt: skip
 
