@@ -16,6 +16,31 @@ static void tell_all(const struct outbound_parcel *parcel, enum outbound_outcome
                                               .text = kept.p != NULL ? kept : S("out of memory")};
 }
 
+static void note_failure(struct delivery *delivery, const struct error *error)
+{
+    if (!buf_failed(&delivery->tried) && delivery->tried.n + strlen(error->detail) < DELIVERY_TRIED_MAX)
+        buf_printf(&delivery->tried, "%s%s", delivery->tried.n > 0 ? "\n" : "", error->detail);
+}
+
+/* With whom it was, for the message's history. */
+static void note_way(const struct delivery *delivery, struct arena *arena, struct outbound_result *results,
+                     size_t count)
+{
+    CLEANUP(buf_release) struct buf text = BUF(OUTBOUND_TEXT_MAX);
+    const struct client *client = delivery->client;
+    const struct tls *tls = client != NULL ? client->stream.tls : NULL;
+    if (tls != NULL)
+        buf_printf(&text, "%s %s", tls_version(tls), tls_cipher(tls));
+    struct slice kept = arena_dup(arena, buf_slice(&text));
+    struct slice via = arena_dup(arena, slice_cstr(client != NULL ? client->peer : ""));
+    struct slice tried = arena_dup(arena, buf_slice(&delivery->tried));
+    for (size_t i = 0; i < count; i++) {
+        results[i].tls = kept;
+        results[i].via = via;
+        results[i].tried = tried;
+    }
+}
+
 /* With TLS where it is offered; without when that fails, on a new connection (RFC 7435: better than nothing).
  */
 static enum err open_at(struct delivery *delivery, const char *host, const struct resolver_address *address,
@@ -35,6 +60,7 @@ static enum err open_at(struct delivery *delivery, const char *host, const struc
     if (err == ERR_OK || !tls_failed)
         return err;
     LOG(LOG_INFO, NO_SID, "send.without_tls", F_CSTR("host", host), F_ERR(error));
+    note_failure(delivery, error);
     options.tls = NULL;
     return client_open(&options, &delivery->client, &tls_failed, error);
 }
@@ -84,12 +110,16 @@ static enum err open_host(struct delivery *delivery, const struct host *host, st
     size_t count = 0;
     snprintf(name, sizeof(name), "%.*s", SLICE_ARGS(host->name));
     enum err err = find_addresses(delivery, host, patience, addresses, &count, error);
-    if (err != ERR_OK)
+    if (err != ERR_OK) {
+        note_failure(delivery, error);
         return err;
+    }
     err = ERR_UNAVAILABLE;
     for (size_t i = 0; i < count && err != ERR_OK && patience->tries > 0; i++) {
         patience->tries--;
         err = open_at(delivery, name, &addresses[i], error);
+        if (err != ERR_OK)
+            note_failure(delivery, error);
     }
     return err;
 }
@@ -125,13 +155,17 @@ enum delivery_end delivery_run(struct delivery *delivery, const struct outbound_
                                struct outbound_result *results)
 {
     bool kept = delivery->client != NULL;
+    buf_clear(&delivery->tried);
     for (;;) {
         if (delivery->client == NULL) {
             enum delivery_end end = open_any(delivery, parcel, arena, results);
-            if (end != DELIVERY_SENT)
+            if (end != DELIVERY_SENT) {
+                note_way(delivery, arena, results, parcel->recipient_count);
                 return end;
+            }
         }
         enum transaction_end end = transaction_run(delivery->client, parcel, message, arena, results);
+        note_way(delivery, arena, results, parcel->recipient_count);
         if (end != TRANSACTION_DONE || delivery->client->messages >= SENDER_MESSAGES_MAX) {
             client_close(delivery->client, end == TRANSACTION_DONE);
             delivery->client = NULL;
@@ -145,6 +179,7 @@ enum delivery_end delivery_run(struct delivery *delivery, const struct outbound_
 
 void delivery_end(struct delivery *delivery)
 {
+    buf_release(&delivery->tried);
     client_close(delivery->client, true);
     delivery->client = NULL;
 }
