@@ -16,6 +16,7 @@
 #include "base/log.h"
 #include "base/map.h"
 #include "queue/entry.h"
+#include "queue/history_private.h"
 
 #include "store/volume.h"
 
@@ -81,6 +82,7 @@ struct queue {
     struct store *store;
     struct directory *directory;
     struct volume *volume;
+    struct history *history; /* NULL: it can't be kept */
     char *hostname;
     _Atomic uint64_t message_size_max;
 
@@ -227,6 +229,10 @@ bool hold_covers_all(struct queue *queue, const struct entry *entry);
 uint64_t hold_generation(struct queue *queue);
 /* The message is gone. */
 void hold_forget(struct queue *queue, struct queue_id id);
+
+/* The message's history begins: it was accepted as this entry. Its body may be in memory, or in its spool
+ * file. */
+void queue_remember(struct queue *queue, const struct entry *entry);
 
 /* outcome.c: what the results make of the entry's recipients; the reports are handed in. */
 struct outbound_result;
