@@ -289,10 +289,12 @@ void settings_text(const struct settings *s, struct buf *out)
     buf_printf(out, "sessions-per-account = %u\n", s->sessions_per_account);
     buf_printf(out, "plaintext-login = %s\n", setting_truth_names[s->plaintext_login]);
     buf_printf(out, "full-mailbox = %s\n", setting_full_names[s->full_mailbox_refuse]);
+    setting_put_receiving(s, out);
     if (s->outbound_port == 0)
         buf_put(out, S("outbound-port = off\n"));
     else
         buf_printf(out, "outbound-port = %u\n", (unsigned)s->outbound_port);
+    buf_printf(out, "outbound-private = %s\n", setting_truth_names[s->outbound_private]);
     buf_printf(out, "resolver = %s\n", s->resolver[0] != 0 ? s->resolver : "system");
     buf_printf(out, "ca-file = \"%s\"\n", s->ca_file);
     setting_put_oauth(s, out);

@@ -54,7 +54,13 @@ enum listen_protocol {
     X(sessions_per_account, "sessions-per-account", "100", "sessions at once of one account")                \
     X(plaintext_login, "plaintext-login", "no", "yes: log-in without TLS from anywhere, not only loopback")  \
     X(full_mailbox, "full-mailbox", "defer", "mail for a full mailbox: defer (452) or refuse (552)")         \
+    X(trusted_networks, "trusted-networks", "private",                                                       \
+      "NETWORK, NETWORK ...: who sends on port 25 unjudged; private: this machine and private networks; "    \
+      "none")                                                                                                \
+    X(spf_policy, "spf-policy", "mark", "what SPF says fails: mark, or refuse it")                           \
+    X(dmarc_policy, "dmarc-policy", "enforce", "do as a domain's DMARC policy says: enforce, or mark only")  \
     X(outbound_port, "outbound-port", "25", "port of other servers; off: mail for them waits")               \
+    X(outbound_private, "outbound-private", "no", "yes: mail also goes to private and loopback addresses")   \
     X(resolver, "resolver", "system", "ADDRESS[:PORT] of the name server, or system: /etc/resolv.conf")      \
     X(oauth_jwks, "oauth-jwks", "none", "URL of the keys that verify tokens: log-in by OAuth")               \
     X(oauth_introspection, "oauth-introspection", "none", "URL that is asked about each token instead")      \
@@ -91,7 +97,14 @@ struct imap_client_setting {
     const char *without; /* base/name_list.h */
 };
 
+struct network_setting {
+    int family; /* AF_INET, AF_INET6 */
+    unsigned char address[16];
+    unsigned prefix; /* bits */
+};
+
 enum {
+    SETTINGS_NETWORKS_MAX = 64,
     SETTINGS_LISTEN_MAX = 64,
     SETTINGS_CLIENTS_MAX = 64,
     SETTINGS_CLIENT_NAME_MAX = 200, /* bytes */
@@ -132,9 +145,15 @@ struct settings {
     const char *client_ca_file; /* `client-ca`; NULL: none */
     struct slice client_ca;     /* in workers, what is in that file */
     bool full_mailbox_refuse;   /* `full-mailbox = defer|refuse`, default defer: 452 or 552 at RCPT */
-    uint16_t outbound_port;     /* `outbound-port`, default 25; 0: off */
-    const char *resolver;       /* `resolver`: an address, "[::1]:53"; empty: what /etc/resolv.conf says */
-    const char *ca_file;        /* `ca-file`: whom outgoing TLS trusts */
+    struct network_setting trusted_networks[SETTINGS_NETWORKS_MAX]; /* `trusted-networks` */
+    size_t trusted_network_count;
+    bool trusts_private;    /* `private` is among them */
+    bool spf_refuses;       /* `spf-policy = mark|refuse`, default mark */
+    bool dmarc_enforced;    /* `dmarc-policy = enforce|mark`, default enforce */
+    uint16_t outbound_port; /* `outbound-port`, default 25; 0: off */
+    bool outbound_private;  /* `outbound-private = yes|no`, default no */
+    const char *resolver;   /* `resolver`: an address, "[::1]:53"; empty: what /etc/resolv.conf says */
+    const char *ca_file;    /* `ca-file`: whom outgoing TLS trusts */
     /* `oauth-...`; empty: none. At most one of the two URLs; with neither there is no log-in by OAuth. */
     const char *oauth_jwks;
     const char *oauth_introspection;
@@ -154,6 +173,9 @@ enum err settings_parse(struct slice text, const char *name, struct settings **r
                         struct error *error) MUST_CHECK;
 void settings_text(const struct settings *settings, struct buf *out);
 void settings_free(struct settings *settings);
+/* A client's address as text is in one of `trusted-networks`. What is no address (a socket of this machine)
+ * is too. */
+bool settings_trust(const struct settings *settings, const char *peer);
 const char *listen_protocol_name(enum listen_protocol protocol);
 bool listen_protocol_is_tls(enum listen_protocol protocol);
 

@@ -1,6 +1,6 @@
 /*
- * Shared by the halves of settings: settings.c (lines, keys, defaults), settings_values.c and
- * settings_outward.c (one value each).
+ * Shared by the parts of settings: settings.c (lines, keys, defaults), settings_values.c, settings_outward.c
+ * and settings_receiving.c (one value each).
  */
 #ifndef POSTHORN_RT_SETTINGS_PRIVATE_H
 #define POSTHORN_RT_SETTINGS_PRIVATE_H
@@ -39,6 +39,9 @@ enum { SETTING_PATH_BYTES_MAX = 1024 };
 enum err setting_refuse(const struct reading *r, struct error *error, const char *format, ...) FORMAT(3, 4);
 enum err setting_keep(struct reading *r, struct slice s, const char **ret, struct error *error) MUST_CHECK;
 enum err setting_one_word(const struct reading *r, const struct words *words, struct error *error) MUST_CHECK;
+/* One of the names. */
+enum err setting_choice(const struct reading *r, const struct words *words, const char *const *names,
+                        size_t count, unsigned *ret, struct error *error) MUST_CHECK;
 /* An absolute path, without slashes at its end. */
 enum err setting_keep_path(struct reading *r, struct slice path, size_t max, const char **ret,
                            struct error *error) MUST_CHECK;
@@ -48,6 +51,7 @@ enum err setting_add_listen(struct reading *r, const struct listen_setting *list
                             struct error *error) MUST_CHECK;
 /* The oauth-... keys go together. */
 enum err setting_check_oauth(struct reading *r, struct error *error) MUST_CHECK;
+void setting_put_receiving(const struct settings *settings, struct buf *out);
 void setting_put_oauth(const struct settings *settings, struct buf *out);
 uint16_t listen_protocol_port(enum listen_protocol protocol);
 

@@ -51,6 +51,7 @@ static void test_defaults_serve_every_protocol(void **state)
     assert_false(s->plaintext_login);
     assert_false(s->full_mailbox_refuse);
     assert_string_equal(s->resolver, "");
+    assert_true(s->trusts_private && s->dmarc_enforced && !s->spf_refuses);
     assert_false(s->oauth);
     assert_string_equal(s->oauth_claim, "email");
     assert_string_equal(s->ca_file, "/etc/ssl/certs/ca-certificates.crt");
@@ -159,9 +160,12 @@ static void test_text_reads_back_the_same(void **state)
         "message-size-max = 65537\nplaintext-login = yes\nfull-mailbox = refuse\n"
         "oauth-introspection = https://id.example/i?a=b\noauth-client = \"post horn\" /s\noauth-audience = "
         "\"a b\"\n"
-        "resolver = [::1]:5353\nca-file = \"/c a\"\nimap-without = idle, move\nimap-without-for = "
+        "outbound-private = yes\nresolver = [::1]:5353\nca-file = \"/c a\"\nimap-without = idle, "
+        "move\nimap-without-for = "
         "\"Some Mail*\" idle\nimap-without-for = b move, sort\nsasl-without = "
-        "login\nclient-ca = /c\nimap-message-limit = 2000\n",
+        "login\nclient-ca = /c\nimap-message-limit = 2000\n"
+        "trusted-networks = 192.0.2.0/24, private 2001:db8::/32\nspf-policy = refuse\ndmarc-policy = mark\n",
+        "hostname = a.example\ntrusted-networks = none\n",
         "hostname = a.example\nimap-save-limit = 1000\n",
     };
     for (size_t i = 0; i < ARRAY_LEN(texts); i++) {
@@ -177,6 +181,45 @@ static void test_text_reads_back_the_same(void **state)
         settings_free(s);
         assert_string_equal(buf_cstr(&first), buf_cstr(&second));
     }
+}
+
+static void test_networks_are_trusted(void **state)
+{
+    (void)state;
+    struct settings *s = parse_good("hostname = a.example\n");
+    static const char *const inside[] = {"127.0.0.9", "10.1.2.3", "172.31.0.1", "192.168.7.7", "169.254.1.1",
+                                         "::1",       "fd00::1",  "fe80::1",    "local"};
+    static const char *const outside[] = {"192.0.2.1", "172.32.0.1", "11.0.0.1", "2001:db8::1", "::2"};
+    for (size_t i = 0; i < ARRAY_LEN(inside); i++)
+        assert_true(settings_trust(s, inside[i]));
+    for (size_t i = 0; i < ARRAY_LEN(outside); i++)
+        assert_false(settings_trust(s, outside[i]));
+    settings_free(s);
+    s = parse_good("hostname = a.example\ntrusted-networks = 192.0.2.0/25, 2001:db8::/33\n");
+    assert_true(settings_trust(s, "192.0.2.127") && !settings_trust(s, "192.0.2.128"));
+    assert_true(settings_trust(s, "2001:db8:7fff::") && !settings_trust(s, "2001:db8:8000::"));
+    assert_false(settings_trust(s, "127.0.0.1"));
+    settings_free(s);
+    s = parse_good("hostname = a.example\ntrusted-networks = none\n");
+    assert_false(settings_trust(s, "127.0.0.1") || settings_trust(s, "::1"));
+    settings_free(s);
+    refused("trusted-networks = 192.0.2.0/33\n",
+            "posthorn.conf:1: \"192.0.2.0/33\" is not a network, as 192.0.2.0/24 is");
+}
+
+static void test_refuses_more_networks_than_fit(void **state)
+{
+    (void)state;
+    CLEANUP(buf_release) struct buf text = BUF(SETTINGS_FILE_MAX);
+    buf_put(&text, S("hostname = a.example\ntrusted-networks = \""));
+    for (int i = 0; i < SETTINGS_NETWORKS_MAX; i++)
+        buf_printf(&text, "192.0.2.%d,", i);
+    size_t fits = text.n;
+    buf_put(&text, S("\"\n"));
+    settings_free(parse_good(buf_cstr(&text)));
+    text.n = fits;
+    buf_put(&text, S("192.0.2.200\"\n"));
+    refused(buf_cstr(&text), "posthorn.conf:2: more than 64 networks");
 }
 
 static void test_misspelt_key_gets_a_suggestion(void **state)
@@ -507,6 +550,8 @@ int main(void)
         cmocka_unit_test(test_health_listens_on_this_machine_unless_told),
         cmocka_unit_test(test_reads_every_key),
         cmocka_unit_test(test_text_reads_back_the_same),
+        cmocka_unit_test(test_networks_are_trusted),
+        cmocka_unit_test(test_refuses_more_networks_than_fit),
         cmocka_unit_test(test_misspelt_key_gets_a_suggestion),
         cmocka_unit_test(test_refuses_bad_lines),
         cmocka_unit_test(test_refuses_bad_values),

@@ -246,8 +246,8 @@ enum err setting_read_certificate(struct reading *r, const struct words *words, 
 }
 
 /* One of the given names; *ret is its place. */
-static enum err read_choice(const struct reading *r, const struct words *words, const char *const *names,
-                            size_t count, unsigned *ret, struct error *error)
+enum err setting_choice(const struct reading *r, const struct words *words, const char *const *names,
+                        size_t count, unsigned *ret, struct error *error)
 {
     enum err e = setting_one_word(r, words, error);
     if (e != ERR_OK)
@@ -273,7 +273,8 @@ const char *const setting_full_names[] = {"defer", "refuse"};
 enum err setting_read_log_level(struct reading *r, const struct words *words, struct error *error)
 {
     unsigned choice;
-    enum err e = read_choice(r, words, setting_level_names, ARRAY_LEN(setting_level_names), &choice, error);
+    enum err e =
+        setting_choice(r, words, setting_level_names, ARRAY_LEN(setting_level_names), &choice, error);
     if (e == ERR_OK)
         r->settings->log_level = (enum log_level)choice;
     return e;
@@ -282,7 +283,8 @@ enum err setting_read_log_level(struct reading *r, const struct words *words, st
 enum err setting_read_log_format(struct reading *r, const struct words *words, struct error *error)
 {
     unsigned choice;
-    enum err e = read_choice(r, words, setting_format_names, ARRAY_LEN(setting_format_names), &choice, error);
+    enum err e =
+        setting_choice(r, words, setting_format_names, ARRAY_LEN(setting_format_names), &choice, error);
     if (e == ERR_OK)
         r->settings->log_json = choice == 1;
     return e;
@@ -291,7 +293,8 @@ enum err setting_read_log_format(struct reading *r, const struct words *words, s
 enum err setting_read_plaintext_login(struct reading *r, const struct words *words, struct error *error)
 {
     unsigned choice;
-    enum err e = read_choice(r, words, setting_truth_names, ARRAY_LEN(setting_truth_names), &choice, error);
+    enum err e =
+        setting_choice(r, words, setting_truth_names, ARRAY_LEN(setting_truth_names), &choice, error);
     if (e == ERR_OK)
         r->settings->plaintext_login = choice == 1;
     return e;
@@ -300,7 +303,7 @@ enum err setting_read_plaintext_login(struct reading *r, const struct words *wor
 enum err setting_read_full_mailbox(struct reading *r, const struct words *words, struct error *error)
 {
     unsigned choice;
-    enum err e = read_choice(r, words, setting_full_names, ARRAY_LEN(setting_full_names), &choice, error);
+    enum err e = setting_choice(r, words, setting_full_names, ARRAY_LEN(setting_full_names), &choice, error);
     if (e == ERR_OK)
         r->settings->full_mailbox_refuse = choice == 1;
     return e;

@@ -20,7 +20,7 @@
 
 /*
  * Invariants (supervisor_check): 1. a process that is DOWN has no pid and no channel, any other has both.
- * 2. From each client to its service (service_of) that both live there is one main channel: made when the
+ * 2. From each client to its service (`ways`) that both live there is one main channel: made when the
  * later of the two was spawned. 3. Once stopping, nothing is spawned.
  *
  * A worker that ends before all have been READY for the first time ends the house: something is wrong that a
@@ -101,17 +101,21 @@ static enum err send_channel(const struct process *to, enum control_type type, e
     return control_send(to->control, &m, error);
 }
 
-/* Who asks whom. Store asks relay, since only relay may talk to the internet. */
-static enum worker_role service_of(enum worker_role client)
-{
-    return client == ROLE_STORE ? ROLE_RELAY : ROLE_STORE;
-}
+/* Who asks whom. Store and edge ask relay, since only relay may talk to the internet. */
+static const struct {
+    enum worker_role client;
+    enum worker_role service;
+} ways[] = {
+    {ROLE_EDGE, ROLE_STORE},
+    {ROLE_RELAY, ROLE_STORE},
+    {ROLE_STORE, ROLE_RELAY},
+    {ROLE_EDGE, ROLE_RELAY},
+};
 
 /* A new main channel from a client to its service. */
-static void join(struct supervisor *s, struct process *client)
+static void join(struct process *client, struct process *service)
 {
     struct error error;
-    struct process *service = &s->processes[service_of(client->role)];
     int fds[2];
     if (!alive(client) || !alive(service))
         return;
@@ -142,9 +146,9 @@ static void spawn(struct supervisor *s, struct process *p)
         abandon(p, &error);
         return;
     }
-    for (size_t i = 0; i < PROCESSES; i++)
-        if (&s->processes[i] == p || service_of((enum worker_role)i) == p->role)
-            join(s, &s->processes[i]);
+    for (size_t i = 0; i < ARRAY_LEN(ways); i++)
+        if (ways[i].client == p->role || ways[i].service == p->role)
+            join(&s->processes[ways[i].client], &s->processes[ways[i].service]);
 }
 
 static void spawn_due(struct supervisor *s)
@@ -183,13 +187,17 @@ static void kill_all(struct supervisor *s)
             kill(s->processes[i].pid, SIGKILL);
 }
 
-/* The end of its control channel lets a stopped worker go. Store serves its clients until they are gone. */
+/* The end of its control channel lets a stopped worker go. Store serves its clients until they are gone;
+ * relay serves edge. */
 static void let_go(struct supervisor *s)
 {
-    bool clients_gone = !alive(&s->processes[ROLE_EDGE]) && !alive(&s->processes[ROLE_RELAY]);
+    bool edge_gone = !alive(&s->processes[ROLE_EDGE]);
+    bool gone[] = {[ROLE_EDGE] = true,
+                   [ROLE_RELAY] = edge_gone,
+                   [ROLE_STORE] = edge_gone && !alive(&s->processes[ROLE_RELAY])};
     for (size_t i = 0; i < PROCESSES; i++) {
         struct process *p = &s->processes[i];
-        if (p->state == PROCESS_STOPPED && (p->role != ROLE_STORE || clients_gone))
+        if (p->state == PROCESS_STOPPED && gone[p->role])
             (void)shutdown(p->control, SHUT_RDWR);
     }
 }

@@ -9,7 +9,7 @@
  * METRICS (where to count), PEER (the way to a service), CLIENT (a client's way to us), SETTINGS (reload),
  * STOP; worker to supervisor: READY, STOPPED
  *
- * Edge and relay ask store; store asks relay, which alone may talk to the internet.
+ * Edge and relay ask store; store and edge ask relay, which alone may talk to the internet.
  *
  * A worker that died is restarted at once, then after 1, 2, 4 ... up to 30 seconds while it keeps dying; its
  * peers get a new PEER. SIGTERM and SIGINT stop gracefully (second one: at once), SIGHUP reloads. sd_notify

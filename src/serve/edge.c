@@ -33,6 +33,7 @@ struct edge {
     struct current current;
     struct loop *loop;
     struct link link;
+    struct ipc_client *names; /* relay, for what the DNS says */
     struct login_guard *guard;
     struct limit *per_peer;
     struct conn_home home; /* of IMAP's connections */
@@ -218,6 +219,8 @@ static enum err edge_start(struct worker *worker, void **ret_context, struct err
     enum err e = current_init(&edge->current, worker->settings, worker->tls, error);
     if (e == ERR_OK)
         e = ipc_client_create(&edge->link.client, error);
+    if (e == ERR_OK)
+        e = ipc_client_create(&edge->names, error);
     edge->per_peer = limit_create(per_address);
     edge->guard = login_guard_create();
     if (e == ERR_OK && (edge->per_peer == NULL || edge->guard == NULL))
@@ -240,9 +243,11 @@ static enum err edge_start(struct worker *worker, void **ret_context, struct err
 static void edge_peer(void *context, enum worker_role role, int fd)
 {
     struct edge *edge = context;
-    must(role == ROLE_STORE);
     LOG(LOG_DEBUG, NO_SID, "edge.peer", F_CSTR("role", worker_role_name(role)));
-    link_connect(&edge->link, fd);
+    if (role == ROLE_RELAY)
+        ipc_client_connect(edge->names, fd);
+    else
+        link_connect(&edge->link, fd);
 }
 
 static void edge_reload(void *context, struct settings *settings, struct tls_context *tls)

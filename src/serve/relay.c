@@ -1,5 +1,6 @@
 #include "base/must.h"
 #include "fetch/fetcher.h"
+#include "fetch/names.h"
 #include "rt/ipc.h"
 #include "rt/loop.h"
 #include "send/sender.h"
@@ -10,14 +11,20 @@
  * The worker that talks to the internet. It fetches what store asks for, and asks store for work, by the
  * channels that the supervisor brings.
  */
-enum { THREADS_MIN = 2, THREADS_MAX = 64 };
+enum {
+    THREADS_MIN = 2,
+    THREADS_MAX = 64,
+    NAMES_THREADS_MAX = 64, /* that wait for name servers which strangers have chosen: apart from store's */
+};
 
 struct relay {
     struct current current;
-    struct loop *loop;
+    struct loop *loop;  /* store's questions */
+    struct loop *names; /* edge's */
     struct ipc_client *store;
     struct fetcher *fetcher;
     struct fetch_service fetch;
+    struct names_service resolve;
     struct sender *sender;
 };
 
@@ -41,11 +48,22 @@ static enum err start_sender(struct relay *relay, const struct settings *setting
         .resolver = fetcher_resolver(relay->fetcher),
         .own_name = settings->hostname,
         .port = settings->outbound_port,
+        .private_too = settings->outbound_private,
     };
     if (settings->outbound_port == 0)
         return ERR_OK;
     enum err e = sender_create(&options, &relay->sender, error);
     return e == ERR_OK ? sender_start(relay->sender, error) : e;
+}
+
+/* Never stopped: edge asks until it is gone itself. */
+static enum err start_names(struct relay *relay, struct error *error)
+{
+    const struct loop_options options = {
+        .name = "names", .threads_min = THREADS_MIN, .threads_max = NAMES_THREADS_MAX};
+    relay->resolve = (struct names_service){names_resolve, fetcher_resolver(relay->fetcher)};
+    enum err e = loop_create(&options, &relay->names, error);
+    return e == ERR_OK ? loop_start(relay->names, error) : e;
 }
 
 static enum err relay_start(struct worker *worker, void **ret_context, struct error *error)
@@ -64,6 +82,8 @@ static enum err relay_start(struct worker *worker, void **ret_context, struct er
         e = fetcher_start(relay->fetcher, error);
     if (e == ERR_OK)
         e = start_sender(relay, worker->settings, error);
+    if (e == ERR_OK)
+        e = start_names(relay, error);
     if (e == ERR_OK)
         e = loop_create(&options, &relay->loop, error);
     if (e == ERR_OK)
@@ -85,9 +105,10 @@ static void relay_client(void *context, enum worker_role role, int fd)
 {
     struct relay *relay = context;
     struct error error;
-    must(role == ROLE_STORE);
     LOG(LOG_DEBUG, NO_SID, "relay.client", F_CSTR("role", worker_role_name(role)));
-    if (ipc_serve(relay->loop, fd, fetch_serve, &relay->fetch, &error) != ERR_OK)
+    enum err e = role == ROLE_EDGE ? ipc_serve(relay->names, fd, names_serve, &relay->resolve, &error)
+                                   : ipc_serve(relay->loop, fd, fetch_serve, &relay->fetch, &error);
+    if (e != ERR_OK)
         LOG(LOG_ERROR, NO_SID, "relay.client_failed", F_ERR(&error));
 }
 

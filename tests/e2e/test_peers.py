@@ -1,14 +1,21 @@
-"""Mail to and from a mail server that we did not write: Debian's Postfix."""
+"""Mail to and from mail servers that we did not write: Debian's Postfix and Exim."""
 
 import smtplib
 
 import pytest
+from exim import Exim
 from names import Names
 from postfix import Postfix
 from server import DOMAIN, HOST, Server, make_raw, wait_until
 
 FAR = "peer.example"
-RECORDS = {(FAR, "MX"): [f"10 mx.{FAR}"], (f"mx.{FAR}", "A"): ["127.0.0.9"]}
+OTHER = "exim.example"
+RECORDS = {
+    (FAR, "MX"): [f"10 mx.{FAR}"],
+    (f"mx.{FAR}", "A"): ["127.0.0.9"],
+    (OTHER, "MX"): [f"10 mx.{OTHER}"],
+    (f"mx.{OTHER}", "A"): ["127.0.0.8"],
+}
 
 
 @pytest.fixture(scope="module")
@@ -21,14 +28,20 @@ def postfix():
 
 
 @pytest.fixture(scope="module")
-def running_server(postfix):
+def exim(postfix):
+    return Exim(OTHER, "127.0.0.8", postfix.port, ["max", "eva", "zoe", "postmaster"])
+
+
+@pytest.fixture(scope="module")
+def running_server(postfix, exim):
     with Names(RECORDS) as names:
         house = Server(**{"resolver": names.address, "outbound-port": str(postfix.port)})
         try:
             house.start()
             house.admin("domain", "add", DOMAIN)
             postfix.relay_to = f"[{HOST}]:{house.ports['smtp']}"
-            with postfix:
+            exim.relay_to = (HOST, house.ports["smtp"])
+            with postfix, exim:
                 yield house
             house.stop()
         finally:
@@ -134,3 +147,55 @@ def test_postfix_gets_the_success_notice_that_it_asks_for(server, postfix, anna)
     postfix.send(f"zoe@{FAR}", [anna.address], make_raw(to=str(anna)), "-N", "success")
     report = next(mail for mail in postfix.mail("zoe", before + 1) if b"delivery-status" in mail)
     assert b"Action: delivered" in report and anna.address.encode() in report
+
+
+def test_exim_takes_a_message_as_it_was_sent_over_tls(server, exim, anna):
+    raw = make_raw(to=f"max@{OTHER}", body=".\r\n..dots\r\n" + "x" * 900 + "\r\n\r\n\r\n")
+    submit(server, anna, f"max@{OTHER}", raw=raw)
+    assert content(exim.mail("max")[0]) == raw
+    wait_until("the queue to be empty", lambda: server.rows("queue", "list") == [])
+    assert "X=TLS1.3" in exim.log()
+
+
+def test_large_message_reaches_exim_whole(server, exim, anna):
+    raw = make_raw(to=f"eva@{OTHER}", body="A line of a large message, which goes on and on.\r\n" * 100000)
+    submit(server, anna, f"eva@{OTHER}", raw=raw)
+    assert content(exim.mail("eva")[0]) == raw
+
+
+def test_text_beyond_ascii_reaches_exim(server, exim, anna):
+    raw = make_raw(to=f"zoe@{OTHER}", subject="Grüße", body="schöne Grüße\r\n")
+    submit(server, anna, f"zoe@{OTHER}", raw=raw, options=["SMTPUTF8", "BODY=8BITMIME"])
+    assert content(exim.mail("zoe")[0]) == raw
+
+
+def test_unknown_recipient_comes_back_with_exims_words(server, exim, anna):
+    submit(server, anna, f"nobody@{OTHER}", raw=make_raw())
+    report = server.messages(anna)[0].decode()
+    assert "550 no such person here" in report and f"Final-Recipient: rfc822; nobody@{OTHER}" in report
+
+
+def test_success_notice_comes_from_exim(server, exim, anna):
+    submit(server, anna, f"postmaster@{OTHER}", raw=make_raw(), recipient_options=["NOTIFY=SUCCESS"])
+    report = server.messages(anna)[0].decode()
+    assert "Action: delivered" in report and f"Reporting-MTA: dns; mx.{OTHER}" in report
+
+
+@pytest.mark.parametrize("lines", [1, 100000])
+def test_exim_delivers_to_us_in_chunks_over_tls(server, exim, anna, lines):
+    """Exim's client uses CHUNKING where it is offered."""
+    raw = make_raw(to=str(anna), body=".\r\n..dots, and on and on it goes to the end of the line\r\n" * lines)
+    with smtplib.SMTP(exim.host, exim.port) as client:
+        client.sendmail(f"max@{OTHER}", [anna.address], raw)
+    stored = server.messages(anna)[0]
+    assert stored[stored.index(b"From: ") :] == raw
+    assert b"with ESMTPS" in stored[:1000]
+    assert f"=> {anna.address} R=onward T=smtp" in exim.log() and "K C=" in exim.log()
+
+
+def test_exim_is_told_who_is_unknown_here(server, exim):
+    before = len(list((exim.place / "mail" / "eva" / "new").glob("*")))
+    with smtplib.SMTP(exim.host, exim.port) as client:
+        client.sendmail(f"eva@{OTHER}", [f"nobody@{DOMAIN}"], make_raw())
+    bounce = next(mail for mail in exim.mail("eva", before + 1) if b"Mailer-Daemon" in mail)
+    assert b"550 5.1.1" in bounce
