@@ -233,8 +233,9 @@ EXPLANATIONS = [
     ),
     Explanation(
         "messages behind one whose BINARY can't be decoded", "allowed", "RFC 3516 4.3",
-        "FETCH says NO for the one; dovecot leaves out all behind it, we don't.",
-        lambda one: one.kind == "fetch" and one.status == "NO" and "BINARY" in one.sent and one.theirs == "missing",
+        "FETCH says NO for the one. dovecot tells its other items and leaves out all behind it; we leave out the one.",
+        lambda one: one.kind == "fetch" and one.status == "NO" and "BINARY" in one.sent and "missing" in (one.ours, one.theirs),
+        ends=True,
     ),
     Explanation(
         "modifiers behind a single item", "ours", "RFC 4466 2.4 (fetch)",
