@@ -17,7 +17,7 @@
 #include "mime/header.h"
 #include "queue/internal.h"
 
-enum { PREFIX_MAX = 16 * 1024 };
+enum { PREFIX_MAX = 32 * 1024 };
 
 struct listed {
     struct listed *next;
