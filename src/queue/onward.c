@@ -8,7 +8,7 @@
 #include "mime/header.h"
 #include "queue/internal.h"
 
-enum { ONWARD_PREFIX_MAX = 16 * 1024 };
+enum { ONWARD_PREFIX_MAX = 32 * 1024 };
 
 static enum err write_spool(struct queue *queue, struct entry *entry, struct slice prefix, struct slice body,
                             struct error *error)
@@ -68,6 +68,7 @@ static struct entry *new_entry(struct queue *queue, const struct entry *from, si
     envelope.helo = slice_cstr(queue->hostname);
     envelope.peer = slice_none();
     envelope.tls = slice_none();
+    envelope.results = slice_none(); /* they stand in the body now */
     return entry_new(intake_next_id(queue), &envelope, from->received_us);
 }
 
