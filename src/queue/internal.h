@@ -286,6 +286,9 @@ struct outbound_message;
 enum err sign_outbound(struct queue *queue, const struct entry *entry, struct slice header,
                        const struct outbound_message *message, struct buf *out,
                        struct error *error) MUST_CHECK;
+/* The ARC set of a message that the address `by` passes on, given what is put before it. */
+enum err sign_onward(struct queue *queue, const struct entry *from, struct slice by, struct slice prefix,
+                     struct slice body, struct buf *out, struct error *error) MUST_CHECK;
 
 /* spool.c */
 enum err spool_setup(struct queue *queue, struct error *error) MUST_CHECK;
