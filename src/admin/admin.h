@@ -184,6 +184,7 @@ struct admin_command {
     X(share_seen) \
     X(queue_list) \
     X(queue_show) \
+    X(queue_trace) \
     X(queue_flush) \
     X(queue_hold) \
     X(queue_release) \

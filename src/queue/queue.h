@@ -75,6 +75,7 @@ struct queue_envelope {
     bool eight_bit, smtputf8, binary;
     struct slice results; /* an Authentication-Results field, whole; empty: it was not judged */
     bool junk;            /* into the recipients' Junk */
+    bool ours;            /* the house wrote it: a report */
     enum dsn_ret ret;
     struct slice envid;
 };
