@@ -73,6 +73,10 @@ enum listen_protocol {
     X(imap_without, "imap-without", "none", "NAME, NAME ...: IMAP capabilities that nobody gets")            \
     X(imap_without_for, "imap-without-for", "none",                                                          \
       "CLIENT NAME, NAME ...: IMAP capabilities that a mail program does not get; one line each")            \
+    X(imap_message_limit, "imap-message-limit", "none",                                                      \
+      "messages that one IMAP command may work on (MESSAGELIMIT), 1000 or more")                             \
+    X(imap_save_limit, "imap-save-limit", "none",                                                            \
+      "messages that one COPY or APPEND may bring (SAVELIMIT), 1000 or more")                                \
     X(sasl_without, "sasl-without", "none", "NAME, NAME ...: log-in mechanisms that are not offered")        \
     X(client_ca, "client-ca", "none", "FILE in PEM: who vouches for clients that log in by certificate")
 
@@ -135,6 +139,9 @@ struct settings {
     const char *imap_without; /* `imap-without`: capabilities switched off for all, as base/name_list.h */
     struct imap_client_setting imap_clients[SETTINGS_CLIENTS_MAX]; /* `imap-without-for` */
     size_t imap_client_count;
+    /* `imap-message-limit`, `imap-save-limit`, at most one of them; 0, the default: any number */
+    uint32_t imap_message_limit;
+    uint32_t imap_save_limit;
     const char *sasl_without;   /* `sasl-without`: SASL mechanisms switched off, the same way */
     const char *client_ca_file; /* `client-ca`; NULL: none */
     struct slice client_ca;     /* in workers, what is in that file */

@@ -17,6 +17,31 @@ static void tell_all(const struct outbound_parcel *parcel, enum outbound_outcome
                                               .text = kept.p != NULL ? kept : S("out of memory")};
 }
 
+static void note_failure(struct delivery *delivery, const struct error *error)
+{
+    if (!buf_failed(&delivery->tried) && delivery->tried.n + strlen(error->detail) < DELIVERY_TRIED_MAX)
+        buf_printf(&delivery->tried, "%s%s", delivery->tried.n > 0 ? "\n" : "", error->detail);
+}
+
+/* With whom it was, for the message's history. */
+static void note_way(const struct delivery *delivery, struct arena *arena, struct outbound_result *results,
+                     size_t count)
+{
+    CLEANUP(buf_release) struct buf text = BUF(OUTBOUND_TEXT_MAX);
+    const struct client *client = delivery->client;
+    const struct tls *tls = client != NULL ? client->stream.tls : NULL;
+    if (tls != NULL)
+        buf_printf(&text, "%s %s", tls_version(tls), tls_cipher(tls));
+    struct slice kept = arena_dup(arena, buf_slice(&text));
+    struct slice via = arena_dup(arena, slice_cstr(client != NULL ? client->peer : ""));
+    struct slice tried = arena_dup(arena, buf_slice(&delivery->tried));
+    for (size_t i = 0; i < count; i++) {
+        results[i].tls = kept;
+        results[i].via = via;
+        results[i].tried = tried;
+    }
+}
+
 /*
  * As the policy demands; where it demands nothing, with TLS if it is offered, and without when that fails, on
  * a new connection (RFC 7435: better than nothing). ERR_AUTH: the server is not as the policy wants it.
@@ -42,6 +67,7 @@ static enum err open_at(struct delivery *delivery, const struct policy *policy, 
         return error->code = ERR_AUTH;
     }
     LOG(LOG_INFO, NO_SID, "send.without_tls", F_CSTR("host", host), F_ERR(error));
+    note_failure(delivery, error);
     options.tls = NULL;
     return client_open(&options, &delivery->client, &tls_failed, error);
 }
@@ -101,17 +127,20 @@ static enum err open_host(struct delivery *delivery, const struct hosts *hosts, 
     enum err err = look_up(delivery, hosts, name, search, arena, &host, &policy, error);
     if (err != ERR_OK) {
         search->tries--; /* else a domain could keep a thread busy with names that lead nowhere */
+        note_failure(delivery, error);
         return err;
     }
     err = ERR_UNAVAILABLE;
     for (size_t i = 0; i < host.count && err != ERR_OK && search->tries > 0; i++) {
         search->tries--;
         err = open_at(delivery, &policy, text, &host.addresses[i], error);
+        if (err != ERR_OK)
+            note_failure(delivery, error);
     }
     return err;
 }
 
-static void note_failure(struct search *search, const struct error *error)
+static void give_reason(struct search *search, const struct error *error)
 {
     if (search->insecure)
         return;
@@ -136,7 +165,7 @@ static enum delivery_end open_any(struct delivery *delivery, const struct outbou
         struct error error;
         if (open_host(delivery, &hosts, hosts.each[i].name, &search, arena, &error) == ERR_OK)
             return DELIVERY_SENT;
-        note_failure(&search, &error);
+        give_reason(&search, &error);
         LOG(LOG_INFO, parcel->sid, "send.host", F_STR("domain", delivery->domain),
             F_STR("host", hosts.each[i].name), F_ERR(&error));
     }
@@ -152,13 +181,17 @@ enum delivery_end delivery_run(struct delivery *delivery, const struct outbound_
                                struct outbound_result *results)
 {
     bool kept = delivery->client != NULL;
+    buf_clear(&delivery->tried);
     for (;;) {
         if (delivery->client == NULL) {
             enum delivery_end end = open_any(delivery, parcel, arena, results);
-            if (end != DELIVERY_SENT)
+            if (end != DELIVERY_SENT) {
+                note_way(delivery, arena, results, parcel->recipient_count);
                 return end;
+            }
         }
         enum transaction_end end = transaction_run(delivery->client, parcel, message, arena, results);
+        note_way(delivery, arena, results, parcel->recipient_count);
         if (end != TRANSACTION_DONE || delivery->client->messages >= SENDER_MESSAGES_MAX) {
             client_close(delivery->client, end == TRANSACTION_DONE);
             delivery->client = NULL;
@@ -172,6 +205,7 @@ enum delivery_end delivery_run(struct delivery *delivery, const struct outbound_
 
 void delivery_end(struct delivery *delivery)
 {
+    buf_release(&delivery->tried);
     client_close(delivery->client, true);
     delivery->client = NULL;
 }
