@@ -108,6 +108,13 @@ static const char *const migrations[] = {
     " DELETE FROM person WHERE mailbox = old.id OR account = old.id; END;",
     /* max_accounts 0: as many as come */
     "ALTER TABLE domain ADD COLUMN max_accounts INTEGER NOT NULL DEFAULT 0",
+    /* algorithm: enum dkim_algorithm; state: enum domain_key_state; times in seconds; record: the TXT's text
+     */
+    "CREATE TABLE dkim_key(id INTEGER PRIMARY KEY, domain INTEGER NOT NULL, selector TEXT NOT NULL COLLATE"
+    " NOCASE, algorithm INTEGER NOT NULL, state INTEGER NOT NULL, made INTEGER NOT NULL,"
+    " changed INTEGER NOT NULL, record TEXT NOT NULL, UNIQUE(domain, selector)) STRICT;"
+    "CREATE TRIGGER dkim_key_left AFTER DELETE ON domain BEGIN"
+    " DELETE FROM dkim_key WHERE domain = old.id; END;",
     /* What accounts hold, and the sums of it for each domain: use.h. quota_* 0: none. */
     "ALTER TABLE domain ADD COLUMN quota_bytes INTEGER NOT NULL DEFAULT 0;"
     "ALTER TABLE domain ADD COLUMN quota_messages INTEGER NOT NULL DEFAULT 0;"

@@ -16,6 +16,7 @@
 #include "base/log.h"
 #include "base/map.h"
 #include "queue/entry.h"
+#include "queue/history_private.h"
 
 #include "store/volume.h"
 
@@ -81,6 +82,7 @@ struct queue {
     struct store *store;
     struct directory *directory;
     struct volume *volume;
+    struct history *history; /* NULL: it can't be kept */
     char *hostname;
     _Atomic uint64_t message_size_max;
 
@@ -228,6 +230,10 @@ uint64_t hold_generation(struct queue *queue);
 /* The message is gone. */
 void hold_forget(struct queue *queue, struct queue_id id);
 
+/* The message's history begins: it was accepted as this entry. Its body may be in memory, or in its spool
+ * file. */
+void queue_remember(struct queue *queue, const struct entry *entry);
+
 /* outcome.c: what the results make of the entry's recipients; the reports are handed in. */
 struct outbound_result;
 enum err outcome_apply(struct queue *queue, struct entry *entry, const struct outbound_result *results,
@@ -272,6 +278,13 @@ struct report_item {
 enum err report_send(struct queue *queue, const struct entry *entry, enum report_kind kind,
                      const struct report_item *items, size_t count, struct slice message,
                      struct error *error) MUST_CHECK;
+
+/* sign.c: the DKIM-Signature fields of a message that leaves (its header, and all of it with what is put
+ * before it); none when nobody here vouches for it. */
+struct outbound_message;
+enum err sign_outbound(struct queue *queue, const struct entry *entry, struct slice header,
+                       const struct outbound_message *message, struct buf *out,
+                       struct error *error) MUST_CHECK;
 
 /* spool.c */
 enum err spool_setup(struct queue *queue, struct error *error) MUST_CHECK;

@@ -46,7 +46,7 @@ class Sink:
             daemon_threads = True
 
         self.listener = Listener((host, port), Session)
-        self.port = self.listener.server_address[1]
+        self.address, self.port = self.listener.server_address[:2]
 
     def __enter__(self):
         threading.Thread(target=self.listener.serve_forever, args=(0.05,), daemon=True).start()
