@@ -102,7 +102,8 @@ def anna(posthorn):
 
 
 def test_domains(posthorn):
-    assert posthorn.rows("domain", "list") == [{"domain": DOMAIN, "accounts": 0, "catch_all": ""}]
+    empty = {"accounts": 0, "bytes": 0, "domain_quota": 0, "messages": 0, "domain_messages": 0, "catch_all": ""}
+    assert posthorn.rows("domain", "list") == [{"domain": DOMAIN, **empty}]
     assert "exists already" in posthorn.bad(2, "domain", "add", DOMAIN)
     posthorn.good("domain", "add", "other.example")
     assert DOMAIN in posthorn.good("domain", "list")
