@@ -243,6 +243,18 @@ static enum err set_client_ca(struct store_worker *worker, const struct settings
     return err;
 }
 
+static enum err open_feedback(struct store_worker *worker, const struct settings *settings,
+                              struct error *error)
+{
+    struct link_service *link = &worker->link;
+    const struct feedback_options options = {
+        .volume = store_volume(link->store), .queue = link->queue, .hostname = settings->hostname};
+    if (!settings->dmarc_reports)
+        return ERR_OK;
+    enum err err = feedback_open(&options, &link->feedback, error);
+    return err == ERR_OK ? feedback_start(link->feedback, error) : err;
+}
+
 /* Databases in the order in which they need each other. */
 static enum err open_data(struct store_worker *worker, const struct settings *settings, struct error *error)
 {
@@ -268,6 +280,8 @@ static enum err open_data(struct store_worker *worker, const struct settings *se
     };
     if (err == ERR_OK)
         err = queue_open(&queue_options, &link->queue, error);
+    if (err == ERR_OK)
+        err = open_feedback(worker, settings, error);
     if (err == ERR_OK)
         err = warner_start(link->store, link->directory, settings->hostname, &worker->warner, error);
     link->start_session = start_session;
