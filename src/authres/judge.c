@@ -65,6 +65,11 @@ void judge_leave(struct judge *judge, struct slice peer)
     atomic_fetch_sub(&judge->at_work, 1);
 }
 
+const struct authres_dns *judge_dns(const struct judge *judge)
+{
+    return &judge->dns;
+}
+
 /* --- iprev (RFC 8601 3) --- */
 
 static bool read_address(struct slice text, struct resolver_address *ret)

@@ -30,6 +30,7 @@ enum {
 #define JUDGE_ARC_US (15 * CLOCK_SECOND)
 #define JUDGE_DMARC_US (15 * CLOCK_SECOND)
 #define JUDGE_IPREV_US (5 * CLOCK_SECOND)
+#define JUDGE_REPORT_US (3 * CLOCK_SECOND) /* whether the author's reports may go where he wants them */
 
 struct judge;
 
@@ -39,6 +40,7 @@ void judge_destroy(struct judge *judge);
 /* False: too many are being judged, of this peer or of all; no judge_leave then. */
 bool judge_enter(struct judge *judge, struct slice peer) MUST_CHECK;
 void judge_leave(struct judge *judge, struct slice peer);
+const struct authres_dns *judge_dns(const struct judge *judge);
 
 struct judge_query {
     struct slice server; /* our name */

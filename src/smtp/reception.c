@@ -107,6 +107,31 @@ static void log_judgement(const struct smtp_session *session, const struct judge
         F_CSTR("dmarc", dmarc_result_name(judgement->dmarc.result)), F_STR("author", judgement->author));
 }
 
+/* For the report of the author's domain; that it is not noted harms nobody but the report. */
+static void note_sighting(const struct smtp_session *session, const struct judge_query *query,
+                          const struct judgement *judgement, struct arena *arena)
+{
+    CLEANUP(buf_release) struct buf addresses = BUF(SIGHTING_ADDRESSES_MAX * (SIGHTING_ADDRESS_MAX + 1));
+    CLEANUP(buf_release) struct buf policy = BUF(SIGHTING_BYTES_MAX);
+    CLEANUP(buf_release) struct buf row = BUF(SIGHTING_BYTES_MAX);
+    const struct sighting_row seen = sighting_row_of(query, judgement);
+    struct error error;
+    if (!session->settings->dmarc_reports || judgement->dmarc.policy_domain.n == 0)
+        return;
+    sighting_addresses(judge_dns(session->guest->judge), &judgement->dmarc, clock_mono_us() + JUDGE_REPORT_US,
+                       arena, &addresses);
+    sighting_put_policy(&policy, &judgement->dmarc.record);
+    sighting_put_row(&row, &seen);
+    if (addresses.n == 0 || buf_failed(&addresses) || buf_failed(&row))
+        return;
+    const struct feedback_note note = {.domain = judgement->dmarc.policy_domain,
+                                       .addresses = buf_slice(&addresses),
+                                       .policy = buf_slice(&policy),
+                                       .row = buf_slice(&row)};
+    if (link_sighting(session->guest->link, &note, &error) != ERR_OK)
+        LOG(LOG_DEBUG, conn_sid(session->conn), "smtp.not_noted", F_ERR(&error));
+}
+
 bool smtp_reception_judge(struct smtp_session *session, struct arena *arena)
 {
     struct judge *judge = session->guest->judge;
@@ -128,6 +153,7 @@ bool smtp_reception_judge(struct smtp_session *session, struct arena *arena)
         return false;
     }
     judge_message(judge, &query, arena, &judgement);
+    note_sighting(session, &query, &judgement, arena);
     judge_leave(judge, peer);
     log_judgement(session, &judgement);
     if (judgement.action == JUDGE_REFUSE) {

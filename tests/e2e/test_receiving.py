@@ -7,6 +7,7 @@ import email
 import email.policy
 import re
 import smtplib
+import sqlite3
 
 import dkim
 import pytest
@@ -298,6 +299,21 @@ def test_owner_may_refuse_by_spf_and_only_mark_by_dmarc(world):
         assert (code, text[:6]) == (550, "5.7.23") and f"{BAD} is not one of ours" in text
         assert judged(server, letter(), sender="x@soft.example")["spf"][1].startswith("softfail")
         assert judged(server, letter("a@reject.example"))["dmarc"][0].startswith("fail (p=reject)")
+
+
+def test_domains_that_want_reports_are_noted(world):
+    records = {
+        ("_dmarc.told.example", "TXT"): ["v=DMARC1; p=none; rua=mailto:a@told.example,mailto:b@yes.example,mailto:c@no.example"],
+        ("told.example._report._dmarc.yes.example", "TXT"): ["v=DMARC1"],
+    }
+    with Names(records) as names:
+        with running(**{"resolver": names.address, "trusted-networks": "none", "dmarc-reports": "yes"}) as server:
+            judged(server, letter("x@told.example"))
+            judged(server, letter("x@told.example"))
+            server.stop()
+            with sqlite3.connect(server.data / "feedback.db") as database:
+                rows = database.execute("SELECT domain, addresses, count FROM sighting").fetchall()
+    assert rows == [(b"told.example", b"a@told.example,b@yes.example", 2)]
 
 
 def test_without_a_name_server_mail_is_taken():
