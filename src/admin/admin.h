@@ -148,6 +148,12 @@ struct admin_command {
     X(domain_set) \
     X(domain_catch_all) \
     X(domain_administrator) \
+    X(domain_dkim_list) \
+    X(domain_dkim_record) \
+    X(domain_dkim_add) \
+    X(domain_dkim_rotate) \
+    X(domain_dkim_activate) \
+    X(domain_dkim_remove) \
     X(account_advise) \
     X(account_add) \
     X(account_list) \
@@ -184,6 +190,7 @@ struct admin_command {
     X(share_seen) \
     X(queue_list) \
     X(queue_show) \
+    X(queue_trace) \
     X(queue_flush) \
     X(queue_hold) \
     X(queue_release) \
@@ -198,6 +205,7 @@ struct admin_command {
 /* What commands of the command line ask; people don't. */
 /* clang-format off */
 #define ADMIN_INNER_COMMAND_TABLE(X) \
+    X(domain_dkim_use) \
     X(import_open) \
     X(import_look) \
     X(import_add) \
@@ -240,6 +248,10 @@ enum err call_doors(const struct admin_call *call, unsigned *ret_doors, struct e
 
 /* What was changed may end sessions, and gives open accounts other limits. */
 void call_access_changed(const struct admin_call *call);
+
+/* An account has left or come to a domain: its numbers do so, too. What fails is put right at the next start.
+ */
+void call_moved(const struct admin_call *call, struct account_id id, struct slice from, struct slice to);
 
 /* row: taken; NULL (memory was out, or text that is not UTF-8): ERR_NOMEM. */
 enum err call_row(struct admin_call *call, json_t *row, struct error *error) MUST_CHECK;

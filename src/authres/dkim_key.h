@@ -11,15 +11,12 @@
 #include <openssl/evp.h>
 
 #include "authres/dkim.h"
+#include "authres/dkim_algorithm.h"
 
 enum {
-    DKIM_KEY_RECORD_MAX = 4096, /* bytes of a record, its strings joined */
     DKIM_RSA_BITS_MIN = 1024,
     DKIM_RSA_BITS_MAX = 4096,
-    DKIM_ED25519_SIZE = 32,
 };
-
-enum dkim_algorithm { DKIM_RSA_SHA256, DKIM_ED25519_SHA256 };
 
 struct dkim_key {
     EVP_PKEY *public;
@@ -37,6 +34,10 @@ bool dkim_key_parse(struct slice record, enum dkim_algorithm algorithm, struct d
 bool dkim_key_fetch(const struct authres_dns *dns, struct slice domain, struct slice selector,
                     enum dkim_algorithm algorithm, int64_t deadline_us, struct dkim_key *ret_key,
                     struct dkim_outcome *ret_why) NONNULL MUST_CHECK;
+/* The key of this record is in the DNS; else false and why. */
+bool dkim_key_is_published(const struct authres_dns *dns, struct slice domain, struct slice selector,
+                           struct slice record, int64_t deadline_us,
+                           struct dkim_outcome *ret_why) NONNULL MUST_CHECK;
 /* The signature is that of this hash. */
 bool dkim_key_verify(const struct dkim_key *key, const unsigned char hash[static 32],
                      struct slice signature) NONNULL MUST_CHECK;

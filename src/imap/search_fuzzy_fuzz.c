@@ -13,8 +13,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct slice head;
     struct slice tail;
     slice_cut(slice_of(data, size), '\n', &head, &tail);
-    mime_fold_wide(&query, head);
-    mime_fold_wide(&text, tail);
+    mime_fold_search(&query, head);
+    mime_fold_search(&text, tail);
     struct imap_fuzzy *fuzzy = imap_fuzzy_new(&arena, buf_slice(&query));
     if (fuzzy == NULL)
         return 0;

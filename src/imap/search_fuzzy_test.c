@@ -9,8 +9,8 @@ static unsigned score_in(const char *query, const char *text, enum imap_fuzzy_pl
     CLEANUP(arena_release) struct arena arena = ARENA(1 << 20);
     CLEANUP(buf_release) struct buf folded_query = BUF(1 << 16);
     CLEANUP(buf_release) struct buf folded_text = BUF(1 << 16);
-    mime_fold_wide(&folded_query, slice_cstr(query));
-    mime_fold_wide(&folded_text, slice_cstr(text));
+    mime_fold_search(&folded_query, slice_cstr(query));
+    mime_fold_search(&folded_text, slice_cstr(text));
     struct imap_fuzzy *fuzzy = imap_fuzzy_new(&arena, buf_slice(&folded_query));
     assert_non_null(fuzzy);
     imap_fuzzy_begin(fuzzy);

@@ -25,7 +25,7 @@ static bool prepare_text(struct imap_call *call, const struct imap_search *searc
         buf_put(&folded, sent);
     /* The index knows octets only in so far as they are UTF-8 (mime_search_indexed). */
     if (good && slice_eq(text, sent))
-        mime_fold_casemap(&asked, text);
+        mime_fold_sort(&asked, text);
     key->octets = sent;
     key->text = arena_dup(&call->arena, buf_slice(&folded));
     key->asked = arena_dup(&call->arena, buf_slice(&asked));

@@ -80,6 +80,9 @@ void link_put_results(struct buf *b, const struct outbound_result *results, size
         wire_put_slice(b, results[i].status);
         wire_put_slice(b, slice_sub(results[i].text, 0, OUTBOUND_TEXT_MAX));
         wire_put_slice(b, results[i].peer);
+        wire_put_slice(b, results[i].via);
+        wire_put_slice(b, results[i].tls);
+        wire_put_slice(b, slice_sub(results[i].tried, 0, OUTBOUND_TEXT_MAX));
         wire_put_u8(b, results[i].told_on);
         wire_put_u64(b, (uint64_t)results[i].after_us);
     }
@@ -99,6 +102,9 @@ void link_get_results(struct wire_reader *r, struct arena *arena, struct outboun
             .status = wire_get_slice(r),
             .text = wire_get_slice(r),
             .peer = wire_get_slice(r),
+            .via = wire_get_slice(r),
+            .tls = wire_get_slice(r),
+            .tried = wire_get_slice(r),
             .told_on = wire_get_u8(r) != 0,
             .after_us = (int64_t)wire_get_u64(r),
         };

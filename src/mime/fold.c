@@ -154,7 +154,7 @@ static void fold(struct buf *out, struct slice utf8, bool wide)
     }
 }
 
-void mime_fold_casemap(struct buf *out, struct slice utf8)
+void mime_fold_sort(struct buf *out, struct slice utf8)
 {
     fold(out, utf8, false);
 }
@@ -164,7 +164,7 @@ void mime_fold_ascii(struct buf *out, struct slice octets)
     put_ascii(out, octets, true);
 }
 
-void mime_fold_wide(struct buf *out, struct slice utf8)
+void mime_fold_search(struct buf *out, struct slice utf8)
 {
     fold(out, utf8, true);
 }

@@ -14,13 +14,13 @@
  * The key of i;unicode-casemap (RFC 5051 2): each character titlecased and decomposed by itself, so that the
  * key of a part of a text is a part of the text's key. Bad bytes as U+FFFD.
  */
-void mime_fold_casemap(struct buf *out, struct slice utf8) NONNULL;
+void mime_fold_sort(struct buf *out, struct slice utf8) NONNULL;
 /* The key of i;ascii-casemap (RFC 4790 9.2). What it finds equal, i;unicode-casemap does too. */
 void mime_fold_ascii(struct buf *out, struct slice octets) NONNULL;
 /*
  * For people who look for something: full case folding, compatibility characters decomposed, marks in their
  * canonical order; bad bytes as U+FFFD. "ss" and sharp s are one, as are a ligature and its letters.
  */
-void mime_fold_wide(struct buf *out, struct slice utf8) NONNULL;
+void mime_fold_search(struct buf *out, struct slice utf8) NONNULL;
 
 #endif

@@ -6,10 +6,10 @@
 static void assert_folds(const char *text, const char *wide, const char *casemap)
 {
     CLEANUP(buf_release) struct buf out = BUF(4096);
-    mime_fold_wide(&out, slice_cstr(text));
+    mime_fold_search(&out, slice_cstr(text));
     assert_string_equal(buf_cstr(&out), wide);
     buf_clear(&out);
-    mime_fold_casemap(&out, slice_cstr(text));
+    mime_fold_sort(&out, slice_cstr(text));
     assert_string_equal(buf_cstr(&out), casemap);
 }
 
@@ -57,14 +57,14 @@ static void test_the_key_of_a_part_is_a_part_of_the_key(void **state)
                 utf8_put(&parts[part], ranges[(random >> 16) % 8] + (random >> 20) % 0x60);
             }
             buf_put(&whole, buf_slice(&parts[part]));
-            mime_fold_casemap(&joined, buf_slice(&parts[part]));
+            mime_fold_sort(&joined, buf_slice(&parts[part]));
         }
-        mime_fold_casemap(&key, buf_slice(&whole));
+        mime_fold_sort(&key, buf_slice(&whole));
         assert_true(slice_eq(buf_slice(&key), buf_slice(&joined)));
         /* And what i;ascii-casemap finds equal, it finds equal. */
         mime_fold_ascii(&upper, buf_slice(&whole));
         buf_clear(&key);
-        mime_fold_casemap(&key, buf_slice(&upper));
+        mime_fold_sort(&key, buf_slice(&upper));
         assert_true(slice_eq(buf_slice(&key), buf_slice(&joined)));
         for (int part = 0; part < 3; part++)
             buf_release(&parts[part]);
@@ -81,12 +81,12 @@ static void test_long_runs_fold_like_short_ones(void **state)
         buf_put(&text, S("\xd0\x96"));
         buf_put(&wanted, S("\xd0\xb6"));
     }
-    mime_fold_wide(&out, buf_slice(&text));
+    mime_fold_search(&out, buf_slice(&text));
     assert_true(slice_eq(buf_slice(&out), buf_slice(&wanted)));
     buf_clear(&wanted);
     buf_clear(&out);
-    mime_fold_casemap(&wanted, buf_slice(&text));
-    mime_fold_casemap(&out, buf_slice(&wanted));
+    mime_fold_sort(&wanted, buf_slice(&text));
+    mime_fold_sort(&out, buf_slice(&wanted));
     assert_true(slice_eq(buf_slice(&wanted), buf_slice(&text)) &&
                 slice_eq(buf_slice(&out), buf_slice(&text)));
 }
@@ -102,14 +102,14 @@ static void test_runs_fold_in_a_text_as_they_do_alone(void **state)
             CLEANUP(buf_release) struct buf run = BUF(16);
             utf8_put(&run, point);
             utf8_put(&run, 0x300 + point % 0x40);
-            mime_fold_casemap(&wanted, buf_slice(&run));
+            mime_fold_sort(&wanted, buf_slice(&run));
             buf_put(&run, S("X"));
             buf_putc(&wanted, 'X');
             buf_put(&text, buf_slice(&run));
         }
     }
     assert_false(buf_failed(&text) || buf_failed(&wanted));
-    mime_fold_casemap(&out, buf_slice(&text));
+    mime_fold_sort(&out, buf_slice(&text));
     assert_true(slice_eq(buf_slice(&out), buf_slice(&wanted)));
 }
 
@@ -122,8 +122,8 @@ static void test_every_ascii_byte_folds_at_every_place(void **state)
             char text[20];
             memset(text, byte, sizeof(text));
             CLEANUP(buf_release) struct buf out = BUF(64);
-            mime_fold_wide(&out, slice_of(text, n));
-            mime_fold_casemap(&out, slice_of(text, n));
+            mime_fold_search(&out, slice_of(text, n));
+            mime_fold_sort(&out, slice_of(text, n));
             assert_int_equal(out.n, 2 * n);
             for (size_t i = 0; i < n; i++) {
                 assert_int_equal(out.p[i], ascii_lower((char)byte));

@@ -52,7 +52,7 @@ void mime_search_fold(struct buf *out, enum mime_search_way way, struct slice ut
 {
     switch (way) {
     case MIME_SEARCH_CASEMAP:
-        mime_fold_casemap(out, utf8);
+        mime_fold_sort(out, utf8);
         return;
     case MIME_SEARCH_ASCII:
         mime_fold_ascii(out, utf8);
@@ -60,7 +60,7 @@ void mime_search_fold(struct buf *out, enum mime_search_way way, struct slice ut
     case MIME_SEARCH_WIDE:
         break;
     }
-    mime_fold_wide(out, utf8);
+    mime_fold_search(out, utf8);
 }
 
 static struct mime_search_text fold(struct mime_search *search, struct slice utf8)
@@ -73,7 +73,7 @@ struct slice mime_search_indexed(struct mime_search *search, struct mime_search_
 {
     if (!text.octets)
         return text.text;
-    mime_fold_casemap(empty(&search->folded), text.text);
+    mime_fold_sort(empty(&search->folded), text.text);
     return buf_slice(&search->folded);
 }
 

@@ -26,7 +26,7 @@ enum { MIME_SEARCH_VERSION = 2, MIME_SEARCH_READING_MAX = 80 };
 enum mime_search_way {
     MIME_SEARCH_CASEMAP, /* i;unicode-casemap; of what the index is made */
     MIME_SEARCH_ASCII,   /* i;ascii-casemap */
-    MIME_SEARCH_WIDE,    /* mime_fold_wide; charsets are guessed, so that no text is octets */
+    MIME_SEARCH_WIDE,    /* mime_fold_search; charsets are guessed, so that no text is octets */
 };
 
 struct mime_search {
@@ -62,7 +62,7 @@ bool mime_search_body(struct mime_search *search, const struct mime_part *messag
 /* One field's value; it is the end of that field's text. */
 struct mime_search_text mime_search_value(struct mime_search *search, struct slice raw) NONNULL;
 /* How the index holds a text: all that matches, by any of the comparators or as octets that are UTF-8,
- * matches in it too, when it was folded by mime_fold_casemap. Lives until the next. */
+ * matches in it too, when it was folded by mime_fold_sort. Lives until the next. */
 struct slice mime_search_indexed(struct mime_search *search, struct mime_search_text text) NONNULL;
 /* Folds what is asked for as the texts are. */
 void mime_search_fold(struct buf *out, enum mime_search_way way, struct slice utf8) NONNULL;

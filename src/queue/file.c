@@ -11,7 +11,7 @@
 #include "queue/internal.h"
 #include "rt/metrics.h"
 
-enum { FILINGS_PER_BATCH_MAX = 20000, FILE_ARENA_MAX = 64 * 1024 * 1024, PREFIX_MAX = 16 * 1024 };
+enum { FILINGS_PER_BATCH_MAX = 20000, FILE_ARENA_MAX = 64 * 1024 * 1024, PREFIX_MAX = 32 * 1024 };
 
 /* One entry on its way into one account. */
 struct filing {
@@ -71,6 +71,16 @@ static bool add_filing(struct batch *batch, struct entry *entry, size_t recipien
     return true;
 }
 
+static void remember(struct queue *queue, const struct entry *entry, const struct entry_recipient *recipient,
+                     enum history_kind kind, const char *status, const char *text)
+{
+    struct history_event event = {.kind = kind,
+                                  .address = recipient->given.address,
+                                  .status = slice_cstr(status),
+                                  .text = slice_cstr(text)};
+    history_put(queue->history, entry->id, &event);
+}
+
 static void give_up(struct queue *queue, struct entry *entry, struct entry_recipient *recipient,
                     const struct failure *failure)
 {
@@ -80,6 +90,7 @@ static void give_up(struct queue *queue, struct entry *entry, struct entry_recip
     metric_count(DELIVERIES, METRIC_DELIVERY_FAILED);
     LOG(LOG_WARN, entry->envelope.sid, "queue.failed", F_ID("entry", entry->id.v),
         F_STR("to", recipient->given.address), F_CSTR("status", failure->status));
+    remember(queue, entry, recipient, HISTORY_FAILED, failure->status, failure->diagnostic);
     if (recipient->given.notify != 0 && (recipient->given.notify & DSN_FAILURE) == 0)
         return;
     struct report_item item = {recipient, failure->status, failure->diagnostic, slice_none()};
@@ -264,6 +275,7 @@ static int by_account(const void *a, const void *b)
 struct target {
     struct account *account;
     struct folder_id inbox;
+    struct folder_id junk; /* the Inbox, where there is no Junk */
 };
 
 static enum err append(struct batch *batch, const struct target *target, struct filing *filings, size_t count,
@@ -280,7 +292,7 @@ static enum err append(struct batch *batch, const struct target *target, struct 
             return fail_nomem(error);
         entry_delivery_id(entry, filings[i].account, delivery_id);
         items[i] = (struct append_item){
-            .folder = target->inbox,
+            .folder = entry->envelope.junk ? target->junk : target->inbox,
             .prefix = buf_slice(&filings[i].prefix),
             .body = slice_of(entry->body, entry->size),
             .internal_date_us = entry->received_us,
@@ -293,15 +305,25 @@ static enum err append(struct batch *batch, const struct target *target, struct 
 static enum err open_target(struct batch *batch, struct account_id id, struct target *ret,
                             struct error *error)
 {
-    struct folder inbox;
+    struct folder inbox, junk;
     enum err err = store_account_ensure(batch->queue->store, id, &ret->account, error);
     if (err != ERR_OK)
         return err;
     err = folder_by_role(ret->account, ROLE_FOLDER_INBOX, &batch->arena, &inbox, error);
-    if (err != ERR_OK)
+    if (err == ERR_OK) {
+        err = folder_by_role(ret->account, ROLE_FOLDER_JUNK, &batch->arena, &junk, error);
+        if (err == ERR_NOT_FOUND) {
+            junk = inbox;
+            err = ERR_OK;
+        }
+    }
+    if (err != ERR_OK) {
         account_unref(ret->account);
+        return err;
+    }
     ret->inbox = inbox.id;
-    return err;
+    ret->junk = junk.id;
+    return ERR_OK;
 }
 
 static void put_prefix(struct queue *queue, struct filing *filing)
@@ -373,17 +395,19 @@ static void note_filed(struct flight *flights)
     }
 }
 
-static void note_try_again(const struct filing *filing, const struct error *why)
+static void note_try_again(struct queue *queue, const struct filing *filing, const struct error *why)
 {
     struct entry_recipient *recipient = recipient_of(filing);
     recipient->state = RECIPIENT_NEW;
     recipient->filed = false;
     metric_count(DELIVERIES, METRIC_DELIVERY_DEFERRED);
     entry_set_reason(filing->entry, recipient, why->detail);
+    remember(queue, filing->entry, recipient, HISTORY_DEFERRED, "4.3.0", why->detail);
 }
 
-static void note_success(const struct filing *f)
+static void note_success(struct queue *queue, const struct filing *f)
 {
+    remember(queue, f->entry, recipient_of(f), HISTORY_FILED, "2.1.5", NULL);
     metric_count(DELIVERIES, METRIC_DELIVERY_FILED);
     LOG(LOG_INFO, f->entry->envelope.sid, "queue.filed", F_ID("entry", f->entry->id.v),
         F_STR("to", recipient_of(f)->given.address), F_INT("bytes", f->entry->size));
@@ -400,9 +424,9 @@ static void note_results(struct batch *batch, struct flight *flights, bool synce
     for (size_t i = 0; i < batch->count; i++) {
         const struct filing *f = &batch->filings[i];
         if (f->result != ERR_OK && !is_refusal(f->result))
-            note_try_again(f, &f->error);
+            note_try_again(batch->queue, f, &f->error);
         else if (!synced)
-            note_try_again(f, sync_error);
+            note_try_again(batch->queue, f, sync_error);
     }
     for (size_t i = 0; i < batch->count; i++) {
         const struct filing *f = &batch->filings[i];
@@ -410,7 +434,7 @@ static void note_results(struct batch *batch, struct flight *flights, bool synce
         if (is_refusal(f->result) && recipient->state == RECIPIENT_DONE && !recipient->reported)
             give_up(batch->queue, f->entry, recipient, &failure_refused);
         else if (f->result == ERR_OK && synced)
-            note_success(f);
+            note_success(batch->queue, f);
     }
 }
 
@@ -449,7 +473,8 @@ static void settle(struct queue *queue, struct entry *entry, struct job *job, st
         clock_wall_us() - entry->received_us > QUEUE_EXPIRE_DAYS * CLOCK_DAY)
         expire(queue, entry);
     bool deferred = entry_has_state(entry, RECIPIENT_NEW);
-    *job = (struct job){.kind = JOB_DELETE, .id = entry->id};
+    /* A spool file must not go before its entry: it would be missed at the start after a power loss. */
+    *job = (struct job){.kind = JOB_DELETE, .id = entry->id, .lasting = entry->spool != 0};
     if (!deferred && !entry_has_state(entry, RECIPIENT_WAITING))
         return;
     job->kind = JOB_UPDATE;
@@ -531,6 +556,9 @@ static void release_onwards(struct batch *batch, bool committed)
         LOG(LOG_INFO, onward->entry->envelope.sid, "queue.forwarded", F_ID("entry", onward->from->id.v),
             F_ID("as", id.v), F_STR("from", onward->entry->envelope.sender),
             F_INT("recipients", onward->entry->recipient_count));
+        queue_remember(batch->queue, onward->entry);
+        history_put(batch->queue->history, onward->from->id,
+                    &(struct history_event){.kind = HISTORY_FORWARDED, .other = id});
         backlog_add(batch->queue, id, take(onward->entry));
     }
     free(batch->onwards);

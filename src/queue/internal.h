@@ -16,6 +16,7 @@
 #include "base/log.h"
 #include "base/map.h"
 #include "queue/entry.h"
+#include "queue/history_private.h"
 
 #include "store/volume.h"
 
@@ -63,6 +64,7 @@ struct job {
     int64_t relay_us;
     struct slice envelope; /* encoded */
     struct slice body;     /* INSERT: inline body; p NULL with a spool file */
+    bool lasting;          /* DELETE: not to be undone by a power loss (the other kinds never are) */
     bool done;
     enum err result;
     struct error error;
@@ -81,6 +83,7 @@ struct queue {
     struct store *store;
     struct directory *directory;
     struct volume *volume;
+    struct history *history; /* NULL: it can't be kept */
     char *hostname;
     _Atomic uint64_t message_size_max;
 
@@ -178,9 +181,9 @@ enum err database_pending(struct queue *queue, struct queue_id after, struct pen
 
 /* intake.c */
 /*
- * Has the jobs committed, together with those of others; waits. Insertions and updates are durable on return;
- * a deletion that a power loss undoes is harmless, since filing again changes nothing (invariant 3), and so
- * needs no sync of its own.
+ * Has the jobs committed, together with those of others; waits. Insertions and updates are durable on return,
+ * and deletions that say so. Where an entry was filed, a deletion that a power loss undoes is harmless, since
+ * filing again changes nothing (invariant 3), and needs no sync of its own; unless its spool file goes next.
  */
 enum err intake_submit(struct queue *queue, struct job *jobs, size_t count, struct error *error) MUST_CHECK;
 struct queue_id intake_next_id(struct queue *queue);
@@ -228,6 +231,10 @@ uint64_t hold_generation(struct queue *queue);
 /* The message is gone. */
 void hold_forget(struct queue *queue, struct queue_id id);
 
+/* The message's history begins: it was accepted as this entry. Its body may be in memory, or in its spool
+ * file. */
+void queue_remember(struct queue *queue, const struct entry *entry);
+
 /* outcome.c: what the results make of the entry's recipients; the reports are handed in. */
 struct outbound_result;
 enum err outcome_apply(struct queue *queue, struct entry *entry, const struct outbound_result *results,
@@ -272,6 +279,16 @@ struct report_item {
 enum err report_send(struct queue *queue, const struct entry *entry, enum report_kind kind,
                      const struct report_item *items, size_t count, struct slice message,
                      struct error *error) MUST_CHECK;
+
+/* sign.c: the DKIM-Signature fields of a message that leaves (its header, and all of it with what is put
+ * before it); none when nobody here vouches for it. */
+struct outbound_message;
+enum err sign_outbound(struct queue *queue, const struct entry *entry, struct slice header,
+                       const struct outbound_message *message, struct buf *out,
+                       struct error *error) MUST_CHECK;
+/* The ARC set of a message that the address `by` passes on, given what is put before it. */
+enum err sign_onward(struct queue *queue, const struct entry *from, struct slice by, struct slice prefix,
+                     struct slice body, struct buf *out, struct error *error) MUST_CHECK;
 
 /* spool.c */
 enum err spool_setup(struct queue *queue, struct error *error) MUST_CHECK;

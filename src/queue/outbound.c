@@ -17,7 +17,7 @@
 #include "mime/header.h"
 #include "queue/internal.h"
 
-enum { PREFIX_MAX = 16 * 1024 };
+enum { PREFIX_MAX = 32 * 1024 };
 
 struct listed {
     struct listed *next;
@@ -497,6 +497,25 @@ static enum err read_start(int fd, struct buf *start, struct error *error)
     return buf_failed(start) ? fail_nomem(error) : ERR_OK;
 }
 
+/* Signatures stand on top. */
+static enum err put_before(struct queue *queue, const struct entry *entry, struct slice header,
+                           struct outbound_message *message, struct error *error)
+{
+    struct buf text = BUF(message->text.max);
+    enum err err = sign_outbound(queue, entry, header, message, &text, error);
+    if (err == ERR_OK && text.n > 0) {
+        buf_put(&text, buf_slice(&message->text));
+        err = buf_failed(&text) ? fail_nomem(error) : ERR_OK;
+        if (err == ERR_OK) {
+            const struct buf unsigned_text = message->text;
+            message->text = text;
+            text = unsigned_text;
+        }
+    }
+    buf_release(&text);
+    return err;
+}
+
 static enum err open_message(struct queue *queue, struct queue_id id, struct outbound_message *message,
                              struct error *error)
 {
@@ -512,10 +531,11 @@ static enum err open_message(struct queue *queue, struct queue_id id, struct out
     if (err != ERR_OK)
         return err;
     struct slice text = entry->spool != 0 ? buf_slice(&start) : slice_of(entry->body, entry->size);
-    trace_put_relayed(&message->text, queue, entry, mime_split(text).header);
+    struct slice header = mime_split(text).header;
+    trace_put_relayed(&message->text, queue, entry, header);
     if (entry->spool == 0)
         buf_put(&message->text, text);
-    return buf_failed(&message->text) ? fail_nomem(error) : ERR_OK;
+    return buf_failed(&message->text) ? fail_nomem(error) : put_before(queue, entry, header, message, error);
 }
 
 enum err queue_outbound_open(struct queue *queue, uint64_t hand, struct queue_id id,
@@ -554,7 +574,7 @@ static bool results_fit(const struct entry *entry, const struct outbound_result 
 static enum err write_entry(struct queue *queue, struct entry *entry, struct error *error)
 {
     CLEANUP(buf_release) struct buf envelope = BUF(ENTRY_ARENA_MAX);
-    struct job job = {.kind = JOB_DELETE, .id = entry->id};
+    struct job job = {.kind = JOB_DELETE, .id = entry->id, .lasting = true};
     entry->relay_us = entry_relay_due(entry, clock_wall_us());
     if (entry_has_state(entry, RECIPIENT_NEW) || entry_has_state(entry, RECIPIENT_WAITING)) {
         entry_encode(entry, &envelope);

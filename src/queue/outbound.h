@@ -81,6 +81,9 @@ struct outbound_result {
     struct slice status; /* "5.1.1" (RFC 3463) */
     struct slice text;   /* the peer's reply, or what went wrong */
     struct slice peer;   /* "mx.example.org", whose words they are; empty: ours */
+    struct slice via;    /* "mx.example.org [192.0.2.1]": who was spoken with; empty: nobody was there */
+    struct slice tls;    /* of that connection; empty: in the clear */
+    struct slice tried;  /* who was not there before, a line each */
     bool told_on;        /* RELAYED: the peer answers for the DSN that was asked for */
     int64_t after_us;    /* UNTRIED: not before this wall time */
 };

@@ -133,6 +133,28 @@ static enum err send(struct queue *queue, struct entry *entry, enum report_kind 
                        error);
 }
 
+static void remember(struct queue *queue, const struct entry *entry, const struct outbound_result *result)
+{
+    static const enum history_kind kinds[] = {[OUTBOUND_RELAYED] = HISTORY_RELAYED,
+                                              [OUTBOUND_FAILED] = HISTORY_FAILED,
+                                              [OUTBOUND_DEFERRED] = HISTORY_DEFERRED};
+    const struct entry_recipient *recipient = &entry->recipients[result->recipient];
+    if (result->outcome == OUTBOUND_UNTRIED)
+        return;
+    struct history_event event = {.kind = kinds[result->outcome],
+                                  .address = recipient->given.address,
+                                  .peer = result->via,
+                                  .tls = result->tls,
+                                  .status = result->status,
+                                  .text = result->text,
+                                  .tried = result->tried};
+    if (event.kind == HISTORY_DEFERRED && recipient->state == RECIPIENT_WAITING)
+        event.next_us = recipient->next_us;
+    else if (event.kind == HISTORY_DEFERRED)
+        event.kind = HISTORY_FAILED; /* it was the last attempt */
+    history_put(queue->history, entry->id, &event);
+}
+
 enum err outcome_apply(struct queue *queue, struct entry *entry, const struct outbound_result *results,
                        size_t count, struct error *error)
 {
@@ -153,5 +175,7 @@ enum err outcome_apply(struct queue *queue, struct entry *entry, const struct ou
         err = send(queue, entry, REPORT_RELAYED, &tellings.relayed, error);
     if (err != ERR_OK)
         memcpy(entry->recipients, before, entry->recipient_count * sizeof(*before));
+    for (size_t i = 0; i < count && err == ERR_OK; i++)
+        remember(queue, entry, &results[i]);
     return err;
 }

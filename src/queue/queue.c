@@ -1,11 +1,14 @@
 #include "queue/queue.h"
 
 #include <stdlib.h>
+#include <unistd.h>
 
+#include "base/fdio.h"
 #include "base/must.h"
+#include "mime/header.h"
 #include "queue/internal.h"
 
-enum { FILERS_DEFAULT = 2 };
+enum { FILERS_DEFAULT = 2, HEADER_READ = 16 * 1024 };
 
 /* Entries that were on their way when the last process ended. */
 static enum err resume(struct queue *queue, struct error *error)
@@ -59,6 +62,7 @@ enum err queue_open(const struct queue_options *options, struct queue **ret_queu
     outbound_init(queue);
     hold_init(queue);
     pthread_mutex_init(&queue->spools.lock, NULL);
+    queue->history = history_open(queue->volume);
     enum err err = queue->hostname != NULL ? database_setup(queue, error) : fail_nomem(error);
     if (err == ERR_OK) {
         queue->intake.last_id = database_max_id(queue);
@@ -96,6 +100,7 @@ void queue_close(struct queue *queue)
     }
     outbound_teardown(queue);
     spool_teardown(queue);
+    history_close(queue->history);
     database_teardown(queue);
     hold_teardown(queue);
     pthread_mutex_destroy(&queue->spools.lock);
@@ -107,6 +112,19 @@ void queue_close(struct queue *queue)
     pthread_mutex_destroy(&queue->database_lock);
     free(queue->hostname);
     free(queue);
+}
+
+void queue_remember(struct queue *queue, const struct entry *entry)
+{
+    char start[HEADER_READ];
+    struct slice header = slice_of(entry->body, entry->body != NULL ? entry->size : 0);
+    CLEANUP(fd_close) int fd = -1;
+    struct error error;
+    if (entry->body == NULL && entry->spool != 0 && spool_open(queue, entry, &fd, &error) == ERR_OK) {
+        ssize_t n = pread(fd, start, sizeof(start), 0);
+        header = slice_of(start, n > 0 ? (size_t)n : 0);
+    }
+    history_accepted(queue->history, entry, mime_split(header).header, queue->hostname);
 }
 
 /* The body into the entry: a copy, or the finished spool file's name and size. */
@@ -163,6 +181,7 @@ enum err queue_accept(struct queue *queue, const struct queue_envelope *envelope
     LOG(LOG_INFO, envelope->sid, "queue.accepted", F_ID("entry", entry->id.v),
         F_STR("from", envelope->sender), F_INT("recipients", envelope->recipient_count),
         F_INT("bytes", entry->size));
+    queue_remember(queue, entry);
     backlog_add(queue, *ret_id, take(entry));
     return ERR_OK;
 }
@@ -170,7 +189,7 @@ enum err queue_accept(struct queue *queue, const struct queue_envelope *envelope
 enum err queue_drop(struct queue *queue, struct queue_id id, struct error *error)
 {
     CLEANUP(entry_release) struct entry *entry = NULL;
-    struct job job = {.kind = JOB_DELETE, .id = id};
+    struct job job = {.kind = JOB_DELETE, .id = id, .lasting = true};
     enum err err = database_load(queue, id, false, &entry, error);
     if (err == ERR_OK || err == ERR_CORRUPT)
         err = intake_submit(queue, &job, 1, error);
@@ -179,5 +198,6 @@ enum err queue_drop(struct queue *queue, struct queue_id id, struct error *error
     if (entry != NULL && entry->spool != 0)
         spool_remove(queue, entry->spool);
     hold_forget(queue, id);
+    history_put(queue->history, id, &(struct history_event){.kind = HISTORY_DROPPED});
     return ERR_OK;
 }

@@ -154,19 +154,18 @@ static void compose(struct buf *out, const struct queue *queue, const struct ent
 
 /* Into the queue like any other message: what is too large for its database by a spool file. */
 static enum err hand_in(struct queue *queue, const struct queue_envelope *envelope, struct slice report,
-                        struct error *error)
+                        struct queue_id *ret_id, struct error *error)
 {
-    struct queue_id id;
     uint64_t spool = 0;
     CLEANUP(fd_close) int fd = -1;
     if (report.n <= QUEUE_INLINE_MAX)
-        return queue_accept(queue, envelope, report, 0, &id, error);
+        return queue_accept(queue, envelope, report, 0, ret_id, error);
     enum err err = queue_spool_create(queue, &spool, &fd, error);
     if (err != ERR_OK)
         return err;
     err = fd_write_all(fd, report, error);
     if (err == ERR_OK)
-        err = queue_accept(queue, envelope, slice_none(), spool, &id, error);
+        err = queue_accept(queue, envelope, slice_none(), spool, ret_id, error);
     if (err != ERR_OK)
         queue_spool_drop(queue, spool);
     return err;
@@ -185,11 +184,16 @@ enum err report_send(struct queue *queue, const struct entry *entry, enum report
         .protocol = S("ESMTP"),
         .helo = slice_cstr(queue->hostname),
         .smtputf8 = entry->envelope.smtputf8,
+        .ours = true,
     };
     if (entry->envelope.sender.n == 0)
         return ERR_OK;
     compose(&out, queue, entry, kind, items, count, message);
     if (buf_failed(&out))
         return fail(error, ERR_LIMIT, NULL, "the report would be over %d bytes", REPORT_SIZE_MAX);
-    return hand_in(queue, &envelope, buf_slice(&out), error);
+    struct history_event told = {.kind = HISTORY_REPORTED, .address = entry->envelope.sender};
+    enum err err = hand_in(queue, &envelope, buf_slice(&out), &told.other, error);
+    if (err == ERR_OK)
+        history_put(queue->history, entry->id, &told);
+    return err;
 }

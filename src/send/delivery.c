@@ -2,6 +2,7 @@
 
 #include "base/log.h"
 #include "send/hosts.h"
+#include "send/policy.h"
 #include "send/transaction.h"
 
 /* The same word to all. */
@@ -16,56 +17,142 @@ static void tell_all(const struct outbound_parcel *parcel, enum outbound_outcome
                                               .text = kept.p != NULL ? kept : S("out of memory")};
 }
 
-/* With TLS where it is offered; without when that fails, on a new connection (RFC 7435: better than nothing).
- */
-static enum err open_at(struct delivery *delivery, const char *host, const struct resolver_address *address,
-                        struct error *error)
+static void note_failure(struct delivery *delivery, const struct error *error)
 {
-    const struct tls_expectation expectation = {.name = host};
+    if (!buf_failed(&delivery->tried) && delivery->tried.n + strlen(error->detail) < DELIVERY_TRIED_MAX)
+        buf_printf(&delivery->tried, "%s%s", delivery->tried.n > 0 ? "\n" : "", error->detail);
+}
+
+/* With whom it was, for the message's history. */
+static void note_way(const struct delivery *delivery, struct arena *arena, struct outbound_result *results,
+                     size_t count)
+{
+    CLEANUP(buf_release) struct buf text = BUF(OUTBOUND_TEXT_MAX);
+    const struct client *client = delivery->client;
+    const struct tls *tls = client != NULL ? client->stream.tls : NULL;
+    if (tls != NULL)
+        buf_printf(&text, "%s %s", tls_version(tls), tls_cipher(tls));
+    struct slice kept = arena_dup(arena, buf_slice(&text));
+    struct slice via = arena_dup(arena, slice_cstr(client != NULL ? client->peer : ""));
+    struct slice tried = arena_dup(arena, buf_slice(&delivery->tried));
+    for (size_t i = 0; i < count; i++) {
+        results[i].tls = kept;
+        results[i].via = via;
+        results[i].tried = tried;
+    }
+}
+
+/*
+ * As the policy demands; where it demands nothing, with TLS if it is offered, and without when that fails, on
+ * a new connection (RFC 7435: better than nothing). ERR_AUTH: the server is not as the policy wants it.
+ */
+static enum err open_at(struct delivery *delivery, const struct policy *policy, const char *host,
+                        const struct resolver_address *address, struct error *error)
+{
     struct client_options options = {
         .address = *address,
         .port = delivery->options->port,
         .own_name = delivery->options->own_name,
         .host = host,
         .tls = delivery->tls,
-        .expectation = &expectation,
+        .expectation = &policy->expectation,
+        .tls_required = policy->level != POLICY_MAY,
     };
     bool tls_failed;
     enum err err = client_open(&options, &delivery->client, &tls_failed, error);
-    if (err == ERR_OK || !tls_failed)
+    if (err == ERR_OK || (!tls_failed && err != ERR_AUTH))
         return err;
+    if (options.tls_required) {
+        error_context(error, "%s", policy_name(policy));
+        return error->code = ERR_AUTH;
+    }
     LOG(LOG_INFO, NO_SID, "send.without_tls", F_CSTR("host", host), F_ERR(error));
+    note_failure(delivery, error);
     options.tls = NULL;
     return client_open(&options, &delivery->client, &tls_failed, error);
 }
 
-/* The first of a host's addresses that has a server. *tries counts down. */
-static enum err open_host(struct delivery *delivery, const struct host *host, size_t *tries,
-                          struct error *error)
+/* What may still be done to find a server that is there; and why none was. */
+struct search {
+    size_t tries;
+    int64_t dns_us;
+    size_t closed;       /* hosts that lead to no public address */
+    bool insecure;       /* one was there, and not as its policy wants it */
+    struct error reason; /* of that one; else of the last */
+};
+
+/* A host's addresses that may be tried, and how it must be spoken to. */
+static enum err look_up(struct delivery *delivery, const struct hosts *hosts, struct slice name,
+                        struct search *search, struct arena *arena, struct resolver_host *ret_host,
+                        struct policy *ret_policy, struct error *error)
 {
-    struct resolver_address addresses[DELIVERY_ADDRESSES_MAX];
-    char name[RESOLVER_NAME_MAX + 1];
-    size_t count = 0;
-    snprintf(name, sizeof(name), "%.*s", SLICE_ARGS(host->name));
-    enum err err =
-        resolver_addresses(delivery->options->resolver, host->name, clock_mono_us() + DELIVERY_DNS_US,
-                           addresses, ARRAY_LEN(addresses), &count, error);
+    const struct sender_options *options = delivery->options;
+    int64_t now = clock_mono_us();
+    struct resolver_host host;
+    enum err err = resolver_host(options->resolver, name, now + search->dns_us, &host, error);
+    const struct policy_question question = {.resolver = options->resolver,
+                                             .port = options->port,
+                                             .domain = delivery->domain,
+                                             .hosts = hosts,
+                                             .name = name,
+                                             .host = &host,
+                                             .deadline_us = now + search->dns_us};
+    if (err == ERR_OK)
+        err = policy_find(&question, arena, ret_policy, error);
+    search->dns_us = MAX(search->dns_us - (clock_mono_us() - now), INT64_C(0));
     if (err != ERR_OK)
         return err;
+    size_t count = 0;
+    for (size_t i = 0; i < host.count; i++)
+        if (options->private_too || resolver_is_public(&host.addresses[i]))
+            host.addresses[count++] = host.addresses[i];
+    if (count == 0) {
+        search->closed++;
+        return fail(error, ERR_DENIED, NULL, "%.*s leads to no address of the public internet",
+                    SLICE_ARGS(name));
+    }
+    host.count = count;
+    *ret_host = host;
+    return ERR_OK;
+}
+
+/* The first of a host's addresses that has a server. */
+static enum err open_host(struct delivery *delivery, const struct hosts *hosts, struct slice name,
+                          struct search *search, struct arena *arena, struct error *error)
+{
+    struct resolver_host host = {.count = 0};
+    struct policy policy;
+    char text[RESOLVER_NAME_MAX + 1];
+    snprintf(text, sizeof(text), "%.*s", SLICE_ARGS(name));
+    enum err err = look_up(delivery, hosts, name, search, arena, &host, &policy, error);
+    if (err != ERR_OK) {
+        search->tries--; /* else a domain could keep a thread busy with names that lead nowhere */
+        note_failure(delivery, error);
+        return err;
+    }
     err = ERR_UNAVAILABLE;
-    for (size_t i = 0; i < count && err != ERR_OK && *tries > 0; i++) {
-        (*tries)--;
-        err = open_at(delivery, name, &addresses[i], error);
+    for (size_t i = 0; i < host.count && err != ERR_OK && search->tries > 0; i++) {
+        search->tries--;
+        err = open_at(delivery, &policy, text, &host.addresses[i], error);
+        if (err != ERR_OK)
+            note_failure(delivery, error);
     }
     return err;
+}
+
+static void give_reason(struct search *search, const struct error *error)
+{
+    if (search->insecure)
+        return;
+    search->insecure = error->code == ERR_AUTH;
+    search->reason = *error;
 }
 
 static enum delivery_end open_any(struct delivery *delivery, const struct outbound_parcel *parcel,
                                   struct arena *arena, struct outbound_result *results)
 {
     struct hosts hosts;
-    struct error error = {.detail = "no host could be tried"};
-    size_t tries = DELIVERY_ADDRESSES_MAX;
+    struct search search = {.tries = DELIVERY_ADDRESSES_MAX, .dns_us = DELIVERY_DNS_US};
     hosts_find(delivery->options->resolver, delivery->domain, slice_cstr(delivery->options->own_name),
                clock_mono_us() + DELIVERY_DNS_US, arena, &hosts);
     if (hosts.count == 0) {
@@ -74,14 +161,19 @@ static enum delivery_end open_any(struct delivery *delivery, const struct outbou
                  results);
         return for_good ? DELIVERY_REFUSED : DELIVERY_UNREACHABLE;
     }
-    for (size_t i = 0; i < hosts.count && tries > 0; i++) {
-        if (open_host(delivery, &hosts.each[i], &tries, &error) == ERR_OK)
+    for (size_t i = 0; i < hosts.count && search.tries > 0; i++) {
+        struct error error;
+        if (open_host(delivery, &hosts, hosts.each[i].name, &search, arena, &error) == ERR_OK)
             return DELIVERY_SENT;
+        give_reason(&search, &error);
         LOG(LOG_INFO, parcel->sid, "send.host", F_STR("domain", delivery->domain),
             F_STR("host", hosts.each[i].name), F_ERR(&error));
     }
-    tell_all(parcel, OUTBOUND_DEFERRED, "4.4.1", error.detail, arena, results);
-    return DELIVERY_UNREACHABLE;
+    bool closed = search.closed == hosts.count;
+    const char *status = closed ? "5.4.4" : search.insecure ? "4.7.5" : "4.4.1";
+    tell_all(parcel, closed ? OUTBOUND_FAILED : OUTBOUND_DEFERRED, status, search.reason.detail, arena,
+             results);
+    return closed ? DELIVERY_REFUSED : DELIVERY_UNREACHABLE;
 }
 
 enum delivery_end delivery_run(struct delivery *delivery, const struct outbound_parcel *parcel,
@@ -89,21 +181,23 @@ enum delivery_end delivery_run(struct delivery *delivery, const struct outbound_
                                struct outbound_result *results)
 {
     bool kept = delivery->client != NULL;
+    buf_clear(&delivery->tried);
     for (;;) {
         if (delivery->client == NULL) {
             enum delivery_end end = open_any(delivery, parcel, arena, results);
-            if (end != DELIVERY_SENT)
+            if (end != DELIVERY_SENT) {
+                note_way(delivery, arena, results, parcel->recipient_count);
                 return end;
+            }
         }
-        unsigned replies = delivery->client->replies;
-        bool good = transaction_run(delivery->client, parcel, message, arena, results);
-        bool nothing_said = !good && delivery->client->replies == replies;
-        if (!good || delivery->client->messages >= SENDER_MESSAGES_MAX) {
-            client_close(delivery->client, good);
+        enum transaction_end end = transaction_run(delivery->client, parcel, message, arena, results);
+        note_way(delivery, arena, results, parcel->recipient_count);
+        if (end != TRANSACTION_DONE || delivery->client->messages >= SENDER_MESSAGES_MAX) {
+            client_close(delivery->client, end == TRANSACTION_DONE);
             delivery->client = NULL;
         }
-        /* A connection that was kept may have been closed meanwhile: that says nothing about the server. */
-        if (!kept || !nothing_said)
+        /* A connection that was kept may be over meanwhile: that says nothing about the server. */
+        if (!kept || end != TRANSACTION_UNSAID)
             return DELIVERY_SENT;
         kept = false;
     }
@@ -111,6 +205,7 @@ enum delivery_end delivery_run(struct delivery *delivery, const struct outbound_
 
 void delivery_end(struct delivery *delivery)
 {
+    buf_release(&delivery->tried);
     client_close(delivery->client, true);
     delivery->client = NULL;
 }

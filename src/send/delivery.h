@@ -11,14 +11,18 @@
 #include "send/client.h"
 #include "send/sender.h"
 
-enum { DELIVERY_ADDRESSES_MAX = 8 }; /* that are tried for one parcel */
-#define DELIVERY_DNS_US (30 * CLOCK_SECOND)
+enum {
+    DELIVERY_ADDRESSES_MAX = 8,             /* that are tried for one parcel */
+    DELIVERY_TRIED_MAX = OUTBOUND_TEXT_MAX, /* bytes of what is told of those that were not there */
+};
+#define DELIVERY_DNS_US (30 * CLOCK_SECOND) /* for the hosts, and as much for all addresses */
 
 struct delivery {
     const struct sender_options *options;
     struct tls_context *tls;
     struct slice domain;
     struct client *client; /* NULL: none is open */
+    struct buf tried;      /* what went wrong on the way to this one, a line each */
 };
 
 enum delivery_end {
@@ -29,6 +33,7 @@ enum delivery_end {
 enum delivery_end delivery_run(struct delivery *delivery, const struct outbound_parcel *parcel,
                                const struct outbound_message *message, struct arena *arena,
                                struct outbound_result *results);
+/* A new one has .tried = BUF(DELIVERY_TRIED_MAX). */
 void delivery_end(struct delivery *delivery);
 
 #endif

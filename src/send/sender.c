@@ -288,8 +288,10 @@ static struct item *next_item(struct sender *sender, struct destination *d, bool
 /* All there is for one destination, over one connection at a time. Locked at the call and after it. */
 static void serve(struct sender *sender, struct destination *d)
 {
-    struct delivery delivery = {
-        .options = &sender->options, .tls = sender->tls, .domain = slice_cstr(d->domain)};
+    struct delivery delivery = {.options = &sender->options,
+                                .tls = sender->tls,
+                                .domain = slice_cstr(d->domain),
+                                .tried = BUF(DELIVERY_TRIED_MAX)};
     struct item *item;
     d->active++;
     make_ready(sender, d);

@@ -51,8 +51,8 @@ static enum err walk_init(struct walk *walk, struct account *account, const stru
                           .from = BUF(FOLDED_MAX),
                           .text_arena = ARENA(TEXT_ARENA_MAX),
                           .path_arena = ARENA(PATH_ARENA_MAX)};
-    mime_fold_wide(&walk->subject, query->subject);
-    mime_fold_wide(&walk->from, query->from);
+    mime_fold_search(&walk->subject, query->subject);
+    mime_fold_search(&walk->from, query->from);
     if (buf_failed(&walk->subject) || buf_failed(&walk->from))
         return fail_plain(error, ERR_LIMIT, "The text to look for is too long");
     return query->folder.n > 0 ? folder_path_parse(query->folder, &walk->only, error) : ERR_OK;
@@ -139,7 +139,7 @@ static bool holds(struct slice text, const struct buf *part)
     CLEANUP(buf_release) struct buf folded = BUF(FOLDED_MAX);
     if (part->n == 0)
         return true;
-    mime_fold_wide(&folded, text);
+    mime_fold_search(&folded, text);
     return !buf_failed(&folded) && memmem(folded.p, folded.n, part->p, part->n) != NULL;
 }
 
