@@ -51,7 +51,7 @@ static void test_defaults_serve_every_protocol(void **state)
     assert_false(s->plaintext_login);
     assert_false(s->full_mailbox_refuse);
     assert_string_equal(s->resolver, "");
-    assert_true(s->trusts_private && s->dmarc_enforced && !s->spf_refuses);
+    assert_true(s->trusts_private && s->dmarc_enforced && !s->spf_refuses && !s->dmarc_reports);
     assert_false(s->oauth);
     assert_string_equal(s->oauth_claim, "email");
     assert_string_equal(s->ca_file, "/etc/ssl/certs/ca-certificates.crt");
@@ -165,7 +165,8 @@ static void test_text_reads_back_the_same(void **state)
         "move\nimap-without-for = "
         "\"Some Mail*\" idle\nimap-without-for = b move, sort\nsasl-without = "
         "login\nclient-ca = /c\nimap-message-limit = 2000\n"
-        "trusted-networks = 192.0.2.0/24, private 2001:db8::/32\nspf-policy = refuse\ndmarc-policy = mark\n",
+        "trusted-networks = 192.0.2.0/24, private 2001:db8::/32\nspf-policy = refuse\ndmarc-policy = "
+        "mark\ndmarc-reports = yes\n",
         "hostname = a.example\ntrusted-networks = none\n",
         "hostname = a.example\nimap-save-limit = 1000\n",
     };

@@ -151,10 +151,13 @@ class Server:
         self.config.write_text("\n".join(lines) + "\n")
 
     def start(self) -> None:
+        self.start_program(BINARY)
+
+    def start_program(self, binary) -> None:
         self.started_at = self.log_file.stat().st_size
         with self.log_file.open("ab") as log:
             self.process = subprocess.Popen(
-                [BINARY, "-c", str(self.config), "serve"],
+                [binary, "-c", str(self.config), "serve"],
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True,
             )  # fmt: skip
         self.wait_ready()
