@@ -7,7 +7,10 @@
 #include "sieve/deliver.h"
 #include "sieve/include.h"
 #include "sieve/match.h"
+#include "sieve/regex.h"
 #include "sieve/vacation.h"
+
+enum { REGEX_ARENA_MAX = 16 << 20 };
 
 void check_texts(struct compiler *compiler, const struct node *node, enum slot slot, text_ok_fn *ok,
                  const char *wrong)
@@ -42,6 +45,23 @@ static bool check_comparator(struct compiler *compiler, const struct node *node,
     return false;
 }
 
+static void check_regexes(struct compiler *compiler, const struct node *node, enum comparator comparator)
+{
+    const struct value *keys = node_value(node, SLOT_KEYS);
+    if (comparator != COMPARATOR_OCTET && comparator != COMPARATOR_CASEMAP)
+        check_complain(compiler, SLOT_MATCH, "\":regex\" knows only i;octet and i;ascii-casemap");
+    for (uint32_t i = 0; i < keys->count; i++) {
+        CLEANUP(arena_release) struct arena arena = ARENA(REGEX_ARENA_MAX);
+        struct regex *regex;
+        if (!text_is_constant(&keys->texts[i]))
+            continue;
+        const char *wrong = regex_compile(&arena, text_constant(&keys->texts[i]), false, &regex);
+        if (wrong != NULL)
+            check_complain(compiler, SLOT_KEYS, "\"%.*s\": %s",
+                           SLICE_ARGS(complain_word(text_constant(&keys->texts[i]))), wrong);
+    }
+}
+
 void check_match(struct compiler *compiler, const struct node *node)
 {
     const struct value *type = node_value(node, SLOT_MATCH);
@@ -52,6 +72,8 @@ void check_match(struct compiler *compiler, const struct node *node)
         return;
     if ((choice == MATCH_CONTAINS || choice == MATCH_MATCHES) && !comparator_has_substrings(comparator))
         check_complain(compiler, SLOT_MATCH, "this comparator knows no substrings (RFC 4790 9.1)");
+    if (choice == MATCH_REGEX)
+        check_regexes(compiler, node, comparator);
     if (choice != MATCH_COUNT && choice != MATCH_VALUE)
         return;
     struct slice name = text_constant(&type->texts[0]);

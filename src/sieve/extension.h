@@ -44,7 +44,8 @@
     X(SPAMTEST, "spamtest", false) \
     X(SPAMTESTPLUS, "spamtestplus", false) \
     X(VIRUSTEST, "virustest", false) \
-    X(FCC, "fcc", false)
+    X(FCC, "fcc", false) \
+    X(REGEX, "regex", false)
 /* clang-format on */
 
 enum sieve_extension {

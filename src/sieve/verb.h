@@ -159,13 +159,13 @@ static inline bool verb_is(const struct verb *verb, enum verb_id id)
 uint64_t verb_fingerprint(void);
 
 /* The choices of tags. */
-enum match_choice { MATCH_IS, MATCH_CONTAINS, MATCH_MATCHES, MATCH_COUNT, MATCH_VALUE };
+enum match_choice { MATCH_IS, MATCH_CONTAINS, MATCH_MATCHES, MATCH_COUNT, MATCH_VALUE, MATCH_REGEX };
 enum part_choice { PART_ALL, PART_LOCAL, PART_DOMAIN, PART_USER, PART_DETAIL };
 enum zone_choice { ZONE_ORIGINAL, ZONE_GIVEN };
 enum transform_choice { TRANSFORM_TEXT, TRANSFORM_RAW, TRANSFORM_CONTENT };
 enum limit_choice { LIMIT_OVER, LIMIT_UNDER };
 enum case_choice { CASE_LOWER, CASE_UPPER };
-enum quote_choice { QUOTE_WILDCARD };
+enum quote_choice { QUOTE_WILDCARD, QUOTE_REGEX };
 enum period_choice { PERIOD_DAYS, PERIOD_SECONDS };
 enum location_choice { LOCATION_PERSONAL, LOCATION_GLOBAL };
 enum unique_choice { UNIQUE_HEADER, UNIQUE_ID };
