@@ -5,6 +5,7 @@
 #include "sieve/compile.h"
 #include "sieve/date.h"
 #include "sieve/deliver.h"
+#include "sieve/edit.h"
 #include "sieve/include.h"
 #include "sieve/match.h"
 #include "sieve/regex.h"
@@ -268,6 +269,21 @@ void check_vacation(struct compiler *compiler, const struct node *node)
     if (node_has(node, SLOT_MIME))
         check_texts(compiler, node, SLOT_REASON, vacation_mime_valid,
                     "...: the fields of a MIME entity can't hold 8-bit text (RFC 5230 5)");
+}
+
+/* --- editheader (RFC 5293) --- */
+
+void check_addheader(struct compiler *compiler, const struct node *node)
+{
+    check_texts(compiler, node, SLOT_NAME, field_name_valid, "is no name of a field");
+}
+
+void check_deleteheader(struct compiler *compiler, const struct node *node)
+{
+    check_index(compiler, node);
+    check_texts(compiler, node, SLOT_NAME, field_name_valid, "is no name of a field");
+    if (node_has(node, SLOT_KEYS))
+        check_match(compiler, node);
 }
 
 /* --- include (RFC 6609) --- */

@@ -45,7 +45,8 @@
     X(SPAMTESTPLUS, "spamtestplus", false) \
     X(VIRUSTEST, "virustest", false) \
     X(FCC, "fcc", false) \
-    X(REGEX, "regex", false)
+    X(REGEX, "regex", false) \
+    X(EDITHEADER, "editheader", false)
 /* clang-format on */
 
 enum sieve_extension {

@@ -103,6 +103,13 @@ static const struct argument currentdate_arguments[] = {
     MATCHING,
     TAG(ZONE, "zone", TEXT, ZONE_GIVEN, BASE),
     POSITIONAL(DATE_PART, TEXT), POSITIONAL(KEYS, TEXTS), END};
+static const struct argument addheader_arguments[] = {
+    TAG(LAST, "last", FLAG, 0, BASE), POSITIONAL(NAME, TEXT), POSITIONAL(VALUE, TEXT), END};
+static const struct argument deleteheader_arguments[] = {
+    MATCHING,
+    TAG(INDEX, "index", NUMBER, 0, BASE),
+    TAG(LAST, "last", FLAG, 0, BASE),
+    POSITIONAL(NAME, TEXT), MAY_LACK(KEYS, TEXTS), END};
 static const struct argument mailboxexists_arguments[] = {POSITIONAL(NAME, TEXTS), END};
 static const struct argument specialuse_arguments[] = {MAY_LACK(NAME, TEXT), POSITIONAL(VALUE, TEXTS), END};
 static const struct argument metadata_arguments[] = {

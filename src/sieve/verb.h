@@ -79,6 +79,8 @@ struct verb {
     X(INCLUDE, "include", INCLUDE, 0, include_arguments, check_include, act_include) \
     X(RETURN, "return", INCLUDE, 0, no_arguments, NULL, act_return) \
     X(GLOBAL, "global", INCLUDE, 0, global_arguments, check_global, act_global) \
+    X(ADDHEADER, "addheader", EDITHEADER, 0, addheader_arguments, check_addheader, act_addheader) \
+    X(DELETEHEADER, "deleteheader", EDITHEADER, 0, deleteheader_arguments, check_deleteheader, act_deleteheader) \
     X(UNKNOWN, "", BASE, 0, unknown_arguments, NULL, act_unknown)
 
 #define TEST_TABLE(X) \
@@ -138,6 +140,8 @@ check_fn check_hasflag;
 check_fn check_vacation;
 check_fn check_include;
 check_fn check_global;
+check_fn check_addheader;
+check_fn check_deleteheader;
 check_fn check_size;
 check_fn check_match;
 check_fn check_header;
