@@ -4,6 +4,7 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 
+#include "authres/arc.h"
 #include "authres/authors.h"
 #include "authres/dns_records.h"
 #include "authres/results.h"
@@ -211,6 +212,24 @@ static void put_signature(struct trial *t, const struct dkim_signature_result *s
         results_put_property(&t->field, "header.b", slice_sub(signature->signature, 0, SHOWN));
 }
 
+/* Nothing is said where there is no chain (RFC 8617 6). */
+static void judge_arc(struct trial *t)
+{
+    CLEANUP(arena_release) struct arena scratch = ARENA(JUDGE_SCRATCH_MAX);
+    char oldest[16];
+    struct arc_verdict verdict;
+    struct error error;
+    if (arc_verify(t->query->verifier, &t->judge->dns, t->query->now_seconds, clock_mono_us() + JUDGE_ARC_US,
+                   &scratch, &verdict, &error) != ERR_OK ||
+        verdict.status == ARC_NONE)
+        return;
+    results_put(&t->field, "arc", arc_status_word(verdict.status), slice_cstr(verdict.reason));
+    if (verdict.status != ARC_PASS)
+        return;
+    snprintf(oldest, sizeof(oldest), "%u", verdict.oldest_pass);
+    results_put_property(&t->field, "header.oldest-pass", slice_cstr(oldest));
+}
+
 static void judge_dkim(struct trial *t)
 {
     struct error error;
@@ -225,6 +244,7 @@ static void judge_dkim(struct trial *t)
         put_signature(t, &results->signatures[i]);
     if (results->count == 0)
         results_put(&t->field, "dkim", "none", slice_none());
+    judge_arc(t);
 }
 
 /* --- DMARC --- */

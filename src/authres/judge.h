@@ -31,6 +31,7 @@ enum {
 #define JUDGE_SPF_US (20 * CLOCK_SECOND) /* RFC 7208 4.6.4 */
 #define JUDGE_HELO_US (10 * CLOCK_SECOND)
 #define JUDGE_DKIM_US (15 * CLOCK_SECOND)
+#define JUDGE_ARC_US (15 * CLOCK_SECOND)
 #define JUDGE_DMARC_US (10 * CLOCK_SECOND) /* for each author */
 #define JUDGE_IPREV_US (5 * CLOCK_SECOND)
 #define JUDGE_REPORT_US (3 * CLOCK_SECOND) /* whether the author's reports may go where he wants them */

@@ -115,6 +115,30 @@ static const char *const migrations[] = {
     " changed INTEGER NOT NULL, record TEXT NOT NULL, UNIQUE(domain, selector)) STRICT;"
     "CREATE TRIGGER dkim_key_left AFTER DELETE ON domain BEGIN"
     " DELETE FROM dkim_key WHERE domain = old.id; END;",
+    /* What accounts hold, and the sums of it for each domain: use.h. quota_* 0: none. */
+    "ALTER TABLE domain ADD COLUMN quota_bytes INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE domain ADD COLUMN quota_messages INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE domain ADD COLUMN quota_warned INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE domain ADD COLUMN used_bytes INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE domain ADD COLUMN used_messages INTEGER NOT NULL DEFAULT 0;"
+    "CREATE TABLE usage(account INTEGER PRIMARY KEY, domain INTEGER NOT NULL, bytes INTEGER NOT NULL,"
+    " messages INTEGER NOT NULL, open INTEGER NOT NULL) STRICT;"
+    "CREATE INDEX usage_open ON usage(account) WHERE open = 1;"
+    "CREATE TRIGGER usage_added AFTER INSERT ON usage BEGIN UPDATE domain SET"
+    " used_bytes = used_bytes + new.bytes, used_messages = used_messages + new.messages"
+    " WHERE id = new.domain; END;"
+    "CREATE TRIGGER usage_removed AFTER DELETE ON usage BEGIN UPDATE domain SET"
+    " used_bytes = used_bytes - old.bytes, used_messages = used_messages - old.messages"
+    " WHERE id = old.domain; END;"
+    "CREATE TRIGGER usage_changed AFTER UPDATE OF domain, bytes, messages ON usage BEGIN"
+    " UPDATE domain SET used_bytes = used_bytes - old.bytes,"
+    " used_messages = used_messages - old.messages WHERE id = old.domain;"
+    " UPDATE domain SET used_bytes = used_bytes + new.bytes,"
+    " used_messages = used_messages + new.messages WHERE id = new.domain; END;"
+    "CREATE TRIGGER account_usage_moves AFTER UPDATE OF domain ON account WHEN new.domain <> old.domain BEGIN"
+    " UPDATE usage SET domain = new.domain WHERE account = new.id; END;"
+    "CREATE TRIGGER account_usage_left AFTER DELETE ON account BEGIN"
+    " DELETE FROM usage WHERE account = old.id; END;",
 };
 
 static enum err schema_version(struct database *database, int64_t *ret_version, struct error *error)

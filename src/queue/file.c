@@ -473,7 +473,8 @@ static void settle(struct queue *queue, struct entry *entry, struct job *job, st
         clock_wall_us() - entry->received_us > QUEUE_EXPIRE_DAYS * CLOCK_DAY)
         expire(queue, entry);
     bool deferred = entry_has_state(entry, RECIPIENT_NEW);
-    *job = (struct job){.kind = JOB_DELETE, .id = entry->id};
+    /* A spool file must not go before its entry: it would be missed at the start after a power loss. */
+    *job = (struct job){.kind = JOB_DELETE, .id = entry->id, .lasting = entry->spool != 0};
     if (!deferred && !entry_has_state(entry, RECIPIENT_WAITING))
         return;
     job->kind = JOB_UPDATE;

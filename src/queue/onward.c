@@ -77,6 +77,7 @@ enum err onward_make(struct queue *queue, const struct entry *from, size_t at,
 {
     CLEANUP(entry_release) struct entry *entry = new_entry(queue, from, at, order);
     CLEANUP(buf_release) struct buf prefix = BUF(ONWARD_PREFIX_MAX);
+    CLEANUP(buf_release) struct buf sealed = BUF(2 * ONWARD_PREFIX_MAX);
     struct slice body = slice_of(from->body, from->size);
     if (entry == NULL)
         return fail_nomem(error);
@@ -86,7 +87,13 @@ enum err onward_make(struct queue *queue, const struct entry *from, size_t at,
     trace_put_relayed(&prefix, queue, from, mime_split(body).header);
     if (buf_failed(&prefix))
         return fail_nomem(error);
-    enum err err = write_body(queue, entry, buf_slice(&prefix), body, error);
+    enum err err = sign_onward(queue, from, order->by, buf_slice(&prefix), body, &sealed, error);
+    if (err != ERR_OK)
+        return err;
+    buf_put(&sealed, buf_slice(&prefix));
+    if (buf_failed(&sealed))
+        return fail_nomem(error);
+    err = write_body(queue, entry, buf_slice(&sealed), body, error);
     if (err == ERR_OK)
         *ret_entry = take(entry);
     return err;

@@ -154,13 +154,14 @@ static void test_text_reads_back_the_same(void **state)
     (void)state;
     static const char *const texts[] = {
         "hostname = a.example\n",
-        "hostname = a.example\nlisten = none\n",
+        "hostname = a.example\nlisten = none\ndnssec-anchor = none\n",
         "hostname = a.example\nrun = \"/r u#n\"\nlisten = imap [::1]:1143\nlisten = smtp 127.0.0.1:25\n"
         "listen = lmtp \"/a b\"\ncertificate = \"/a #b\" /c\nlog-level = error\nlog-format = json\n"
         "message-size-max = 65537\nplaintext-login = yes\nfull-mailbox = refuse\n"
         "oauth-introspection = https://id.example/i?a=b\noauth-client = \"post horn\" /s\noauth-audience = "
         "\"a b\"\n"
-        "outbound-private = yes\nresolver = [::1]:5353\nca-file = \"/c a\"\nimap-without = idle, "
+        "outbound-private = yes\ndnssec-anchor = \"/a b\"\nresolver = [::1]:5353\nca-file = \"/c "
+        "a\"\nimap-without = idle, "
         "move\nimap-without-for = "
         "\"Some Mail*\" idle\nimap-without-for = b move, sort\nsasl-without = "
         "login\nclient-ca = /c\nimap-message-limit = 2000\n"

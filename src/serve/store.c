@@ -9,6 +9,7 @@
 #include "base/wire.h"
 #include "directory/limits.h"
 #include "directory/oauth.h"
+#include "directory/use.h"
 #include "health/exposition.h"
 #include "health/status.h"
 #include "imap/capability.h"
@@ -264,6 +265,8 @@ static enum err open_data(struct store_worker *worker, const struct settings *se
     if (err == ERR_OK)
         err = directory_open(store_volume(link->store), &link->directory, error);
     if (err == ERR_OK)
+        err = directory_count(link->directory, link->store, error);
+    if (err == ERR_OK)
         err = sasl_create(link->directory, &link->sasl, error);
     if (err == ERR_OK)
         err = set_client_ca(worker, settings, error);
@@ -449,6 +452,7 @@ static void store_stop(void *context, int64_t deadline_us)
     queue_idle(worker->link.queue, deadline_us);
     if (store_sync(worker->link.store, &error) != ERR_OK)
         LOG(LOG_ERROR, NO_SID, "store.sync", F_ERR(&error));
+    store_rest(worker->link.store);
 }
 
 const struct worker_hooks store_hooks = {
