@@ -75,6 +75,7 @@ static const struct {
     {"share", admin_main, "folders shared between accounts"},
     {"queue", admin_main, "mail in flight"},
     {"plan", admin_main, "what is open to accounts"},
+    {"sieve", admin_main, "try filter scripts"},
 };
 
 static void print_help(FILE *out)

@@ -31,7 +31,9 @@ struct directory;
     X(TRASH_KEEP, "trash-keep", SECONDS, 0, "TIME", "how long messages stay in Trash, 30d say; off: for ever") \
     X(JUNK_KEEP, "junk-keep", SECONDS, 0, "TIME", "how long messages stay in Junk, 14d say; off: for ever") \
     X(POP3_KEEP, "pop3-keep", SECONDS, 0, "TIME", \
-      "how long what POP3 fetched stays, 7d say, a day at least; off: as programs ask for")
+      "how long what POP3 fetched stays, 7d say, a day at least; off: as programs ask for") \
+    X(FROM_CHECK, "from-check", YES_NO, 1, "yes|no", \
+      "no: who submits may name anybody in From and Sender")
 /* clang-format on */
 enum option {
 #define X(name, text, kind, built_in, placeholder, help) OPTION_##name,

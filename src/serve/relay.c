@@ -65,6 +65,9 @@ static enum err start_sender(struct relay *relay, const struct settings *setting
         .resolver = relay->proving != NULL ? relay->proving : fetcher_resolver(relay->fetcher),
         .own_name = settings->hostname,
         .port = settings->outbound_port,
+        .sts_port = settings->mta_sts_port,
+        .fetcher = relay->fetcher,
+        .authorities = fetcher_store(relay->fetcher),
         .private_too = settings->outbound_private,
     };
     if (settings->outbound_port == 0)
