@@ -7,6 +7,7 @@ POSTHORN_LOSSES says how many, POSTHORN_LOSS_SEED which ones.
 """
 
 import hashlib
+import json
 import os
 import random
 import re
@@ -226,9 +227,9 @@ def wrongs_of(server: Server, accounts: list[Account], promises: Promises) -> li
     there |= {("alias", row["address"]) for row in server.rows("alias", "list")}
     wrongs += [f"{what} {name} is lost" for what, name in sorted(promises.commands - there)]
     for account in accounts:
-        done = server.command("account", "check", account.address)
-        if done.returncode != 0:
-            wrongs.append(f"account check {account}: {done.stdout}{done.stderr}")
+        # A hole that a torn write left in a pack, in which nothing stands that anybody refers to, is told but no loss.
+        rows = [json.loads(line) for line in server.command("account", "check", account.address, "--json").stdout.splitlines()]
+        wrongs += [f"account check {account}: {row}" for row in rows if row["lost"] or row["what"] != "pack record"]
     return wrongs
 
 
