@@ -537,7 +537,7 @@ static void *crowd_search(void *context)
     struct crowd *crowd = context;
     while (!atomic_load(&crowd->stop)) {
         struct search_hits hits[2];
-        const struct slice needles[] = {S("haystack"), S("nowhere at all")};
+        const struct slice needles[] = {S("HAYSTACK"), S("NOWHERE AT ALL")};
         search_index_ask(crowd->fixture->account, needles, 2, hits);
         if (!search_hits_may_match(&hits[0], (struct object_id){1}))
             atomic_store(&crowd->failed, true);
