@@ -56,8 +56,8 @@ static bool find_record(struct check *check, struct slice domain, bool *ret_foun
     if (err == ERR_INVALID)
         return true;
     if (err != ERR_OK) {
-        check->reason = arena_dup(check->arena, err == ERR_AUTH ? S("forged answer about the policy")
-                                                                : S("no answer about the policy"));
+        check->reason =
+            err == ERR_AUTH ? S("forged answer about the policy") : S("no answer about the policy");
         return false;
     }
     for (size_t i = 0; i < records.count; i++) {
@@ -248,7 +248,7 @@ struct dmarc_answer dmarc_check(const struct authres_dns *dns, const struct dmar
     answer.record = found->record;
     answer.policy = policy_of(&check, found);
     answer.result = align(&check, &found->record, organization_of(&walk), &answer);
-    if (answer.result == DMARC_RESULT_FAIL)
+    if (answer.result == DMARC_RESULT_FAIL || answer.result == DMARC_RESULT_TEMPERROR)
         answer.wanted = wanted_of(&found->record, answer.policy, query->dice);
     if (answer.result == DMARC_RESULT_TEMPERROR)
         answer.reason = check.reason;

@@ -47,11 +47,12 @@ struct dmarc_query {
 
 struct dmarc_answer {
     enum dmarc_result result;
-    enum dmarc_policy policy; /* of the record, for this author */
-    enum dmarc_policy wanted; /* what is to be done: the policy after `t` and `pct`; none unless it failed */
-    struct slice policy_domain;     /* where the record is; empty: there is none */
-    struct dmarc_record record;     /* when there is one */
-    struct slice reason;            /* of an error; else empty */
+    enum dmarc_policy policy;   /* of the record, for this author */
+    enum dmarc_policy wanted;   /* what is to be done: the policy after `t` and `pct`, if it failed; or would
+                                  be, if   it fails when SPF and DKIM have their results (temperror) */
+    struct slice policy_domain; /* where the record is; empty: there is none */
+    struct dmarc_record record; /* when there is one */
+    struct slice reason;        /* of an error; else empty */
     bool spf_aligned, dkim_aligned; /* and passed */
 };
 

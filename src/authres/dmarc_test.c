@@ -147,8 +147,8 @@ static void test_errors_of_the_author_alone_are_errors(void **state)
 {
     (void)state;
     assert_wanted("silent.example", "temperror", "none");
-    assert_check("reject.example", DMARC_SPF, PROOF_TEMPERROR, "reject.example", "temperror", "none");
-    assert_check("reject.example", DMARC_DKIM, PROOF_TEMPERROR, "mail.reject.example", "temperror", "none");
+    assert_check("reject.example", DMARC_SPF, PROOF_TEMPERROR, "reject.example", "temperror", "reject");
+    assert_check("reject.example", DMARC_DKIM, PROOF_TEMPERROR, "mail.reject.example", "temperror", "reject");
     assert_check("reject.example", DMARC_DKIM, PROOF_TEMPERROR, "forger.example", "fail", "reject");
     assert_wanted("", "permerror", "none");
     assert_wanted("a..example", "permerror", "none");

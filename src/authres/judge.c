@@ -25,7 +25,8 @@ struct trial {
     struct buf field;
     struct resolver_address client;
     struct spf_answer spf_helo, spf_sender;
-    struct slice sender_domain; /* of MAIL FROM, A-labels; empty: the null path */
+    struct arena helo_arena, sender_arena; /* of those answers */
+    struct slice sender_domain;            /* of MAIL FROM, A-labels; empty: the null path */
 };
 
 enum err judge_create(const struct authres_dns *dns, struct judge **ret_judge, struct error *error)
@@ -158,7 +159,8 @@ static struct slice spf_sender(struct trial *t, struct slice local, struct slice
     return buf_failed(&text) ? slice_none() : arena_dup(t->arena, buf_slice(&text));
 }
 
-static struct spf_answer check_spf(struct trial *t, struct slice local, struct slice domain, int64_t deadline)
+static struct spf_answer check_spf(struct trial *t, struct slice local, struct slice domain, int64_t wait_us,
+                                   struct arena *arena)
 {
     const struct judge_query *query = t->query;
     const struct spf_query asked = {
@@ -166,27 +168,27 @@ static struct spf_answer check_spf(struct trial *t, struct slice local, struct s
         .sender = spf_sender(t, local, domain),
         .helo = query->helo,
         .receiver = query->server,
-        .deadline_us = deadline,
+        .deadline_us = clock_mono_us() + wait_us,
         .now_seconds = query->now_seconds,
     };
-    return spf_check(&t->judge->dns, &asked, t->arena);
+    return spf_check(&t->judge->dns, &asked, arena);
 }
 
 static void judge_spf(struct trial *t)
 {
     const struct judge_query *query = t->query;
     struct judgement *judgement = t->judgement;
-    int64_t deadline = clock_mono_us() + JUDGE_SPF_US;
     ssize_t at = slice_rfind_char(query->sender, '@');
     struct slice helo = author_domain(query->helo, t->arena);
-    t->spf_helo = check_spf(t, S("postmaster"), helo, deadline);
+    t->spf_helo = check_spf(t, S("postmaster"), helo, JUDGE_HELO_US, &t->helo_arena);
     put_spf(t, &t->spf_helo, "smtp.helo", query->helo);
     judgement->spf = judgement->spf_helo = t->spf_helo.result;
     judgement->spf_domain = helo;
     if (at < 0)
         return;
     t->sender_domain = author_domain(slice_from(query->sender, (size_t)at + 1), t->arena);
-    t->spf_sender = check_spf(t, slice_sub(query->sender, 0, (size_t)at), t->sender_domain, deadline);
+    t->spf_sender = check_spf(t, slice_sub(query->sender, 0, (size_t)at), t->sender_domain, JUDGE_SPF_US,
+                              &t->sender_arena);
     put_spf(t, &t->spf_sender, "smtp.mailfrom", query->sender);
     judgement->spf = t->spf_sender.result;
     judgement->spf_domain = t->sender_domain;
@@ -213,11 +215,12 @@ static void put_signature(struct trial *t, const struct dkim_signature_result *s
 /* Nothing is said where there is no chain (RFC 8617 6). */
 static void judge_arc(struct trial *t)
 {
+    CLEANUP(arena_release) struct arena scratch = ARENA(JUDGE_SCRATCH_MAX);
     char oldest[16];
     struct arc_verdict verdict;
     struct error error;
     if (arc_verify(t->query->verifier, &t->judge->dns, t->query->now_seconds, clock_mono_us() + JUDGE_ARC_US,
-                   t->arena, &verdict, &error) != ERR_OK ||
+                   &scratch, &verdict, &error) != ERR_OK ||
         verdict.status == ARC_NONE)
         return;
     results_put(&t->field, "arc", arc_status_word(verdict.status), slice_cstr(verdict.reason));
@@ -307,16 +310,18 @@ static enum authors_status judge_authors(struct trial *t)
         results_put(&t->field, "dmarc", "permerror", slice_cstr(authors_text(status)));
         return status;
     }
-    const struct dmarc_query asked = {
-        .identifiers = identifiers,
-        .count = collect_identifiers(t, identifiers),
-        .dice = t->query->dice,
-        .deadline_us = clock_mono_us() + JUDGE_DMARC_US,
-    };
+    size_t identifier_count = collect_identifiers(t, identifiers);
     for (size_t i = 0; i < count; i++) {
-        struct dmarc_query query = asked;
-        query.author = authors[i];
-        struct dmarc_answer answer = dmarc_check(&t->judge->dns, &query, t->arena);
+        CLEANUP(arena_release) struct arena scratch = ARENA(JUDGE_SCRATCH_MAX);
+        const struct dmarc_query query = {
+            .author = authors[i],
+            .identifiers = identifiers,
+            .count = identifier_count,
+            .dice = t->query->dice,
+            .deadline_us = clock_mono_us() + JUDGE_DMARC_US,
+        };
+        struct dmarc_answer answer = dmarc_check(&t->judge->dns, &query, &scratch);
+        answer.record.reports = arena_dup(t->arena, answer.record.reports);
         put_dmarc(t, &answer, authors[i]);
         if (i > 0 && !is_worse(&answer, &judgement->dmarc))
             continue;
@@ -336,6 +341,15 @@ static void refuse(struct judgement *judgement, const char *format, ...)
     (void)vsnprintf(judgement->reply, sizeof(judgement->reply), format, args);
     va_end(args);
     judgement->action = JUDGE_REFUSE;
+}
+
+/* Were it taken, a forger would only have to make an answer late. */
+static void defer(struct judgement *judgement)
+{
+    refuse(judgement,
+           "451 4.7.26 it can't be found out now whether %.*s sent this (DMARC); please try again later",
+           SLICE_ARGS(slice_sub(judgement->author, 0, RESOLVER_NAME_MAX)));
+    judgement->action = JUDGE_DEFER;
 }
 
 /* RFC 7372 3.2; what his domain says to that comes last, since it may be cut. */
@@ -359,6 +373,8 @@ static void decide(struct trial *t, enum authors_status authors)
     /* Each reader would take another one for the author. */
     if (authors == AUTHORS_SEVERAL_FIELDS || authors == AUTHORS_TOO_MANY)
         refuse(judgement, "550 5.6.0 %s: nobody can say who wrote this", authors_text(authors));
+    else if (judgement->dmarc.wanted > DMARC_POLICY_NONE && judgement->dmarc.result == DMARC_RESULT_TEMPERROR)
+        defer(judgement);
     else if (judgement->dmarc.wanted == DMARC_POLICY_REJECT)
         refuse(judgement,
                "550 5.7.26 %.*s wants mail refused that neither SPF nor DKIM proves to be its own (DMARC)",
@@ -374,7 +390,9 @@ void judge_message(struct judge *judge, const struct judge_query *query, struct 
                       .query = query,
                       .arena = arena,
                       .judgement = ret_judgement,
-                      .field = BUF(RESULTS_MAX)};
+                      .field = BUF(RESULTS_MAX),
+                      .helo_arena = ARENA(JUDGE_SCRATCH_MAX),
+                      .sender_arena = ARENA(JUDGE_SCRATCH_MAX)};
     *ret_judgement = (struct judgement){.action = JUDGE_TAKE};
     results_begin(&t.field, query->server);
     if (read_address(query->peer, &t.client)) {
@@ -387,4 +405,6 @@ void judge_message(struct judge *judge, const struct judge_query *query, struct 
     if (!buf_failed(&t.field))
         ret_judgement->field = arena_dup(arena, buf_slice(&t.field));
     buf_release(&t.field);
+    arena_release(&t.helo_arena);
+    arena_release(&t.sender_arena);
 }

@@ -5,9 +5,11 @@
  * A judge is the process's: how he asks the DNS, and how many messages may be judged at once, since each
  * holds a thread while name servers are slow. Per message: judge_enter, judge_message, judge_leave.
  *
- * Time: each kind of question has a time of its own (JUDGE_*_US), so that a sender whose name servers are
- * slow does not use up what is due to the author's policy. Ownership: the judgement's texts live in the
- * arena. Errors: there is always a judgement; a DNS that fails makes temperror. Threads: any.
+ * Time and memory: each kind of question, and each author, has its own (JUDGE_*_US, JUDGE_SCRATCH_MAX), so
+ * that a forger whose name servers are slow, or say much, does not use up what is due to the policy of the
+ * name he uses. When proof of that name can't be had in time, the message is deferred rather than let
+ * through. Ownership: the judgement's texts live in the arena. Errors: there is always a judgement; a DNS
+ * that fails makes temperror. Threads: any.
  */
 #ifndef POSTHORN_AUTHRES_JUDGE_H
 #define POSTHORN_AUTHRES_JUDGE_H
@@ -23,12 +25,14 @@ enum {
     JUDGE_AUTHORS_MAX = 4,   /* different domains in From */
     JUDGE_NAMES_MAX = 10,    /* of one address that are looked up */
     JUDGE_REPLY_MAX = 400,   /* bytes */
-    JUDGE_ARENA_MAX = 4 * 1024 * 1024,
+    JUDGE_ARENA_MAX = 16 * 1024 * 1024,
+    JUDGE_SCRATCH_MAX = 8 * 1024 * 1024, /* for one SPF check, or one author */
 };
 #define JUDGE_SPF_US (20 * CLOCK_SECOND) /* RFC 7208 4.6.4 */
+#define JUDGE_HELO_US (10 * CLOCK_SECOND)
 #define JUDGE_DKIM_US (15 * CLOCK_SECOND)
 #define JUDGE_ARC_US (15 * CLOCK_SECOND)
-#define JUDGE_DMARC_US (15 * CLOCK_SECOND)
+#define JUDGE_DMARC_US (10 * CLOCK_SECOND) /* for each author */
 #define JUDGE_IPREV_US (5 * CLOCK_SECOND)
 #define JUDGE_REPORT_US (3 * CLOCK_SECOND) /* whether the author's reports may go where he wants them */
 
@@ -54,12 +58,12 @@ struct judge_query {
     int64_t now_seconds;
 };
 
-enum judge_action { JUDGE_TAKE, JUDGE_JUNK, JUDGE_REFUSE };
+enum judge_action { JUDGE_TAKE, JUDGE_JUNK, JUDGE_REFUSE, JUDGE_DEFER };
 
 struct judgement {
     enum judge_action action;
     struct slice field;          /* Authentication-Results, whole */
-    char reply[JUDGE_REPLY_MAX]; /* when refused: "550 5.7.26 ..." */
+    char reply[JUDGE_REPLY_MAX]; /* when refused or deferred: "550 5.7.26 ..." */
     enum spf_result spf_helo;
     enum spf_result spf;     /* of the sender; with the null path that of HELO */
     struct slice spf_domain; /* that `spf` is about */

@@ -16,6 +16,7 @@ static const struct zone_row world[] = {
     {"good.example", RESOLVER_TXT, "v=spf1 ip4:192.0.2.1 ip6:2001:db8::1 -all"},
     {"_dmarc.good.example", RESOLVER_TXT, "v=DMARC1; p=reject"},
     {"mx.good.example", RESOLVER_TXT, "v=spf1 a -all"},
+    {"silent.good.example", RESOLVER_TXT, NULL},
     {"_dmarc.milder.example", RESOLVER_TXT, "v=DMARC1; p=quarantine"},
     {"xn--bcher-kva.example", RESOLVER_TXT, "v=spf1 ip4:192.0.2.1 -all"},
     {"_dmarc.xn--bcher-kva.example", RESOLVER_TXT, "v=DMARC1; p=reject"},
@@ -124,6 +125,17 @@ static void test_null_sender_is_proven_by_helo(void **state)
     assert_int_equal(t->judgement.dmarc.result, DMARC_RESULT_PASS);
 }
 
+static void test_proof_that_is_late_defers(void **state)
+{
+    struct court *t = *state;
+    t->query.sender = S("x@silent.good.example");
+    assert_int_equal(judge(t, "From: a@good.example\r\n\r\n"), JUDGE_DEFER);
+    assert_non_null(strstr(t->judgement.reply, "451 4.7.26 "));
+    assert_says(t, "dmarc=temperror (SPF has no result)");
+    t->query.dmarc_enforced = false;
+    assert_int_equal(judge(t, "From: a@good.example\r\n\r\n"), JUDGE_TAKE);
+}
+
 static void test_authors_that_nobody_can_name(void **state)
 {
     struct court *t = *state;
@@ -190,6 +202,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_names_of_addresses, setup, teardown),
         cmocka_unit_test_setup_teardown(test_worst_author_counts, setup, teardown),
         cmocka_unit_test_setup_teardown(test_null_sender_is_proven_by_helo, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_proof_that_is_late_defers, setup, teardown),
         cmocka_unit_test_setup_teardown(test_authors_that_nobody_can_name, setup, teardown),
         cmocka_unit_test_setup_teardown(test_umlauts_are_asked_as_the_dns_has_them, setup, teardown),
         cmocka_unit_test_setup_teardown(test_spf_refuses_if_it_may, setup, teardown),

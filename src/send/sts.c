@@ -98,7 +98,7 @@ static bool is_pattern(struct slice value)
     for (size_t i = 0; i < name.n; i++)
         if (!ascii_is_alnum(name.p[i]) && name.p[i] != '-' && name.p[i] != '.' && name.p[i] != '_')
             return false;
-    return name.n > 0;
+    return name.n > 0 && !slice_ends(name, S("."));
 }
 
 /* RFC 8461 3.2: of what may stand once, the first counts; what is unknown is passed over. */

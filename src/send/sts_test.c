@@ -111,6 +111,7 @@ static void test_refuses_what_is_no_policy(void **state UNUSED)
         S("version: STSv1\nmode: none\nmax_age: -1\n"),
         S("version: STSv1\nmode: none\nmax_age: 1\nmx: two words\n"),
         S("version: STSv1\nmode: none\nmax_age: 1\nmx:\n"),
+        S("version: STSv1\nmode: none\nmax_age: 1\nmx: a.example..\n"),
         S("version: STSv1\nmode: none\nmax_age: 1\nwhat is this\n"),
     };
     for (size_t i = 0; i < ARRAY_LEN(texts); i++) {

@@ -424,7 +424,7 @@ static void test_adding_fields(void **state)
     EDITED("addheader \"X\" \"y\";", "\r\nc", "X: y\r\n\r\nc");
     EDITED("addheader \"X\" \"\xc3\xa9\";", "A: b\r\n\r\n", "X: =?utf-8?b?w6k=?=\r\nA: b\r\n\r\n");
     EDITED("addheader \"X\" \"a\r\nBcc: x@y.example\";", "A: b\r\n\r\n",
-           "X: a  Bcc: x@y.example\r\nA: b\r\n\r\n");
+           "X: =?utf-8?q?a__Bcc=3A_x=40y=2Eexample?=\r\nA: b\r\n\r\n");
     EDITED("addheader \"X\" \"y\"; if header \"x\" \"y\" { fileinto \"F\"; }", "A: b\r\n\r\n",
            "X: y\r\nA: b\r\n\r\n");
     EXPECT_WRONG("require \"editheader\"; addheader \"a b\" \"c\";", 1, 33, "no name of a field");

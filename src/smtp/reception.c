@@ -101,7 +101,7 @@ static unsigned roll_dice(void)
 static void log_judgement(const struct smtp_session *session, const struct judgement *judgement)
 {
     static const char *const actions[] = {
-        [JUDGE_TAKE] = "take", [JUDGE_JUNK] = "junk", [JUDGE_REFUSE] = "refuse"};
+        [JUDGE_TAKE] = "take", [JUDGE_JUNK] = "junk", [JUDGE_REFUSE] = "refuse", [JUDGE_DEFER] = "defer"};
     LOG(LOG_INFO, conn_sid(session->conn), "smtp.judged", F_CSTR("action", actions[judgement->action]),
         F_CSTR("spf", spf_result_name(judgement->spf)),
         F_CSTR("dmarc", dmarc_result_name(judgement->dmarc.result)), F_STR("author", judgement->author));
@@ -153,10 +153,11 @@ bool smtp_reception_judge(struct smtp_session *session, struct arena *arena)
         return false;
     }
     judge_message(judge, &query, arena, &judgement);
-    note_sighting(session, &query, &judgement, arena);
+    if (judgement.action != JUDGE_DEFER)
+        note_sighting(session, &query, &judgement, arena);
     judge_leave(judge, peer);
     log_judgement(session, &judgement);
-    if (judgement.action == JUDGE_REFUSE) {
+    if (judgement.action == JUDGE_REFUSE || judgement.action == JUDGE_DEFER) {
         smtp_reply(session, "%s", judgement.reply);
         return false;
     }

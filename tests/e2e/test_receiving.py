@@ -210,9 +210,13 @@ def test_quarantine_is_junk(server):
         assert server.count(account) == 0
 
 
-def test_proof_that_the_dns_kept_back_is_no_failure(server):
-    raw = signed(letter("a@reject.example"), "reject.example", "gone")
-    assert judged(server, raw)["dmarc"][0].startswith("temperror (DKIM has no result)")
+def test_proof_that_the_dns_keeps_back_defers(server):
+    """Else a forger would only have to make an answer late."""
+    account = server.account("")
+    code, text = bring(server, account, signed(letter("a@reject.example"), "reject.example", "gone"))
+    assert (code, text[:6]) == (451, "4.7.26")
+    watched = signed(letter("a@watch.example"), "watch.example", "gone")
+    assert judged(server, watched)["dmarc"][0].startswith("temperror (DKIM has no result)")
 
 
 def test_two_from_fields_are_refused(server):
