@@ -314,7 +314,7 @@ static void test_what_is_pruned_leaves_the_index(void **state)
     build(fixture);
     assert_int_equal(fixture->account->search->segments[0].objects, 100);
     struct search_hits hits;
-    search_index_ask(fixture->account, &S("number 5."), 1, &hits);
+    search_index_ask(fixture->account, &S("NUMBER 5."), 1, &hits);
     assert_true(hits.known);
     assert_int_equal(hits.count, 0);
     search_hits_release(&hits);
