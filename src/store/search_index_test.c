@@ -314,7 +314,7 @@ static void test_what_is_pruned_leaves_the_index(void **state)
     build(fixture);
     assert_int_equal(fixture->account->search->segments[0].objects, 100);
     struct search_hits hits;
-    search_index_ask(fixture->account, &S("number 5."), 1, &hits);
+    search_index_ask(fixture->account, &S("NUMBER 5."), 1, &hits);
     assert_true(hits.known);
     assert_int_equal(hits.count, 0);
     search_hits_release(&hits);
@@ -537,7 +537,7 @@ static void *crowd_search(void *context)
     struct crowd *crowd = context;
     while (!atomic_load(&crowd->stop)) {
         struct search_hits hits[2];
-        const struct slice needles[] = {S("haystack"), S("nowhere at all")};
+        const struct slice needles[] = {S("HAYSTACK"), S("NOWHERE AT ALL")};
         search_index_ask(crowd->fixture->account, needles, 2, hits);
         if (!search_hits_may_match(&hits[0], (struct object_id){1}))
             atomic_store(&crowd->failed, true);
