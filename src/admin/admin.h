@@ -190,6 +190,9 @@ struct admin_command {
     X(queue_release) \
     X(queue_holds) \
     X(queue_drop) \
+    X(smart_host_set) \
+    X(smart_host_list) \
+    X(smart_host_remove) \
     X(plan_list) \
     X(plan_show) \
     X(plan_add) \

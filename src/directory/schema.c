@@ -108,6 +108,16 @@ static const char *const migrations[] = {
     " DELETE FROM person WHERE mailbox = old.id OR account = old.id; END;",
     /* max_accounts 0: as many as come */
     "ALTER TABLE domain ADD COLUMN max_accounts INTEGER NOT NULL DEFAULT 0",
+    /* level, owner: as of options; level 0, the installation, has the owner ''. secret: see smart_host.c */
+    "CREATE TABLE smart_host(level INTEGER NOT NULL, owner ANY NOT NULL, host TEXT NOT NULL,"
+    " port INTEGER NOT NULL, tls INTEGER NOT NULL, user TEXT NOT NULL, secret BLOB,"
+    " PRIMARY KEY(level, owner)) STRICT, WITHOUT ROWID;"
+    "CREATE TRIGGER plan_smart_host AFTER DELETE ON plan BEGIN"
+    " DELETE FROM smart_host WHERE level = 1 AND owner = old.name; END;"
+    "CREATE TRIGGER domain_smart_host AFTER DELETE ON domain BEGIN"
+    " DELETE FROM smart_host WHERE level = 2 AND owner = old.id; END;"
+    "CREATE TRIGGER account_smart_host AFTER DELETE ON account BEGIN"
+    " DELETE FROM smart_host WHERE level = 3 AND owner = old.id; END;",
 };
 
 static enum err schema_version(struct database *database, int64_t *ret_version, struct error *error)

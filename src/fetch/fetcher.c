@@ -95,6 +95,11 @@ struct resolver *fetcher_resolver(struct fetcher *fetcher)
     return fetcher->resolver;
 }
 
+struct x509_store_st *fetcher_store(const struct fetcher *fetcher)
+{
+    return fetcher->authorities;
+}
+
 size_t fetcher_authorities(const struct fetcher *fetcher)
 {
     return fetcher->authority_count;

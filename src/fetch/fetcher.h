@@ -24,5 +24,7 @@ fetch_fn fetcher_fetch;
 struct resolver *fetcher_resolver(struct fetcher *fetcher);
 /* How many authorities are trusted. */
 size_t fetcher_authorities(const struct fetcher *fetcher);
+/* The same, for other connections of the process; borrowed. */
+struct x509_store_st *fetcher_store(const struct fetcher *fetcher);
 
 #endif

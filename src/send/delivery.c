@@ -46,18 +46,24 @@ static void note_way(const struct delivery *delivery, struct arena *arena, struc
 static enum err open_at(struct delivery *delivery, const char *host, const struct resolver_address *address,
                         struct error *error)
 {
-    const struct tls_expectation expectation = {.name = host};
+    const struct smart_host *route = delivery->route;
+    const bool verified = route->host.n > 0 && route->tls != SMART_HOST_TLS_OFFERED;
+    const struct tls_expectation expectation = {.name = host, .authority = verified};
     struct client_options options = {
         .address = *address,
-        .port = delivery->options->port,
+        .port = route->host.n > 0 ? route->port : delivery->options->port,
         .own_name = delivery->options->own_name,
         .host = host,
         .tls = delivery->tls,
         .expectation = &expectation,
+        .tls_required = verified,
+        .tls_implicit = verified && route->tls == SMART_HOST_TLS_IMPLICIT,
+        .user = route->user,
+        .password = route->password,
     };
     bool tls_failed;
     enum err err = client_open(&options, &delivery->client, &tls_failed, error);
-    if (err == ERR_OK || !tls_failed)
+    if (err == ERR_OK || !tls_failed || verified)
         return err;
     LOG(LOG_INFO, NO_SID, "send.without_tls", F_CSTR("host", host), F_ERR(error));
     note_failure(delivery, error);
@@ -90,12 +96,31 @@ static enum err open_host(struct delivery *delivery, const struct host *host, si
     return err;
 }
 
+/* A smart host is one host: its name is looked up, no MX. */
+static enum delivery_end open_route(struct delivery *delivery, const struct outbound_parcel *parcel,
+                                    struct arena *arena, struct outbound_result *results)
+{
+    struct error error = {.detail = "the smart host could not be tried"};
+    size_t tries = DELIVERY_ADDRESSES_MAX;
+    struct host host = {.name = parcel->route.host};
+    if (slice_starts(host.name, S("[")))
+        host.name = slice_sub(host.name, 1, host.name.n - 2);
+    if (open_host(delivery, &host, &tries, &error) == ERR_OK)
+        return DELIVERY_SENT;
+    LOG(LOG_WARN, parcel->sid, "send.smart_host", F_STR("host", host.name), F_ERR(&error));
+    tell_all(parcel, OUTBOUND_DEFERRED, error.code == ERR_AUTH ? "4.7.0" : "4.4.1", error.detail, arena,
+             results);
+    return DELIVERY_UNREACHABLE;
+}
+
 static enum delivery_end open_any(struct delivery *delivery, const struct outbound_parcel *parcel,
                                   struct arena *arena, struct outbound_result *results)
 {
     struct hosts hosts;
     struct error error = {.detail = "no host could be tried"};
     size_t tries = DELIVERY_ADDRESSES_MAX;
+    if (parcel->route.host.n > 0)
+        return open_route(delivery, parcel, arena, results);
     hosts_find(delivery->options->resolver, delivery->domain, slice_cstr(delivery->options->own_name),
                clock_mono_us() + DELIVERY_DNS_US, arena, &hosts);
     if (hosts.count == 0) {
@@ -120,6 +145,7 @@ enum delivery_end delivery_run(struct delivery *delivery, const struct outbound_
 {
     bool kept = delivery->client != NULL;
     buf_clear(&delivery->tried);
+    delivery->route = &parcel->route;
     for (;;) {
         if (delivery->client == NULL) {
             enum delivery_end end = open_any(delivery, parcel, arena, results);

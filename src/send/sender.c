@@ -448,7 +448,7 @@ enum err sender_create(const struct sender_options *options, struct sender **ret
     init_condition(&sender->work);
     init_condition(&sender->space);
     init_condition(&sender->quiet);
-    enum err err = tls_client_context_create(NULL, &sender->tls, error);
+    enum err err = tls_client_context_create(options->authorities, &sender->tls, error);
     if (err != ERR_OK) {
         free(sender);
         return err;

@@ -27,6 +27,7 @@ struct sender;
 struct sender_options {
     struct ipc_client *store;
     struct resolver *resolver;
+    struct x509_store_st *authorities; /* for smart hosts; used, not taken */
     const char *own_name;
     uint16_t port; /* of the other servers */
 };

@@ -46,6 +46,7 @@ static enum err start_sender(struct relay *relay, const struct settings *setting
     const struct sender_options options = {
         .store = relay->store,
         .resolver = fetcher_resolver(relay->fetcher),
+        .authorities = fetcher_store(relay->fetcher),
         .own_name = settings->hostname,
         .port = settings->outbound_port,
     };
