@@ -11,15 +11,12 @@
 #include <openssl/evp.h>
 
 #include "authres/dkim.h"
+#include "authres/dkim_algorithm.h"
 
 enum {
-    DKIM_KEY_RECORD_MAX = 4096, /* bytes of a record, its strings joined */
     DKIM_RSA_BITS_MIN = 1024,
     DKIM_RSA_BITS_MAX = 4096,
-    DKIM_ED25519_SIZE = 32,
 };
-
-enum dkim_algorithm { DKIM_RSA_SHA256, DKIM_ED25519_SHA256 };
 
 struct dkim_key {
     EVP_PKEY *public;

@@ -5,6 +5,7 @@
 #include <arpa/inet.h>
 
 #include "authres/dns.h"
+#include "base/buf.h"
 #include "base/test.h"
 
 struct zone_row {

@@ -16,11 +16,11 @@
 
 /* --- keys --- */
 
-static enum err key_write(struct directory *directory, const char *new_name, const char *name,
-                          struct slice key, struct error *error)
+enum err key_write(struct directory *directory, const char *folder, const char *new_name, const char *name,
+                   struct slice key, struct error *error)
 {
     CLEANUP(fd_close) int fd = -1;
-    enum err code = volume_directory_make(directory->volume, KEY_FOLDER, error);
+    enum err code = volume_directory_make(directory->volume, folder, error);
     if (code == ERR_OK)
         code = volume_file_open(directory->volume, new_name, true, &fd, error);
     if (code == ERR_OK)
@@ -46,8 +46,8 @@ static enum err key_make(struct directory *directory, struct error *error)
                           "the file " KEY_NAME
                           " is missing; restore it from the backup of the data directory");
     randombytes_buf(directory->key, sizeof(directory->key));
-    return key_write(directory, KEY_NEW_NAME, KEY_NAME, slice_of(directory->key, sizeof(directory->key)),
-                     error);
+    return key_write(directory, KEY_FOLDER, KEY_NEW_NAME, KEY_NAME,
+                     slice_of(directory->key, sizeof(directory->key)), error);
 }
 
 /* Whole before it has its name, so a crash leaves no short key. */
@@ -69,7 +69,7 @@ static enum err srs_key_load(struct directory *directory, struct error *error)
     enum err code = volume_file_open(directory->volume, SRS_KEY_NAME, false, &fd, error);
     if (code == ERR_NOT_FOUND) {
         randombytes_buf(directory->srs_key, SRS_KEY_SIZE);
-        return key_write(directory, SRS_KEY_NEW_NAME, SRS_KEY_NAME,
+        return key_write(directory, KEY_FOLDER, SRS_KEY_NEW_NAME, SRS_KEY_NAME,
                          slice_of(directory->srs_key, SRS_KEY_SIZE), error);
     }
     if (code == ERR_OK)

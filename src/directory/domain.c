@@ -39,10 +39,19 @@ enum err domain_add(struct directory *directory, struct slice name, struct domai
     return code;
 }
 
-static enum err delete_empty(struct directory *directory, struct slice name, struct error *error)
+/* The domain's signing keys. */
+struct left_keys {
+    uint64_t ids[DOMAIN_KEYS_MAX];
+    size_t count;
+};
+
+static enum err delete_empty(struct directory *directory, struct slice name, struct left_keys *left,
+                             struct error *error)
 {
     struct domain_row row;
     enum err code = domain_row_need(directory, name, &row, error);
+    if (code == ERR_OK)
+        code = domain_key_ids(directory, name, left->ids, &left->count, error);
     if (code != ERR_OK)
         return code;
     if (row.accounts + row.aliases > 0)
@@ -56,12 +65,15 @@ static enum err delete_empty(struct directory *directory, struct slice name, str
 enum err domain_remove(struct directory *directory, struct slice name, struct error *error)
 {
     CLEANUP(arena_release) struct arena scratch = ARENA(SCRATCH_MAX);
+    struct left_keys left = {.count = 0};
     struct slice normal;
     enum err code = domain_normalise(name, &scratch, &normal, error);
     if (code == ERR_OK)
         code = change_begin(directory, error);
     if (code == ERR_OK)
-        code = change_end(directory, delete_empty(directory, normal, error), error);
+        code = change_end(directory, delete_empty(directory, normal, &left, error), error);
+    if (code == ERR_OK)
+        domain_keys_forget(directory, left.ids, left.count);
     return code;
 }
 

@@ -17,6 +17,7 @@
 #include "directory/address.h"
 #include "directory/cache.h"
 #include "directory/directory.h"
+#include "directory/domain_key.h"
 #include "directory/forward.h"
 #include "directory/option_set.h"
 #include "directory/sql.h"
@@ -54,6 +55,17 @@ struct directory {
  * gives the lock back, makes it durable, and returns how it all went. */
 enum err change_begin(struct directory *directory, struct error *error) MUST_CHECK;
 enum err change_end(struct directory *directory, enum err code, struct error *error) MUST_CHECK;
+
+/* A file of keys, whole before it has its name, so that a crash leaves no short one. */
+enum err key_write(struct directory *directory, const char *folder, const char *new_name, const char *name,
+                   struct slice key, struct error *error) MUST_CHECK;
+
+/* domain_key.c, for a domain that goes: its keys (locked), and their files when it is gone. */
+#define DOMAIN_KEY_FOLDER "keys/dkim"
+enum err domain_key_ids(struct directory *directory, struct slice domain,
+                        uint64_t ret_ids[static DOMAIN_KEYS_MAX], size_t *ret_count,
+                        struct error *error) MUST_CHECK;
+void domain_keys_forget(struct directory *directory, const uint64_t *ids, size_t count);
 
 /* What the cache holds. */
 #define CACHE_KIND_TABLE(X) \

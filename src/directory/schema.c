@@ -108,6 +108,13 @@ static const char *const migrations[] = {
     " DELETE FROM person WHERE mailbox = old.id OR account = old.id; END;",
     /* max_accounts 0: as many as come */
     "ALTER TABLE domain ADD COLUMN max_accounts INTEGER NOT NULL DEFAULT 0",
+    /* algorithm: enum dkim_algorithm; state: enum domain_key_state; times in seconds; record: the TXT's text
+     */
+    "CREATE TABLE dkim_key(id INTEGER PRIMARY KEY, domain INTEGER NOT NULL, selector TEXT NOT NULL COLLATE"
+    " NOCASE, algorithm INTEGER NOT NULL, state INTEGER NOT NULL, made INTEGER NOT NULL,"
+    " changed INTEGER NOT NULL, record TEXT NOT NULL, UNIQUE(domain, selector)) STRICT;"
+    "CREATE TRIGGER dkim_key_left AFTER DELETE ON domain BEGIN"
+    " DELETE FROM dkim_key WHERE domain = old.id; END;",
     /* level, owner: as of options; level 0, the installation, has the owner ''. secret: see smart_host.c */
     "CREATE TABLE smart_host(level INTEGER NOT NULL, owner ANY NOT NULL, host TEXT NOT NULL,"
     " port INTEGER NOT NULL, tls INTEGER NOT NULL, user TEXT NOT NULL, secret BLOB,"

@@ -366,6 +366,51 @@ bool resolver_is_loopback(const struct resolver_address *address)
     return IN6_IS_ADDR_LOOPBACK(&address->v6);
 }
 
+/* IANA's special-purpose addresses (RFC 6890) that lead to no host of the internet. */
+static bool is_public_v4(uint32_t address)
+{
+    static const struct {
+        uint32_t network;
+        unsigned bits;
+    } special[] = {
+        {0x00000000, 8},  /* "this" network */
+        {0x0a000000, 8},  /* private, RFC 1918 */
+        {0x64400000, 10}, /* shared, RFC 6598 */
+        {0x7f000000, 8},  /* loopback */
+        {0xa9fe0000, 16}, /* link-local, RFC 3927 */
+        {0xac100000, 12}, /* private */
+        {0xc0000000, 24}, /* protocol assignments */
+        {0xc0a80000, 16}, /* private */
+        {0xc6120000, 15}, /* benchmarks, RFC 2544 */
+        {0xe0000000, 3},  /* multicast, reserved, broadcast */
+    };
+    for (size_t i = 0; i < ARRAY_LEN(special); i++)
+        if ((address ^ special[i].network) >> (32 - special[i].bits) == 0)
+            return false;
+    return true;
+}
+
+static uint32_t read_v4(const uint8_t bytes[static 4])
+{
+    return (uint32_t)bytes[0] << 24 | (uint32_t)bytes[1] << 16 | (uint32_t)bytes[2] << 8 | bytes[3];
+}
+
+bool resolver_is_public(const struct resolver_address *address)
+{
+    static const uint8_t nat64[12] = {0x00, 0x64, 0xff, 0x9b};
+    const struct in6_addr *six = &address->v6;
+    const uint8_t *bytes = six->s6_addr;
+    if (address->family == AF_INET)
+        return is_public_v4(ntohl(address->v4.s_addr));
+    if (IN6_IS_ADDR_V4MAPPED(six) || IN6_IS_ADDR_V4COMPAT(six) || memcmp(bytes, nat64, sizeof(nat64)) == 0)
+        return is_public_v4(read_v4(bytes + 12));
+    if (bytes[0] == 0x20 && bytes[1] == 0x02) /* 6to4, RFC 3056 */
+        return is_public_v4(read_v4(bytes + 2));
+    bool unique_local = (bytes[0] & 0xfe) == 0xfc;
+    return !unique_local && !IN6_IS_ADDR_UNSPECIFIED(six) && !IN6_IS_ADDR_LOOPBACK(six) &&
+           !IN6_IS_ADDR_LINKLOCAL(six) && !IN6_IS_ADDR_SITELOCAL(six) && !IN6_IS_ADDR_MULTICAST(six);
+}
+
 void resolver_address_text(const struct resolver_address *address, char ret_text[static INET6_ADDRSTRLEN])
 {
     must(inet_ntop(address->family, &address->v6, ret_text, INET6_ADDRSTRLEN) != NULL);

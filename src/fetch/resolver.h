@@ -66,6 +66,8 @@ enum err resolver_records(struct resolver *resolver, struct slice name, int type
                           struct error *error) MUST_CHECK;
 /* It is this machine's own. */
 bool resolver_is_loopback(const struct resolver_address *address);
+/* It is one of the public internet: no loopback, no private network, no group of machines (RFC 6890). */
+bool resolver_is_public(const struct resolver_address *address);
 /* As text; in IPv6 without brackets. */
 void resolver_address_text(const struct resolver_address *address, char ret_text[static INET6_ADDRSTRLEN]);
 

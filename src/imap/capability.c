@@ -39,18 +39,32 @@ bool imap_capable(struct slice off, struct slice capability)
     return true;
 }
 
-/* RFC 7888 5: never both of them. */
-static bool is_said(struct slice name, struct slice off)
+static uint32_t limit_of(struct slice name, const struct settings *settings)
 {
-    return imap_capable(off, name) && (!slice_eq(name, S("LITERAL-")) || !imap_capable(off, S("LITERAL+")));
+    return slice_eq(name, S("MESSAGELIMIT")) ? settings->imap_message_limit : settings->imap_save_limit;
 }
 
-void imap_put_capabilities(struct buf *out, bool logged_in, struct slice off)
+static bool has_limit(struct slice name)
+{
+    return slice_eq(name, S("MESSAGELIMIT")) || slice_eq(name, S("SAVELIMIT"));
+}
+
+/* RFC 7888 5: never both LITERALs. RFC 9738 3: one limit in place of the other, which the settings see to. */
+static bool is_said(struct slice name, struct slice off, const struct settings *settings)
+{
+    if (!imap_capable(off, name) || (has_limit(name) && limit_of(name, settings) == 0))
+        return false;
+    return !slice_eq(name, S("LITERAL-")) || !imap_capable(off, S("LITERAL+"));
+}
+
+void imap_put_capabilities(struct buf *out, bool logged_in, struct slice off, const struct settings *settings)
 {
     const char *space = "";
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
-        if ((logged_in ? rows[i].after : rows[i].before) && is_said(rows[i].name, off)) {
+        if ((logged_in ? rows[i].after : rows[i].before) && is_said(rows[i].name, off, settings)) {
             buf_printf(out, "%s%.*s", space, SLICE_ARGS(rows[i].name));
+            if (has_limit(rows[i].name))
+                buf_printf(out, "=%u", limit_of(rows[i].name, settings));
             space = " ";
         }
     }

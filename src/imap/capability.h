@@ -78,6 +78,8 @@ enum { IMAP_OFF_MAX = 8192 /* bytes of a list of capabilities that are off */ };
     X("URLAUTH", false, true) \
     X("URLAUTH=BINARY", false, true) \
     X("URL-PARTIAL", false, true) \
+    X("MESSAGELIMIT", false, true) \
+    X("SAVELIMIT", false, true) \
     /* the end */
 /* clang-format on */
 
@@ -118,11 +120,12 @@ enum { IMAP_OFF_MAX = 8192 /* bytes of a list of capabilities that are off */ };
     X("LIST-MYRIGHTS", "ACL")              \
     X("LIST-MYRIGHTS", "LIST-EXTENDED")
 
-/* "IMAP4rev1 LITERAL+ ..." without a space at either end. */
-void imap_put_capabilities(struct buf *out, bool logged_in, struct slice off) NONNULL;
+struct settings;
+/* "IMAP4rev1 LITERAL+ ..." without a space at either end; some with a number that the settings say. */
+void imap_put_capabilities(struct buf *out, bool logged_in, struct slice off,
+                           const struct settings *settings) NONNULL;
 /* It is not off, nor one that it needs. */
 bool imap_capable(struct slice off, struct slice capability) MUST_CHECK;
-struct settings;
 /* What is switched off for a client that names itself so by ID is added to the list. False: nothing is, or it
  * was there already. */
 bool imap_add_off_for(struct buf *off, const struct settings *settings, struct slice name,

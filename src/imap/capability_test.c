@@ -6,14 +6,21 @@
 
 #include "base/test.h"
 
-static void assert_said(bool logged_in, const char *off, const char *with, const char *without)
+static void assert_said_with(const struct settings *settings, bool logged_in, const char *off,
+                             const char *with, const char *without)
 {
     CLEANUP(buf_release) struct buf out = BUF(4096);
     buf_putc(&out, ' ');
-    imap_put_capabilities(&out, logged_in, slice_cstr(off));
+    imap_put_capabilities(&out, logged_in, slice_cstr(off), settings);
     buf_putc(&out, ' ');
     assert_true(slice_find(buf_slice(&out), slice_cstr(with)) >= 0);
     assert_true(slice_find(buf_slice(&out), slice_cstr(without)) < 0);
+}
+
+static void assert_said(bool logged_in, const char *off, const char *with, const char *without)
+{
+    const struct settings settings = {0};
+    assert_said_with(&settings, logged_in, off, with, without);
 }
 
 static void test_says_what_is_not_off(void **state)
@@ -45,6 +52,19 @@ static void test_literal_minus_takes_the_place_of_plus(void **state)
     assert_true(imap_literal_plus_max(slice_none()) == UINT64_MAX);
     assert_true(imap_literal_plus_max(S("LITERAL+")) == 4096);
     assert_true(imap_literal_plus_max(S("LITERAL+ LITERAL-")) == 0);
+}
+
+static void test_a_limit_is_said_with_its_number_where_there_is_one(void **state)
+{
+    (void)state;
+    const struct settings messages = {.imap_message_limit = 2000};
+    const struct settings saving = {.imap_save_limit = 1000};
+    assert_said(true, "", " IDLE ", "LIMIT=");
+    assert_said_with(&messages, true, "", " MESSAGELIMIT=2000 ", " SAVELIMIT");
+    assert_said_with(&messages, false, "", " IDLE ", "MESSAGELIMIT");
+    assert_said_with(&messages, true, "MESSAGELIMIT", " IDLE ", "MESSAGELIMIT");
+    assert_said_with(&saving, true, "", " SAVELIMIT=1000 ", " MESSAGELIMIT");
+    assert_said_with(&saving, true, "SAVELIMIT", " IDLE ", " SAVELIMIT");
 }
 
 /* What a client of that name and version does not get, with one line for that pattern. */
@@ -139,6 +159,7 @@ int main(void)
         cmocka_unit_test(test_says_what_is_not_off),
         cmocka_unit_test(test_what_needs_another_goes_with_it),
         cmocka_unit_test(test_literal_minus_takes_the_place_of_plus),
+        cmocka_unit_test(test_a_limit_is_said_with_its_number_where_there_is_one),
         cmocka_unit_test(test_a_client_is_known_by_name_or_name_and_version),
         cmocka_unit_test(test_clients_lines_add_up_and_say_each_once),
         cmocka_unit_test(test_words_and_needs_name_capabilities_there_are),

@@ -6,7 +6,7 @@
  * stands, CRLF is stored, since nothing else may go over the wire in FETCH (RFC 3501 2.2); and in a message
  * sent as literal8, parts with NULs are stored in base64 (binary.h).
  */
-#include "imap/session_internal.h"
+#include "imap/message_limit.h"
 #include "mime/binary.h"
 
 static size_t count_bare_lf(struct slice message)
@@ -166,7 +166,8 @@ void cmd_append(struct imap_session *s, struct imap_call *call)
     const struct imap_append *append = &call->command.append;
     CLEANUP(imap_batch_release) struct imap_batch batch = {0};
     struct imap_mailbox mailbox;
-    if (!imap_resolve_mailbox(call, append->mailbox, RIGHT_INSERT, "TRYCREATE", &mailbox) ||
+    if (!imap_limit_allows(call, imap_save_limit(s), append->count) ||
+        !imap_resolve_mailbox(call, append->mailbox, RIGHT_INSERT, "TRYCREATE", &mailbox) ||
         !imap_batch_make(call, append, &mailbox, &batch))
         return;
     if (message_append(mailbox.account, batch.items, batch.count, batch.results, &call->error) != ERR_OK ||

@@ -1,4 +1,4 @@
-#include "imap/session_internal.h"
+#include "imap/message_limit.h"
 
 static void put_copyuid(struct buf *out, const struct copy_result *result)
 {
@@ -28,10 +28,12 @@ static bool copy(struct imap_session *s, struct imap_call *call, bool move, stru
 {
     CLEANUP(uid_set_release) struct uid_set uids = {0};
     struct imap_mailbox mailbox;
+    uint32_t limit = move ? imap_message_limit(s) : imap_save_limit(s);
     /* RFC 6851 4.2: what STORE \Deleted, COPY and EXPUNGE need together. */
     if (!imap_may(call, s->rights, move ? RIGHT_TRASH | RIGHT_EXPUNGE : 0) ||
         !imap_resolve_set(call, &call->command.copy.set, call->command.by_uid, &uids) ||
-        !imap_resolve_mailbox(call, call->command.copy.mailbox, RIGHT_INSERT, "TRYCREATE", &mailbox))
+        !imap_resolve_mailbox(call, call->command.copy.mailbox, RIGHT_INSERT, "TRYCREATE", &mailbox) ||
+        !imap_limit_uids(call, limit, &uids) || (!move && !imap_limit_uncut(call, limit)))
         return false;
     if (copy_messages(call, &uids, &mailbox, move, ret_result) != ERR_OK) {
         imap_call_failed(call);

@@ -262,6 +262,7 @@ static bool find_there(struct imap_call *call, const struct target *target, stru
         imap_call_no(call, "SERVERBUG", "out of memory"); /* it was grammatical */
         return false;
     }
+    call->command.search.limit = IMAP_SEARCH_REFUSED;
     if (!imap_search_expand(call, &call->command.search))
         return false;
     if (s->view != NULL && s->account == target->account && s->folder.v == target->folder.v)
@@ -285,11 +286,13 @@ static void search_one(struct imap_call *call, const struct target *target, stru
     struct imap_call one = {.session = call->session,
                             .reply = IMAP_REPLY,
                             .arena = ARENA(IMAP_COMMAND_ARENA_MAX),
-                            .progress = call->progress};
+                            .progress = call->progress,
+                            .searched = call->searched};
     if (found->call != NULL)
         found->call = &one;
     bool whole = find_there(&one, target, found);
     call->progress = one.progress;
+    call->searched = one.searched;
     if (found->uids.failed || found->numbers.failed || buf_failed(&found->scores))
         imap_call_no(call, "LIMIT", "Too many messages were found");
     else if (!whole)

@@ -1,5 +1,5 @@
 #include "base/log.h"
-#include "imap/session_internal.h"
+#include "imap/message_limit.h"
 
 static unsigned want_of(enum imap_fetch_kind kind)
 {
@@ -146,23 +146,9 @@ static bool narrow(struct imap_call *call, struct uid_set *uids)
     return imap_believe_modseq(call, &fetch->changed_since);
 }
 
-static bool keep_changed_set(struct imap_call *call, struct uid_set *uids, uint64_t since)
+static bool is_changed(const struct message *message, uint64_t since)
 {
-    CLEANUP(arena_release) struct arena arena = ARENA(IMAP_COMMAND_ARENA_MAX);
-    CLEANUP(uid_set_release) struct uid_set changed = {0};
-    uint32_t after = 0;
-    struct message *messages;
-    size_t count;
-    do {
-        if (!imap_next_batch(call, uids, WANT_LEAST, &after, &arena, &messages, &count))
-            return false;
-        for (size_t i = 0; i < count; i++)
-            if (messages[i].changed.v > since)
-                uid_set_add(&changed, messages[i].uid.v, messages[i].uid.v);
-    } while (count > 0);
-    uids->failed |= changed.failed;
-    uid_set_intersect(uids, &changed);
-    return true;
+    return message->changed.v > since;
 }
 
 /* RFC 9394 3.3: of the messages that would be told, those in the part. */
@@ -180,7 +166,7 @@ static bool take_part(struct imap_call *call, struct uid_set *uids)
         return false;
     }
     uid_set_intersect(uids, &part);
-    if (fetch->changed_since_given && !keep_changed_set(call, uids, fetch->changed_since))
+    if (fetch->changed_since_given && !imap_keep_uids(call, is_changed, fetch->changed_since, uids))
         return false;
     uid_set_release(&part);
     part = (struct uid_set){0};
@@ -217,22 +203,49 @@ void imap_send_arrivals(struct imap_call *call, const struct uid_set *uids, cons
     }
 }
 
+/* RFC 9738 3.1: what the client asks for as a part is not cut again, but refused. */
+static bool part_allowed(struct imap_call *call)
+{
+    struct imap_partial partial = call->command.fetch.partial;
+    uint64_t size = MAX(partial.first, partial.last) - (uint64_t)MIN(partial.first, partial.last) + 1;
+    return partial.first == 0 || imap_limit_allows(call, imap_message_limit(call->session), size);
+}
+
+static bool choose(struct imap_call *call, struct uid_set *uids)
+{
+    const struct imap_fetch *fetch = &call->command.fetch;
+    uint32_t limit = imap_message_limit(call->session);
+    if (!part_allowed(call) || !imap_resolve_set(call, &fetch->set, call->command.by_uid, uids) ||
+        !narrow(call, uids))
+        return false;
+    if (fetch->partial.first != 0)
+        return take_part(call, uids);
+    /* Those that have not changed don't count. */
+    if (limit > 0 && fetch->changed_since_given && uid_set_size(uids) > limit &&
+        !imap_keep_uids(call, is_changed, fetch->changed_since, uids))
+        return false;
+    return imap_limit_uids(call, limit, uids);
+}
+
 /* RFC 3501 6.4.5 */
 void cmd_fetch(struct imap_session *s, struct imap_call *call)
 {
     const struct imap_command *command = &call->command;
     CLEANUP(uid_set_release) struct uid_set uids = {0};
-    if (!imap_resolve_set(call, &command->fetch.set, command->by_uid, &uids) || !narrow(call, &uids) ||
-        (command->fetch.partial.first != 0 && !take_part(call, &uids)) || !imap_tell_keywords(call))
+    if (!choose(call, &uids) || !imap_tell_keywords(call))
         return;
     CLEANUP(arena_release) struct arena arena = ARENA(IMAP_COMMAND_ARENA_MAX);
+    unsigned want = wants_of(&command->fetch);
     uint64_t served = 0;
+    uint64_t left = uid_set_size(&uids);
     uint32_t after = 0;
     struct message *messages;
     size_t count;
     do {
-        if (!imap_next_batch(call, &uids, wants_of(&command->fetch), &after, &arena, &messages, &count) ||
-            !fetch_batch(call, messages, count, &served))
+        bool read = call->limited_from != 0
+                        ? imap_next_batch_down(call, &uids, want, &left, &arena, &messages, &count)
+                        : imap_next_batch(call, &uids, want, &after, &arena, &messages, &count);
+        if (!read || !fetch_batch(call, messages, count, &served))
             return;
     } while (count > 0 && !conn_broken(s->conn));
     /* RFC 2180 4.1.2: others have expunged what this client still sees. */

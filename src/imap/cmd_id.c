@@ -16,7 +16,7 @@ static void switch_off(struct imap_session *s, struct slice name, struct slice v
     s->reader.limits.plus_max = imap_literal_plus_max(slice_cstr(s->off));
     struct buf *out = conn_output(s->conn);
     buf_put(out, S("* CAPABILITY "));
-    imap_put_capabilities(out, true, slice_cstr(s->off));
+    imap_put_capabilities(out, true, slice_cstr(s->off), s->settings);
     buf_put(out, S("\r\n"));
     conn_wrote(s->conn);
 }

@@ -1,16 +1,16 @@
 #include "imap/search_context.h"
 #include "imap/search_find.h"
 
-static void put_each(struct imap_session *s, const struct uid_set *set, uint64_t modseq)
+/* down: the highest first, as they were searched (RFC 9738 3.1) */
+static void put_each(struct imap_session *s, const struct uid_set *set, bool down, uint64_t modseq)
 {
     struct buf *out = conn_output(s->conn);
     buf_put(out, S("* SEARCH"));
     for (size_t i = 0; i < set->count; i++) {
-        for (uint32_t number = set->ranges[i].first;; number++) {
+        const struct uid_range *range = &set->ranges[down ? set->count - 1 - i : i];
+        for (uint64_t n = 0; n <= (uint64_t)range->last - range->first; n++) {
             buf_putc(out, ' ');
-            buf_put_u64(out, number);
-            if (number == set->ranges[i].last)
-                break;
+            buf_put_u64(out, down ? range->last - n : range->first + n);
         }
         conn_wrote(s->conn);
     }
@@ -30,6 +30,7 @@ void cmd_search(struct imap_session *s, struct imap_call *call)
     CLEANUP(imap_found_release) struct imap_found found = IMAP_FOUND(call, search);
     if (!imap_context_allowed(call, search))
         return;
+    search->limit = IMAP_SEARCH_CUT;
     bool whole = imap_search_find(call, search, WANT_FLAGS, imap_found_add, &found);
     if (found.uids.failed || found.numbers.failed || buf_failed(&found.scores)) {
         imap_call_no(call, "LIMIT", "Too many messages were found");
@@ -46,7 +47,7 @@ void cmd_search(struct imap_session *s, struct imap_call *call)
                                  .scores = buf_slice(&found.scores),
                                  .modseq = imap_result_modseq(search, &found.modseqs)};
     if (!search->extended)
-        put_each(s, set, answer.modseq);
+        put_each(s, set, call->limited_from != 0, answer.modseq);
     else if (search->returns != IMAP_RETURN_SAVE)
         imap_send_esearch(call, search, &answer);
 }

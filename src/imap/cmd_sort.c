@@ -113,6 +113,7 @@ void cmd_sort(struct imap_session *s, struct imap_call *call)
     CLEANUP(sorting_release) struct sorting sorting = {.call = call, .sorter = IMAP_SORTER(search)};
     if (!imap_context_allowed(call, search))
         return;
+    search->limit = IMAP_SEARCH_REFUSED;
     bool whole = imap_search_find(call, search, imap_sort_wants(search), add, &sorting);
     arrange(&sorting);
     if (sorting.sorter.failed) {

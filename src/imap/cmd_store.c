@@ -1,4 +1,4 @@
-#include "imap/session_internal.h"
+#include "imap/message_limit.h"
 
 /* RFC 7162 3.1.3: no message is unchanged since 0, as every one has its mod-sequence. */
 static bool fail_all(struct imap_call *call, const struct uid_set *uids, struct flag_result *result)
@@ -87,7 +87,8 @@ void cmd_store(struct imap_session *s, struct imap_call *call)
     const struct imap_command *command = &call->command;
     CLEANUP(uid_set_release) struct uid_set uids = {0};
     CLEANUP(flag_result_release) struct flag_result result = {0};
-    if (!may_store(call) || !imap_resolve_set(call, &command->store.set, command->by_uid, &uids))
+    if (!may_store(call) || !imap_resolve_set(call, &command->store.set, command->by_uid, &uids) ||
+        !imap_limit_uids(call, imap_message_limit(s), &uids))
         return;
     if (command->store.conditional)
         imap_enable_condstore(s);

@@ -33,6 +33,7 @@ void cmd_thread(struct imap_session *s, struct imap_call *call)
 {
     struct imap_search *search = &call->command.search;
     struct threading threading = {.folded = BUF(SUBJECT_MAX), .by_uid = call->command.by_uid};
+    search->limit = IMAP_SEARCH_REFUSED;
     imap_threads_init(&threading.threads, search->algorithm);
     bool whole = imap_search_find(call, search, WANT_THREAD_KEYS, add, &threading);
     struct imap_threads *threads = &threading.threads;

@@ -6,6 +6,7 @@
  *   DAMAGE: hello 1             the bytes on disk where this text is stored are damaged
  *   V: a3 SELECT INBOX (QRESYNC ($V 7))   sent by the first session with INBOX's UIDVALIDITY for $V
  *   WITHOUT: IDLE MOVE          first of all: the first session has these capabilities switched off
+ *   LIMITED: MESSAGELIMIT       first of all: the first session may work on 3 messages at once; or SAVELIMIT
  *   GERMAN:                     first of all: the first session is of an account whose language is German
  *   L: a2 APPEND INBOX          sent by the first session with the "|" lines as a literal
  *
@@ -26,7 +27,14 @@
 
 #include "rt/test_player.h"
 
-enum { MESSAGE_MAX = 1024 * 1024 };
+enum { MESSAGE_MAX = 1024 * 1024, LIMIT = 3 };
+
+#define SETTINGS                                                                                  \
+    .message_size_max = MESSAGE_MAX, .imap_clients = {{"Broken Mail*", "UIDONLY LITERAL+ MOVE"}}, \
+    .imap_client_count = 1
+static const struct settings unlimited = {SETTINGS};
+static const struct settings limited_messages = {SETTINGS, .imap_message_limit = LIMIT};
+static const struct settings limited_saving = {SETTINGS, .imap_save_limit = LIMIT};
 
 struct people {
     struct directory *directory;
@@ -105,13 +113,11 @@ static enum err play_edge(void *owner, struct link_give_back *given, struct erro
     return fd_write_all(fd, buf_slice(&text), error);
 }
 
-static int enter_as(struct player *player, struct slice off, enum language language)
+static int enter_with(struct player *player, struct slice off, enum language language,
+                      const struct settings *settings)
 {
     int pair[2];
     assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), 0);
-    static const struct settings settings = {.message_size_max = MESSAGE_MAX,
-                                             .imap_clients = {{"Broken Mail*", "UIDONLY LITERAL+ MOVE"}},
-                                             .imap_client_count = 1};
     const struct people *people = player->people;
     struct visit visit = {.fd = pair[1],
                           .tag = S("login"),
@@ -119,13 +125,18 @@ static int enter_as(struct player *player, struct slice off, enum language langu
                           .capabilities_off = off,
                           .tongue = {.language = language},
                           .preferred = language,
-                          .settings = &settings,
+                          .settings = settings,
                           .give_back = play_edge,
                           .store = player->context,
                           .directory = people != NULL ? people->directory : NULL};
     PLAYER_OK(player, store_account(player->context, whose(player), &visit.account, &error));
     PLAYER_OK(player, imap_session_start(player->loop, &visit, &error));
     return pair[0];
+}
+
+static int enter_as(struct player *player, struct slice off, enum language language)
+{
+    return enter_with(player, off, language, &unlimited);
 }
 
 static int enter(struct player *player)
@@ -149,6 +160,18 @@ static void german(struct player *player, struct slice argument, struct slice bl
     (void)block;
     assert_int_equal(player->peers[0].fd, -1);
     player->peers[0].fd = enter_as(player, slice_none(), LANGUAGE_DE);
+    player_expect(player, &player->peers[0], slice_cstr(player->house->greeting));
+}
+
+/* The first session, before anything else is said. */
+static void limited(struct player *player, struct slice argument, struct slice block)
+{
+    bool messages = slice_eq(argument, S("MESSAGELIMIT"));
+    (void)block;
+    assert_true(messages || slice_eq(argument, S("SAVELIMIT")));
+    assert_int_equal(player->peers[0].fd, -1);
+    player->peers[0].fd =
+        enter_with(player, slice_none(), LANGUAGE_EN, messages ? &limited_messages : &limited_saving);
     player_expect(player, &player->peers[0], slice_cstr(player->house->greeting));
 }
 
@@ -260,6 +283,7 @@ int main(int argc, char **argv)
                   {{"APART", 5}, keep_apart},
                   {{"V", 1}, send_with_validity},
                   {{"WITHOUT", 7}, without},
+                  {{"LIMITED", 7}, limited},
                   {{"GERMAN", 6}, german}},
     };
     return player_main(&house, argc, argv);

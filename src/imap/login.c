@@ -12,7 +12,7 @@ static bool may_start_tls(const struct imap_login *login)
 
 static void put_capabilities(const struct imap_login *login, struct buf *out)
 {
-    imap_put_capabilities(out, false, imap_login_off(login));
+    imap_put_capabilities(out, false, imap_login_off(login), login->guest->settings);
     if (may_start_tls(login))
         buf_put(out, S(" STARTTLS"));
     if (!imap_login_allowed(login))

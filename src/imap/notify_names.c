@@ -203,6 +203,17 @@ bool imap_notify_names(struct imap_call *call, const struct imap_inbox_rename *r
     return true;
 }
 
+bool imap_notify_note_names(struct imap_call *call)
+{
+    struct imap_notify *notify = call->session->notify;
+    struct imap_known_names now = {.count = 0};
+    if (!imap_known_names_read(call, &now))
+        return false;
+    imap_known_names_release(&notify->names);
+    notify->names = now;
+    return true;
+}
+
 /* --- the beginning --- */
 
 static void introduce_one(struct imap_call *call, const struct imap_known_name *name)

@@ -3,7 +3,8 @@
  *
  * Messages of the selected mailbox are told by session_update.c, which asks here what is wanted. All else is
  * read from the change feeds of the accounts watched, own and others': what happened in other mailboxes, to
- * names, subscriptions and annotations. A person's own changes are told too, as those of others.
+ * names, subscriptions and annotations. What the session itself changes is not told (RFC 5465 5), unless
+ * others change names or annotations in the same moment.
  *
  * Ownership: belongs to the session, ends with NOTIFY NONE or the session. Errors: what can't be told any
  * longer ends it, with NOTIFICATIONOVERFLOW. Threads: the session's. Limits: those of the grammar, and below.
@@ -77,7 +78,10 @@ unsigned imap_notify_events(const struct imap_notify *notify, struct slice name,
 /* STATUS items that tell of these events. */
 unsigned imap_notify_items(const struct imap_session *s, unsigned events);
 
-/* notify_tell.c: what happened since the last call. */
+/* notify_tell.c: a command begins, and has ended: what happens between is the session's own doing. */
+void imap_notify_act(struct imap_session *s);
+void imap_notify_rest(struct imap_session *s);
+/* What happened since the last call. */
 void imap_notify_tell(struct imap_session *s);
 
 /* notify_names.c: all names that there are for the person. False: call->error says why. */
@@ -85,6 +89,8 @@ bool imap_known_names_read(struct imap_call *call, struct imap_known_names *name
 void imap_known_names_release(struct imap_known_names *names);
 /* LIST responses for what is different from what the client knows, which is brought up to date. */
 bool imap_notify_names(struct imap_call *call, const struct imap_inbox_rename *rename) MUST_CHECK;
+/* The same without a word. */
+bool imap_notify_note_names(struct imap_call *call) MUST_CHECK;
 /* What NOTIFY itself answers: STATUS of the mailboxes meant, and which of them the person may not read. */
 void imap_notify_introduce(struct imap_call *call);
 

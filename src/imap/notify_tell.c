@@ -9,8 +9,16 @@ struct happening {
 struct happenings {
     struct happening *items;
     size_t count;
-    bool names; /* folders were made, changed or removed, or subscriptions */
+    bool names;                        /* folders were made, changed or removed, or subscriptions */
+    bool own_names, own_subscriptions; /* the same by the session itself */
     struct imap_inbox_rename rename;
+};
+
+struct teller {
+    struct imap_session *s;
+    struct imap_call *call;
+    const struct imap_watched *watched;
+    struct account *account;
 };
 
 static const unsigned events_of[] = {
@@ -33,15 +41,21 @@ static void look_for_rename(const struct change_list *list, size_t at, struct im
             *rename = (struct imap_inbox_rename){changed->folder, list->changes[i].folder};
 }
 
-static bool gather(struct imap_call *call, const struct change_list *list, struct happenings *happenings)
+static bool gather(const struct teller *teller, const struct change_list *list, struct happenings *happenings)
 {
-    happenings->items = arena_array(&call->arena, list->count + 1, sizeof(*happenings->items));
+    happenings->items = arena_array(&teller->call->arena, list->count + 1, sizeof(*happenings->items));
     if (happenings->items == NULL)
         return false;
     for (size_t i = 0; i < list->count; i++) {
         const struct change *change = &list->changes[i];
         unsigned events = events_of[change->kind];
+        bool names = (events & (IMAP_NOTIFY_MailboxName | IMAP_NOTIFY_SubscriptionChange)) != 0;
         size_t at = 0;
+        if (watch_is_own(teller->watched->watch, change->no)) {
+            happenings->own_names |= names;
+            happenings->own_subscriptions |= (events & IMAP_NOTIFY_SubscriptionChange) != 0;
+            continue;
+        }
         while (at < happenings->count && happenings->items[at].folder.v != change->folder.v)
             at++;
         if (at == happenings->count)
@@ -49,19 +63,12 @@ static bool gather(struct imap_call *call, const struct change_list *list, struc
         happenings->items[at].events |= events;
         if (change->kind == CHANGE_FOLDER_CHANGED)
             look_for_rename(list, i, &happenings->rename);
-        happenings->names |= (events & (IMAP_NOTIFY_MailboxName | IMAP_NOTIFY_SubscriptionChange)) != 0;
+        happenings->names |= names;
     }
     return true;
 }
 
 /* --- one folder --- */
-
-struct teller {
-    struct imap_session *s;
-    struct imap_call *call;
-    const struct imap_watched *watched;
-    struct account *account;
-};
 
 static bool is_selected(const struct imap_session *s, const struct account *account, struct folder_id folder)
 {
@@ -146,10 +153,16 @@ static bool tell_page(struct teller *teller, const struct change_list *list)
 {
     struct imap_session *s = teller->s;
     struct happenings happenings = {.count = 0};
-    if (!gather(teller->call, list, &happenings))
+    if (!gather(teller, list, &happenings))
         return false;
-    bool names = happenings.names && s->notify->names.items != NULL;
-    if (names && !imap_notify_names(teller->call, &happenings.rename))
+    if (s->notify->names.items != NULL) {
+        if (happenings.names && !imap_notify_names(teller->call, &happenings.rename))
+            return false;
+        if (!happenings.names && happenings.own_names && !imap_notify_note_names(teller->call))
+            return false;
+    }
+    if (happenings.own_subscriptions && teller->account == s->own &&
+        !imap_notify_watch_subscribed(teller->call, s->notify))
         return false;
     for (size_t i = 0; i < happenings.count && !conn_broken(s->conn); i++) {
         const struct happening *happening = &happenings.items[i];
@@ -177,7 +190,20 @@ static bool tell_account(struct imap_session *s, struct imap_watched *watched)
             return false;
         watched->since = list.more ? list.changes[list.count - 1].no : list.now;
     }
+    watch_forget_own(watched->watch);
     return true;
+}
+
+void imap_notify_act(struct imap_session *s)
+{
+    for (struct imap_watched *w = s->notify != NULL ? s->notify->watched : NULL; w != NULL; w = w->next)
+        watch_act(w->watch);
+}
+
+void imap_notify_rest(struct imap_session *s)
+{
+    for (struct imap_watched *w = s->notify != NULL ? s->notify->watched : NULL; w != NULL; w = w->next)
+        watch_rest(w->watch);
 }
 
 void imap_notify_tell(struct imap_session *s)

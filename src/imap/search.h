@@ -140,6 +140,8 @@ struct imap_correlator {
     uint32_t uidvalidity;
 };
 
+/* What becomes of a search that would look at more messages than a command may (message_limit.h). */
+enum imap_search_limit { IMAP_SEARCH_UNLIMITED, IMAP_SEARCH_CUT, IMAP_SEARCH_REFUSED };
 struct imap_search {
     bool extended;    /* RETURN was given: the answer is ESEARCH */
     unsigned returns; /* bits of enum imap_return; never none when extended */
@@ -152,11 +154,12 @@ struct imap_search {
     enum imap_thread_algorithm algorithm; /* of THREAD */
     struct slice charset;                 /* p NULL: not given */
     struct imap_search_key *root;         /* an AND */
-    bool modseq;                          /* it has a MODSEQ key: the answer tells the highest */
-    bool filters;                         /* it names filters */
-    size_t keys;                          /* how many it has */
-    bool fuzzy;                           /* it has a FUZZY key: matches have a relevancy */
-    bool numbers;                         /* it names messages by number */
+    enum imap_search_limit limit;
+    bool modseq;  /* it has a MODSEQ key: the answer tells the highest */
+    bool filters; /* it names filters */
+    size_t keys;  /* how many it has */
+    bool fuzzy;   /* it has a FUZZY key: matches have a relevancy */
+    bool numbers; /* it names messages by number */
 };
 
 /* Everything behind "SEARCH ", "SORT ", "THREAD ". */

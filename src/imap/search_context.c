@@ -203,6 +203,10 @@ void imap_context_begin(struct imap_call *call, const struct imap_search *search
         refuse(s, call->command.tag, "A filter may change: what it finds is not kept up to date");
         return;
     }
+    if (call->limited_from != 0) {
+        refuse(s, call->command.tag, "A search of too many messages is not kept up to date");
+        return;
+    }
     if (by_relevancy(search)) {
         refuse(s, call->command.tag, "What is sorted by relevancy is not kept up to date");
         return;

@@ -1,6 +1,7 @@
 #include "imap/search_find.h"
 
 #include "base/log.h"
+#include "imap/message_limit.h"
 #include "imap/search_fuzzy.h"
 #include "imap/search_match.h"
 #include "imap/search_narrow.h"
@@ -13,18 +14,40 @@ struct finding {
     bool whole;
 };
 
-/* Where to look: what the first set of the search names, else everything the client knows. */
+static void keep_named(const struct imap_search_key *all, struct uid_set *uids)
+{
+    for (const struct imap_search_key *key = all->child; key != NULL; key = key->next) {
+        if (key->kind == SEARCH_SEQUENCE)
+            uid_set_intersect(uids, &key->uids);
+        else if (key->kind == SEARCH_AND)
+            keep_named(key, uids);
+    }
+}
+
+/* Where to look: what all sets of the search name, else everything the client knows. */
 static bool candidates(struct imap_call *call, const struct imap_search *search, struct uid_set *out)
 {
-    for (const struct imap_search_key *key = search->root->child; key != NULL; key = key->next) {
-        if (key->kind == SEARCH_SEQUENCE) {
-            uid_set_union(out, &key->uids);
-            return true;
-        }
-    }
     struct imap_sequence_range everything = {1, 0};
     const struct imap_sequence_set all = {.ranges = &everything, .count = 1};
-    return imap_resolve_set(call, &all, true, out);
+    if (!imap_resolve_set(call, &all, true, out))
+        return false;
+    keep_named(search->root, out);
+    if (!out->failed)
+        return true;
+    imap_call_no(call, "LIMIT", "The message set is too large");
+    return false;
+}
+
+/* RFC 9738 3.1, 3.3: what is searched counts, not what is found. */
+static bool limit(struct imap_call *call, const struct imap_search *search, struct uid_set *uids)
+{
+    uint32_t most = imap_message_limit(call->session);
+    if (search->limit == IMAP_SEARCH_UNLIMITED || !imap_limit_uids(call, most, uids))
+        return search->limit == IMAP_SEARCH_UNLIMITED;
+    if (search->limit == IMAP_SEARCH_CUT)
+        return true;
+    call->searched += call->limited_from != 0 ? (uint64_t)most + 1 : uid_set_size(uids);
+    return imap_limit_allows(call, most, call->searched);
 }
 
 /* False: the caller wants no more. */
@@ -62,7 +85,7 @@ static bool find_all(struct finding *finding, struct imap_search *search, unsign
     uint32_t after = 0;
     struct message *messages;
     size_t count;
-    if (!candidates(call, search, &uids))
+    if (!candidates(call, search, &uids) || !limit(call, search, &uids))
         return false;
     imap_search_narrow(call, search, &uids);
     if (call->progress.goal == 0)

@@ -5,6 +5,7 @@
 #include "base/fdio.h"
 #include "base/log.h"
 #include "base/must.h"
+#include "imap/message_limit.h"
 #include "imap/notify_session.h"
 #include "imap/search_context.h"
 #include "imap/search_filter.h"
@@ -158,7 +159,9 @@ static void run(struct imap_session *s, struct imap_call *call)
         return;
     }
     imap_reply_set(&call->reply, IMAP_STATUS_OK, "", "%s completed", imap_verb_name(command->verb));
+    imap_notify_act(s);
     handler_of(command->verb)(s, call);
+    imap_notify_rest(s);
     imap_tell_normal_name(s, call);
     bool keeps = keeps_numbers(command);
     if (s->closing)
@@ -168,6 +171,7 @@ static void run(struct imap_session *s, struct imap_call *call)
     imap_notify_tell(s);
     if (call->removed && s->qresync && s->view != NULL && call->reply.status == IMAP_STATUS_OK)
         buf_printf(&call->reply.code, "[HIGHESTMODSEQ %llu]", (unsigned long long)view_change(s->view).v);
+    imap_limit_tell(call);
 }
 
 struct imap_call imap_call_of(struct imap_session *s)
@@ -303,7 +307,7 @@ static void greet(struct imap_session *s, struct slice tag)
 {
     CLEANUP(buf_release) struct buf code = BUF(4096);
     buf_put(&code, S("[CAPABILITY "));
-    imap_put_capabilities(&code, true, slice_cstr(s->off));
+    imap_put_capabilities(&code, true, slice_cstr(s->off), s->settings);
     buf_putc(&code, ']');
     imap_put_line(s, tag, "OK", buf_slice(&code), "Logged in");
 }

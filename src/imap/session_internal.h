@@ -107,6 +107,8 @@ struct imap_call {
     struct share_identity identity; /* of the person, once it was asked for */
     struct imap_visited *visited;   /* given back at the command's end */
     struct uid_set brought;         /* into the selected mailbox, by this command */
+    uint32_t limited_from; /* the lowest UID worked on, where there were too many; else 0 (message_limit.h) */
+    uint64_t searched;     /* messages, by searches that may not be cut */
     bool removed; /* messages of the selected mailbox: its new HIGHESTMODSEQ is told (RFC 7162 3.2.7) */
 };
 
@@ -280,6 +282,14 @@ bool imap_catenate(struct imap_call *call, const struct imap_append_message *mes
 /* Batches: the messages of `uids` from after `*after`; none left: *ret_count is 0. */
 bool imap_next_batch(struct imap_call *call, const struct uid_set *uids, unsigned want, uint32_t *after,
                      struct arena *arena, struct message **ret_messages, size_t *ret_count) MUST_CHECK;
+
+/* The same from the last to the first, in each batch too; *left, at first the size of `uids`, counts down. */
+bool imap_next_batch_down(struct imap_call *call, const struct uid_set *uids, unsigned want, uint64_t *left,
+                          struct arena *arena, struct message **ret_messages, size_t *ret_count) MUST_CHECK;
+/* Leaves the messages of `uids` that `keep` says. */
+typedef bool imap_keep_fn(const struct message *message, uint64_t context);
+bool imap_keep_uids(struct imap_call *call, imap_keep_fn *keep, uint64_t context,
+                    struct uid_set *uids) MUST_CHECK;
 
 /* cmd_list.c: the reference goes in front of the pattern (RFC 3501 6.3.8). False: the reply says why. */
 bool imap_full_pattern(struct imap_call *call, struct slice pattern, struct slice *ret) MUST_CHECK;

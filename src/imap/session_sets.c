@@ -1,4 +1,5 @@
 /* From what a command names to what the store knows: message sets, flags, batches. */
+#include "imap/partial.h"
 #include "imap/session_internal.h"
 
 static bool too_large(const struct imap_sequence_set *set, uint32_t exists)
@@ -141,5 +142,54 @@ bool imap_next_batch(struct imap_call *call, const struct uid_set *uids, unsigne
         return false;
     }
     *after = *ret_count > 0 ? (*ret_messages)[*ret_count - 1].uid.v : UINT32_MAX;
+    return true;
+}
+
+bool imap_next_batch_down(struct imap_call *call, const struct uid_set *uids, unsigned want, uint64_t *left,
+                          struct arena *arena, struct message **ret_messages, size_t *ret_count)
+{
+    CLEANUP(uid_set_release) struct uid_set part = {0};
+    uint32_t after = 0;
+    *ret_count = 0;
+    /* Where all of a part have gone meanwhile, there may be others below. */
+    while (*left > 0 && *ret_count == 0) {
+        uint64_t from = *left > IMAP_BATCH ? *left - IMAP_BATCH : 0;
+        uid_set_release(&part);
+        part = (struct uid_set){0};
+        imap_set_places(uids, from, *left, &part);
+        if (part.failed) {
+            imap_call_no(call, "LIMIT", "The message set is too large");
+            return false;
+        }
+        after = 0;
+        if (!imap_next_batch(call, &part, want, &after, arena, ret_messages, ret_count))
+            return false;
+        *left = from;
+    }
+    for (size_t i = 0; i < *ret_count / 2; i++) {
+        struct message *last = &(*ret_messages)[*ret_count - 1 - i];
+        struct message first = (*ret_messages)[i];
+        (*ret_messages)[i] = *last;
+        *last = first;
+    }
+    return true;
+}
+
+bool imap_keep_uids(struct imap_call *call, imap_keep_fn *keep, uint64_t context, struct uid_set *uids)
+{
+    CLEANUP(arena_release) struct arena arena = ARENA(IMAP_COMMAND_ARENA_MAX);
+    CLEANUP(uid_set_release) struct uid_set kept = {0};
+    uint32_t after = 0;
+    struct message *messages;
+    size_t count;
+    do {
+        if (!imap_next_batch(call, uids, WANT_LEAST, &after, &arena, &messages, &count))
+            return false;
+        for (size_t i = 0; i < count; i++)
+            if (keep(&messages[i], context))
+                uid_set_add(&kept, messages[i].uid.v, messages[i].uid.v);
+    } while (count > 0);
+    uids->failed |= kept.failed;
+    uid_set_intersect(uids, &kept);
     return true;
 }

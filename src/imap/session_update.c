@@ -88,13 +88,19 @@ void imap_send_flags(struct imap_call *call, const struct uid_set *uids, struct 
     if (uids->count == 0 || !imap_tell_keywords(call))
         return;
     CLEANUP(arena_release) struct arena arena = ARENA(IMAP_COMMAND_ARENA_MAX);
+    uint64_t left = uid_set_size(uids);
     uint32_t after = 0;
     struct message *messages;
-    size_t count;
-    while (imap_next_batch(call, uids, WANT_LEAST, &after, &arena, &messages, &count) && count > 0 &&
-           !conn_broken(call->session->conn))
+    size_t count = 1;
+    while (count > 0 && !conn_broken(call->session->conn)) {
+        bool read = call->limited_from != 0
+                        ? imap_next_batch_down(call, uids, WANT_LEAST, &left, &arena, &messages, &count)
+                        : imap_next_batch(call, uids, WANT_LEAST, &after, &arena, &messages, &count);
+        if (!read)
+            return;
         for (size_t i = 0; i < count; i++)
             send_flags_of(call, &messages[i], tell);
+    }
 }
 
 void imap_told_flags(struct imap_session *s, const struct uid_set *uids, struct change_no change)
@@ -111,11 +117,14 @@ void imap_send_exists(struct imap_session *s, uint32_t exists, uint32_t recent)
         conn_printf(s->conn, "* %u RECENT\r\n", recent);
 }
 
-static void send_removals(struct imap_session *s, const struct view_changes *changes)
+/* down: the last first (RFC 9738 3.1). The numbers in `changes` mean that those before them have gone. */
+static void send_removals(struct imap_session *s, const struct view_changes *changes, bool down)
 {
     if (!s->qresync && !s->uidonly) {
-        for (size_t i = 0; i < changes->expunged_count; i++)
-            conn_printf(s->conn, "* %u EXPUNGE\r\n", changes->expunged[i]);
+        size_t count = changes->expunged_count;
+        for (size_t i = 0; i < count; i++)
+            conn_printf(s->conn, "* %zu EXPUNGE\r\n",
+                        down ? changes->expunged[count - 1 - i] + count - 1 - i : changes->expunged[i]);
         return;
     }
     if (changes->vanished.count == 0)
@@ -164,7 +173,7 @@ void imap_send_updates(struct imap_session *s, struct imap_call *call, bool expu
     }
     if (changes.vanished.count > 0)
         imap_contexts_removed(call, &changes);
-    send_removals(s, &changes);
+    send_removals(s, &changes, call->limited_from != 0);
     if (changes.exists_changed)
         imap_send_exists(s, changes.exists, changes.recent);
     if (told & IMAP_NOTIFY_FlagChange)

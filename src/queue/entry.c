@@ -69,7 +69,7 @@ struct entry *entry_new(struct queue_id id, const struct queue_envelope *envelop
 
 static uint8_t envelope_bits(const struct queue_envelope *e)
 {
-    return (uint8_t)(e->eight_bit | e->smtputf8 << 1 | e->binary << 2);
+    return (uint8_t)(e->eight_bit | e->smtputf8 << 1 | e->binary << 2 | e->ours << 3);
 }
 
 void entry_encode(const struct entry *entry, struct buf *out)
@@ -129,6 +129,7 @@ static void decode_envelope(struct wire_reader *r, struct entry *entry)
     e->eight_bit = bits & 1;
     e->smtputf8 = bits >> 1 & 1;
     e->binary = bits >> 2 & 1;
+    e->ours = bits >> 3 & 1;
     e->ret = (enum dsn_ret)MIN(wire_get_u8(r), (uint8_t)DSN_RET_HDRS);
     e->envid = get_text(r, &entry->arena);
 }

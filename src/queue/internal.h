@@ -279,6 +279,13 @@ enum err report_send(struct queue *queue, const struct entry *entry, enum report
                      const struct report_item *items, size_t count, struct slice message,
                      struct error *error) MUST_CHECK;
 
+/* sign.c: the DKIM-Signature fields of a message that leaves (its header, and all of it with what is put
+ * before it); none when nobody here vouches for it. */
+struct outbound_message;
+enum err sign_outbound(struct queue *queue, const struct entry *entry, struct slice header,
+                       const struct outbound_message *message, struct buf *out,
+                       struct error *error) MUST_CHECK;
+
 /* spool.c */
 enum err spool_setup(struct queue *queue, struct error *error) MUST_CHECK;
 void spool_teardown(struct queue *queue);

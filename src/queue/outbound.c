@@ -17,7 +17,7 @@
 #include "mime/header.h"
 #include "queue/internal.h"
 
-enum { PREFIX_MAX = 16 * 1024 };
+enum { PREFIX_MAX = 32 * 1024 };
 
 struct listed {
     struct listed *next;
@@ -525,6 +525,25 @@ static enum err read_start(int fd, struct buf *start, struct error *error)
     return buf_failed(start) ? fail_nomem(error) : ERR_OK;
 }
 
+/* Signatures stand on top. */
+static enum err put_before(struct queue *queue, const struct entry *entry, struct slice header,
+                           struct outbound_message *message, struct error *error)
+{
+    struct buf text = BUF(message->text.max);
+    enum err err = sign_outbound(queue, entry, header, message, &text, error);
+    if (err == ERR_OK && text.n > 0) {
+        buf_put(&text, buf_slice(&message->text));
+        err = buf_failed(&text) ? fail_nomem(error) : ERR_OK;
+        if (err == ERR_OK) {
+            const struct buf unsigned_text = message->text;
+            message->text = text;
+            text = unsigned_text;
+        }
+    }
+    buf_release(&text);
+    return err;
+}
+
 static enum err open_message(struct queue *queue, struct queue_id id, struct outbound_message *message,
                              struct error *error)
 {
@@ -540,10 +559,11 @@ static enum err open_message(struct queue *queue, struct queue_id id, struct out
     if (err != ERR_OK)
         return err;
     struct slice text = entry->spool != 0 ? buf_slice(&start) : slice_of(entry->body, entry->size);
-    trace_put_relayed(&message->text, queue, entry, mime_split(text).header);
+    struct slice header = mime_split(text).header;
+    trace_put_relayed(&message->text, queue, entry, header);
     if (entry->spool == 0)
         buf_put(&message->text, text);
-    return buf_failed(&message->text) ? fail_nomem(error) : ERR_OK;
+    return buf_failed(&message->text) ? fail_nomem(error) : put_before(queue, entry, header, message, error);
 }
 
 enum err queue_outbound_open(struct queue *queue, uint64_t hand, struct queue_id id,

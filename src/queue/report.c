@@ -184,6 +184,7 @@ enum err report_send(struct queue *queue, const struct entry *entry, enum report
         .protocol = S("ESMTP"),
         .helo = slice_cstr(queue->hostname),
         .smtputf8 = entry->envelope.smtputf8,
+        .ours = true,
     };
     if (entry->envelope.sender.n == 0)
         return ERR_OK;

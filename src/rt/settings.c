@@ -252,6 +252,12 @@ enum err settings_read(const char *file, struct settings **ret_settings, struct 
     return parse(buf_slice(&text), file, true, ret_settings, error);
 }
 
+static void put_limit(struct buf *out, const char *key, uint32_t limit)
+{
+    if (limit > 0)
+        buf_printf(out, "%s = %u\n", key, limit);
+}
+
 void settings_text(const struct settings *s, struct buf *out)
 {
     buf_printf(out, "hostname = %s\n", s->hostname);
@@ -288,6 +294,7 @@ void settings_text(const struct settings *s, struct buf *out)
         buf_put(out, S("outbound-port = off\n"));
     else
         buf_printf(out, "outbound-port = %u\n", (unsigned)s->outbound_port);
+    buf_printf(out, "outbound-private = %s\n", setting_truth_names[s->outbound_private]);
     buf_printf(out, "resolver = %s\n", s->resolver[0] != 0 ? s->resolver : "system");
     buf_printf(out, "ca-file = \"%s\"\n", s->ca_file);
     setting_put_oauth(s, out);
@@ -295,6 +302,8 @@ void settings_text(const struct settings *s, struct buf *out)
     for (size_t i = 0; i < s->imap_client_count; i++)
         buf_printf(out, "imap-without-for = \"%s\" \"%s\"\n", s->imap_clients[i].client,
                    s->imap_clients[i].without);
+    put_limit(out, "imap-message-limit", s->imap_message_limit);
+    put_limit(out, "imap-save-limit", s->imap_save_limit);
     buf_printf(out, "sasl-without = \"%s\"\n", s->sasl_without);
     buf_printf(out, "client-ca = \"%s\"\n", s->client_ca_file != NULL ? s->client_ca_file : "none");
 }

@@ -60,6 +60,7 @@ enum listen_protocol {
     X(spf_policy, "spf-policy", "mark", "what SPF says fails: mark, or refuse it")                           \
     X(dmarc_policy, "dmarc-policy", "enforce", "do as a domain's DMARC policy says: enforce, or mark only")  \
     X(outbound_port, "outbound-port", "25", "port of other servers; off: mail for them waits")               \
+    X(outbound_private, "outbound-private", "no", "yes: mail also goes to private and loopback addresses")   \
     X(resolver, "resolver", "system", "ADDRESS[:PORT] of the name server, or system: /etc/resolv.conf")      \
     X(oauth_jwks, "oauth-jwks", "none", "URL of the keys that verify tokens: log-in by OAuth")               \
     X(oauth_introspection, "oauth-introspection", "none", "URL that is asked about each token instead")      \
@@ -71,6 +72,10 @@ enum listen_protocol {
     X(imap_without, "imap-without", "none", "NAME, NAME ...: IMAP capabilities that nobody gets")            \
     X(imap_without_for, "imap-without-for", "none",                                                          \
       "CLIENT NAME, NAME ...: IMAP capabilities that a mail program does not get; one line each")            \
+    X(imap_message_limit, "imap-message-limit", "none",                                                      \
+      "messages that one IMAP command may work on (MESSAGELIMIT), 1000 or more")                             \
+    X(imap_save_limit, "imap-save-limit", "none",                                                            \
+      "messages that one COPY or APPEND may bring (SAVELIMIT), 1000 or more")                                \
     X(sasl_without, "sasl-without", "none", "NAME, NAME ...: log-in mechanisms that are not offered")        \
     X(client_ca, "client-ca", "none", "FILE in PEM: who vouches for clients that log in by certificate")
 
@@ -133,6 +138,9 @@ struct settings {
     const char *imap_without; /* `imap-without`: capabilities switched off for all, as base/name_list.h */
     struct imap_client_setting imap_clients[SETTINGS_CLIENTS_MAX]; /* `imap-without-for` */
     size_t imap_client_count;
+    /* `imap-message-limit`, `imap-save-limit`, at most one of them; 0, the default: any number */
+    uint32_t imap_message_limit;
+    uint32_t imap_save_limit;
     const char *sasl_without;   /* `sasl-without`: SASL mechanisms switched off, the same way */
     const char *client_ca_file; /* `client-ca`; NULL: none */
     struct slice client_ca;     /* in workers, what is in that file */
@@ -143,6 +151,7 @@ struct settings {
     bool spf_refuses;       /* `spf-policy = mark|refuse`, default mark */
     bool dmarc_enforced;    /* `dmarc-policy = enforce|mark`, default enforce */
     uint16_t outbound_port; /* `outbound-port`, default 25; 0: off */
+    bool outbound_private;  /* `outbound-private = yes|no`, default no */
     const char *resolver;   /* `resolver`: an address, "[::1]:53"; empty: what /etc/resolv.conf says */
     const char *ca_file;    /* `ca-file`: whom outgoing TLS trusts */
     /* `oauth-...`; empty: none. At most one of the two URLs; with neither there is no log-in by OAuth. */

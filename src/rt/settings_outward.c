@@ -44,6 +44,15 @@ enum err setting_read_outbound_port(struct reading *r, const struct words *words
     return ERR_OK;
 }
 
+enum err setting_read_outbound_private(struct reading *r, const struct words *words, struct error *error)
+{
+    unsigned choice;
+    enum err e = setting_choice(r, words, setting_truth_names, 2, &choice, error);
+    if (e == ERR_OK)
+        r->settings->outbound_private = choice == 1;
+    return e;
+}
+
 enum err setting_read_resolver(struct reading *r, const struct words *words, struct error *error)
 {
     enum err e = setting_one_word(r, words, error);

@@ -160,11 +160,13 @@ static void test_text_reads_back_the_same(void **state)
         "message-size-max = 65537\nplaintext-login = yes\nfull-mailbox = refuse\n"
         "oauth-introspection = https://id.example/i?a=b\noauth-client = \"post horn\" /s\noauth-audience = "
         "\"a b\"\n"
-        "resolver = [::1]:5353\nca-file = \"/c a\"\nimap-without = idle, move\nimap-without-for = "
+        "outbound-private = yes\nresolver = [::1]:5353\nca-file = \"/c a\"\nimap-without = idle, "
+        "move\nimap-without-for = "
         "\"Some Mail*\" idle\nimap-without-for = b move, sort\nsasl-without = "
-        "login\nclient-ca = /c\n"
+        "login\nclient-ca = /c\nimap-message-limit = 2000\n"
         "trusted-networks = 192.0.2.0/24, private 2001:db8::/32\nspf-policy = refuse\ndmarc-policy = mark\n",
         "hostname = a.example\ntrusted-networks = none\n",
+        "hostname = a.example\nimap-save-limit = 1000\n",
     };
     for (size_t i = 0; i < ARRAY_LEN(texts); i++) {
         CLEANUP(buf_release) struct buf first = BUF(SETTINGS_FILE_MAX);
@@ -468,6 +470,27 @@ static void test_a_list_of_names_is_upper_case_each_once(void **state)
     refused("imap-without = gr\303\274n\n", "posthorn.conf:1: a name is letters, digits and signs");
 }
 
+static void test_limits_of_imap_commands(void **state)
+{
+    (void)state;
+    struct settings *s = parse_good("hostname = a\n");
+    assert_int_equal(s->imap_message_limit, 0);
+    assert_int_equal(s->imap_save_limit, 0);
+    settings_free(s);
+    s = parse_good("hostname = a\nimap-save-limit = none\nimap-message-limit = 1000\n");
+    assert_int_equal(s->imap_message_limit, 1000);
+    settings_free(s);
+    s = parse_good("hostname = a\nimap-save-limit = 1000000\n");
+    assert_int_equal(s->imap_save_limit, 1000000);
+    settings_free(s);
+    refused("imap-message-limit = 999\n",
+            "posthorn.conf:1: \"999\" is not none or a number from 1000 to 1000000");
+    refused("imap-save-limit = 1000001\n",
+            "posthorn.conf:1: \"1000001\" is not none or a number from 1000 to 1000000");
+    refused("imap-save-limit = 2000\nimap-message-limit = 1000\n",
+            "posthorn.conf:2: imap-message-limit or imap-save-limit, not both");
+}
+
 static void test_a_list_of_names_at_its_limits(void **state)
 {
     (void)state;
@@ -542,6 +565,7 @@ int main(void)
         cmocka_unit_test(test_a_list_of_names_is_upper_case_each_once),
         cmocka_unit_test(test_a_list_of_names_at_its_limits),
         cmocka_unit_test(test_mail_programs_without_capabilities),
+        cmocka_unit_test(test_limits_of_imap_commands),
         cmocka_unit_test(test_mail_programs_at_their_limits),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -11,6 +11,7 @@ enum {
     LABEL_MAX = 63, /* RFC 1035 2.3.4 */
     USER_MAX = 32,
     COUNT_MOST = 1000000,
+    LIMIT_LEAST = 1000,
 };
 
 /* ---- errors ---- */
@@ -411,6 +412,35 @@ static enum err read_names(struct reading *r, const struct words *words, const c
 enum err setting_read_imap_without(struct reading *r, const struct words *words, struct error *error)
 {
     return read_names(r, words, &r->settings->imap_without, error);
+}
+
+/* RFC 9738 3: fewer than a thousand should not be announced. */
+static enum err read_limit(const struct reading *r, const struct words *words, uint32_t *ret,
+                           struct error *error)
+{
+    enum err e = setting_one_word(r, words, error);
+    if (e != ERR_OK)
+        return e;
+    uint32_t n = 0;
+    if (!slice_eq_nocase(words->at[0], S("none")) &&
+        (!slice_to_u32(words->at[0], &n) || n < LIMIT_LEAST || n > COUNT_MOST))
+        return setting_refuse(r, error, "\"%.*s\" is not none or a number from %d to %d",
+                              SLICE_ARGS(words->at[0]), LIMIT_LEAST, COUNT_MOST);
+    *ret = n;
+    /* A server has one or the other. */
+    return r->settings->imap_message_limit > 0 && r->settings->imap_save_limit > 0
+               ? setting_refuse(r, error, "imap-message-limit or imap-save-limit, not both")
+               : ERR_OK;
+}
+
+enum err setting_read_imap_message_limit(struct reading *r, const struct words *words, struct error *error)
+{
+    return read_limit(r, words, &r->settings->imap_message_limit, error);
+}
+
+enum err setting_read_imap_save_limit(struct reading *r, const struct words *words, struct error *error)
+{
+    return read_limit(r, words, &r->settings->imap_save_limit, error);
 }
 
 /* "Some Mail*" NAME, NAME */

@@ -71,24 +71,60 @@ static enum err open_at(struct delivery *delivery, const char *host, const struc
     return client_open(&options, &delivery->client, &tls_failed, error);
 }
 
-/* The first of a host's addresses that has a server. *tries counts down. */
-static enum err open_host(struct delivery *delivery, const struct host *host, size_t *tries,
+/* What may still be done to find a server that is there. */
+struct patience {
+    size_t tries;
+    int64_t dns_us;
+    size_t closed; /* hosts that were passed over, since they lead to no public address */
+};
+
+/* A host's addresses that may be tried. */
+static enum err find_addresses(struct delivery *delivery, const struct host *host, struct patience *patience,
+                               struct resolver_address ret[static DELIVERY_ADDRESSES_MAX], size_t *ret_count,
+                               struct error *error)
+{
+    const struct sender_options *options = delivery->options;
+    /* A smart host is an administrator's choice, wherever it stands. */
+    bool private_too = options->private_too || delivery->route->host.n > 0;
+    int64_t now = clock_mono_us();
+    size_t found = 0;
+    size_t count = 0;
+    enum err err = resolver_addresses(options->resolver, host->name, now + patience->dns_us, ret,
+                                      DELIVERY_ADDRESSES_MAX, &found, error);
+    patience->dns_us = MAX(patience->dns_us - (clock_mono_us() - now), INT64_C(0));
+    if (err != ERR_OK) {
+        patience->tries--; /* else a domain could keep a thread busy with names that have none */
+        return err;
+    }
+    for (size_t i = 0; i < found; i++)
+        if (private_too || resolver_is_public(&ret[i]))
+            ret[count++] = ret[i];
+    if (count == 0) {
+        patience->tries--;
+        patience->closed++;
+        return fail(error, ERR_DENIED, NULL, "%.*s leads to no address of the public internet",
+                    SLICE_ARGS(host->name));
+    }
+    *ret_count = count;
+    return ERR_OK;
+}
+
+/* The first of a host's addresses that has a server. */
+static enum err open_host(struct delivery *delivery, const struct host *host, struct patience *patience,
                           struct error *error)
 {
     struct resolver_address addresses[DELIVERY_ADDRESSES_MAX];
     char name[RESOLVER_NAME_MAX + 1];
     size_t count = 0;
     snprintf(name, sizeof(name), "%.*s", SLICE_ARGS(host->name));
-    enum err err =
-        resolver_addresses(delivery->options->resolver, host->name, clock_mono_us() + DELIVERY_DNS_US,
-                           addresses, ARRAY_LEN(addresses), &count, error);
+    enum err err = find_addresses(delivery, host, patience, addresses, &count, error);
     if (err != ERR_OK) {
         note_failure(delivery, error);
         return err;
     }
     err = ERR_UNAVAILABLE;
-    for (size_t i = 0; i < count && err != ERR_OK && *tries > 0; i++) {
-        (*tries)--;
+    for (size_t i = 0; i < count && err != ERR_OK && patience->tries > 0; i++) {
+        patience->tries--;
         err = open_at(delivery, name, &addresses[i], error);
         if (err != ERR_OK)
             note_failure(delivery, error);
@@ -101,11 +137,11 @@ static enum delivery_end open_route(struct delivery *delivery, const struct outb
                                     struct arena *arena, struct outbound_result *results)
 {
     struct error error = {.detail = "the smart host could not be tried"};
-    size_t tries = DELIVERY_ADDRESSES_MAX;
+    struct patience patience = {DELIVERY_ADDRESSES_MAX, DELIVERY_DNS_US, 0};
     struct host host = {.name = parcel->route.host};
     if (slice_starts(host.name, S("[")))
         host.name = slice_sub(host.name, 1, host.name.n - 2);
-    if (open_host(delivery, &host, &tries, &error) == ERR_OK)
+    if (open_host(delivery, &host, &patience, &error) == ERR_OK)
         return DELIVERY_SENT;
     LOG(LOG_WARN, parcel->sid, "send.smart_host", F_STR("host", host.name), F_ERR(&error));
     tell_all(parcel, OUTBOUND_DEFERRED, error.code == ERR_AUTH ? "4.7.0" : "4.4.1", error.detail, arena,
@@ -118,7 +154,7 @@ static enum delivery_end open_any(struct delivery *delivery, const struct outbou
 {
     struct hosts hosts;
     struct error error = {.detail = "no host could be tried"};
-    size_t tries = DELIVERY_ADDRESSES_MAX;
+    struct patience patience = {DELIVERY_ADDRESSES_MAX, DELIVERY_DNS_US, 0};
     if (parcel->route.host.n > 0)
         return open_route(delivery, parcel, arena, results);
     hosts_find(delivery->options->resolver, delivery->domain, slice_cstr(delivery->options->own_name),
@@ -129,14 +165,16 @@ static enum delivery_end open_any(struct delivery *delivery, const struct outbou
                  results);
         return for_good ? DELIVERY_REFUSED : DELIVERY_UNREACHABLE;
     }
-    for (size_t i = 0; i < hosts.count && tries > 0; i++) {
-        if (open_host(delivery, &hosts.each[i], &tries, &error) == ERR_OK)
+    for (size_t i = 0; i < hosts.count && patience.tries > 0; i++) {
+        if (open_host(delivery, &hosts.each[i], &patience, &error) == ERR_OK)
             return DELIVERY_SENT;
         LOG(LOG_INFO, parcel->sid, "send.host", F_STR("domain", delivery->domain),
             F_STR("host", hosts.each[i].name), F_ERR(&error));
     }
-    tell_all(parcel, OUTBOUND_DEFERRED, "4.4.1", error.detail, arena, results);
-    return DELIVERY_UNREACHABLE;
+    bool closed = patience.closed == hosts.count;
+    tell_all(parcel, closed ? OUTBOUND_FAILED : OUTBOUND_DEFERRED, closed ? "5.4.4" : "4.4.1", error.detail,
+             arena, results);
+    return closed ? DELIVERY_REFUSED : DELIVERY_UNREACHABLE;
 }
 
 enum delivery_end delivery_run(struct delivery *delivery, const struct outbound_parcel *parcel,
@@ -154,16 +192,14 @@ enum delivery_end delivery_run(struct delivery *delivery, const struct outbound_
                 return end;
             }
         }
-        unsigned replies = delivery->client->replies;
-        bool good = transaction_run(delivery->client, parcel, message, arena, results);
+        enum transaction_end end = transaction_run(delivery->client, parcel, message, arena, results);
         note_way(delivery, arena, results, parcel->recipient_count);
-        bool nothing_said = !good && delivery->client->replies == replies;
-        if (!good || delivery->client->messages >= SENDER_MESSAGES_MAX) {
-            client_close(delivery->client, good);
+        if (end != TRANSACTION_DONE || delivery->client->messages >= SENDER_MESSAGES_MAX) {
+            client_close(delivery->client, end == TRANSACTION_DONE);
             delivery->client = NULL;
         }
-        /* A connection that was kept may have been closed meanwhile: that says nothing about the server. */
-        if (!kept || !nothing_said)
+        /* A connection that was kept may be over meanwhile: that says nothing about the server. */
+        if (!kept || end != TRANSACTION_UNSAID)
             return DELIVERY_SENT;
         kept = false;
     }

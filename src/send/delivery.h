@@ -15,7 +15,7 @@ enum {
     DELIVERY_ADDRESSES_MAX = 8,             /* that are tried for one parcel */
     DELIVERY_TRIED_MAX = OUTBOUND_TEXT_MAX, /* bytes of what is told of those that were not there */
 };
-#define DELIVERY_DNS_US (30 * CLOCK_SECOND)
+#define DELIVERY_DNS_US (30 * CLOCK_SECOND) /* for the hosts, and as much for all addresses */
 
 struct delivery {
     const struct sender_options *options;

@@ -29,7 +29,8 @@ struct sender_options {
     struct resolver *resolver;
     struct x509_store_st *authorities; /* for smart hosts; used, not taken */
     const char *own_name;
-    uint16_t port; /* of the other servers */
+    uint16_t port;    /* of the other servers */
+    bool private_too; /* also to addresses that are not of the public internet */
 };
 enum err sender_create(const struct sender_options *options, struct sender **ret_sender,
                        struct error *error) MUST_CHECK;

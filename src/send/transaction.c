@@ -5,6 +5,7 @@
 #include "base/must.h"
 
 enum { COMMANDS_MAX = 1024 * 1024, BLOCK = 64 * 1024 };
+#define REFUSAL_US (5 * CLOCK_SECOND)
 
 struct transaction {
     struct client *client;
@@ -282,10 +283,27 @@ static enum err write_message(struct transaction *t, struct error *error)
     return err;
 }
 
+/*
+ * A server may refuse in the middle of a message and hang up (RFC 5321 3.8 has it wait, but a message that is
+ * too large is seldom read to its end). What it said is in the input then; that it took what it did not read
+ * is not believed.
+ */
+static enum err refusal_behind(struct transaction *t, struct error *error)
+{
+    struct error none;
+    enum err err = client_reply(t->client, REFUSAL_US, &none);
+    if (err != ERR_OK || (!reply_is(&t->client->reply, 4) && !reply_is(&t->client->reply, 5)))
+        return error->code;
+    decide_rest_by_reply(t);
+    return error->code;
+}
+
 /* The message and its one reply. */
 static enum err send_message(struct transaction *t, struct error *error)
 {
     enum err err = write_message(t, error);
+    if (err == ERR_CLOSED)
+        return refusal_behind(t, error);
     if (err == ERR_OK)
         err = client_reply(t->client, CLIENT_END_US, error);
     if (err != ERR_OK)
@@ -324,6 +342,12 @@ static enum err after_data(struct transaction *t, struct error *error)
     return err == ERR_OK ? client_reply(t->client, CLIENT_END_US, error) : err;
 }
 
+/* 421: whatever was asked, it answers nothing more (RFC 5321 3.8). */
+static bool hangs_up(const struct transaction *t)
+{
+    return t->client->reply.code == 421;
+}
+
 /* Everything at once, then all replies (RFC 2920). */
 static enum err run_pipelined(struct transaction *t, struct error *error)
 {
@@ -339,6 +363,8 @@ static enum err run_pipelined(struct transaction *t, struct error *error)
     bool sender_taken = err == ERR_OK && reply_is(&t->client->reply, 2);
     if (err == ERR_OK && !sender_taken)
         decide_rest_by_reply(t);
+    if (err == ERR_OK && hangs_up(t))
+        return ERR_OK;
     for (size_t i = 0; i < t->parcel->recipient_count && err == ERR_OK; i++) {
         err = client_reply(t->client, CLIENT_COMMAND_US, error);
         if (err == ERR_OK && sender_taken)
@@ -382,21 +408,32 @@ static enum err run_in_turn(struct transaction *t, struct error *error)
     return err == ERR_OK ? after_data(t, error) : err;
 }
 
+/* False: the server says nothing that is good for this message; all is decided. */
+static bool reset(struct transaction *t)
+{
+    struct error error;
+    if (!t->client->in_transaction)
+        return true;
+    enum err err = client_ask(t->client, S("RSET\r\n"), CLIENT_COMMAND_US, &error);
+    if (err == ERR_OK && reply_is(&t->client->reply, 2))
+        return true;
+    if (err == ERR_OK)
+        (void)fail(&error, ERR_INVALID, NULL, "the server did not reset the session (%u)",
+                   t->client->reply.code);
+    decide_rest_by_error(t, &error);
+    return false;
+}
+
 static enum err run(struct transaction *t, struct error *error)
 {
-    enum err err = ERR_OK;
-    if (t->client->in_transaction)
-        err = client_ask(t->client, S("RSET\r\n"), CLIENT_COMMAND_US, error);
-    if (err != ERR_OK || !is_able(t))
-        return err;
     t->client->in_transaction = true;
     bool pipelined = (t->client->extensions & CLIENT_PIPELINING) != 0;
     return pipelined ? run_pipelined(t, error) : run_in_turn(t, error);
 }
 
-bool transaction_run(struct client *client, const struct outbound_parcel *parcel,
-                     const struct outbound_message *message, struct arena *arena,
-                     struct outbound_result *results)
+enum transaction_end transaction_run(struct client *client, const struct outbound_parcel *parcel,
+                                     const struct outbound_message *message, struct arena *arena,
+                                     struct outbound_result *results)
 {
     struct transaction t = {
         .client = client, .parcel = parcel, .message = message, .arena = arena, .results = results};
@@ -405,9 +442,17 @@ bool transaction_run(struct client *client, const struct outbound_parcel *parcel
     struct slice name = slice_cstr(client->peer);
     slice_cut(name, ' ', &name, &(struct slice){0});
     t.peer = keep(&t, name);
+    if (!reset(&t))
+        return TRANSACTION_UNSAID;
+    if (!is_able(&t))
+        return TRANSACTION_DONE;
+    unsigned replies = client->replies;
     enum err err = run(&t, &error);
     if (err != ERR_OK)
         decide_rest_by_error(&t, &error);
-    /* 421: it hangs up (RFC 5321 3.8). */
-    return err == ERR_OK && client->reply.code != 421;
+    if (err == ERR_OK && !hangs_up(&t))
+        return TRANSACTION_DONE;
+    /* A 421 that answers the first command was said before it, by a server that was tired of waiting. */
+    unsigned said = client->replies - replies;
+    return said == 0 || (said == 1 && hangs_up(&t)) ? TRANSACTION_UNSAID : TRANSACTION_LAST;
 }

@@ -9,10 +9,14 @@
 #include "queue/outbound.h"
 #include "send/client.h"
 
-/* results: one for each recipient of the parcel, in its order. False: the session is good for nothing more.
- */
-bool transaction_run(struct client *client, const struct outbound_parcel *parcel,
-                     const struct outbound_message *message, struct arena *arena,
-                     struct outbound_result *results);
+enum transaction_end {
+    TRANSACTION_DONE,   /* the session is good for another one */
+    TRANSACTION_LAST,   /* it is over */
+    TRANSACTION_UNSAID, /* it is over, and was before it had a word for this message */
+};
+/* results: one for each recipient of the parcel, in its order. */
+enum transaction_end transaction_run(struct client *client, const struct outbound_parcel *parcel,
+                                     const struct outbound_message *message, struct arena *arena,
+                                     struct outbound_result *results);
 
 #endif

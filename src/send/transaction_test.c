@@ -2,6 +2,7 @@
 #include "send/transaction.h"
 
 #include <fcntl.h>
+#include <pthread.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -13,11 +14,13 @@ struct dialogue {
     struct outbound_result results[2];
     struct buf sent;
     struct arena arena;
-    bool good;
+    enum transaction_end end;
 };
 
 static struct outbound_recipient recipients[] = {{.number = 4, .address = S("a@there.example")},
                                                  {.number = 7, .address = S("b@there.example")}};
+
+static bool keeps_transaction; /* RSET is due */
 
 /* fd: the message's file, or -1; size: what it should have. */
 static void run_with(struct dialogue *d, unsigned extensions, const char *replies, struct slice text, int fd,
@@ -25,7 +28,10 @@ static void run_with(struct dialogue *d, unsigned extensions, const char *replie
 {
     int pair[2];
     struct error error;
-    struct client client = {.reply = REPLY, .extensions = extensions, .peer = "mx.there.example [192.0.2.1]"};
+    struct client client = {.reply = REPLY,
+                            .extensions = extensions,
+                            .in_transaction = keeps_transaction,
+                            .peer = "mx.there.example [192.0.2.1]"};
     struct outbound_message message = {.text = BUF(100000), .fd = fd};
     struct outbound_parcel parcel = {.domain = S("there.example"),
                                      .sender = S("us@here.example"),
@@ -39,12 +45,20 @@ static void run_with(struct dialogue *d, unsigned extensions, const char *replie
     assert_int_equal(fd_write_all(pair[1], slice_cstr(replies), &error), ERR_OK);
     shutdown(pair[1], SHUT_WR);
     client.stream = (struct stream){.fd = pair[0], .input = BUF(STREAM_INPUT_MAX + 65536)};
-    d->good = transaction_run(&client, &parcel, &message, &d->arena, d->results);
+    d->end = transaction_run(&client, &parcel, &message, &d->arena, d->results);
     stream_close(&client.stream);
     reply_release(&client.reply);
     assert_int_equal(fd_read_all(pair[1], &d->sent, &error), ERR_OK);
     close(pair[1]);
     buf_release(&message.text);
+}
+
+/* What a server says to the second message over its connection, whose first was not finished. */
+static void run_again(struct dialogue *d, unsigned extensions, const char *replies)
+{
+    keeps_transaction = true;
+    run_with(d, extensions, replies, S("x\r\n"), -1, 3);
+    keeps_transaction = false;
 }
 
 static void run(struct dialogue *d, unsigned extensions, const char *replies, struct slice text)
@@ -73,7 +87,7 @@ static void test_sends_and_stuffs_dots(void **state UNUSED)
         struct dialogue d;
         run(&d, ways[i], "250 ok\r\n250 ok\r\n250 ok\r\n354 go\r\n250 taken\r\n", S(".a\r\n..b\r\nc.\r\n"));
         assert_outcomes(&d, OUTBOUND_RELAYED, OUTBOUND_RELAYED);
-        assert_true(d.good);
+        assert_int_equal(d.end, TRANSACTION_DONE);
         assert_string_equal(buf_cstr(&d.sent), "MAIL FROM:<us@here.example>\r\nRCPT TO:<a@there.example>\r\n"
                                                "RCPT TO:<b@there.example>\r\nDATA\r\n"
                                                "..a\r\n...b\r\nc.\r\n.\r\n");
@@ -116,7 +130,7 @@ static void test_data_answered_with_250_is_not_taken_for_delivery(void **state U
         struct dialogue d;
         run(&d, ways[i], "250 ok\r\n250 ok\r\n250 ok\r\n250 ok\r\n", S("x\r\n"));
         assert_outcomes(&d, OUTBOUND_DEFERRED, OUTBOUND_DEFERRED);
-        assert_false(d.good);
+        assert_int_equal(d.end, TRANSACTION_LAST);
         end(&d);
     }
 }
@@ -126,7 +140,7 @@ static void test_connection_lost_before_the_last_reply_is_for_now(void **state U
     struct dialogue d;
     run(&d, 0, "250 ok\r\n250 ok\r\n550 no\r\n354 go\r\n", S("x\r\n"));
     assert_outcomes(&d, OUTBOUND_DEFERRED, OUTBOUND_FAILED);
-    assert_false(d.good);
+    assert_int_equal(d.end, TRANSACTION_LAST);
     end(&d);
 }
 
@@ -135,8 +149,102 @@ static void test_421_ends_the_session(void **state UNUSED)
     struct dialogue d;
     run(&d, 0, "421 4.3.2 going down\r\n", S("x\r\n"));
     assert_outcomes(&d, OUTBOUND_DEFERRED, OUTBOUND_DEFERRED);
-    assert_false(d.good);
+    assert_int_equal(d.end, TRANSACTION_UNSAID);
     end(&d);
+}
+
+/* It waited in the connection, before anything was asked: also when everything was asked at once. */
+static void test_421_that_answers_the_first_command_says_nothing_of_the_message(void **state UNUSED)
+{
+    struct dialogue d;
+    run(&d, CLIENT_PIPELINING, "421 4.4.2 idle for too long\r\n", S("x\r\n"));
+    assert_outcomes(&d, OUTBOUND_DEFERRED, OUTBOUND_DEFERRED);
+    assert_int_equal(d.end, TRANSACTION_UNSAID);
+    end(&d);
+    run(&d, 0, "250 ok\r\n421 4.3.2 going down\r\n", S("x\r\n"));
+    assert_outcomes(&d, OUTBOUND_DEFERRED, OUTBOUND_DEFERRED);
+    assert_int_equal(d.end, TRANSACTION_LAST);
+    end(&d);
+}
+
+static void test_session_that_is_not_reset_is_over(void **state UNUSED)
+{
+    static const char *const replies[] = {
+        "421 4.4.2 idle for too long\r\n",
+        "",
+        "502 5.5.1 what?\r\n250 ok\r\n250 ok\r\n250 ok\r\n354 go\r\n250 taken\r\n",
+    };
+    for (size_t i = 0; i < ARRAY_LEN(replies); i++) {
+        struct dialogue d;
+        run_again(&d, 0, replies[i]);
+        assert_outcomes(&d, OUTBOUND_DEFERRED, OUTBOUND_DEFERRED);
+        assert_int_equal(d.end, TRANSACTION_UNSAID);
+        assert_string_equal(buf_cstr(&d.sent), "RSET\r\n");
+        end(&d);
+    }
+    struct dialogue d;
+    run_again(&d, 0, "250 ok\r\n250 ok\r\n250 ok\r\n250 ok\r\n354 go\r\n250 taken\r\n");
+    assert_outcomes(&d, OUTBOUND_RELAYED, OUTBOUND_RELAYED);
+    end(&d);
+}
+
+/* A server that has had enough in the middle of a message: its last word, and it hangs up. */
+struct impatient {
+    int fd;
+    const char *last_word;
+};
+
+static void *hang_up_in_the_middle(void *context)
+{
+    struct impatient *server = context;
+    struct error error;
+    CLEANUP(buf_release) struct buf read_so_far = BUF(1000000);
+    assert_int_equal(fd_write_all(server->fd, S("250 ok\r\n250 ok\r\n250 ok\r\n354 go\r\n"), &error), ERR_OK);
+    while (slice_find(buf_slice(&read_so_far), S("line")) < 0) {
+        char *to = buf_reserve(&read_so_far, 4096);
+        ssize_t n = read(server->fd, to, 4096);
+        assert_true(n > 0);
+        buf_grew(&read_so_far, (size_t)n);
+    }
+    assert_int_equal(fd_write_all(server->fd, slice_cstr(server->last_word), &error), ERR_OK);
+    close(server->fd);
+    return NULL;
+}
+
+static void assert_refused_in_the_middle(const char *last_word, enum outbound_outcome outcome)
+{
+    int pair[2];
+    pthread_t thread;
+    struct outbound_result results[2];
+    struct client client = {.reply = REPLY, .peer = "mx.there.example [192.0.2.1]"};
+    CLEANUP(outbound_message_release)
+    struct outbound_message message = {.text = BUF(16 * 1024 * 1024), .fd = -1};
+    const struct outbound_parcel parcel = {.domain = S("there.example"),
+                                           .sender = S("us@here.example"),
+                                           .recipients = recipients,
+                                           .recipient_count = 2};
+    CLEANUP(arena_release) struct arena arena = ARENA(1000000);
+    for (size_t i = 0; i < 1000000; i++)
+        buf_put(&message.text, S("a line\r\n"));
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, pair), 0);
+    assert_int_equal(fcntl(pair[0], F_SETFL, O_NONBLOCK), 0);
+    struct impatient server = {pair[1], last_word};
+    assert_int_equal(pthread_create(&thread, NULL, hang_up_in_the_middle, &server), 0);
+    client.stream = (struct stream){.fd = pair[0], .input = BUF(STREAM_INPUT_MAX + 65536)};
+    assert_int_equal(transaction_run(&client, &parcel, &message, &arena, results), TRANSACTION_LAST);
+    pthread_join(thread, NULL);
+    stream_close(&client.stream);
+    reply_release(&client.reply);
+    assert_int_equal(results[0].outcome, outcome);
+    assert_int_equal(results[1].outcome, outcome);
+}
+
+static void test_refusal_in_the_middle_of_a_message_is_obeyed(void **state UNUSED)
+{
+    assert_refused_in_the_middle("554 5.7.1 we don't want this\r\n", OUTBOUND_FAILED);
+    assert_refused_in_the_middle("452 4.3.1 full\r\n", OUTBOUND_DEFERRED);
+    assert_refused_in_the_middle("250 2.0.0 we have not read it, but thanks\r\n", OUTBOUND_DEFERRED);
+    assert_refused_in_the_middle("", OUTBOUND_DEFERRED);
 }
 
 static void test_file_that_was_cut_is_not_sent_as_whole(void **state UNUSED)
@@ -151,7 +259,7 @@ static void test_file_that_was_cut_is_not_sent_as_whole(void **state UNUSED)
     end(&d);
     run_with(&d, 0, replies, S("A: b\r\n\r\n"), fd, 7);
     assert_outcomes(&d, OUTBOUND_DEFERRED, OUTBOUND_DEFERRED);
-    assert_false(d.good);
+    assert_int_equal(d.end, TRANSACTION_LAST);
     assert_false(slice_ends(buf_slice(&d.sent), S("\r\n.\r\n")));
     end(&d);
     close(fd);
@@ -167,6 +275,9 @@ int main(void)
         cmocka_unit_test(test_data_answered_with_250_is_not_taken_for_delivery),
         cmocka_unit_test(test_connection_lost_before_the_last_reply_is_for_now),
         cmocka_unit_test(test_421_ends_the_session),
+        cmocka_unit_test(test_421_that_answers_the_first_command_says_nothing_of_the_message),
+        cmocka_unit_test(test_session_that_is_not_reset_is_over),
+        cmocka_unit_test(test_refusal_in_the_middle_of_a_message_is_obeyed),
         cmocka_unit_test(test_file_that_was_cut_is_not_sent_as_whole),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

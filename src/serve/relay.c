@@ -49,6 +49,7 @@ static enum err start_sender(struct relay *relay, const struct settings *setting
         .authorities = fetcher_store(relay->fetcher),
         .own_name = settings->hostname,
         .port = settings->outbound_port,
+        .private_too = settings->outbound_private,
     };
     if (settings->outbound_port == 0)
         return ERR_OK;

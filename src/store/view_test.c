@@ -1,6 +1,7 @@
 #include <pthread.h>
 
 #include "store/testing.h"
+#include "store/watch.h"
 
 static void test_recent_goes_to_the_first_read_write_view(void **state)
 {
@@ -195,6 +196,53 @@ static void test_threads_share_an_account(void **state)
     view_close(view);
 }
 
+static void change_something(struct fixture *fixture, bool on)
+{
+    CLEANUP(uid_set_release) struct uid_set one = range(1, 1);
+    CLEANUP(flag_result_release) struct flag_result result = {0};
+    const struct flagset flagged = {{1 << FLAG_FLAGGED}};
+    OK(message_flags(fixture->account, fixture->inbox.id, &one, on ? FLAGS_ADD : FLAGS_REMOVE, &flagged,
+                     (struct change_no){0}, &result, &fixture->error));
+}
+
+static void *change_as_other(void *fixture)
+{
+    change_something(fixture, false);
+    return NULL;
+}
+
+static void test_watch_knows_its_own_changes(void **state)
+{
+    struct fixture *fixture = *state;
+    struct watch *watch;
+    pthread_t other;
+    append(fixture, fixture->inbox.id, small_message);
+    OK(account_watch(fixture->account, NULL, (struct place){0}, &watch, &fixture->error));
+    for (int i = 0; i <= WATCH_OWN_MAX; i++) {
+        watch_act(watch);
+        change_something(fixture, true);
+        struct change_no own = watch_change(watch);
+        assert_int_equal(pthread_create(&other, NULL, change_as_other, fixture), 0);
+        assert_int_equal(pthread_join(other, NULL), 0);
+        watch_rest(watch);
+        assert_int_equal(watch_is_own(watch, own), i < WATCH_OWN_MAX);
+        assert_false(watch_is_own(watch, watch_change(watch))); /* another thread's */
+        change_something(fixture, true);
+        assert_false(watch_is_own(watch, watch_change(watch))); /* resting */
+        change_something(fixture, false);
+    }
+    watch_forget_own(watch);
+    watch_act(watch);
+    struct change_no before = watch_change(watch);
+    for (int i = 0; i < 2 * WATCH_OWN_MAX; i++) /* in a row: one range */
+        change_something(fixture, i % 2 == 0);
+    watch_rest(watch);
+    assert_false(watch_is_own(watch, before));
+    assert_true(watch_is_own(watch, (struct change_no){before.v + 1}));
+    assert_true(watch_is_own(watch, watch_change(watch)));
+    account_unwatch(watch);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -204,6 +252,7 @@ int main(void)
         STORE_TEST(test_first_unseen),
         STORE_TEST(test_first_unseen_is_numbered_as_the_view_numbers),
         STORE_TEST(test_threads_share_an_account),
+        STORE_TEST(test_watch_knows_its_own_changes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -145,6 +145,7 @@ class Server:
         if is_root():
             lines += [f"user-{role} = {user}" for role, user in USERS.items()]
         self.settings.setdefault("outbound-port", "off")  # no test may reach the world
+        self.settings.setdefault("outbound-private", "yes")
         lines += [f"{key} = {value}" for key, value in self.settings.items()]
         self.config.write_text("\n".join(lines) + "\n")
 

@@ -83,7 +83,8 @@ def second_house(names):
 def running_server(names, postfix, second_house):
     authorities = postfix.place / "authorities.pem"
     authorities.write_text((postfix.place / "cert.pem").read_text() + second_house.certificate.read_text())
-    with running(**{"resolver": names.address, "outbound-port": "1", "ca-file": str(authorities)}) as server:
+    settings = {"resolver": names.address, "outbound-port": "1", "outbound-private": "no", "ca-file": str(authorities)}
+    with running(**settings) as server:
         yield server
 
 

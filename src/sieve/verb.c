@@ -1,0 +1,155 @@
+#include "sieve/verb.h"
+
+/* Rows that several verbs share. */
+/* clang-format off */
+#define TAG(slot, tag, kind, choice, extension) {SLOT_##slot, tag, VALUE_##kind, choice, SIEVE_##extension, 0}
+#define CONSTANT_TAG(slot, tag, kind, choice, extension) \
+    {SLOT_##slot, tag, VALUE_##kind, choice, SIEVE_##extension, ARGUMENT_CONSTANT}
+#define POSITIONAL(slot, kind) {SLOT_##slot, NULL, VALUE_##kind, 0, SIEVE_BASE, 0}
+#define CONSTANT(slot, kind) {SLOT_##slot, NULL, VALUE_##kind, 0, SIEVE_BASE, ARGUMENT_CONSTANT}
+#define MAY_LACK(slot, kind) {SLOT_##slot, NULL, VALUE_##kind, 0, SIEVE_BASE, ARGUMENT_MAY_LACK}
+#define END {SLOT_NONE, NULL, VALUE_FLAG, 0, SIEVE_BASE, 0}
+
+#define MATCHING \
+    CONSTANT_TAG(COMPARATOR, "comparator", TEXT, 0, BASE), \
+    TAG(MATCH, "is", FLAG, MATCH_IS, BASE), \
+    TAG(MATCH, "contains", FLAG, MATCH_CONTAINS, BASE), \
+    TAG(MATCH, "matches", FLAG, MATCH_MATCHES, BASE), \
+    CONSTANT_TAG(MATCH, "count", TEXT, MATCH_COUNT, RELATIONAL), \
+    CONSTANT_TAG(MATCH, "value", TEXT, MATCH_VALUE, RELATIONAL)
+
+#define ADDRESS_PARTS \
+    TAG(PART, "all", FLAG, PART_ALL, BASE), \
+    TAG(PART, "localpart", FLAG, PART_LOCAL, BASE), \
+    TAG(PART, "domain", FLAG, PART_DOMAIN, BASE), \
+    TAG(PART, "user", FLAG, PART_USER, SUBADDRESS), \
+    TAG(PART, "detail", FLAG, PART_DETAIL, SUBADDRESS)
+
+#define INDEXING \
+    TAG(INDEX, "index", NUMBER, 0, INDEX), \
+    TAG(LAST, "last", FLAG, 0, INDEX)
+
+static const struct argument no_arguments[] = {END};
+static const struct argument require_arguments[] = {CONSTANT(VALUE, TEXTS), END};
+static const struct argument keep_arguments[] = {TAG(FLAGS, "flags", TEXTS, 0, IMAP4FLAGS), END};
+static const struct argument redirect_arguments[] = {
+    TAG(COPY, "copy", FLAG, 0, COPY), POSITIONAL(ADDRESS, TEXT), END};
+static const struct argument fileinto_arguments[] = {
+    TAG(COPY, "copy", FLAG, 0, COPY), TAG(FLAGS, "flags", TEXTS, 0, IMAP4FLAGS), POSITIONAL(NAME, TEXT), END};
+static const struct argument reject_arguments[] = {POSITIONAL(REASON, TEXT), END};
+static const struct argument set_arguments[] = {
+    TAG(CASE, "lower", FLAG, CASE_LOWER, BASE),
+    TAG(CASE, "upper", FLAG, CASE_UPPER, BASE),
+    TAG(FIRST_LETTER, "lowerfirst", FLAG, CASE_LOWER, BASE),
+    TAG(FIRST_LETTER, "upperfirst", FLAG, CASE_UPPER, BASE),
+    TAG(QUOTE, "quotewildcard", FLAG, QUOTE_WILDCARD, BASE),
+    TAG(LENGTH, "length", FLAG, 0, BASE),
+    CONSTANT(NAME, TEXT), POSITIONAL(VALUE, TEXT), END};
+static const struct argument change_flags_arguments[] = {MAY_LACK(NAME, TEXT), POSITIONAL(FLAGS, TEXTS), END};
+static const struct argument vacation_arguments[] = {
+    TAG(PERIOD, "days", NUMBER, PERIOD_DAYS, BASE),
+    TAG(PERIOD, "seconds", NUMBER, PERIOD_SECONDS, VACATION_SECONDS),
+    TAG(SUBJECT, "subject", TEXT, 0, BASE),
+    TAG(FROM, "from", TEXT, 0, BASE),
+    TAG(ADDRESSES, "addresses", TEXTS, 0, BASE),
+    TAG(MIME, "mime", FLAG, 0, BASE),
+    TAG(HANDLE, "handle", TEXT, 0, BASE),
+    POSITIONAL(REASON, TEXT), END};
+
+static const struct argument size_arguments[] = {
+    TAG(LIMIT, "over", FLAG, LIMIT_OVER, BASE), TAG(LIMIT, "under", FLAG, LIMIT_UNDER, BASE),
+    POSITIONAL(VALUE, NUMBER), END};
+static const struct argument exists_arguments[] = {POSITIONAL(HEADERS, TEXTS), END};
+static const struct argument header_arguments[] = {
+    MATCHING, INDEXING, POSITIONAL(HEADERS, TEXTS), POSITIONAL(KEYS, TEXTS), END};
+static const struct argument address_arguments[] = {
+    MATCHING, INDEXING, ADDRESS_PARTS, POSITIONAL(HEADERS, TEXTS), POSITIONAL(KEYS, TEXTS), END};
+static const struct argument envelope_arguments[] = {
+    MATCHING, ADDRESS_PARTS, POSITIONAL(HEADERS, TEXTS), POSITIONAL(KEYS, TEXTS), END};
+static const struct argument body_arguments[] = {
+    MATCHING,
+    TAG(TRANSFORM, "text", FLAG, TRANSFORM_TEXT, BASE),
+    TAG(TRANSFORM, "raw", FLAG, TRANSFORM_RAW, BASE),
+    TAG(TRANSFORM, "content", TEXTS, TRANSFORM_CONTENT, BASE),
+    POSITIONAL(KEYS, TEXTS), END};
+static const struct argument string_arguments[] = {
+    MATCHING, POSITIONAL(VALUE, TEXTS), POSITIONAL(KEYS, TEXTS), END};
+static const struct argument hasflag_arguments[] = {
+    MATCHING, MAY_LACK(VARIABLES, TEXTS), POSITIONAL(KEYS, TEXTS), END};
+static const struct argument date_arguments[] = {
+    MATCHING, INDEXING,
+    TAG(ZONE, "zone", TEXT, ZONE_GIVEN, BASE),
+    TAG(ZONE, "originalzone", FLAG, ZONE_ORIGINAL, BASE),
+    POSITIONAL(HEADERS, TEXT), POSITIONAL(DATE_PART, TEXT), POSITIONAL(KEYS, TEXTS), END};
+static const struct argument currentdate_arguments[] = {
+    MATCHING,
+    TAG(ZONE, "zone", TEXT, ZONE_GIVEN, BASE),
+    POSITIONAL(DATE_PART, TEXT), POSITIONAL(KEYS, TEXTS), END};
+/* clang-format on */
+
+static const struct verb verbs[] = {
+#define X(name, text, shape, arguments) {text, VERB_COMMAND, SIEVE_BASE, shape, arguments, NULL, NULL, NULL},
+    CONTROL_TABLE(X)
+#undef X
+#define X(name, text, extension, shape, arguments, check, function) \
+    {text, VERB_COMMAND, SIEVE_##extension, shape, arguments, check, function, NULL},
+        COMMAND_TABLE(X)
+#undef X
+#define X(name, text, extension, shape, arguments, check, function) \
+    {text, VERB_TEST, SIEVE_##extension, shape, arguments, check, NULL, function},
+            TEST_TABLE(X)
+#undef X
+};
+
+const struct verb *verb_get(enum verb_id id)
+{
+    return &verbs[id];
+}
+
+enum verb_id verb_id(const struct verb *verb)
+{
+    return (enum verb_id)(verb - verbs);
+}
+
+const struct verb *verb_find(struct slice name, enum verb_kind kind)
+{
+    for (size_t i = 0; i < ARRAY_LEN(verbs); i++)
+        if (verbs[i].kind == kind && slice_eq_nocase(slice_cstr(verbs[i].name), name))
+            return &verbs[i];
+    return NULL;
+}
+
+const struct argument *verb_tag(const struct verb *verb, struct slice tag)
+{
+    for (const struct argument *a = verb->arguments; a->slot != SLOT_NONE; a++)
+        if (a->tag != NULL && slice_eq_nocase(slice_cstr(a->tag), tag))
+            return a;
+    return NULL;
+}
+
+/* --- the fingerprint: FNV-1a, which is no secret --- */
+
+static uint64_t mix(uint64_t hash, const char *text, uint64_t number)
+{
+    const uint64_t prime = UINT64_C(1099511628211);
+    for (; text != NULL && *text != 0; text++)
+        hash = (hash ^ (unsigned char)*text) * prime;
+    for (; number != 0; number >>= 8)
+        hash = (hash ^ (number & 255)) * prime;
+    return (hash ^ 256) * prime;
+}
+
+uint64_t verb_fingerprint(void)
+{
+    uint64_t hash = UINT64_C(14695981039346656037);
+    for (size_t i = 0; i < SIEVE_EXTENSIONS; i++)
+        hash = mix(hash, sieve_extension_name((enum sieve_extension)i), i);
+    for (size_t i = 0; i < ARRAY_LEN(verbs); i++) {
+        hash = mix(hash, verbs[i].name, verbs[i].shape);
+        for (const struct argument *a = verbs[i].arguments; a->slot != SLOT_NONE; a++) {
+            hash = mix(hash, a->tag, (uint64_t)a->slot << 8 | a->kind);
+            hash = mix(hash, NULL, (uint64_t)a->choice << 8 | a->flags);
+        }
+    }
+    return hash;
+}
