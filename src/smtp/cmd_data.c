@@ -68,6 +68,8 @@ static void accept_message(struct smtp_session *session)
         reply_all(session, "550 5.7.1 you may not send as this sender");
     else if (err == ERR_LIMIT)
         reply_all(session, "552 5.3.4 too large");
+    else if (err == ERR_BUSY)
+        reply_all(session, SMTP_SENT_ENOUGH);
     else if (err == ERR_QUOTA)
         reply_all(session, smtp_full_text(session));
     else
