@@ -148,6 +148,12 @@ struct admin_command {
     X(domain_set) \
     X(domain_catch_all) \
     X(domain_administrator) \
+    X(domain_dkim_list) \
+    X(domain_dkim_record) \
+    X(domain_dkim_add) \
+    X(domain_dkim_rotate) \
+    X(domain_dkim_activate) \
+    X(domain_dkim_remove) \
     X(account_advise) \
     X(account_add) \
     X(account_list) \
@@ -202,6 +208,7 @@ struct admin_command {
 /* What commands of the command line ask; people don't. */
 /* clang-format off */
 #define ADMIN_INNER_COMMAND_TABLE(X) \
+    X(domain_dkim_use) \
     X(import_open) \
     X(import_look) \
     X(import_add) \

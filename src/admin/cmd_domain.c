@@ -1,4 +1,5 @@
 #include "admin/admin.h"
+#include "admin/domain_keys.h"
 #include "admin/options.h"
 
 static const struct admin_argument only_domain[] = {
@@ -6,23 +7,40 @@ static const struct admin_argument only_domain[] = {
     {0},
 };
 
+static const struct admin_argument add_arguments[] = {
+    {"domain", ARGUMENT_TEXT, true, true, "DOMAIN", "the part of addresses after the @"},
+    {"no-dkim", ARGUMENT_FLAG, false, false, NULL, "without keys: its mail is not signed"},
+    {0},
+};
+
+static const struct admin_column add_columns[] = {DOMAIN_KEY_COLUMNS{0}};
+
 static enum err add(struct admin_call *call, struct error *error)
 {
     struct slice name = call_text(call, "domain");
     struct domain_id id;
     enum err e = domain_add(call->context->directory, name, &id, error);
+    if (e != ERR_OK)
+        return e;
+    call_message(call, "added domain %.*s", SLICE_ARGS(name));
+    if (call_flag(call, "no-dkim"))
+        return ERR_OK;
+    e = call_make_domain_keys(call, name, error);
     if (e == ERR_OK)
-        call_message(call, "added domain %.*s", SLICE_ARGS(name));
+        call_message(call, "its mail is signed with these keys (DKIM): publish their records in the DNS");
     return e;
 }
 
 const struct admin_command admin_domain_add = {
     .name = "domain.add",
     .run = add,
-    .arguments = only_domain,
+    .arguments = add_arguments,
+    .columns = add_columns,
+    .show = show_domain_key_record,
     .summary = "take mail for a domain",
     .about = "From now on mail for addresses of this domain is ours. Names with other letters than a-z are "
-             "given as they are written.",
+             "given as they are written. Two keys are made that sign the domain's mail, and the DNS records "
+             "printed by which others can check that; `posthorn domain dkim record` prints them again.",
     .example = "posthorn domain add example.org",
 };
 

@@ -8,6 +8,8 @@
 #include "authres/tags.h"
 #include "base/must.h"
 
+enum { ANSWER_ARENA_MAX = 256 << 10 };
+
 void dkim_key_release(struct dkim_key *key)
 {
     EVP_PKEY_free(key->public);
@@ -130,13 +132,11 @@ static bool choose_record(const struct resolver_records *records, enum dkim_algo
     return false;
 }
 
-bool dkim_key_fetch(const struct authres_dns *dns, struct slice domain, struct slice selector,
-                    enum dkim_algorithm algorithm, int64_t deadline_us, struct dkim_key *ret_key,
-                    struct dkim_outcome *ret_why)
+static bool ask(const struct authres_dns *dns, struct slice domain, struct slice selector,
+                int64_t deadline_us, struct arena *arena, struct resolver_records *ret_records,
+                struct dkim_outcome *ret_why)
 {
-    CLEANUP(arena_release) struct arena arena = ARENA(256 << 10);
     CLEANUP(buf_release) struct buf name = BUF(RESOLVER_NAME_MAX);
-    struct resolver_records records = {0};
     struct error error;
     buf_put(&name, selector);
     buf_put(&name, S("._domainkey."));
@@ -144,14 +144,52 @@ bool dkim_key_fetch(const struct authres_dns *dns, struct slice domain, struct s
     if (buf_failed(&name))
         return no_key(ret_why, DKIM_PERMERROR, "no key for signature");
     switch (
-        dns->records(dns->context, buf_slice(&name), RESOLVER_TXT, deadline_us, &arena, &records, &error)) {
+        dns->records(dns->context, buf_slice(&name), RESOLVER_TXT, deadline_us, arena, ret_records, &error)) {
     case ERR_OK:
-        return choose_record(&records, algorithm, ret_key, ret_why);
+        return true;
     case ERR_INVALID:
         return no_key(ret_why, DKIM_PERMERROR, "no key for signature");
     default:
         return no_key(ret_why, DKIM_TEMPERROR, "key unavailable");
     }
+}
+
+bool dkim_key_fetch(const struct authres_dns *dns, struct slice domain, struct slice selector,
+                    enum dkim_algorithm algorithm, int64_t deadline_us, struct dkim_key *ret_key,
+                    struct dkim_outcome *ret_why)
+{
+    CLEANUP(arena_release) struct arena arena = ARENA(ANSWER_ARENA_MAX);
+    struct resolver_records records = {0};
+    return ask(dns, domain, selector, deadline_us, &arena, &records, ret_why) &&
+           choose_record(&records, algorithm, ret_key, ret_why);
+}
+
+/* p= of a record, decoded. */
+static bool read_data(struct slice record, struct buf *out)
+{
+    struct tag_list tags;
+    return tag_list_parse(record, &tags) && tag_base64(tag_list_value(&tags, S("p")), out) && out->n > 0;
+}
+
+bool dkim_key_is_published(const struct authres_dns *dns, struct slice domain, struct slice selector,
+                           struct slice record, int64_t deadline_us, struct dkim_outcome *ret_why)
+{
+    CLEANUP(arena_release) struct arena arena = ARENA(ANSWER_ARENA_MAX);
+    CLEANUP(buf_release) struct buf wanted = BUF(DKIM_KEY_RECORD_MAX);
+    struct resolver_records records = {0};
+    if (!read_data(record, &wanted))
+        return no_key(ret_why, DKIM_PERMERROR, "key syntax error");
+    if (!ask(dns, domain, selector, deadline_us, &arena, &records, ret_why))
+        return no_key(ret_why, ret_why->result, "the DNS does not answer");
+    for (size_t i = 0; i < records.count; i++) {
+        CLEANUP(buf_release) struct buf text = BUF(DKIM_KEY_RECORD_MAX);
+        CLEANUP(buf_release) struct buf there = BUF(DKIM_KEY_RECORD_MAX);
+        if (join_strings(records.data[i], &text) && read_data(buf_slice(&text), &there) &&
+            slice_eq(buf_slice(&there), buf_slice(&wanted)))
+            return true;
+    }
+    return no_key(ret_why, DKIM_PERMERROR,
+                  records.count > 0 ? "the DNS has another record" : "the DNS has no such record");
 }
 
 /* --- checking --- */

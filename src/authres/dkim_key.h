@@ -34,6 +34,10 @@ bool dkim_key_parse(struct slice record, enum dkim_algorithm algorithm, struct d
 bool dkim_key_fetch(const struct authres_dns *dns, struct slice domain, struct slice selector,
                     enum dkim_algorithm algorithm, int64_t deadline_us, struct dkim_key *ret_key,
                     struct dkim_outcome *ret_why) NONNULL MUST_CHECK;
+/* The key of this record is in the DNS; else false and why. */
+bool dkim_key_is_published(const struct authres_dns *dns, struct slice domain, struct slice selector,
+                           struct slice record, int64_t deadline_us,
+                           struct dkim_outcome *ret_why) NONNULL MUST_CHECK;
 /* The signature is that of this hash. */
 bool dkim_key_verify(const struct dkim_key *key, const unsigned char hash[static 32],
                      struct slice signature) NONNULL MUST_CHECK;

@@ -139,12 +139,44 @@ static void test_fetches_by_selector(void **state)
     assert_int_equal(zone.asked, asked);
 }
 
+static void assert_published(struct test_zone *zone, const char *selector, const char *wanted)
+{
+    const struct authres_dns dns = {test_records, zone};
+    struct dkim_outcome why = {DKIM_PASS, ""};
+    bool published =
+        dkim_key_is_published(&dns, S("example.com"), slice_cstr(selector), S(TEST_ED25519_RECORD), 0, &why);
+    assert_string_equal(published ? "" : why.reason, wanted);
+}
+
+static void test_looks_whether_a_key_is_published(void **state)
+{
+    struct test_zone zone = {.names = {
+                                 {"one._domainkey.example.com", "t=s; k=ed25519; " ED, ERR_OK},
+                                 {"two._domainkey.example.com", "v=spf1 -all", ERR_OK},
+                                 {"two._domainkey.example.com", TEST_ED25519_RECORD, ERR_OK},
+                                 {"other._domainkey.example.com", TEST_RSA_RECORD, ERR_OK},
+                                 {"gone._domainkey.example.com", "k=ed25519; p=", ERR_OK},
+                                 {"slow._domainkey.example.com", NULL, ERR_TIMEOUT},
+                             }};
+    (void)state;
+    assert_published(&zone, "one", "");
+    assert_published(&zone, "two", "");
+    assert_published(&zone, "other", "the DNS has another record");
+    assert_published(&zone, "gone", "the DNS has another record");
+    assert_published(&zone, "none", "the DNS has no such record");
+    assert_published(&zone, "slow", "the DNS does not answer");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_reads_records), cmocka_unit_test(test_refuses_records),
-        cmocka_unit_test(test_reads_flags),   cmocka_unit_test(test_limits_rsa_bits),
-        cmocka_unit_test(test_limits_record), cmocka_unit_test(test_fetches_by_selector),
+        cmocka_unit_test(test_reads_records),
+        cmocka_unit_test(test_refuses_records),
+        cmocka_unit_test(test_reads_flags),
+        cmocka_unit_test(test_limits_rsa_bits),
+        cmocka_unit_test(test_limits_record),
+        cmocka_unit_test(test_fetches_by_selector),
+        cmocka_unit_test(test_looks_whether_a_key_is_published),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -45,7 +45,7 @@ struct domain_key {
 enum err domain_key_add(struct directory *directory, struct slice domain, struct slice selector,
                         enum dkim_algorithm algorithm, struct arena *arena, struct domain_key *ret_key,
                         struct error *error) MUST_CHECK;
-/* Oldest first. */
+/* RSA first, of each algorithm the oldest first. */
 enum err domain_key_list(struct directory *directory, struct slice domain, struct arena *arena,
                          struct domain_key **ret_keys, size_t *ret_count, struct error *error) MUST_CHECK;
 /* It signs from now on; others of its algorithm that did are RETIRED. */

@@ -149,7 +149,7 @@ struct directory;
     X(APP_PASSWORD_REMOVE_ALL, "DELETE FROM app_password WHERE account = ?1")                                \
     X(DKIM_KEY_LIST, "SELECT k.id, k.selector, k.algorithm, k.state, k.made, k.changed, k.record"            \
                      " FROM dkim_key k JOIN domain d ON d.id = k.domain WHERE d.name = ?1"                   \
-                     " ORDER BY k.made, k.selector")                                                         \
+                     " ORDER BY k.algorithm, k.made, k.selector")                                            \
     X(DKIM_KEY_ADD, "INSERT INTO dkim_key(id, domain, selector, algorithm, state, made, changed, record)"    \
                     " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?6, ?7)")                                              \
     X(DKIM_KEY_SET_STATE, "UPDATE dkim_key SET state = ?2, changed = ?3 WHERE id = ?1")                      \

@@ -339,7 +339,7 @@ static void test_vacation_reply_is_a_message(void **state)
         ".\n;",
         "MIME-Version: 1.0\r\nContent-Type: text/html\r\n\r\n<b>x</b>\r\n", true);
     EXPECT_WRONG("require \"vacation\"; vacation :from \"nobody\" \"away\";", 1, 36, "no list of mailboxes");
-    EXPECT_WRONG("require \"vacation\"; vacation :mime \"Content-Type: text/\xc3\xa9\n\nx\";", 1, 37,
+    EXPECT_WRONG("require \"vacation\"; vacation :mime \"Content-Type: text/\xc3\xa9\n\nx\";", 1, 36,
                  "8-bit");
     EXPECT("require \"vacation\"; vacation \"a\"; vacation \"b\";", "failed: line 1: vacation runs twice");
 }

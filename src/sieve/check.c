@@ -5,6 +5,7 @@
 #include "sieve/compile.h"
 #include "sieve/date.h"
 #include "sieve/deliver.h"
+#include "sieve/include.h"
 #include "sieve/match.h"
 #include "sieve/vacation.h"
 
@@ -33,7 +34,7 @@ static bool check_comparator(struct compiler *compiler, const struct node *node,
     if (!comparator_find(name, ret, &extension))
         check_complain(compiler, SLOT_COMPARATOR, "there is no comparator \"%.*s\"",
                        SLICE_ARGS(complain_word(name)));
-    else if (!compiler_has(compiler, extension))
+    else if (!compiler_needs(compiler, extension))
         check_complain(compiler, SLOT_COMPARATOR, "comparator \"%.*s\" needs require \"%s\"",
                        SLICE_ARGS(name), sieve_extension_name(extension));
     else
@@ -158,6 +159,12 @@ void check_date(struct compiler *compiler, const struct node *node)
 
 /* --- variables --- */
 
+static bool name_usable(const struct compiler *compiler, struct slice name)
+{
+    const bool global = variable_is_global(name) && compiler_has(compiler, SIEVE_INCLUDE);
+    return variable_name_valid(global ? variable_local_name(name) : name);
+}
+
 static void check_variables(struct compiler *compiler, const struct node *node, enum slot slot)
 {
     const struct value *value = node_value(node, slot);
@@ -165,7 +172,7 @@ static void check_variables(struct compiler *compiler, const struct node *node, 
     for (uint32_t i = 0; value != NULL && i < value->count; i++) {
         if (!text_is_constant(&value->texts[i]))
             check_complain(compiler, slot, "the name of a variable can't hold variables");
-        else if (!variable_name_valid(text_constant(&value->texts[i])))
+        else if (!name_usable(compiler, text_constant(&value->texts[i])))
             check_complain(compiler, slot, "\"%.*s\" is no name of a variable",
                            SLICE_ARGS(complain_word(text_constant(&value->texts[i]))));
         else if (!compile_variable(compiler, text_constant(&value->texts[i]), compiler->places[slot],
@@ -214,15 +221,45 @@ void check_redirect(struct compiler *compiler, const struct node *node)
     check_texts(compiler, node, SLOT_ADDRESS, address_valid, "is no address");
 }
 
+/* A mailbox is found by one of them (RFC 9042 4). */
+static void check_filing(struct compiler *compiler, const struct node *node)
+{
+    if (node_has(node, SLOT_MAILBOX_ID) && node_has(node, SLOT_SPECIAL_USE))
+        check_complain(compiler, SLOT_MAILBOX_ID, "\":mailboxid\" and \":specialuse\" exclude each other");
+}
+
 void check_fileinto(struct compiler *compiler, const struct node *node)
 {
+    check_filing(compiler, node);
     check_texts(compiler, node, SLOT_NAME, mailbox_name_valid, "can be no mailbox");
 }
 
 void check_vacation(struct compiler *compiler, const struct node *node)
 {
+    static const enum slot slots[] = {SLOT_CREATE, SLOT_FLAGS, SLOT_MAILBOX_ID, SLOT_SPECIAL_USE};
+    check_filing(compiler, node);
+    check_texts(compiler, node, SLOT_FCC, mailbox_name_valid, "can be no mailbox");
+    for (size_t i = 0; i < ARRAY_LEN(slots); i++)
+        if (node_has(node, slots[i]) && !node_has(node, SLOT_FCC))
+            check_complain(compiler, slots[i], "this needs \":fcc\"");
     check_texts(compiler, node, SLOT_FROM, vacation_from_valid, "is no list of mailboxes");
     if (node_has(node, SLOT_MIME))
         check_texts(compiler, node, SLOT_REASON, vacation_mime_valid,
                     "...: the fields of a MIME entity can't hold 8-bit text (RFC 5230 5)");
+}
+
+/* --- include (RFC 6609) --- */
+
+void check_include(struct compiler *compiler, const struct node *node)
+{
+    check_texts(compiler, node, SLOT_NAME, script_name_valid, "is no name of a script");
+}
+
+void check_global(struct compiler *compiler, const struct node *node)
+{
+    if (!compiler_has(compiler, SIEVE_VARIABLES))
+        complain(&compiler->complaining, compiler->at, "\"global\" needs require \"variables\"");
+    else
+        check_variables(compiler, node, SLOT_NAME);
+    check_texts(compiler, node, SLOT_NAME, variable_name_valid, "is no name of a variable");
 }

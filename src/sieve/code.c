@@ -50,6 +50,7 @@ static void put_nodes(struct buf *out, const struct node *node)
     for (; node != NULL; node = node->next) {
         wire_put_varint(out, (uint64_t)verb_id(node->verb) + 1);
         wire_put_varint(out, node->line);
+        wire_put_varint(out, node->needs);
         wire_put_varint(out, node->count);
         for (uint32_t i = 0; i < node->count; i++)
             put_value(out, &node->values[i]);
@@ -63,6 +64,7 @@ void sieve_program_put(const struct sieve_program *program, struct buf *out)
     wire_put_u8(out, CODE_VERSION);
     wire_put_u64(out, verb_fingerprint());
     wire_put_u64(out, program->extensions);
+    wire_put_u64(out, program->allowed);
     wire_put_varint(out, program->variable_count);
     for (uint32_t i = 0; i < program->variable_count; i++)
         wire_put_slice(out, program->variables[i]);
@@ -196,6 +198,8 @@ static bool node_valid(const struct node *node)
         if (!value_allowed(verb, &node->values[i]) ||
             node_value(node, node->values[i].slot) != &node->values[i])
             return false;
+    if ((node->needs & ~SIEVE_ALL) != 0)
+        return false;
     for (const struct argument *a = verb->arguments; a->slot != SLOT_NONE; a++)
         if (a->tag == NULL && (a->flags & ARGUMENT_MAY_LACK) == 0 && !node_has(node, a->slot))
             return false;
@@ -214,6 +218,7 @@ static struct node *read_node(struct reading *reading, uint64_t id, enum verb_ki
     }
     node->verb = verb_get((enum verb_id)(id - 1));
     node->line = read_below(reading, UINT32_MAX);
+    node->needs = wire_get_varint(&reading->r);
     node->count = read_below(reading, SLOTS);
     struct value *values = room(reading, node->count, sizeof(*values));
     for (uint32_t i = 0; i < node->count && !reading->bad; i++)
@@ -251,7 +256,7 @@ static void read_variables(struct reading *reading)
     struct slice *names = room(reading, count, sizeof(*names));
     for (uint32_t i = 0; i < count && !reading->bad; i++) {
         names[i] = read_slice(reading);
-        reading->bad = reading->bad || !variable_name_valid(names[i]);
+        reading->bad = reading->bad || !variable_name_valid(variable_local_name(names[i]));
     }
     program->variables = names;
     program->variable_count = count;
@@ -265,9 +270,11 @@ static enum err read_program(struct reading *reading, struct error *error)
     if (wire_get_u8(&reading->r) != CODE_VERSION || wire_get_u64(&reading->r) != verb_fingerprint())
         return fail_plain(error, ERR_VERSION, "another version compiled this script");
     program->extensions = wire_get_u64(&reading->r);
+    program->allowed = wire_get_u64(&reading->r);
     read_variables(reading);
     program->commands = read_nodes(reading, VERB_COMMAND);
-    if (reading->bad || !wire_end(&reading->r) || (program->extensions & ~SIEVE_ALL) != 0)
+    if (reading->bad || !wire_end(&reading->r) ||
+        ((program->extensions | program->allowed) & ~SIEVE_ALL) != 0)
         return fail_plain(error, ERR_CORRUPT, "this is no compiled script");
     return ERR_OK;
 }

@@ -19,6 +19,17 @@ void *compiler_room(struct compiler *compiler, size_t count, size_t size)
     return p;
 }
 
+bool compiler_needs(struct compiler *compiler, enum sieve_extension extension)
+{
+    if (compiler_has(compiler, extension))
+        return true;
+    if (!compiler_has(compiler, SIEVE_IHAVE) || (compiler->allowed & SIEVE_BIT(extension)) == 0 ||
+        sieve_extension_is_fixed(extension))
+        return false;
+    compiler->needs |= SIEVE_BIT(extension);
+    return true;
+}
+
 void check_complain(struct compiler *compiler, enum slot slot, const char *format, ...)
 {
     char text[SIEVE_COMPLAINT_MAX];
@@ -108,7 +119,7 @@ static bool tag_usable(struct filling *filling, const struct argument *argument,
     if (argument == NULL)
         complain(complaining, tag->at, "\"%s\" has no argument \":%.*s\"", filling->verb->name,
                  SLICE_ARGS(complain_word(tag->tag)));
-    else if (!compiler_has(filling->compiler, argument->extension))
+    else if (!compiler_needs(filling->compiler, argument->extension))
         complain(complaining, tag->at, "\":%s\" needs require \"%s\"", argument->tag,
                  sieve_extension_name(argument->extension));
     else if (filled(filling, argument->slot))
@@ -208,7 +219,7 @@ static const struct verb *find_verb(struct compiler *compiler, const struct tree
     if (verb == NULL)
         complain(&compiler->complaining, tree->at, "there is no %s \"%.*s\"", what,
                  SLICE_ARGS(complain_word(tree->name)));
-    else if (!compiler_has(compiler, verb->extension)) {
+    else if (!compiler_needs(compiler, verb->extension)) {
         complain(&compiler->complaining, tree->at, "\"%s\" needs require \"%s\"", verb->name,
                  sieve_extension_name(verb->extension));
         return NULL;
@@ -246,11 +257,13 @@ static struct node *keep_values(struct filling *filling, struct node *node)
 }
 
 /* NULL: it is wrong, or memory is out. */
-static struct node *compile_node(struct compiler *compiler, const struct tree_node *tree, enum verb_kind kind)
+static struct node *compile_known(struct compiler *compiler, const struct tree_node *tree,
+                                  enum verb_kind kind)
 {
+    compiler->at = tree->at;
+    compiler->needs = 0;
     const struct verb *verb = find_verb(compiler, tree, kind);
     struct filling filling = {.compiler = compiler, .tree = tree, .verb = verb, .next = tree->arguments};
-    compiler->at = tree->at;
     if (verb == NULL || !shape_right(compiler, verb, tree))
         return NULL;
     if (!take_tags(&filling) || !take_positionals(&filling))
@@ -262,16 +275,58 @@ static struct node *compile_node(struct compiler *compiler, const struct tree_no
         (struct node){.verb = verb, .values = filling.values, .count = filling.count, .line = tree->at.line};
     if (verb->check != NULL)
         verb->check(compiler, node);
+    node->needs = compiler->needs;
     compile_inside(&filling);
     return keep_values(&filling, node);
 }
 
+/* With `ihave`, what is wrong fails only when it runs (RFC 5463 4): the first complaint becomes the command.
+ */
+static struct node *put_off(struct compiler *compiler, const struct tree_node *tree, enum verb_kind kind,
+                            const struct sieve_complaint *complaint)
+{
+    struct node *node = compiler_room(compiler, 1, sizeof(*node));
+    struct value *value = compiler_room(compiler, 1, sizeof(*value));
+    struct text *text = compiler_room(compiler, 1, sizeof(*text));
+    struct piece *piece = compiler_room(compiler, 1, sizeof(*piece));
+    if (compiler->failed)
+        return NULL;
+    piece->text = arena_dup(&compiler->program->arena, slice_cstr(complaint->text));
+    *text = (struct text){piece, 1};
+    *value = (struct value){.slot = SLOT_REASON, .kind = VALUE_TEXT, .texts = text, .count = 1};
+    *node = (struct node){.verb = verb_get(kind == VERB_TEST ? TEST_UNKNOWN : COMMAND_UNKNOWN),
+                          .values = value,
+                          .count = 1,
+                          .line = tree->at.line};
+    compiler->failed = piece->text.p == NULL;
+    return node;
+}
+
+static struct node *compile_node(struct compiler *compiler, const struct tree_node *tree, enum verb_kind kind)
+{
+    if (!compiler_has(compiler, SIEVE_IHAVE) || tree->has_block)
+        return compile_known(compiler, tree, kind);
+    struct sieve_complaints complaints = {0};
+    const struct complaining outer = compiler->complaining;
+    compiler->complaining = (struct complaining){.to = &complaints};
+    struct node *node = compile_known(compiler, tree, kind);
+    const bool wrong = compiler->complaining.wrong;
+    compiler->complaining = outer;
+    return wrong ? put_off(compiler, tree, kind, &complaints.items[0]) : node;
+}
+
 /* --- require --- */
 
-static uint64_t implied(enum sieve_extension extension)
+uint64_t compile_implied(enum sieve_extension extension)
 {
-    /* RFC 6131 2 */
-    return SIEVE_BIT(extension) | (extension == SIEVE_VACATION_SECONDS ? SIEVE_BIT(SIEVE_VACATION) : 0);
+    switch (extension) {
+    case SIEVE_VACATION_SECONDS: /* RFC 6131 2 */
+        return SIEVE_BIT(extension) | SIEVE_BIT(SIEVE_VACATION);
+    case SIEVE_SPAMTESTPLUS: /* RFC 5235 2.2 */
+        return SIEVE_BIT(extension) | SIEVE_BIT(SIEVE_SPAMTEST);
+    default:
+        return SIEVE_BIT(extension);
+    }
 }
 
 static void require(struct compiler *compiler, const struct node *node)
@@ -281,7 +336,7 @@ static void require(struct compiler *compiler, const struct node *node)
         enum sieve_extension extension;
         struct slice name = text_constant(&names->texts[i]);
         if (sieve_extension_find(name, &extension) && (compiler->allowed & SIEVE_BIT(extension)) != 0)
-            compiler->enabled |= implied(extension);
+            compiler->enabled |= compile_implied(extension);
         else
             check_complain(compiler, SLOT_VALUE, "there is no extension \"%.*s\" here",
                            SLICE_ARGS(complain_word(name)));
@@ -342,6 +397,7 @@ static enum err compile_tree(struct compiler *compiler, const struct tree_node *
     struct sieve_program *program = compiler->program;
     program->commands = compile_list(compiler, tree, VERB_COMMAND, true);
     program->extensions = compiler->enabled;
+    program->allowed = compiler->allowed & SIEVE_ALL;
     struct slice *names = compiler_room(compiler, program->variable_count, sizeof(*names));
     if (names != NULL && program->variable_count > 0)
         memcpy(names, compiler->names, program->variable_count * sizeof(*names));

@@ -15,6 +15,7 @@ struct compiler {
     struct complaining complaining;
     uint64_t allowed;
     uint64_t enabled;           /* required so far */
+    uint64_t needs;             /* of the node at hand: what an `ihave` must bring first */
     struct place at;            /* of the command or test at hand */
     struct place places[SLOTS]; /* of its arguments */
     struct slice names[SIEVE_VARIABLES_MAX];
@@ -25,6 +26,11 @@ static inline bool compiler_has(const struct compiler *compiler, enum sieve_exte
 {
     return (compiler->enabled & SIEVE_BIT(extension)) != 0 || extension == SIEVE_BASE;
 }
+/* The same for what a command, a tag or a comparator needs: with `ihave`, an extension may come at run time.
+ */
+bool compiler_needs(struct compiler *compiler, enum sieve_extension extension);
+/* The extension and those that it brings along. */
+uint64_t compile_implied(enum sieve_extension extension);
 void *compiler_room(struct compiler *compiler, size_t count, size_t size);
 /* At an argument of the node at hand. */
 void check_complain(struct compiler *compiler, enum slot slot, const char *format, ...) FORMAT(3, 4);
@@ -36,6 +42,9 @@ bool compile_variable(struct compiler *compiler, struct slice name, struct place
                       uint32_t *ret) MUST_CHECK;
 /* An identifier in the sense of RFC 5229 3. */
 bool variable_name_valid(struct slice name);
+/* Without "global." (RFC 6609 3.4.2). */
+struct slice variable_local_name(struct slice name);
+bool variable_is_global(struct slice name);
 
 /* For check functions: is said of each constant text of the argument that is not `ok`. */
 typedef bool text_ok_fn(struct slice text);

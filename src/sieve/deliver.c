@@ -33,13 +33,46 @@ static bool is_inbox(struct slice mailbox)
     return mailbox.p == NULL || slice_eq_nocase(mailbox, S("INBOX"));
 }
 
-bool action_files_into(const struct sieve_action *action, struct slice mailbox)
+static bool plain_inbox(const struct sieve_action *action)
 {
-    if (action->kind == SIEVE_ACTION_KEEP)
-        return is_inbox(mailbox);
-    if (action->kind != SIEVE_ACTION_FILEINTO)
+    return is_inbox(action->mailbox) && action->mailbox_id.p == NULL && action->special_use.p == NULL;
+}
+
+static bool same_mailbox(const struct sieve_action *a, const struct sieve_action *b)
+{
+    if (a->kind != SIEVE_ACTION_KEEP && a->kind != SIEVE_ACTION_FILEINTO)
         return false;
-    return is_inbox(mailbox) ? is_inbox(action->mailbox) : slice_eq(action->mailbox, mailbox);
+    if (plain_inbox(a) || plain_inbox(b))
+        return plain_inbox(a) && plain_inbox(b);
+    return slice_eq(a->mailbox, b->mailbox) && slice_eq(a->mailbox_id, b->mailbox_id) &&
+           slice_eq(a->special_use, b->special_use);
+}
+
+static enum err keep_argument(struct run *run, const struct node *node, enum slot slot, struct slice *ret,
+                              struct error *error)
+{
+    struct slice text;
+    enum err e = run_argument(run, node, slot, &text, error);
+    return e != ERR_OK || text.p == NULL ? e : run_keep_text(run, text, ret, error);
+}
+
+enum err filing_arguments(struct run *run, const struct node *node, enum slot name,
+                          struct sieve_action *action, struct error *error)
+{
+    struct slice mailbox;
+    enum err e = run_argument(run, node, name, &mailbox, error);
+    if (e != ERR_OK)
+        return e;
+    if (!mailbox_name_valid(mailbox))
+        return run_fail(run, error, "\"%.*s\" can be no mailbox", SLICE_ARGS(slice_sub(mailbox, 0, 100)));
+    run_trace(run, S("mailbox"), "\"%.*s\"", SLICE_ARGS(mailbox));
+    action->create = node_has(node, SLOT_CREATE);
+    e = run_keep_text(run, mailbox, &action->mailbox, error);
+    if (e == ERR_OK)
+        e = keep_argument(run, node, SLOT_MAILBOX_ID, &action->mailbox_id, error);
+    if (e == ERR_OK)
+        e = keep_argument(run, node, SLOT_SPECIAL_USE, &action->special_use, error);
+    return e == ERR_OK ? flags_for(run, node, action, error) : e;
 }
 
 static bool rejected(const struct run *run)
@@ -58,15 +91,12 @@ static enum err file(struct run *run, const struct node *node, struct sieve_acti
                      struct error *error)
 {
     enum err e = check_not_rejected(run, sieve_action_name(action.kind), error);
-    if (e == ERR_OK)
-        e = flags_for(run, node, &action, error);
     if (e != ERR_OK)
         return e;
     if (!node_has(node, SLOT_COPY))
         run->keep_cancelled = true;
-    const struct slice mailbox = action.kind == SIEVE_ACTION_KEEP ? slice_none() : action.mailbox;
     for (size_t i = 0; i < run->action_count; i++)
-        if (action_files_into(&run->actions[i], mailbox)) {
+        if (same_mailbox(&run->actions[i], &action)) {
             run->actions[i].flags = action.flags;
             run->actions[i].flag_count = action.flag_count;
             run_trace(run, S("file"), "goes there already");
@@ -77,20 +107,15 @@ static enum err file(struct run *run, const struct node *node, struct sieve_acti
 
 enum err act_keep(struct run *run, const struct node *node, struct error *error)
 {
-    return file(run, node, (struct sieve_action){.kind = SIEVE_ACTION_KEEP}, error);
+    struct sieve_action action = {.kind = SIEVE_ACTION_KEEP};
+    enum err e = flags_for(run, node, &action, error);
+    return e == ERR_OK ? file(run, node, action, error) : e;
 }
 
 enum err act_fileinto(struct run *run, const struct node *node, struct error *error)
 {
     struct sieve_action action = {.kind = SIEVE_ACTION_FILEINTO};
-    struct slice name;
-    enum err e = run_argument(run, node, SLOT_NAME, &name, error);
-    if (e != ERR_OK)
-        return e;
-    if (!mailbox_name_valid(name))
-        return run_fail(run, error, "\"%.*s\" can be no mailbox", SLICE_ARGS(slice_sub(name, 0, 100)));
-    e = run_keep_text(run, name, &action.mailbox, error);
-    run_trace(run, S("mailbox"), "\"%.*s\"", SLICE_ARGS(name));
+    enum err e = filing_arguments(run, node, SLOT_NAME, &action, error);
     return e == ERR_OK ? file(run, node, action, error) : e;
 }
 

@@ -13,7 +13,9 @@ enum { MAILBOX_NAME_MAX = 1000, ADDRESS_TEXT_MAX = 1000 };
 bool mailbox_name_valid(struct slice name);
 /* RFC 5228 2.4.2.3: an address that mail can be sent to. */
 bool address_valid(struct slice text);
-/* Whether the action would write to that mailbox; p NULL: where keep does. */
-bool action_files_into(const struct sieve_action *action, struct slice mailbox);
+/* The mailbox whose name stands in the slot, :create, :mailboxid, :specialuse and :flags, put into the
+ * action. */
+enum err filing_arguments(struct run *run, const struct node *node, enum slot name,
+                          struct sieve_action *action, struct error *error) MUST_CHECK;
 
 #endif

@@ -32,7 +32,20 @@
     X(DATE, "date", false) \
     X(INDEX, "index", false) \
     X(VACATION, "vacation", false) \
-    X(VACATION_SECONDS, "vacation-seconds", false)
+    X(VACATION_SECONDS, "vacation-seconds", false) \
+    X(MAILBOX, "mailbox", false) \
+    X(MAILBOXID, "mailboxid", false) \
+    X(SPECIAL_USE, "special-use", false) \
+    X(MBOXMETADATA, "mboxmetadata", false) \
+    X(SERVERMETADATA, "servermetadata", false) \
+    X(ENVIRONMENT, "environment", false) \
+    X(IHAVE, "ihave", true) \
+    X(DUPLICATE, "duplicate", false) \
+    X(INCLUDE, "include", true) \
+    X(SPAMTEST, "spamtest", false) \
+    X(SPAMTESTPLUS, "spamtestplus", false) \
+    X(VIRUSTEST, "virustest", false) \
+    X(FCC, "fcc", false)
 /* clang-format on */
 
 enum sieve_extension {

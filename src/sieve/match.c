@@ -114,9 +114,9 @@ static void show(struct match *match, struct slice value, size_t key, bool fits)
 static void keep_variables(struct match *match, struct slice value, const struct wildcard_span *spans,
                            size_t count)
 {
-    struct match_variables *variables = &match->run->matches;
+    struct match_variables *variables = &match->run->frame->matches;
     /* An extension's state (RFC 5229 3.2): without it nobody can look. */
-    if (match->keeps_variables || (match->run->program->extensions & SIEVE_BIT(SIEVE_VARIABLES)) == 0)
+    if (match->keeps_variables || (match->run->frame->enabled & SIEVE_BIT(SIEVE_VARIABLES)) == 0)
         return;
     buf_clear(&variables->text);
     struct slice kept = slice_sub(value, 0, SIEVE_TEXT_MAX);

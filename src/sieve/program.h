@@ -68,6 +68,17 @@ enum slot {
     SLOT_FIRST_LETTER,
     SLOT_QUOTE,
     SLOT_LENGTH,
+    SLOT_CREATE,
+    SLOT_MAILBOX_ID,
+    SLOT_SPECIAL_USE,
+    SLOT_FCC,
+    SLOT_ENTRY,
+    SLOT_UNIQUE,
+    SLOT_TOUCH,
+    SLOT_LOCATION,
+    SLOT_ONCE,
+    SLOT_OPTIONAL,
+    SLOT_PERCENT,
     SLOT_TEST,
     SLOT_TESTS,
     SLOT_BLOCK,
@@ -102,12 +113,14 @@ struct node {
     const struct value *values;
     uint32_t count;
     uint32_t line;
+    uint64_t needs; /* extensions that only a successful `ihave` can bring (RFC 5463 4) */
 };
 
 struct sieve_program {
     struct arena arena;
     uint64_t extensions;           /* that the script requires */
-    const struct slice *variables; /* their names, in lower case */
+    uint64_t allowed;              /* that it might, for `ihave` */
+    const struct slice *variables; /* their names in lower case; "global.x" is shared among scripts */
     uint32_t variable_count;
     const struct node *commands;
 };

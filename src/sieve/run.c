@@ -4,6 +4,7 @@
 
 #include "base/utf8.h"
 #include "mime/header.h"
+#include "sieve/compile.h"
 #include "sieve/flags.h"
 
 enum { TRACE_MAX = 400, DECODED_MAX = 256 << 20 };
@@ -63,16 +64,20 @@ void run_trace(struct run *run, struct slice what, const char *format, ...)
 
 /* --- texts --- */
 
+static struct slice match_variable(const struct match_variables *matches, uint32_t number)
+{
+    if (number >= matches->count)
+        return S("");
+    return slice_sub(buf_slice(&matches->text), matches->items[number].at, matches->items[number].n);
+}
+
 static struct slice piece_value(const struct run *run, const struct piece *piece)
 {
     switch (piece->kind) {
     case PIECE_VARIABLE:
-        return buf_slice(&run->variables[piece->number]);
+        return buf_slice(run->frame->variables[piece->number]);
     case PIECE_MATCH:
-        if (piece->number >= run->matches.count)
-            return S("");
-        return slice_sub(buf_slice(&run->matches.text), run->matches.items[piece->number].at,
-                         run->matches.items[piece->number].n);
+        return match_variable(&run->frame->matches, piece->number);
     default:
         return piece->text;
     }
@@ -126,18 +131,75 @@ enum err run_argument(struct run *run, const struct node *node, enum slot slot, 
 
 void run_set_variable(struct run *run, struct buf *variable, struct slice value)
 {
-    variable->max = SIEVE_VARIABLE_MAX;
     buf_clear(variable);
     buf_put(variable, utf8_cut(value, SIEVE_VARIABLE_MAX));
     run_trace(run, S("value"), "\"%.*s\"", SLICE_ARGS(slice_sub(buf_slice(variable), 0, TRACE_MAX)));
 }
 
+/* --- variables and frames --- */
+
+uint32_t run_variable_number(const struct run *run, struct slice name)
+{
+    const struct sieve_program *program = run->frame->program;
+    for (uint32_t i = 0; i < program->variable_count; i++)
+        if (slice_eq_nocase(program->variables[i], name))
+            return i;
+    return SIEVE_VARIABLES_MAX;
+}
+
 struct buf *run_variable(struct run *run, struct slice name)
 {
-    for (uint32_t i = 0; i < run->program->variable_count; i++)
-        if (slice_eq_nocase(run->program->variables[i], name))
-            return &run->variables[i];
-    return NULL;
+    uint32_t number = run_variable_number(run, name);
+    if (number == SIEVE_VARIABLES_MAX)
+        return NULL;
+    run->frame->defined[number] = true;
+    return run->frame->variables[number];
+}
+
+struct buf *run_shared_variable(struct run *run, struct slice name)
+{
+    for (size_t i = 0; i < run->shared_count; i++)
+        if (slice_eq_nocase(run->shared[i].name, name))
+            return &run->shared[i].value;
+    if (run->shared_count == SIEVE_VARIABLES_MAX)
+        return NULL;
+    struct shared_variable *shared = &run->shared[run->shared_count++];
+    *shared = (struct shared_variable){name, BUF(SIEVE_VARIABLE_MAX)};
+    return &shared->value;
+}
+
+bool run_enter(struct run *run, const struct sieve_program *program, struct slice name, bool global)
+{
+    struct frame *frame = calloc(1, sizeof(*frame));
+    if (frame == NULL)
+        return false;
+    *frame = (struct frame){.program = program,
+                            .outer = run->frame,
+                            .name = name,
+                            .global = global,
+                            .enabled = program->extensions,
+                            .matches = {.text = BUF(SIEVE_TEXT_MAX)}};
+    for (uint32_t i = 0; i < program->variable_count; i++) {
+        struct buf *shared = variable_is_global(program->variables[i])
+                                 ? run_shared_variable(run, variable_local_name(program->variables[i]))
+                                 : NULL;
+        frame->own[i] = BUF(SIEVE_VARIABLE_MAX);
+        frame->variables[i] = shared != NULL ? shared : &frame->own[i];
+    }
+    run->frame = frame;
+    run->depth++;
+    return true;
+}
+
+void run_leave(struct run *run)
+{
+    struct frame *frame = run->frame;
+    for (size_t i = 0; i < SIEVE_VARIABLES_MAX; i++)
+        buf_release(&frame->own[i]);
+    buf_release(&frame->matches.text);
+    run->frame = frame->outer;
+    run->depth--;
+    free(frame);
 }
 
 /* --- the message --- */
@@ -243,7 +305,14 @@ static enum err step(struct run *run, const struct node *node, struct error *err
 {
     arena_reset(&run->scratch);
     run->line = node->line;
-    return ++run->steps > SIEVE_STEPS_MAX ? run_too_much(run, error) : ERR_OK;
+    if (++run->steps > SIEVE_STEPS_MAX)
+        return run_too_much(run, error);
+    const uint64_t missing = node->needs & ~run->frame->enabled;
+    if (missing != 0) /* RFC 5463 4 */
+        return run_fail(run, error, "\"%s\" needs require \"%s\", or an ihave that succeeded before",
+                        node->verb->name,
+                        sieve_extension_name((enum sieve_extension)__builtin_ctzll(missing)));
+    return ERR_OK;
 }
 
 enum err run_test(struct run *run, const struct node *node, bool *ret, struct error *error)
@@ -286,7 +355,8 @@ enum err run_commands(struct run *run, const struct node *first, struct error *e
 {
     enum err e = ERR_OK;
     bool taken = false;
-    for (const struct node *node = first; node != NULL && e == ERR_OK && !run->stopped; node = node->next) {
+    for (const struct node *node = first; node != NULL && e == ERR_OK && !run->stopped && !run->returned;
+         node = node->next) {
         e = step(run, node, error);
         if (e == ERR_OK && (node->verb->shape & SHAPE_BLOCK) != 0)
             e = run_chained(run, node, &taken, error);
@@ -304,9 +374,10 @@ static void release_run(struct run **run)
 {
     if (*run == NULL)
         return;
-    for (size_t i = 0; i < SIEVE_VARIABLES_MAX; i++)
-        buf_release(&(*run)->variables[i]);
-    buf_release(&(*run)->matches.text);
+    while ((*run)->frame != NULL)
+        run_leave(*run);
+    for (size_t i = 0; i < (*run)->shared_count; i++)
+        buf_release(&(*run)->shared[i].value);
     buf_release(&(*run)->flags);
     buf_release(&(*run)->decoded);
     arena_release(&(*run)->scratch);
@@ -321,18 +392,20 @@ static struct run *new_run(const struct sieve_program *program, const struct sie
     if (run == NULL)
         return NULL;
     struct mime_split split = mime_split(input->message);
-    run->program = program;
     run->input = input;
     run->host = host;
     run->result = result;
     run->scratch = ARENA(SIEVE_RUN_MEMORY_MAX);
     run->structure_arena = ARENA(MIME_STRUCTURE_ARENA_MAX);
     run->work = SIEVE_WORK_MAX;
-    run->matches.text = BUF(SIEVE_TEXT_MAX);
     run->flags = BUF(SIEVE_VARIABLE_MAX);
     run->decoded = BUF(DECODED_MAX);
     run->header = split.header;
     run->body = split.body;
+    if (!run_enter(run, program, input->script_name, false)) {
+        free(run);
+        return NULL;
+    }
     return run;
 }
 
@@ -355,6 +428,7 @@ static enum err finish(struct run *run, struct error *error)
     struct sieve_result *result = run->result;
     if (run->failed) {
         run->action_count = 0;
+        run->tracked_count = 0;
         result->failed = true;
         result->note[0] = 0;
     }
@@ -368,6 +442,13 @@ static enum err finish(struct run *run, struct error *error)
     memcpy(actions, run->actions, run->action_count * sizeof(*actions));
     result->actions = actions;
     result->count = run->action_count;
+    struct sieve_tracked *tracked =
+        arena_array(&result->arena, run->tracked_count + 1, sizeof(struct sieve_tracked));
+    if (tracked == NULL)
+        return fail_nomem(error);
+    memcpy(tracked, run->tracked, run->tracked_count * sizeof(*tracked));
+    result->tracked = tracked;
+    result->tracked_count = run->tracked_count;
     return ERR_OK;
 }
 

@@ -21,8 +21,39 @@ struct match_variables {
     size_t count;
 };
 
-struct run {
+enum { INCLUDE_DEPTH_MAX = 8, INCLUDES_MAX = 100 };
+
+/* One script that runs: the main one, or an included one (RFC 6609). */
+struct frame {
     const struct sieve_program *program;
+    struct frame *outer;
+    struct slice name; /* p NULL: not known */
+    bool global;       /* from the site's scripts, not the person's */
+    uint64_t enabled;  /* extensions */
+    struct buf own[SIEVE_VARIABLES_MAX];
+    bool defined[SIEVE_VARIABLES_MAX];          /* own ones that were set */
+    struct buf *variables[SIEVE_VARIABLES_MAX]; /* own, or shared among scripts */
+    struct match_variables matches;
+};
+
+struct shared_variable {
+    struct slice name; /* borrowed from a program */
+    struct buf value;
+};
+
+struct included {
+    struct slice name;
+    bool global;
+};
+
+struct run {
+    struct frame *frame; /* the innermost */
+    size_t depth;
+    struct shared_variable shared[SIEVE_VARIABLES_MAX];
+    size_t shared_count;
+    struct included included[INCLUDES_MAX];
+    size_t included_count;
+    bool returned;
     const struct sieve_input *input;
     const struct sieve_host *host;
     struct sieve_result *result;
@@ -33,8 +64,6 @@ struct run {
     bool failed;  /* the script's own fault; the result says how */
     bool stopped;
 
-    struct buf variables[SIEVE_VARIABLES_MAX];
-    struct match_variables matches;
     struct buf flags; /* the internal variable of RFC 5232 */
 
     struct slice header; /* of the message as the script has made it so far */
@@ -45,6 +74,8 @@ struct run {
 
     struct sieve_action actions[SIEVE_ACTIONS_MAX];
     size_t action_count;
+    struct sieve_tracked tracked[SIEVE_TRACKED_MAX];
+    size_t tracked_count;
     bool keep_cancelled;
     bool vacation_ran; /* whether or not it replies */
 };
@@ -72,6 +103,14 @@ enum err run_argument(struct run *run, const struct node *node, enum slot slot, 
 void run_set_variable(struct run *run, struct buf *variable, struct slice value);
 /* The variable of that name; NULL: this program has none. */
 struct buf *run_variable(struct run *run, struct slice name);
+/* The program's number of it; SIEVE_VARIABLES_MAX: none. */
+uint32_t run_variable_number(const struct run *run, struct slice name);
+/* The variable that scripts share; NULL: there are too many. */
+struct buf *run_shared_variable(struct run *run, struct slice name);
+/* A script starts and ends; false: memory is out. */
+bool run_enter(struct run *run, const struct sieve_program *program, struct slice name,
+               bool global) MUST_CHECK;
+void run_leave(struct run *run);
 
 /* The structure of the message. */
 enum err run_structure(struct run *run, const struct mime_part **ret, struct error *error) MUST_CHECK;

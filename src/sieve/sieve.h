@@ -39,7 +39,11 @@ enum {
     SIEVE_STEPS_MAX = 100000,   /* commands and tests of one run */
     SIEVE_RUN_MEMORY_MAX = 96 << 20,
     SIEVE_VACATION_DAYS_MAX = 365,
-    SIEVE_VACATION_DAYS = 7, /* without :days or :seconds */
+    SIEVE_TRACKED_MAX = 32, /* `duplicate` tests of one run */
+    SIEVE_TRACKED_SECONDS_MAX = 90 * 86400,
+    SIEVE_TRACKED_SECONDS = 7 * 86400, /* without :seconds */
+    SIEVE_SCRIPT_NAME_MAX = 512,       /* bytes (RFC 5804 1.6 wants room for 128 characters) */
+    SIEVE_VACATION_DAYS = 7,           /* without :days or :seconds */
 };
 /* Bytes of text that a run may look at, counted again for each comparison. */
 #define SIEVE_WORK_MAX (INT64_C(2) << 30)
@@ -94,6 +98,11 @@ struct sieve_input {
     int64_t now;          /* seconds since 1970 UTC; one moment for the whole run (RFC 5260 5) */
     int32_t zone_minutes; /* the local zone, east of UTC */
 
+    struct slice script_name; /* of this script among the person's; p NULL: not known */
+    bool spam_tested;
+    unsigned spam_percent; /* 0 (no spam) to 100 */
+    unsigned virus;        /* RFC 5235 2.3: 0 not tested, 1 none, 2 to 4 cured or suspected, 5 surely */
+
     size_t redirects_max; /* 0: SIEVE_REDIRECTS_MAX */
     size_t actions_max;   /* 0: SIEVE_ACTIONS_MAX */
 };
@@ -104,6 +113,26 @@ struct sieve_input {
  * ends the run and comes out of sieve_run. */
 struct sieve_host {
     void *context;
+    /* Whether the owner has this mailbox and may write to it (RFC 5490 3.1); by name, or by OBJECTID (RFC
+     * 9042). */
+    enum err (*mailbox_exists)(void *context, struct slice mailbox, bool *ret, struct error *error);
+    enum err (*mailbox_id_exists)(void *context, struct slice id, bool *ret, struct error *error);
+    /* Whether this mailbox, or with p NULL any, has the special use "\\Junk" (RFC 8579). */
+    enum err (*special_use)(void *context, struct slice mailbox, struct slice use, bool *ret,
+                            struct error *error);
+    /* The value of an annotation, "/private/comment", of a mailbox, or with p NULL of the server (RFC 5464).
+     * *ret_found false: there is none. */
+    enum err (*metadata)(void *context, struct slice mailbox, struct slice entry, struct buf *out,
+                         bool *ret_found, struct error *error);
+    /* Items of RFC 5183 4.1 that this room does not know: "remote-host", "remote-ip" ... */
+    enum err (*environment)(void *context, struct slice item, struct buf *out, bool *ret_found,
+                            struct error *error);
+    /* Whether this id is remembered (RFC 7352); see sieve_result.tracked. */
+    enum err (*duplicate)(void *context, struct slice id, bool *ret, struct error *error);
+    /* Another script, the person's or the site's; *ret NULL: there is none. Borrowed until the run ends.
+     * ERR_INVALID: it does not compile. */
+    enum err (*script)(void *context, struct slice name, bool global, const struct sieve_program **ret,
+                       struct error *error);
     /* Each command and test that is run, for a person who tries a script: the line, what it is, and what came
      * of it. Borrowed texts. */
     void (*trace)(void *context, uint32_t line, struct slice what, struct slice outcome);
@@ -133,7 +162,11 @@ struct sieve_action {
         message; /* what is to be filed or sent on; borrowed from the input unless the script changed it */
 
     /* KEEP, FILEINTO */
-    struct slice mailbox;      /* FILEINTO: UTF-8, as the script wrote it */
+    struct slice mailbox; /* FILEINTO: UTF-8, as the script wrote it */
+    bool create;          /* make the mailbox if there is none (RFC 5490 3.2) */
+    struct slice
+        mailbox_id; /* if there is one with this OBJECTID, it goes there instead; p NULL: not given */
+    struct slice special_use;  /* likewise, with "\\Junk" */
     const struct slice *flags; /* valid IMAP flag names, each once */
     size_t flag_count;
 
@@ -151,6 +184,14 @@ struct sieve_action {
     struct slice handle; /* 64 hex digits */
     uint64_t seconds;
     struct slice reply;
+    /* With mailbox.p not NULL, a copy of the reply, if it is sent, is filed there as FILEINTO would (RFC
+     * 8580). */
+};
+
+/* What `duplicate` saw (RFC 7352): to be remembered from now on for so long, once the message is filed. */
+struct sieve_tracked {
+    struct slice id; /* 64 hex digits */
+    uint64_t seconds;
 };
 
 /* What is to be done, in this order. No action: the message is thrown away. */
@@ -158,6 +199,8 @@ struct sieve_result {
     struct arena arena;
     const struct sieve_action *actions;
     size_t count;
+    const struct sieve_tracked *tracked;
+    size_t tracked_count;
     bool failed;           /* the script failed at run time: one action, the implicit keep */
     uint32_t failure_line; /* 0: none */
     char failure[SIEVE_FAILURE_MAX];

@@ -86,9 +86,9 @@ static inline void test_put_result(struct buf *out, const struct sieve_result *r
 }
 
 /* Compiles, goes through the byte code, and runs. */
-static inline struct sieve_result test_run(const char *script, const struct sieve_input *input)
+static inline struct sieve_result test_run_on(const struct sieve_host *host, const char *script,
+                                              const struct sieve_input *input)
 {
-    const struct sieve_host host = {0};
     CLEANUP(buf_release) struct buf code = BUF(SIEVE_CODE_MAX);
     struct sieve_result result = {0};
     struct error error;
@@ -96,9 +96,15 @@ static inline struct sieve_result test_run(const char *script, const struct siev
     sieve_program_put(program, &code);
     sieve_program_free(program);
     assert_int_equal(sieve_program_load(buf_slice(&code), &program, &error), ERR_OK);
-    assert_int_equal(sieve_run(program, input, &host, &result, &error), ERR_OK);
+    assert_int_equal(sieve_run(program, input, host, &result, &error), ERR_OK);
     sieve_program_free(program);
     return result;
+}
+
+static inline struct sieve_result test_run(const char *script, const struct sieve_input *input)
+{
+    const struct sieve_host host = {0};
+    return test_run_on(&host, script, input);
 }
 
 static inline void test_expect_with(const struct sieve_input *input, const char *script, const char *wanted,

@@ -112,6 +112,16 @@ bool variable_name_valid(struct slice name)
     return true;
 }
 
+bool variable_is_global(struct slice name)
+{
+    return slice_starts_nocase(name, S("global."));
+}
+
+struct slice variable_local_name(struct slice name)
+{
+    return variable_is_global(name) ? slice_from(name, S("global.").n) : name;
+}
+
 bool compile_variable(struct compiler *compiler, struct slice name, struct place at, uint32_t *ret)
 {
     struct sieve_program *program = compiler->program;
@@ -177,12 +187,13 @@ static bool piece_of(struct compiler *compiler, struct slice name, struct place 
                  SIEVE_MATCH_VARIABLES - 1);
         return false;
     }
-    if (slice_find_char(name, '.') >= 0) {
+    const bool global = variable_is_global(name) && compiler_has(compiler, SIEVE_INCLUDE);
+    if (slice_find_char(global ? variable_local_name(name) : name, '.') >= 0) {
         complain(complaining, at, "${%.*s}: no extension that is required has such variables",
                  SLICE_ARGS(complain_word(name)));
         return false;
     }
-    if (!variable_name_valid(name))
+    if (!variable_name_valid(global ? variable_local_name(name) : name))
         return false;
     piece->kind = PIECE_VARIABLE;
     return compile_variable(compiler, name, at, &piece->number);

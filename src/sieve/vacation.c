@@ -1,22 +1,12 @@
 /* The command vacation (RFC 5230, RFC 6131). */
 #include "sieve/vacation.h"
 
-#include <sodium.h>
-
 #include "sieve/deliver.h"
+#include "sieve/hash.h"
 
-enum { HASH_BYTES = 32, DAY_SECONDS = 86400 };
+enum { DAY_SECONDS = 86400 };
 
 /* --- what makes two replies the same --- */
-
-static void hash_text(crypto_generichash_state *state, char mark, struct slice text)
-{
-    const uint64_t n = text.n;
-    crypto_generichash_update(state, (const unsigned char *)&mark, 1);
-    crypto_generichash_update(state, (const unsigned char *)&n, sizeof(n));
-    if (text.n > 0)
-        crypto_generichash_update(state, (const unsigned char *)text.p, text.n);
-}
 
 /* As the script has it, without the variables' values (RFC 5230 4.2). */
 static void hash_argument(crypto_generichash_state *state, const struct node *node, enum slot slot,
@@ -39,20 +29,16 @@ static enum err put_handle(struct run *run, const struct node *node, const struc
                            struct slice *ret, struct error *error)
 {
     crypto_generichash_state state;
-    unsigned char hash[HASH_BYTES];
-    char text[2 * HASH_BYTES + 1];
-    crypto_generichash_init(&state, NULL, 0, sizeof(hash));
+    hash_start(&state);
     if (vacation->handle.p != NULL)
         hash_text(&state, 'H', vacation->handle);
     else {
-        hash_argument(&state, node, SLOT_SUBJECT, run->program);
-        hash_argument(&state, node, SLOT_FROM, run->program);
-        hash_argument(&state, node, SLOT_MIME, run->program);
-        hash_argument(&state, node, SLOT_REASON, run->program);
+        hash_argument(&state, node, SLOT_SUBJECT, run->frame->program);
+        hash_argument(&state, node, SLOT_FROM, run->frame->program);
+        hash_argument(&state, node, SLOT_MIME, run->frame->program);
+        hash_argument(&state, node, SLOT_REASON, run->frame->program);
     }
-    crypto_generichash_final(&state, hash, sizeof(hash));
-    sodium_bin2hex(text, sizeof(text), hash, sizeof(hash));
-    return run_keep_text(run, slice_cstr(text), ret, error);
+    return hash_end(&state, run, ret, error);
 }
 
 /* --- the command --- */
@@ -102,6 +88,8 @@ static enum err reply(struct run *run, const struct node *node, const struct vac
     CLEANUP(buf_release) struct buf message = BUF(VACATION_REPLY_MAX);
     struct sieve_action action = {.kind = SIEVE_ACTION_VACATION, .seconds = period(node)};
     enum err e = put_handle(run, node, vacation, &action.handle, error);
+    if (e == ERR_OK && node_has(node, SLOT_FCC))
+        e = filing_arguments(run, node, SLOT_FCC, &action, error);
     vacation_compose(run, vacation, &message);
     if (buf_failed(&message))
         return run_too_much(run, error);

@@ -29,13 +29,20 @@
     TAG(INDEX, "index", NUMBER, 0, INDEX), \
     TAG(LAST, "last", FLAG, 0, INDEX)
 
+/* Where something is filed, besides the mailbox's name. */
+#define FILING \
+    TAG(CREATE, "create", FLAG, 0, MAILBOX), \
+    TAG(FLAGS, "flags", TEXTS, 0, IMAP4FLAGS), \
+    TAG(MAILBOX_ID, "mailboxid", TEXT, 0, MAILBOXID), \
+    TAG(SPECIAL_USE, "specialuse", TEXT, 0, SPECIAL_USE)
+
 static const struct argument no_arguments[] = {END};
 static const struct argument require_arguments[] = {CONSTANT(VALUE, TEXTS), END};
 static const struct argument keep_arguments[] = {TAG(FLAGS, "flags", TEXTS, 0, IMAP4FLAGS), END};
 static const struct argument redirect_arguments[] = {
     TAG(COPY, "copy", FLAG, 0, COPY), POSITIONAL(ADDRESS, TEXT), END};
 static const struct argument fileinto_arguments[] = {
-    TAG(COPY, "copy", FLAG, 0, COPY), TAG(FLAGS, "flags", TEXTS, 0, IMAP4FLAGS), POSITIONAL(NAME, TEXT), END};
+    TAG(COPY, "copy", FLAG, 0, COPY), FILING, POSITIONAL(NAME, TEXT), END};
 static const struct argument reject_arguments[] = {POSITIONAL(REASON, TEXT), END};
 static const struct argument set_arguments[] = {
     TAG(CASE, "lower", FLAG, CASE_LOWER, BASE),
@@ -54,7 +61,16 @@ static const struct argument vacation_arguments[] = {
     TAG(ADDRESSES, "addresses", TEXTS, 0, BASE),
     TAG(MIME, "mime", FLAG, 0, BASE),
     TAG(HANDLE, "handle", TEXT, 0, BASE),
+    TAG(FCC, "fcc", TEXT, 0, FCC), FILING,
     POSITIONAL(REASON, TEXT), END};
+static const struct argument include_arguments[] = {
+    TAG(LOCATION, "personal", FLAG, LOCATION_PERSONAL, BASE),
+    TAG(LOCATION, "global", FLAG, LOCATION_GLOBAL, BASE),
+    TAG(ONCE, "once", FLAG, 0, BASE),
+    TAG(OPTIONAL, "optional", FLAG, 0, BASE),
+    CONSTANT(NAME, TEXT), END};
+static const struct argument global_arguments[] = {CONSTANT(NAME, TEXTS), END};
+static const struct argument unknown_arguments[] = {CONSTANT(REASON, TEXT), END};
 
 static const struct argument size_arguments[] = {
     TAG(LIMIT, "over", FLAG, LIMIT_OVER, BASE), TAG(LIMIT, "under", FLAG, LIMIT_UNDER, BASE),
@@ -85,6 +101,25 @@ static const struct argument currentdate_arguments[] = {
     MATCHING,
     TAG(ZONE, "zone", TEXT, ZONE_GIVEN, BASE),
     POSITIONAL(DATE_PART, TEXT), POSITIONAL(KEYS, TEXTS), END};
+static const struct argument mailboxexists_arguments[] = {POSITIONAL(NAME, TEXTS), END};
+static const struct argument specialuse_arguments[] = {MAY_LACK(NAME, TEXT), POSITIONAL(VALUE, TEXTS), END};
+static const struct argument metadata_arguments[] = {
+    MATCHING, POSITIONAL(NAME, TEXT), POSITIONAL(ENTRY, TEXT), POSITIONAL(KEYS, TEXTS), END};
+static const struct argument metadataexists_arguments[] = {POSITIONAL(NAME, TEXT), POSITIONAL(ENTRY, TEXTS), END};
+static const struct argument servermetadata_arguments[] = {
+    MATCHING, POSITIONAL(ENTRY, TEXT), POSITIONAL(KEYS, TEXTS), END};
+static const struct argument servermetadataexists_arguments[] = {POSITIONAL(ENTRY, TEXTS), END};
+static const struct argument environment_arguments[] = {
+    MATCHING, POSITIONAL(NAME, TEXT), POSITIONAL(KEYS, TEXTS), END};
+static const struct argument duplicate_arguments[] = {
+    TAG(HANDLE, "handle", TEXT, 0, BASE),
+    TAG(UNIQUE, "header", TEXT, UNIQUE_HEADER, BASE),
+    TAG(UNIQUE, "uniqueid", TEXT, UNIQUE_ID, BASE),
+    TAG(PERIOD, "seconds", NUMBER, PERIOD_SECONDS, BASE),
+    TAG(TOUCH, "last", FLAG, 0, BASE), END};
+static const struct argument spamtest_arguments[] = {
+    MATCHING, TAG(PERCENT, "percent", FLAG, 0, SPAMTESTPLUS), POSITIONAL(KEYS, TEXT), END};
+static const struct argument virustest_arguments[] = {MATCHING, POSITIONAL(KEYS, TEXT), END};
 /* clang-format on */
 
 static const struct verb verbs[] = {

@@ -74,7 +74,12 @@ struct verb {
     X(SETFLAG, "setflag", IMAP4FLAGS, 0, change_flags_arguments, check_flags, act_setflag) \
     X(ADDFLAG, "addflag", IMAP4FLAGS, 0, change_flags_arguments, check_flags, act_addflag) \
     X(REMOVEFLAG, "removeflag", IMAP4FLAGS, 0, change_flags_arguments, check_flags, act_removeflag) \
-    X(VACATION, "vacation", VACATION, 0, vacation_arguments, check_vacation, act_vacation)
+    X(VACATION, "vacation", VACATION, 0, vacation_arguments, check_vacation, act_vacation) \
+    X(ERROR, "error", IHAVE, 0, reject_arguments, NULL, act_error) \
+    X(INCLUDE, "include", INCLUDE, 0, include_arguments, check_include, act_include) \
+    X(RETURN, "return", INCLUDE, 0, no_arguments, NULL, act_return) \
+    X(GLOBAL, "global", INCLUDE, 0, global_arguments, check_global, act_global) \
+    X(UNKNOWN, "", BASE, 0, unknown_arguments, NULL, act_unknown)
 
 #define TEST_TABLE(X) \
     X(TRUE, "true", BASE, 0, no_arguments, NULL, test_true) \
@@ -91,7 +96,21 @@ struct verb {
     X(STRING, "string", VARIABLES, 0, string_arguments, check_match, test_string) \
     X(HASFLAG, "hasflag", IMAP4FLAGS, 0, hasflag_arguments, check_hasflag, test_hasflag) \
     X(DATE, "date", DATE, 0, date_arguments, check_date, test_date) \
-    X(CURRENTDATE, "currentdate", DATE, 0, currentdate_arguments, check_date, test_currentdate)
+    X(CURRENTDATE, "currentdate", DATE, 0, currentdate_arguments, check_date, test_currentdate) \
+    X(MAILBOXEXISTS, "mailboxexists", MAILBOX, 0, mailboxexists_arguments, NULL, test_mailboxexists) \
+    X(MAILBOXIDEXISTS, "mailboxidexists", MAILBOXID, 0, mailboxexists_arguments, NULL, test_mailboxidexists) \
+    X(SPECIALUSE_EXISTS, "specialuse_exists", SPECIAL_USE, 0, specialuse_arguments, NULL, test_specialuse) \
+    X(METADATA, "metadata", MBOXMETADATA, 0, metadata_arguments, check_match, test_metadata) \
+    X(METADATAEXISTS, "metadataexists", MBOXMETADATA, 0, metadataexists_arguments, NULL, test_metadataexists) \
+    X(SERVERMETADATA, "servermetadata", SERVERMETADATA, 0, servermetadata_arguments, check_match, test_metadata) \
+    X(SERVERMETADATAEXISTS, "servermetadataexists", SERVERMETADATA, 0, servermetadataexists_arguments, NULL, \
+      test_metadataexists) \
+    X(ENVIRONMENT, "environment", ENVIRONMENT, 0, environment_arguments, check_match, test_environment) \
+    X(IHAVE, "ihave", IHAVE, 0, require_arguments, NULL, test_ihave) \
+    X(DUPLICATE, "duplicate", DUPLICATE, 0, duplicate_arguments, NULL, test_duplicate) \
+    X(SPAMTEST, "spamtest", SPAMTEST, 0, spamtest_arguments, check_match, test_spamtest) \
+    X(VIRUSTEST, "virustest", VIRUSTEST, 0, virustest_arguments, check_match, test_virustest) \
+    X(UNKNOWN, "", BASE, 0, unknown_arguments, NULL, test_unknown)
 /* clang-format on */
 
 enum verb_id {
@@ -117,6 +136,8 @@ check_fn check_set;
 check_fn check_flags;
 check_fn check_hasflag;
 check_fn check_vacation;
+check_fn check_include;
+check_fn check_global;
 check_fn check_size;
 check_fn check_match;
 check_fn check_header;
@@ -146,5 +167,7 @@ enum limit_choice { LIMIT_OVER, LIMIT_UNDER };
 enum case_choice { CASE_LOWER, CASE_UPPER };
 enum quote_choice { QUOTE_WILDCARD };
 enum period_choice { PERIOD_DAYS, PERIOD_SECONDS };
+enum location_choice { LOCATION_PERSONAL, LOCATION_GLOBAL };
+enum unique_choice { UNIQUE_HEADER, UNIQUE_ID };
 
 #endif

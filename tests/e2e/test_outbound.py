@@ -58,7 +58,7 @@ def test_reaches_another_server_unchanged(names):
         wait_for(lambda: sink.messages)
         sender, recipients, body = sink.messages[0]
         assert (sender, recipients) == (anna.address, ["friend@elsewhere.example"])
-        assert body.endswith(raw) and body.startswith(b"Received: from ")
+        assert body.endswith(raw) and body.startswith(b"DKIM-Signature: ") and b"\r\nReceived: from " in body
         assert b"Return-Path" not in body and b"Delivered-To" not in body
         wait_for(lambda: queue(server) == [])
 

@@ -1,0 +1,273 @@
+"""DKIM against Debian's dkimpy, both ways, with many generated messages; and what leaves a house, with its keys."""
+
+import base64
+import json
+import os
+import random
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from names import Names
+from server import BINARY, DOMAIN, make_raw, running, wait_until
+from sink import Sink
+
+dkim = pytest.importorskip("dkim", reason="python3-dkim")
+
+PROBE = Path(os.environ.get("DKIM_PROBE", Path(BINARY).parent / "tests" / "probe" / "dkim_probe"))
+SEED = 6376
+MESSAGES = 150
+ALGORITHMS = {"r": "rsa-sha256", "e": "ed25519-sha256"}
+
+
+def openssl(*words: str) -> bytes:
+    return subprocess.run(["openssl", *words], check=True, capture_output=True).stdout
+
+
+class Key:
+    """A key pair as dkimpy and as we want it."""
+
+    def __init__(self, selector: str, directory: Path):
+        self.selector = selector
+        self.algorithm = ALGORITHMS[selector]
+        path = directory / f"{selector}.pem"
+        kind = ["RSA", "-pkeyopt", "rsa_keygen_bits:2048"] if selector == "r" else ["ED25519"]
+        openssl("genpkey", "-algorithm", *kind, "-out", str(path))
+        self.pkcs8 = base64.b64encode(openssl("pkcs8", "-topk8", "-nocrypt", "-in", str(path), "-outform", "DER")).decode()
+        public = openssl("pkey", "-in", str(path), "-pubout", "-outform", "DER")
+        if selector == "r":
+            self.private = path.read_bytes()
+            self.record = "v=DKIM1; k=rsa; p=" + base64.b64encode(public).decode()
+        else:
+            self.private = base64.b64encode(base64.b64decode(self.pkcs8)[-32:])
+            self.record = "v=DKIM1; k=ed25519; p=" + base64.b64encode(public[-32:]).decode()
+
+
+@pytest.fixture(scope="module")
+def keys(tmp_path_factory):
+    directory = tmp_path_factory.mktemp("keys")
+    return [Key(selector, directory) for selector in ALGORITHMS]
+
+
+@pytest.fixture(scope="module")
+def probe():
+    process = subprocess.Popen([PROBE], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+
+    def ask(**asked):
+        process.stdin.write(json.dumps(asked).encode() + b"\n")
+        process.stdin.flush()
+        return json.loads(process.stdout.readline())
+
+    yield ask
+    process.stdin.close()
+    process.wait()
+
+
+def names_of(keys) -> dict[str, str]:
+    return {f"{key.selector}._domainkey.a.example": key.record for key in keys}
+
+
+def by_dkimpy(message: bytes, names: dict[str, str]) -> list[bool]:
+    """What dkimpy says of each signature."""
+    verifier = dkim.DKIM(message)
+    count = sum(1 for name, _ in verifier.headers if name.lower() == b"dkim-signature")
+
+    def ask(name, timeout=5):
+        return names.get(name.decode().rstrip("."), "").encode()
+
+    def holds(at: int) -> bool:
+        try:
+            return dkim.DKIM(message).verify(idx=at, dnsfunc=ask)
+        except dkim.ValidationError:
+            return False
+
+    return [holds(at) for at in range(count)]
+
+
+def ours(probe, message: bytes, names: dict[str, str], step: int = 1000) -> list[list[str]]:
+    return probe(do="verify", message=base64.b64encode(message).decode(), names=names, step=step)
+
+
+# --- generated messages ---
+
+
+def words(rng: random.Random, most: int) -> str:
+    return "".join(rng.choice(["word", " ", "  ", "\t", "x", "ä", "=", ";", ":", "."]) for _ in range(rng.randrange(most)))
+
+
+def field(rng: random.Random, name: str) -> str:
+    folded = "".join(rng.choice(["\r\n ", "\r\n\t", " ", ""]) + "x" + words(rng, 6) for _ in range(rng.randrange(1, 4)))
+    value = folded.replace("\r\n \r\n", "\r\n ")
+    colon = rng.choice([":", ": ", ":  ", ":\t"])  # blanks before the colon are not in dkimpy's grammar
+    return f"{name}{colon}{value}\r\n"
+
+
+def body(rng: random.Random) -> str:
+    lines = [rng.choice(["", "", " ", "\t ", ".", "..", "From x", words(rng, 12), "y" * rng.randrange(1200)]) for _ in range(rng.randrange(9))]
+    end = rng.choice(["", "\r\n", "\r\n\r\n\r\n", " \r\n\r\n", "\r\n \r\n"])
+    text = "\r\n".join(lines) + end
+    # Blanks in a last line without an end: dkimpy keeps them, though DATA will end that line.
+    return text + "\r\n" if text.endswith((" ", "\t")) else text
+
+
+def message(rng: random.Random) -> bytes:
+    names = ["Subject", "To", "Cc", "Date", "Message-ID", "MIME-Version", "Content-Type", "X-Other", "Received", "List-Id", "reply-to"]
+    head = [field(rng, name) for name in rng.sample(names, rng.randrange(len(names)))]
+    head += [field(rng, "Received") for _ in range(rng.randrange(3))]
+    head.append("From: Somebody <somebody@a.example>\r\n")
+    rng.shuffle(head)
+    return ("".join(head) + "\r\n" + body(rng)).encode()
+
+
+def test_what_we_sign_dkimpy_accepts(probe, keys):
+    rng = random.Random(SEED)
+    wanted = [{"domain": "a.example", "selector": key.selector, "private": key.pkcs8} for key in keys]
+    for _ in range(MESSAGES):
+        raw = message(rng)
+        answer = probe(do="sign", message=base64.b64encode(raw).decode(), keys=wanted)
+        signed = base64.b64decode(answer["fields"]) + raw
+        assert by_dkimpy(signed, names_of(keys)) == [True, True], signed
+        assert [result[0] for result in ours(probe, signed, names_of(keys), rng.randrange(1, 300))] == ["pass", "pass"], signed
+
+
+def test_what_dkimpy_signs_we_accept(probe, keys):
+    rng = random.Random(SEED + 1)
+    for number in range(MESSAGES):
+        key = keys[number % 2]
+        raw = message(rng)
+        forms = (rng.choice([b"relaxed", b"simple"]), rng.choice([b"relaxed", b"simple"]))
+        signature = dkim.sign(
+            raw, key.selector.encode(), b"a.example", key.private, canonicalize=forms, signature_algorithm=key.algorithm.encode()
+        )
+        results = ours(probe, signature + raw, names_of(keys), rng.randrange(1, 300))
+        assert results == [["pass", "", "a.example", key.selector]], (forms, signature + raw)
+
+
+def test_both_say_the_same_of_changed_messages(probe, keys):
+    rng = random.Random(SEED + 2)
+    verdicts = set()
+    for number in range(MESSAGES):
+        key = keys[number % 2]
+        raw = message(rng)
+        forms = (rng.choice([b"relaxed", b"simple"]), rng.choice([b"relaxed", b"simple"]))
+        signature = dkim.sign(
+            raw, key.selector.encode(), b"a.example", key.private, canonicalize=forms, signature_algorithm=key.algorithm.encode()
+        )
+        head, rest = raw.split(b"\r\n\r\n", 1)
+        changed = rng.choice(
+            [
+                head + b"\r\nX-Added: 1\r\n\r\n" + rest,
+                head.replace(b"Somebody", b"Somebodx") + b"\r\n\r\n" + rest,
+                head.replace(b"Somebody <", b"Somebody  \t<") + b"\r\n\r\n" + rest,
+                head + b"\r\n\r\n" + rest + b"\r\n",
+                head + b"\r\n\r\n" + rest + b"x",
+                head + b"\r\n\r\n" + rest.replace(b"\r\n", b" \r\n"),
+                head + b"\r\n\r\n" + rest.replace(b" ", b"  "),
+                head + b"\r\n\r\n" + rest.upper(),
+            ]
+        )
+        [ours_says] = ours(probe, signature + changed, names_of(keys))
+        theirs = by_dkimpy(signature + changed, names_of(keys))
+        assert (ours_says[0] == "pass") == theirs[0], (forms, ours_says, signature + changed)
+        verdicts.add(ours_says[0])
+    assert verdicts == {"pass", "fail"}
+
+
+# --- a house ---
+
+
+@pytest.fixture(scope="module")
+def house():
+    records = {("elsewhere.example", "A"): ["127.0.0.1"]}
+    with Names(records) as names, Sink() as sink, running(**{"resolver": names.address, "outbound-port": str(sink.port)}) as server:
+        server.names, server.sink = names, sink
+        yield server
+
+
+def publish(server, domain: str) -> dict[str, str]:
+    """All keys of the domain, in the DNS of the house as well."""
+    found = {row["name"]: row["record"] for row in server.rows("domain", "dkim", "record", domain)}
+    for name, record in found.items():
+        server.names.records[(name, "TXT")] = [record]
+    return found
+
+
+def sent(server, before: int) -> bytes:
+    wait_until("the mail", lambda: len(server.sink.messages) > before)
+    return server.sink.messages[before][2]
+
+
+def keys_by_state(server, domain: str) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    for row in server.rows("domain", "dkim", "list", domain):
+        found.setdefault(row["state"], []).append(row["selector"])
+    return found
+
+
+@pytest.mark.parametrize("size", [10, 300_000])
+def test_submitted_mail_leaves_signed(house, size):
+    anna = house.account("anna")
+    before = len(house.sink.messages)
+    raw = b"From: " + anna.address.encode() + b"\r\n" + make_raw(to="friend@elsewhere.example").split(b"\r\n", 1)[1]
+    with house.smtp(anna) as client:
+        client.sendmail(anna.address, ["friend@elsewhere.example"], raw + b".dot\r\n" + b"line\r\n" * (size // 6) + b"\r\n\r\n")
+    message = sent(house, before)
+    assert by_dkimpy(message, publish(house, DOMAIN)) == [True, True]
+    assert message.count(b"d=" + DOMAIN.encode()) == 2
+
+
+def test_bounces_of_ours_are_signed(house):
+    names = publish(house, DOMAIN)
+    anna = house.account("anna")
+    before = len(house.sink.messages)
+    house.sink.replies["RCPT"] = ["550 5.1.1 no such person", "250 2.1.5 ok"]
+    house.admin("account", "forward", anna.address, "--to", "who@elsewhere.example", "--keep-copy", "no")
+    house.deliver(anna, make_raw(to=anna.address), sender="friend@elsewhere.example")
+    message = sent(house, before)
+    house.sink.replies["RCPT"] = "250 2.1.5 ok"
+    assert b"Final-Recipient" in message
+    assert by_dkimpy(message, names) == [True, True]
+
+
+def test_forwarded_mail_gets_no_signature(house):
+    anna = house.account("anna")
+    house.admin("account", "forward", anna.address, "--to", "friend@elsewhere.example", "--keep-copy", "no")
+    before = len(house.sink.messages)
+    forged = f"From: boss@{DOMAIN}\r\n".encode() + make_raw(to=anna.address).split(b"\r\n", 1)[1]
+    house.deliver(anna, forged)
+    assert b"DKIM-Signature" not in sent(house, before)
+
+
+def test_keys_take_turns(house):
+    house.admin("domain", "add", "turns.example")
+    first = keys_by_state(house, "turns.example")
+    assert len(first["active"]) == 2 and set(first) == {"active"}
+    house.admin("domain", "dkim", "rotate", "turns.example")
+    waiting = keys_by_state(house, "turns.example")["pending"]
+    done = house.command("domain", "dkim", "activate", "turns.example")
+    assert done.returncode == 1 and "the DNS has no such record" in done.stdout + done.stderr
+    assert keys_by_state(house, "turns.example")["active"] == first["active"]
+    publish(house, "turns.example")
+    # The resolver's cache is the command's own, so it sees them at once.
+    house.admin("domain", "dkim", "activate", "turns.example")
+    after = keys_by_state(house, "turns.example")
+    assert sorted(after["active"]) == sorted(waiting) and sorted(after["retired"]) == sorted(first["active"])
+    assert house.command("domain", "dkim", "remove", "turns.example", waiting[0]).returncode != 0
+    house.admin("domain", "dkim", "remove", "turns.example", first["active"][0])
+    house.admin("domain", "dkim", "remove", "turns.example", waiting[0], "--active")
+    house.admin("domain", "remove", "turns.example")
+    assert len(list((house.data / "keys" / "dkim").iterdir())) == len(house.rows("domain", "dkim", "list", DOMAIN))
+
+
+def test_records_are_lines_of_a_zone_file(house):
+    text = house.admin("domain", "add", "zone.example")
+    lines = [line for line in text.splitlines() if " IN TXT " in line]
+    for line in lines:
+        name, record = line.split(" IN TXT ")
+        strings = [part for part in record.split('"') if part.strip()]
+        assert name.endswith("._domainkey.zone.example.") and all(len(part) <= 255 for part in strings)
+    assert len(lines) == 2 and "domain dkim" not in text
+    assert house.admin("domain", "dkim", "record", "zone.example").splitlines() == lines
+    house.admin("domain", "add", "plain.example", "--no-dkim")
+    assert house.rows("domain", "dkim", "list", "plain.example") == []
