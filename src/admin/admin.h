@@ -252,6 +252,10 @@ enum err call_doors(const struct admin_call *call, unsigned *ret_doors, struct e
 /* What was changed may end sessions, and gives open accounts other limits. */
 void call_access_changed(const struct admin_call *call);
 
+/* An account has left or come to a domain: its numbers do so, too. What fails is put right at the next start.
+ */
+void call_moved(const struct admin_call *call, struct account_id id, struct slice from, struct slice to);
+
 /* row: taken; NULL (memory was out, or text that is not UTF-8): ERR_NOMEM. */
 enum err call_row(struct admin_call *call, json_t *row, struct error *error) MUST_CHECK;
 /* The same with bytes. */

@@ -287,7 +287,8 @@ static int report(struct import *import, enum err e, struct error *error)
     if (import->source.interrupted)
         fail_plain(error, ERR_UNAVAILABLE, "interrupted; the same command goes on where this ended");
     if (e == ERR_QUOTA)
-        fail_plain(error, ERR_QUOTA, "the quota of %s is reached; raise it, or use --ignore-quota",
+        fail_plain(error, ERR_QUOTA,
+                   "the quota of %s or its domain is reached; raise it, or use --ignore-quota",
                    import->address);
     return cli_show_error(error);
 }

@@ -10,6 +10,7 @@
 #include "admin/request_reader.h"
 #include "base/fdio.h"
 #include "directory/limits.h"
+#include "directory/use.h"
 
 /* The data directory, given to the store's user when it is made here. Its parents stay root's. */
 static enum err make_directory(const struct settings *settings, const struct passwd *user,
@@ -78,6 +79,8 @@ static enum err open_files(const struct settings *settings, bool queue, struct a
                           settings->data_directory, settings->run_directory);
     if (e == ERR_OK)
         e = directory_open(store_volume(context->store), &context->directory, error);
+    if (e == ERR_OK)
+        e = directory_count(context->directory, context->store, error);
     const struct queue_options queue_options = {
         .store = context->store, .directory = context->directory, .hostname = settings->hostname};
     if (e == ERR_OK && queue)
@@ -89,6 +92,10 @@ static void close_files(struct admin_context *context)
 {
     if (context->queue != NULL)
         queue_close(context->queue);
+    if (context->directory != NULL) {
+        store_rest(context->store);
+        store_drop_ledger(context->store);
+    }
     if (context->directory != NULL)
         directory_close(context->directory);
     if (context->store != NULL)

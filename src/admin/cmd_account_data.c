@@ -297,6 +297,7 @@ static enum err remove_account(struct admin_call *call, struct error *error)
     e = account_entry_remove(call->context->directory, address, error);
     if (e == ERR_OK)
         e = remove_data(call, entry.id, error);
+    call_moved(call, entry.id, address, address);
     if (e == ERR_OK)
         call_message(call, "removed account %.*s", SLICE_ARGS(address));
     return e;

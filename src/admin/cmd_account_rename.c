@@ -45,6 +45,17 @@ static void make_folder(struct admin_call *call, struct account_id id)
                      error.client);
 }
 
+/* What it holds counts for its new domain now. */
+static enum err tell_domains(struct admin_call *call, const struct account_rename *rename,
+                             struct error *error)
+{
+    struct account_entry entry;
+    enum err e = account_entry_find(call->context->directory, rename->to, &call->arena, &entry, error);
+    if (e == ERR_OK)
+        call_moved(call, entry.id, rename->from, rename->to);
+    return e;
+}
+
 static enum err rename_account(struct admin_call *call, struct error *error)
 {
     struct account_rename rename;
@@ -52,6 +63,8 @@ static enum err rename_account(struct admin_call *call, struct error *error)
     enum err e = read_rename(call, &rename, error);
     if (e == ERR_OK)
         e = account_entry_rename(call->context->directory, &rename, &new_id, error);
+    if (e == ERR_OK)
+        e = tell_domains(call, &rename, error);
     if (e != ERR_OK)
         return e;
     call_message(call, "renamed account %.*s to %.*s", SLICE_ARGS(rename.from), SLICE_ARGS(rename.to));

@@ -1,6 +1,7 @@
 #include "admin/admin.h"
 #include "admin/domain_keys.h"
 #include "admin/options.h"
+#include "store/ledger.h"
 
 static const struct admin_argument only_domain[] = {
     {"domain", ARGUMENT_TEXT, true, true, "DOMAIN", "the part of addresses after the @"},
@@ -44,18 +45,27 @@ const struct admin_command admin_domain_add = {
     .example = "posthorn domain add example.org",
 };
 
-#define DOMAIN_COLUMNS                                                          \
+/* clang-format off */
+#define DOMAIN_COLUMNS \
     {"domain", "DOMAIN", COLUMN_TEXT}, {"accounts", "ACCOUNTS", COLUMN_NUMBER}, \
-    {                                                                           \
-        "catch_all", "CATCH-ALL", COLUMN_TEXT                                   \
-    }
+    {"bytes", "USED", COLUMN_SIZE}, {"domain_quota", "QUOTA", COLUMN_SIZE}, \
+    {"messages", "MESSAGES", COLUMN_NUMBER}, {"catch_all", "CATCH-ALL", COLUMN_TEXT}
+/* clang-format on */
 
 static const struct admin_column list_columns[] = {DOMAIN_COLUMNS, {0}};
 
-static json_t *domain_row(const struct domain *domain)
+static enum err domain_row(struct admin_call *call, const struct domain *domain, json_t **ret_row,
+                           struct error *error)
 {
-    return json_pack("{s:o,s:I,s:o}", "domain", json_text(domain->name), "accounts",
-                     (json_int_t)domain->accounts, "catch_all", json_text(domain->catch_all));
+    struct domain_state state = {0};
+    enum err e = store_domain_state(call->context->store, domain->id, &state, error);
+    if (e == ERR_OK)
+        *ret_row = json_pack("{s:o,s:I,s:I,s:I,s:I,s:I,s:o}", "domain", json_text(domain->name), "accounts",
+                             (json_int_t)domain->accounts, "bytes", (json_int_t)state.use.bytes,
+                             "domain_quota", (json_int_t)domain->quota_bytes, "messages",
+                             (json_int_t)state.use.messages, "domain_messages",
+                             (json_int_t)domain->quota_messages, "catch_all", json_text(domain->catch_all));
+    return e;
 }
 
 static enum err list(struct admin_call *call, struct error *error)
@@ -63,8 +73,12 @@ static enum err list(struct admin_call *call, struct error *error)
     struct domain *domains;
     size_t count;
     enum err e = domain_list(call->context->directory, &call->arena, &domains, &count, error);
-    for (size_t i = 0; e == ERR_OK && i < count; i++)
-        e = call_row(call, domain_row(&domains[i]), error);
+    for (size_t i = 0; e == ERR_OK && i < count; i++) {
+        json_t *row = NULL;
+        e = domain_row(call, &domains[i], &row, error);
+        if (e == ERR_OK)
+            e = call_row(call, row, error);
+    }
     return e;
 }
 
@@ -73,21 +87,26 @@ const struct admin_command admin_domain_list = {
     .run = list,
     .columns = list_columns,
     .summary = "list the domains",
-    .about = "Lists the domains whose mail is ours, in alphabetical order.",
+    .about = "Lists the domains whose mail is ours, in alphabetical order, with what their accounts hold "
+             "together.",
     .example = "posthorn domain list --json",
 };
 
-static const struct admin_column show_columns[] = {
-    DOMAIN_COLUMNS, {"max_accounts", "MAX-ACCOUNTS", COLUMN_NUMBER}, OPTION_COLUMNS{0}};
+static const struct admin_column show_columns[] = {DOMAIN_COLUMNS,
+                                                   {"domain_messages", "MOST MESSAGES", COLUMN_NUMBER},
+                                                   {"max_accounts", "MAX-ACCOUNTS", COLUMN_NUMBER},
+                                                   OPTION_COLUMNS{0}};
 
 static enum err show(struct admin_call *call, struct error *error)
 {
     struct domain domain;
     enum err e =
         domain_find(call->context->directory, call_text(call, "domain"), &call->arena, &domain, error);
+    json_t *row = NULL;
+    if (e == ERR_OK)
+        e = domain_row(call, &domain, &row, error);
     if (e != ERR_OK)
         return e;
-    json_t *row = domain_row(&domain);
     if (row != NULL)
         json_object_set_new(row, "max_accounts", json_integer((json_int_t)domain.max_accounts));
     return call_row(call, row_options(row, &domain.options), error);
@@ -100,13 +119,19 @@ const struct admin_command admin_domain_show = {
     .columns = show_columns,
     .flags = COMMAND_ONE,
     .summary = "show a domain",
-    .about = "Shows a domain, how many accounts it may have (0: no limit), and the options of its accounts.",
+    .about =
+        "Shows a domain, what its accounts hold together and may hold, how many accounts it may have (0: "
+        "no limit), and the options of its accounts.",
     .example = "posthorn domain show example.org",
 };
 
 static const struct admin_argument set_arguments[] = {
     {"domain", ARGUMENT_TEXT, true, true, "DOMAIN", "a domain of ours"},
     {"max-accounts", ARGUMENT_NUMBER, false, false, "NUMBER", "most accounts of the domain; 0: no limit"},
+    {"domain-quota", ARGUMENT_SIZE, false, false, "SIZE",
+     "most bytes of all its accounts together, with K, M or G; 0: no limit"},
+    {"domain-messages", ARGUMENT_NUMBER, false, false, "NUMBER",
+     "most messages of all its accounts together; 0: no limit"},
     OPTION_ARGUMENTS{0},
 };
 
@@ -115,7 +140,10 @@ static enum err set(struct admin_call *call, struct error *error)
     struct slice name = call_text(call, "domain");
     struct option_changes options = {0};
     const struct domain_changes changes = {.max_accounts = call_number(call, "max-accounts", UINT64_MAX),
+                                           .quota_bytes = call_number(call, "domain-quota", UINT64_MAX),
+                                           .quota_messages = call_number(call, "domain-messages", UINT64_MAX),
                                            .options = &options};
+    struct domain domain;
     if (json_object_size(call->request) <= 2)
         return fail_plain(error, ERR_INVALID, "nothing to set: give an option; --help lists them");
     enum err e = call_options(call, &options, error);
@@ -123,6 +151,10 @@ static enum err set(struct admin_call *call, struct error *error)
         e = domain_set(call->context->directory, name, &changes, error);
     if (e == ERR_OK)
         call_access_changed(call);
+    if (e == ERR_OK)
+        e = domain_find(call->context->directory, name, &call->arena, &domain, error);
+    if (e == ERR_OK)
+        store_domain_changed(call->context->store, domain.id);
     if (e == ERR_OK)
         call_message(call, "changed domain %.*s", SLICE_ARGS(name));
     return e;
@@ -136,8 +168,10 @@ const struct admin_command admin_domain_set = {
     .about =
         "Changes what is given and leaves the rest. Options hold for all accounts of the domain at once; an "
         "account's own go before the domain's, those before its plan's. Past --max-accounts no account is "
-        "added, imported or renamed into the domain; those that are there stay.",
-    .example = "posthorn domain set example.org --quota-warn 80,95",
+        "added, imported or renamed into the domain; those that are there stay. Past --domain-quota or "
+        "--domain-messages none of its mailboxes takes mail, whatever its own quota; at --quota-warn of it "
+        "the domain's administrators are written to, or its postmaster.",
+    .example = "posthorn domain set example.org --domain-quota 50G --quota-warn 80,95",
 };
 
 static enum err drop(struct admin_call *call, struct error *error)

@@ -1,14 +1,74 @@
 #include "admin/admin.h"
 #include "admin/size.h"
 #include "health/status.h"
+#include "store/ledger.h"
 
 /* What `posthorn status` shows: one screen. The server makes all of it as one row; here it becomes text. */
+
+enum { DOMAINS_SHOWN = 5 };
+
+struct fullest {
+    struct domain_state state;
+    struct slice name;
+};
+
+/* The domains with a quota that are the fullest, in falling order. */
+static enum err find_fullest(struct admin_call *call, struct fullest fullest[static DOMAINS_SHOWN],
+                             size_t *ret_count, struct error *error)
+{
+    struct domain *domains;
+    size_t all;
+    size_t count = 0;
+    enum err e = domain_list(call->context->directory, &call->arena, &domains, &all, error);
+    for (size_t i = 0; e == ERR_OK && i < all; i++) {
+        struct fullest next = {.name = domains[i].name};
+        if (domains[i].quota_bytes == 0 && domains[i].quota_messages == 0)
+            continue;
+        e = store_domain_state(call->context->store, domains[i].id, &next.state, error);
+        for (size_t at = 0; e == ERR_OK && at < DOMAINS_SHOWN; at++) {
+            if (at < count && fullest[at].state.percent >= next.state.percent)
+                continue;
+            const struct fullest pushed = at < count ? fullest[at] : (struct fullest){0};
+            fullest[at] = next;
+            next = pushed;
+            if (at == count) {
+                count++;
+                break;
+            }
+        }
+    }
+    *ret_count = count;
+    return e;
+}
+
+static enum err add_domains(struct admin_call *call, json_t *row, struct error *error)
+{
+    struct fullest fullest[DOMAINS_SHOWN];
+    size_t count = 0;
+    json_t *list = json_array();
+    enum err e = find_fullest(call, fullest, &count, error);
+    for (size_t i = 0; e == ERR_OK && i < count; i++)
+        json_array_append_new(list,
+                              json_pack("{s:o,s:I,s:I,s:I,s:I,s:I}", "domain", json_text(fullest[i].name),
+                                        "bytes", (json_int_t)fullest[i].state.use.bytes, "quota",
+                                        (json_int_t)fullest[i].state.use.quota_bytes, "messages",
+                                        (json_int_t)fullest[i].state.use.messages, "messages_max",
+                                        (json_int_t)fullest[i].state.use.quota_messages, "percent",
+                                        (json_int_t)fullest[i].state.percent));
+    json_object_set_new(row, "domains", list);
+    return e;
+}
 
 static enum err status(struct admin_call *call, struct error *error)
 {
     if (call->context->gatherer == NULL)
         return fail_plain(error, ERR_UNAVAILABLE, "only a running server has a status");
-    return call_row(call, status_json(call->context->gatherer), error);
+    json_t *row = status_json(call->context->gatherer);
+    enum err e = row != NULL ? add_domains(call, row, error) : ERR_OK;
+    if (e == ERR_OK)
+        return call_row(call, row, error);
+    json_decref(row);
+    return e;
 }
 
 static const char *text_of(const json_t *row, const char *key)
@@ -114,6 +174,19 @@ static void show_rest(const json_t *row)
     }
 }
 
+static void show_domains(const json_t *list)
+{
+    char used[SIZE_TEXT_MAX];
+    if (json_array_size(list) > 0)
+        printf("\n%-32s %10s  %10s  %5s\n", "FULLEST DOMAINS", "USED", "MESSAGES", "FULL");
+    for (size_t i = 0; i < json_array_size(list); i++) {
+        const json_t *row = json_array_get(list, i);
+        size_text((uint64_t)number_of(row, "bytes"), used);
+        printf("%-32s %10s  %10lld  %3lld %%\n", text_of(row, "domain"), used, number_of(row, "messages"),
+               number_of(row, "percent"));
+    }
+}
+
 static void show(const json_t *row)
 {
     char age[32];
@@ -123,6 +196,7 @@ static void show(const json_t *row)
     show_sessions(json_object_get(row, "sessions"));
     show_counts(json_object_get(row, "minute"), json_object_get(row, "five-minutes"));
     show_queue(json_object_get(row, "queue"));
+    show_domains(json_object_get(row, "domains"));
     show_rest(row);
 }
 

@@ -2,6 +2,7 @@
 
 #include "admin/admin.h"
 #include "base/utf8.h"
+#include "store/ledger.h"
 
 static const struct admin_command *const commands[] = {
 #define X(name) &admin_##name,
@@ -115,6 +116,25 @@ void call_access_changed(const struct admin_call *call)
     store_limits_changed(context->store);
     if (context->access_changed != NULL)
         context->access_changed(context->owner);
+}
+
+static void domain_moved(const struct admin_call *call, struct slice address, struct arena *arena)
+{
+    struct slice local;
+    struct slice name;
+    struct domain domain;
+    struct error error;
+    if (address_normalise(address, arena, &local, &name, &error) == ERR_OK &&
+        domain_find(call->context->directory, name, arena, &domain, &error) == ERR_OK)
+        store_domain_changed(call->context->store, domain.id);
+}
+
+void call_moved(const struct admin_call *call, struct account_id id, struct slice from, struct slice to)
+{
+    CLEANUP(arena_release) struct arena arena = ARENA(ADMIN_ARENA_MAX);
+    store_account_moved(call->context->store, id);
+    domain_moved(call, from, &arena);
+    domain_moved(call, to, &arena);
 }
 
 static bool list_of_texts(const json_t *list)

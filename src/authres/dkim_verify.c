@@ -55,6 +55,7 @@ static void read_signatures(void *context)
         if (slice_eq_nocase(intake->fields[i].name, S("DKIM-Signature")))
             dkim_candidate_read(verifier, DKIM_FIELD_SIGNATURE, &intake->fields[i],
                                 &verifier->signatures[verifier->count++]);
+    arc_collect(verifier);
 }
 
 /* --- the verifier --- */

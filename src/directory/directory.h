@@ -90,7 +90,11 @@ struct domain {
     struct slice name;      /* A-labels */
     struct slice catch_all; /* address or empty */
     uint64_t accounts;
-    uint64_t max_accounts;  /* 0: as many as come */
+    uint64_t max_accounts; /* 0: as many as come */
+    /* Of all its accounts together. quota_* 0: none. used_*: as last written; store_domain_state knows now.
+     */
+    uint64_t quota_bytes, quota_messages;
+    uint64_t used_bytes, used_messages;
     struct options options; /* set for the domain, else built in */
 };
 enum err domain_add(struct directory *directory, struct slice name, struct domain_id *ret_id,
@@ -102,13 +106,18 @@ enum err domain_list(struct directory *directory, struct arena *arena, struct do
 /* One of them. */
 enum err domain_find(struct directory *directory, struct slice name, struct arena *arena,
                      struct domain *ret_domain, struct error *error) MUST_CHECK;
+enum err domain_get(struct directory *directory, struct domain_id id, struct arena *arena,
+                    struct domain *ret_domain, struct error *error) MUST_CHECK;
 /* Changes to a domain; UINT64_MAX and NULL: as it is. A limit below what the domain has takes no account
  * away; none comes until there is room again. */
 struct domain_changes {
     uint64_t max_accounts;
+    uint64_t quota_bytes, quota_messages; /* the store is to be told: store_domain_changed */
     const struct option_changes *options;
 };
-#define DOMAIN_CHANGES_NONE ((struct domain_changes){.max_accounts = UINT64_MAX})
+#define DOMAIN_CHANGES_NONE   \
+    ((struct domain_changes){ \
+        .max_accounts = UINT64_MAX, .quota_bytes = UINT64_MAX, .quota_messages = UINT64_MAX})
 /* In one transaction; open accounts and sessions are the caller's. */
 enum err domain_set(struct directory *directory, struct slice name, const struct domain_changes *changes,
                     struct error *error) MUST_CHECK;

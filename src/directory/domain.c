@@ -1,4 +1,4 @@
-#include "base/must.h"
+#include "directory/account_check.h"
 #include "directory/inside.h"
 
 /* What a new or a removed domain makes stale. Locked. */
@@ -123,6 +123,12 @@ static enum err update(struct directory *directory, struct slice name, const str
     if (code == ERR_OK && changes->max_accounts != UINT64_MAX)
         code = sql_run(directory, STATEMENT_DOMAIN_SET_MAX_ACCOUNTS,
                        PARAMETERS(NUMBER(row.id.v), NUMBER(changes->max_accounts)), error);
+    if (code == ERR_OK && changes->quota_bytes != UINT64_MAX)
+        code = sql_run(directory, STATEMENT_DOMAIN_SET_QUOTA_BYTES,
+                       PARAMETERS(NUMBER(row.id.v), NUMBER(changes->quota_bytes)), error);
+    if (code == ERR_OK && changes->quota_messages != UINT64_MAX)
+        code = sql_run(directory, STATEMENT_DOMAIN_SET_QUOTA_MESSAGES,
+                       PARAMETERS(NUMBER(row.id.v), NUMBER(changes->quota_messages)), error);
     if (code != ERR_OK || changes->options == NULL)
         return code;
     cache_drop(directory->cache, CACHE_DOMAIN, name);
@@ -138,6 +144,10 @@ enum err domain_set(struct directory *directory, struct slice name, const struct
         return fail_plain(error, ERR_INVALID, "a domain has at most %d accounts; 0 is no limit",
                           DOMAIN_ACCOUNTS_MAX);
     enum err code = domain_normalise(name, &scratch, &normal, error);
+    if (code == ERR_OK && changes->quota_bytes != UINT64_MAX)
+        code = account_check_quota(changes->quota_bytes, error);
+    if (code == ERR_OK && changes->quota_messages != UINT64_MAX)
+        code = account_check_quota(changes->quota_messages, error);
     if (code == ERR_OK)
         code = change_begin(directory, error);
     if (code == ERR_OK)
@@ -163,6 +173,10 @@ static enum err read_domain(struct directory *directory, sqlite3_stmt *row, stru
                             .catch_all = arena_dup(arena, sql_bytes(row, 2)),
                             .accounts = sql_number(row, 3),
                             .max_accounts = sql_number(row, 4),
+                            .quota_bytes = sql_number(row, 5),
+                            .quota_messages = sql_number(row, 6),
+                            .used_bytes = sql_number(row, 7),
+                            .used_messages = sql_number(row, 8),
                             .options = options_built_in()};
     if (domain.name.p == NULL || domain.catch_all.p == NULL)
         return fail_nomem(error);
@@ -217,21 +231,27 @@ enum err domain_list(struct directory *directory, struct arena *arena, struct do
     return ERR_OK;
 }
 
-static enum err find_domain(struct directory *directory, struct slice name, struct arena *arena,
-                            struct domain *ret_domain, struct error *error)
+/* Locked. */
+static enum err get_domain(struct directory *directory, struct domain_id id, struct arena *arena,
+                           struct domain *ret_domain, struct error *error)
 {
     CLEANUP(sql_release) sqlite3_stmt *row = NULL;
-    struct domain_row exists;
     bool found = false;
-    enum err code = domain_row_need(directory, name, &exists, error);
-    if (code == ERR_OK)
-        code = sql_start(directory, STATEMENT_DOMAIN_FIND, PARAMETERS(NUMBER(exists.id.v)), &row, error);
+    enum err code = sql_start(directory, STATEMENT_DOMAIN_FIND, PARAMETERS(NUMBER(id.v)), &row, error);
     if (code == ERR_OK)
         code = sql_step(directory, row, &found, error);
-    if (code != ERR_OK)
-        return code;
-    must(found);
-    return read_domain(directory, row, arena, ret_domain, error);
+    if (code == ERR_OK && !found)
+        return fail(error, ERR_NOT_FOUND, NULL, "no domain %llu", (unsigned long long)id.v);
+    return code == ERR_OK ? read_domain(directory, row, arena, ret_domain, error) : code;
+}
+
+enum err domain_get(struct directory *directory, struct domain_id id, struct arena *arena,
+                    struct domain *ret_domain, struct error *error)
+{
+    pthread_mutex_lock(&directory->lock);
+    enum err code = get_domain(directory, id, arena, ret_domain, error);
+    pthread_mutex_unlock(&directory->lock);
+    return code;
 }
 
 enum err domain_find(struct directory *directory, struct slice name, struct arena *arena,
@@ -241,8 +261,11 @@ enum err domain_find(struct directory *directory, struct slice name, struct aren
     enum err code = domain_normalise(name, arena, &normal, error);
     if (code != ERR_OK)
         return code;
+    struct domain_row row;
     pthread_mutex_lock(&directory->lock);
-    code = find_domain(directory, normal, arena, ret_domain, error);
+    code = domain_row_need(directory, normal, &row, error);
+    if (code == ERR_OK)
+        code = get_domain(directory, row.id, arena, ret_domain, error);
     pthread_mutex_unlock(&directory->lock);
     return code;
 }

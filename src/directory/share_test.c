@@ -154,6 +154,21 @@ static void test_a_person_is_in_groups_of_groups(void **state)
     assert_int_not_equal(directory_generation(t->directory), generation);
 }
 
+static void test_a_person_is_in_so_many_groups_at_most(void **state)
+{
+    struct house *h = *state;
+    struct fixture *t = &h->t;
+    char group[40];
+    for (int i = 0; i < IDENTITY_MAX; i++) {
+        if (i == IDENTITY_MAX - 1)
+            assert_int_equal(identity(t, anna_id).count, 2 + i);
+        snprintf(group, sizeof(group), "group%d@example.org", i);
+        assert_int_equal(set_alias(t, group, true, "anna@example.org", NULL), ERR_OK);
+    }
+    struct share_identity person;
+    assert_int_equal(share_identity(t->directory, anna_id, &t->arena, &person, &t->error), ERR_LIMIT);
+}
+
 /* A group made anew under an old name is another one; one that only gets other members is not. */
 static void test_a_group_is_known_by_its_id(void **state)
 {
@@ -271,6 +286,7 @@ int main(void)
         HOUSE_TEST(test_names_become_grantees_and_names_again),
         HOUSE_TEST(test_what_names_nobody_is_refused),
         HOUSE_TEST(test_a_person_is_in_groups_of_groups),
+        HOUSE_TEST(test_a_person_is_in_so_many_groups_at_most),
         HOUSE_TEST(test_a_group_is_known_by_its_id),
         HOUSE_TEST(test_a_group_without_an_id_is_known_by_its_address),
         HOUSE_TEST(test_the_index_knows_who_shares),

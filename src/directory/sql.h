@@ -18,7 +18,12 @@ struct directory;
     "SELECT a.id, a.address, a.shown, a.name, a.plan, a.language, a.quota_bytes, a.quota_messages," \
     " a.enabled, a.generation, a.capabilities_off, a.certificate_login FROM account a "
 
-#define DOMAIN_COLUMNS_ "SELECT id, name, catch_all, accounts, max_accounts FROM domain"
+#define DOMAIN_COLUMNS_                                                                            \
+    "SELECT id, name, catch_all, accounts, max_accounts, quota_bytes, quota_messages, used_bytes," \
+    " used_messages FROM domain"
+#define USAGE_WRITE_(values, update)                                                       \
+    "INSERT INTO usage(account, domain, bytes, messages, open) SELECT id, domain, " values \
+    " FROM account WHERE id = ?1 ON CONFLICT(account) DO UPDATE SET " update
 
 #define STATEMENT_TABLE(X)                                                                                   \
     X(BEGIN, "BEGIN IMMEDIATE")                                                                              \
@@ -43,6 +48,17 @@ struct directory;
     X(DOMAIN_REMOVE, "DELETE FROM domain WHERE id = ?1")                                                     \
     X(DOMAIN_SET_CATCH_ALL, "UPDATE domain SET catch_all = ?2, catch_all_key = ?3 WHERE name = ?1")          \
     X(DOMAIN_SET_MAX_ACCOUNTS, "UPDATE domain SET max_accounts = ?2 WHERE id = ?1")                          \
+    X(DOMAIN_SET_QUOTA_BYTES, "UPDATE domain SET quota_bytes = ?2 WHERE id = ?1")                            \
+    X(DOMAIN_SET_QUOTA_MESSAGES, "UPDATE domain SET quota_messages = ?2 WHERE id = ?1")                      \
+    X(DOMAIN_SET_WARNED, "UPDATE domain SET quota_warned = ?2 WHERE id = ?1")                                \
+    X(USAGE_GET, "SELECT a.domain, coalesce(u.bytes, 0), coalesce(u.messages, 0), coalesce(u.open, 0)"       \
+                 " FROM account a LEFT JOIN usage u ON u.account = a.id WHERE a.id = ?1")                    \
+    X(USAGE_OF_DOMAIN, "SELECT used_bytes, used_messages, quota_bytes, quota_messages, quota_warned"         \
+                       " FROM domain WHERE id = ?1")                                                         \
+    X(USAGE_OPEN, USAGE_WRITE_("0, 0, 1", "open = 1"))                                                       \
+    X(USAGE_SETTLE,                                                                                          \
+      USAGE_WRITE_("?2, ?3, 0", "bytes = excluded.bytes, messages = excluded.messages, open = 0"))           \
+    X(USAGE_OPENED, "SELECT account FROM usage WHERE open = 1")                                              \
     X(CATCH_ALL_USERS, "SELECT name FROM domain WHERE catch_all_key = ?1")                                   \
     X(CATCH_ALL_MOVE, "UPDATE domain SET catch_all = ?2, catch_all_key = ?3 WHERE catch_all_key = ?1")       \
     X(ADMINISTRATOR_ADD, "INSERT OR IGNORE INTO administrator(domain, account) VALUES (?1, ?2)")             \

@@ -9,6 +9,7 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <pthread.h>
 #include <stdlib.h>
@@ -21,7 +22,7 @@
 #include "base/fdio.h"
 #include "base/must.h"
 
-enum { TYPE_A = 1, TYPE_AAAA = 28, CLASS_IN = 1, TYPES = 2, SERVER_TEXT_MAX = 64 };
+enum { TYPE_A = 1, TYPE_AAAA = 28, CLASS_IN = 1, TYPES = 2, SERVER_TEXT_MAX = 64, WHY_MAX = 200 };
 
 struct resolver {
     struct ub_ctx *context;
@@ -67,6 +68,82 @@ static void server_text(const char *server, struct buf *out)
         buf_printf(out, "@%.*s", SLICE_ARGS(port));
 }
 
+/* The root's key-signing keys 20326 (2017) and 38696 (2024), as IANA publishes their digests. */
+static const char *const root_keys[] = {
+    ". IN DS 20326 8 2 E06D44B80B8F1D39A95C0B0D7C65D08458E880409BBC683457104237C7F8EC8D",
+    ". IN DS 38696 8 2 683D2D0ACB8C9B712A1948B27F741219298D0A450D612C483AF444A4C0FB2B16",
+};
+
+/* libunbound would read a file when it is first asked: in the sandbox. So it gets the lines. */
+static enum err add_anchor_lines(struct ub_ctx *context, struct slice text, const char *file,
+                                 struct error *error)
+{
+    size_t count = 0;
+    while (text.n > 0) {
+        struct slice line, comment;
+        slice_cut(text, '\n', &line, &text);
+        slice_cut(line, ';', &line, &comment);
+        line = slice_trim(line);
+        if (line.n == 0)
+            continue;
+        char *record = slice_to_cstr(line);
+        int code = record != NULL ? ub_ctx_add_ta(context, record) : UB_NOMEM;
+        free(record);
+        if (code != 0)
+            return fail_unbound(error, file, code);
+        count++;
+    }
+    return count > 0 ? ERR_OK : fail(error, ERR_INVALID, NULL, "%s: there is no key in it", file);
+}
+
+/* *ret_there false: there is no such file. */
+static enum err add_anchor_file(struct ub_ctx *context, const char *file, bool *ret_there,
+                                struct error *error)
+{
+    CLEANUP(fd_close) int fd = open(file, O_RDONLY | O_CLOEXEC);
+    CLEANUP(buf_release) struct buf text = BUF(RESOLVER_ANCHOR_MAX);
+    *ret_there = fd >= 0;
+    if (fd < 0)
+        return fail_errno(error, "%s", file);
+    enum err err = fd_read_all(fd, &text, error);
+    if (err != ERR_OK)
+        return error_context(error, "%s", file);
+    return add_anchor_lines(context, buf_slice(&text), file, error);
+}
+
+static enum err add_anchors(struct ub_ctx *context, const char *anchor, struct error *error)
+{
+    bool there;
+    if (anchor[0] != 0)
+        return add_anchor_file(context, anchor, &there, error);
+    for (size_t i = 0; i < ARRAY_LEN(root_keys); i++) {
+        int code = ub_ctx_add_ta(context, root_keys[i]);
+        if (code != 0)
+            return fail_unbound(error, "trust anchor", code);
+    }
+    enum err err = add_anchor_file(context, RESOLVER_ANCHOR_FILE, &there, error);
+    return there ? err : ERR_OK;
+}
+
+/* libunbound looks at the keys only when it is first asked, and then has no better word than "failed": a
+ * context of its own is asked for what needs no name server. */
+static enum err try_anchors(const char *anchor, struct error *error)
+{
+    struct ub_ctx *context = ub_ctx_create();
+    struct ub_result *answer = NULL;
+    char name[] = "localhost";
+    if (context == NULL)
+        return fail_nomem(error);
+    (void)ub_ctx_debugout(context, NULL);
+    enum err err = add_anchors(context, anchor, error);
+    if (err == ERR_OK && ub_resolve(context, name, TYPE_A, CLASS_IN, &answer) != 0)
+        err = fail(error, ERR_INVALID, NULL, "%s: these are no DNSKEY or DS records",
+                   anchor[0] != 0 ? anchor : RESOLVER_ANCHOR_FILE);
+    ub_resolve_free(answer);
+    ub_ctx_delete(context);
+    return err;
+}
+
 static enum err configure(struct ub_ctx *context, const char *server, struct error *error)
 {
     /* Its words to standard error would not be records of the log. */
@@ -92,7 +169,9 @@ static enum err configure(struct ub_ctx *context, const char *server, struct err
     return code == 0 ? ERR_OK : fail_unbound(error, server, code);
 }
 
-enum err resolver_create(const char *server, struct resolver **ret_resolver, struct error *error)
+/* anchor NULL: signatures are not asked for. */
+static enum err create(const char *server, const char *anchor, struct resolver **ret_resolver,
+                       struct error *error)
 {
     struct resolver *resolver = calloc(1, sizeof(*resolver));
     if (resolver == NULL)
@@ -108,12 +187,26 @@ enum err resolver_create(const char *server, struct resolver **ret_resolver, str
     enum err err = resolver->context != NULL && resolver->stop_fd >= 0
                        ? configure(resolver->context, server, error)
                        : fail_nomem(error);
+    if (err == ERR_OK && anchor != NULL)
+        err = add_anchors(resolver->context, anchor, error);
     if (err != ERR_OK) {
         resolver_destroy(resolver);
         return err;
     }
     *ret_resolver = resolver;
     return ERR_OK;
+}
+
+enum err resolver_create(const char *server, struct resolver **ret_resolver, struct error *error)
+{
+    return create(server, NULL, ret_resolver, error);
+}
+
+enum err resolver_create_validating(const char *server, const char *anchor, struct resolver **ret_resolver,
+                                    struct error *error)
+{
+    enum err err = try_anchors(anchor, error);
+    return err == ERR_OK ? create(server, anchor, ret_resolver, error) : err;
 }
 
 static void *listen_for_answers(void *context)
@@ -219,21 +312,43 @@ static bool wait_for(struct question *question, int64_t deadline_us)
     return true;
 }
 
-static size_t copy_addresses(const struct question *question, struct resolver_address *ret, size_t max)
+/* What the questions about a host have brought so far. */
+struct found {
+    struct resolver_address *addresses;
+    size_t max, count;
+    bool late;
+    bool insecure, proven; /* an answer was not, was secure */
+    bool bogus;
+    char why[WHY_MAX];
+    char canonical[RESOLVER_NAME_MAX + 1];
+};
+
+/* Locked. */
+static void take_addresses(const struct question *question, struct found *found)
 {
     const struct ub_result *answer = question->answer;
-    size_t count = 0;
-    if (question->result != 0 || answer == NULL || !answer->havedata)
-        return 0;
+    if (question->result != 0 || answer == NULL)
+        return;
+    if (answer->bogus) {
+        found->bogus = true;
+        snprintf(found->why, sizeof(found->why), "%s",
+                 answer->why_bogus != NULL ? answer->why_bogus : "bogus");
+        return; /* the data is there, too */
+    }
+    /* What failed proves nothing, in either direction: else who breaks one answer would make all insecure. */
+    if (answer->rcode != 0 && !answer->nxdomain)
+        return;
+    *(answer->secure ? &found->proven : &found->insecure) = true;
+    if (answer->canonname != NULL)
+        snprintf(found->canonical, sizeof(found->canonical), "%s", answer->canonname);
     bool six = answer->qtype == TYPE_AAAA;
     size_t size = six ? sizeof(struct in6_addr) : sizeof(struct in_addr);
-    for (size_t i = 0; answer->data[i] != NULL && count < max; i++) {
+    for (size_t i = 0; answer->havedata && answer->data[i] != NULL && found->count < found->max; i++) {
         if ((size_t)answer->len[i] != size)
             continue;
-        ret[count].family = six ? AF_INET6 : AF_INET;
-        memcpy(&ret[count++].v6, answer->data[i], size);
+        found->addresses[found->count].family = six ? AF_INET6 : AF_INET;
+        memcpy(&found->addresses[found->count++].v6, answer->data[i], size);
     }
-    return count;
 }
 
 /* The question is not needed any more. `done` as it was seen under the lock. */
@@ -248,20 +363,17 @@ static void give_up(struct question *question, bool done)
 }
 
 /* What a question brought; gives it up. */
-static size_t collect(struct question *question, int64_t deadline_us, struct resolver_address *ret,
-                      size_t max, bool *ret_late)
+static void collect(struct question *question, int64_t deadline_us, struct found *found)
 {
     struct resolver *resolver = question->resolver;
-    size_t count = 0;
     pthread_mutex_lock(&resolver->lock);
     bool in_time = wait_for(question, deadline_us);
     if (in_time)
-        count = copy_addresses(question, ret, max);
+        take_addresses(question, found);
     bool done = question->done;
     pthread_mutex_unlock(&resolver->lock);
     give_up(question, done);
-    *ret_late = *ret_late || !in_time;
-    return count;
+    found->late = found->late || !in_time;
 }
 
 /* --- records --- */
@@ -282,7 +394,10 @@ static enum err copy_records(const struct question *question, struct slice name,
                     SLICE_ARGS(name), answer->rcode);
     records.secure = answer->secure != 0;
     records.no_name = answer->nxdomain != 0;
-    records.canonical = arena_dup(arena, answer->canonname != NULL ? slice_cstr(answer->canonname) : name);
+    struct slice canonical = answer->canonname != NULL ? slice_cstr(answer->canonname) : name;
+    if (canonical.n > 1 && slice_ends(canonical, S(".")))
+        canonical.n--;
+    records.canonical = arena_dup(arena, canonical);
     if (answer->havedata) {
         records.data = arena_array(arena, RESOLVER_RECORDS_MAX, sizeof(*records.data));
         for (size_t i = 0; records.data != NULL && answer->data[i] != NULL && i < RESOLVER_RECORDS_MAX; i++)
@@ -328,21 +443,19 @@ static bool parse_literal(const char *name, struct resolver_address *ret)
     return true;
 }
 
-enum err resolver_addresses(struct resolver *resolver, struct slice name, int64_t deadline_us,
-                            struct resolver_address *ret_addresses, size_t max, size_t *ret_count,
-                            struct error *error)
+static enum err find_host(struct resolver *resolver, struct slice name, int64_t deadline_us,
+                          struct found *found, struct error *error)
 {
     static const int types[TYPES] = {TYPE_A, TYPE_AAAA};
-    char text[RESOLVER_NAME_MAX + 1];
     struct question *questions[TYPES] = {NULL};
-    size_t count = 0;
-    bool late = false;
-    must(max > 0);
+    must(found->max > 0);
     if (name.n == 0 || name.n > RESOLVER_NAME_MAX || slice_find_char(name, 0) >= 0)
         return fail(error, ERR_INVALID, NULL, "a host name of %zu bytes", name.n);
-    snprintf(text, sizeof(text), "%.*s", SLICE_ARGS(name));
-    if (parse_literal(text, ret_addresses)) {
-        *ret_count = 1;
+    snprintf(found->canonical, sizeof(found->canonical), "%.*s", SLICE_ARGS(name));
+    char text[RESOLVER_NAME_MAX + 1];
+    memcpy(text, found->canonical, sizeof(text));
+    if (parse_literal(text, found->addresses)) {
+        found->count = 1;
         return ERR_OK;
     }
     enum err err = ERR_OK;
@@ -350,13 +463,42 @@ enum err resolver_addresses(struct resolver *resolver, struct slice name, int64_
         err = ask(resolver, text, types[i], &questions[i], error);
     for (size_t i = 0; i < TYPES; i++)
         if (questions[i] != NULL)
-            count += collect(questions[i], deadline_us, ret_addresses + count, max - count, &late);
-    if (err == ERR_OK && count == 0)
-        err = late ? fail(error, ERR_TIMEOUT, NULL, "no address of %s in time", text)
-                   : fail(error, ERR_UNAVAILABLE, NULL, "no address of %s", text);
+            collect(questions[i], deadline_us, found);
+    if (err != ERR_OK || found->count > 0)
+        return err;
+    if (found->bogus)
+        return fail(error, ERR_AUTH, NULL, "%s: DNSSEC: %s", text, found->why);
+    return found->late ? fail(error, ERR_TIMEOUT, NULL, "no address of %s in time", text)
+                       : fail(error, ERR_UNAVAILABLE, NULL, "no address of %s", text);
+}
+
+enum err resolver_addresses(struct resolver *resolver, struct slice name, int64_t deadline_us,
+                            struct resolver_address *ret_addresses, size_t max, size_t *ret_count,
+                            struct error *error)
+{
+    struct found found = {.addresses = ret_addresses, .max = max};
+    enum err err = find_host(resolver, name, deadline_us, &found, error);
     if (err == ERR_OK)
-        *ret_count = count;
+        *ret_count = found.count;
     return err;
+}
+
+enum err resolver_host(struct resolver *resolver, struct slice name, int64_t deadline_us,
+                       struct resolver_host *ret_host, struct error *error)
+{
+    struct resolver_host host = {.count = 0};
+    struct found found = {.addresses = host.addresses, .max = ARRAY_LEN(host.addresses)};
+    enum err err = find_host(resolver, name, deadline_us, &found, error);
+    if (err != ERR_OK)
+        return err;
+    host.count = found.count;
+    host.secure = found.proven && !found.insecure;
+    size_t n = strlen(found.canonical);
+    if (n > 1 && found.canonical[n - 1] == '.')
+        found.canonical[n - 1] = 0;
+    memcpy(host.canonical, found.canonical, sizeof(host.canonical));
+    *ret_host = host;
+    return ERR_OK;
 }
 
 bool resolver_is_loopback(const struct resolver_address *address)

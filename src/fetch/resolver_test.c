@@ -1,8 +1,11 @@
-/* Which addresses are hosts of the public internet. */
+/* Which addresses are hosts of the public internet; where DNSSEC begins. */
 #include "fetch/resolver.h"
 
 #include <arpa/inet.h>
+#include <stdlib.h>
+#include <unistd.h>
 
+#include "base/fdio.h"
 #include "base/test.h"
 
 static bool is_public(const char *text)
@@ -61,11 +64,57 @@ static void test_knows_their_neighbours_as_public(void **state UNUSED)
             assert_string_equal(open[i], "public");
 }
 
+/* The file is the test's; *text goes into it. */
+static enum err create_with(const char *text)
+{
+    char file[] = "/tmp/posthorn-anchor-XXXXXX";
+    struct resolver *resolver = NULL;
+    struct error error;
+    int fd = mkstemp(file);
+    assert_true(fd >= 0);
+    assert_int_equal(fd_write_all(fd, slice_cstr(text), &error), ERR_OK);
+    close(fd);
+    enum err err = resolver_create_validating("127.0.0.1:1", file, &resolver, &error);
+    unlink(file);
+    resolver_destroy(resolver);
+    return err;
+}
+
+static void test_takes_keys_from_a_file(void **state UNUSED)
+{
+    assert_int_equal(create_with("; ours\n\nexample. 3600 IN DS 1 13 2 "
+                                 "00112233445566778899AABBCCDDEEFF00112233445566778899AABBCCDDEEFF ; key\n"),
+                     ERR_OK);
+}
+
+static void test_refuses_a_file_without_keys(void **state UNUSED)
+{
+    struct resolver *resolver;
+    struct error error;
+    assert_int_equal(create_with(""), ERR_INVALID);
+    assert_int_equal(create_with("; nothing\n"), ERR_INVALID);
+    assert_int_equal(create_with("who are you?\n"), ERR_INVALID);
+    assert_int_equal(create_with("example. IN A 127.0.0.1\n"), ERR_INVALID);
+    assert_int_not_equal(resolver_create_validating("127.0.0.1:1", "/nonexistent", &resolver, &error),
+                         ERR_OK);
+}
+
+static void test_has_the_root_of_its_own(void **state UNUSED)
+{
+    struct resolver *resolver;
+    struct error error;
+    assert_int_equal(resolver_create_validating("127.0.0.1:1", "", &resolver, &error), ERR_OK);
+    resolver_destroy(resolver);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_knows_addresses_that_lead_to_no_public_host),
         cmocka_unit_test(test_knows_their_neighbours_as_public),
+        cmocka_unit_test(test_takes_keys_from_a_file),
+        cmocka_unit_test(test_refuses_a_file_without_keys),
+        cmocka_unit_test(test_has_the_root_of_its_own),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

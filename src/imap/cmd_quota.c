@@ -1,10 +1,12 @@
 /*
  * GETQUOTA, GETQUOTAROOT, SETQUOTA (RFC 9208). Each account has one quota root, named by its address; its
  * resources are STORAGE and MESSAGE, as far as the account has limits. The limits of others are shown to, and
- * set by, the administrators of their domain.
+ * set by, the administrators of their domain. They also see the domain's own root, which is named by the
+ * domain; nobody else does, since it tells what others hold together, and nobody sets it from here.
  */
 #include "directory/limits.h"
 #include "imap/session_internal.h"
+#include "store/ledger.h"
 
 enum { STORAGE_UNIT = 1024 /* bytes (RFC 9208 3.1.1) */ };
 
@@ -90,25 +92,70 @@ static bool is_limited(const struct account_usage *usage)
     return usage->limits.quota_bytes > 0 || usage->limits.quota_messages > 0;
 }
 
-/* "* QUOTA anna@example.org (STORAGE 10 512)" */
-static void send_quota(struct imap_session *s, const struct root *root, const struct account_usage *usage)
+/* The root of the account's domain, where there is a quota and this person may see it. */
+static bool domain_root(struct imap_session *s, const struct root *root, const struct account_usage *usage,
+                        struct slice *ret_name)
+{
+    const struct domain_use *use = &usage->domain;
+    ssize_t at = slice_rfind_char(root->address, '@');
+    if ((use->quota_bytes == 0 && use->quota_messages == 0) || s->directory == NULL || s->lacks != 0 ||
+        at < 0 || !directory_may_administer(s->directory, account_id(s->own), root->address))
+        return false;
+    *ret_name = slice_from(root->address, (size_t)at + 1);
+    return true;
+}
+
+static void put_quota(struct imap_session *s, struct slice name, const struct domain_use *use)
 {
     struct buf *out = conn_output(s->conn);
     bool begun = false;
     buf_put(out, S("* QUOTA "));
-    imap_put_astring(out, root->name);
+    imap_put_astring(out, name);
     buf_put(out, S(" ("));
-    put_resource(out, "STORAGE", (usage->bytes + STORAGE_UNIT - 1) / STORAGE_UNIT,
-                 usage->limits.quota_bytes / STORAGE_UNIT, &begun);
-    put_resource(out, "MESSAGE", usage->messages, usage->limits.quota_messages, &begun);
+    put_resource(out, "STORAGE", (use->bytes + STORAGE_UNIT - 1) / STORAGE_UNIT,
+                 use->quota_bytes / STORAGE_UNIT, &begun);
+    put_resource(out, "MESSAGE", use->messages, use->quota_messages, &begun);
     buf_put(out, S(")\r\n"));
     conn_wrote(s->conn);
+}
+
+/* "* QUOTA anna@example.org (STORAGE 10 512)" */
+static void send_quota(struct imap_session *s, const struct root *root, const struct account_usage *usage)
+{
+    put_quota(s, root->name,
+              &(struct domain_use){.bytes = usage->bytes,
+                                   .messages = usage->messages,
+                                   .quota_bytes = usage->limits.quota_bytes,
+                                   .quota_messages = usage->limits.quota_messages});
+}
+
+/* A domain's root by its name, where there is a quota and this person may see it. */
+static bool find_domain_root(struct imap_call *call, struct slice name, struct domain_use *ret_use)
+{
+    struct imap_session *s = call->session;
+    CLEANUP(buf_release) struct buf any = BUF(ADDRESS_MAX);
+    struct domain domain;
+    struct domain_state state;
+    if (s->directory == NULL || s->lacks != 0 || slice_find_char(name, '@') >= 0)
+        return false;
+    buf_printf(&any, "postmaster@%.*s", SLICE_ARGS(name));
+    if (buf_failed(&any) || !directory_may_administer(s->directory, account_id(s->own), buf_slice(&any)) ||
+        domain_find(s->directory, name, &call->arena, &domain, &call->error) != ERR_OK ||
+        store_domain_state(s->store, domain.id, &state, &call->error) != ERR_OK)
+        return false;
+    *ret_use = state.use;
+    return state.use.quota_bytes > 0 || state.use.quota_messages > 0;
 }
 
 void cmd_getquota(struct imap_session *s, struct imap_call *call)
 {
     CLEANUP(root_release) struct root root = {0};
     struct account_usage usage;
+    struct domain_use use;
+    if (find_domain_root(call, call->command.quota.root, &use)) {
+        put_quota(s, call->command.quota.root, &use);
+        return;
+    }
     if (!find_root(call, call->command.quota.root, &root) || !read_usage(call, &root, &usage))
         return;
     if (is_limited(&usage))
@@ -133,10 +180,18 @@ void cmd_getquotaroot(struct imap_session *s, struct imap_call *call)
         buf_putc(out, ' ');
         imap_put_astring(out, root.name);
     }
+    struct slice domain;
+    bool of_domain = domain_root(s, &root, &usage, &domain);
+    if (of_domain) {
+        buf_putc(out, ' ');
+        imap_put_astring(out, domain);
+    }
     buf_put(out, S("\r\n"));
     conn_wrote(s->conn);
     if (is_limited(&usage))
         send_quota(s, &root, &usage);
+    if (of_domain)
+        put_quota(s, domain, &usage.domain);
 }
 
 /* A limit that is not named goes (RFC 9208 4.1.3), which is: what the account's plan gives. */
@@ -162,6 +217,11 @@ void cmd_setquota(struct imap_session *s, struct imap_call *call)
     const struct imap_quota *quota = &call->command.quota;
     CLEANUP(root_release) struct root root = {0};
     struct account_usage usage;
+    struct domain_use use;
+    if (find_domain_root(call, quota->root, &use)) {
+        imap_call_no(call, "NOPERM", "A domain's quota is set by whoever runs the server");
+        return;
+    }
     if (!find_root(call, quota->root, &root))
         return;
     bool zero =

@@ -208,6 +208,10 @@ static void test_lists_have_limits(void **state)
     assert_false(repeated("a SEARCH ", "ALL", IMAP_SEARCH_KEYS_MAX, ""));
     assert_true(repeated("a ID (", "\"a\" NIL", IMAP_ID_PAIRS_MAX, ")"));
     assert_false(repeated("a ID (", "\"a\" NIL", IMAP_ID_PAIRS_MAX + 1, ")"));
+    assert_true(repeated("a LANGUAGE ", "de", IMAP_LANGUAGES_MAX, ""));
+    assert_false(repeated("a LANGUAGE ", "de", IMAP_LANGUAGES_MAX + 1, ""));
+    assert_true(repeated("a SORT (", "DATE", IMAP_SORT_KEYS_MAX, ") UTF-8 ALL"));
+    assert_false(repeated("a SORT (", "DATE", IMAP_SORT_KEYS_MAX + 1, ") UTF-8 ALL"));
     assert_true(repeated("a ENABLE ", "x", IMAP_ENABLE_MAX, ""));
     assert_false(repeated("a ENABLE ", "x", IMAP_ENABLE_MAX + 1, ""));
     assert_true(repeated("a LIST \"\" (", "x", IMAP_LIST_PATTERNS_MAX, ")"));
@@ -229,6 +233,35 @@ static bool tag_of_length(size_t n)
     memcpy(text + n, " NOOP", 5);
     struct imap_command command;
     return parse(slice_of(text, n + 5), &command);
+}
+
+static bool id_of(size_t name, size_t value)
+{
+    CLEANUP(buf_release) struct buf text = BUF(10000);
+    struct imap_command command;
+    buf_printf(&text, "a ID (\"%0*d\" \"%0*d\")", (int)name, 1, (int)value, 1);
+    return parse(buf_slice(&text), &command);
+}
+
+static bool section_of(size_t numbers)
+{
+    CLEANUP(buf_release) struct buf text = BUF(10000);
+    struct imap_command command;
+    buf_put(&text, S("a FETCH 1 BODY[1"));
+    for (size_t i = 1; i < numbers; i++)
+        buf_put(&text, S(".1"));
+    buf_putc(&text, ']');
+    return parse(buf_slice(&text), &command);
+}
+
+static void test_what_id_and_sections_say_has_limits(void **state)
+{
+    (void)state;
+    assert_true(id_of(IMAP_ID_NAME_MAX, IMAP_ID_VALUE_MAX));
+    assert_false(id_of(IMAP_ID_NAME_MAX + 1, 1));
+    assert_false(id_of(1, IMAP_ID_VALUE_MAX + 1));
+    assert_true(section_of(IMAP_SECTION_NUMBERS_MAX));
+    assert_false(section_of(IMAP_SECTION_NUMBERS_MAX + 1));
 }
 
 static void test_tags_have_a_limit(void **state)
@@ -391,6 +424,7 @@ int main(void)
         cmocka_unit_test(test_reads_search_keys),
         cmocka_unit_test(test_search_depth_has_a_limit),
         cmocka_unit_test(test_lists_have_limits),
+        cmocka_unit_test(test_what_id_and_sections_say_has_limits),
         cmocka_unit_test(test_tags_have_a_limit),
         cmocka_unit_test(test_reads_append),
         cmocka_unit_test(test_reads_pieces_of_messages),

@@ -4,6 +4,7 @@
 
 #include "base/fdio.h"
 #include "imap/login.h"
+#include "imap/reader.h"
 
 #include <poll.h>
 #include <setjmp.h>
@@ -339,6 +340,34 @@ static void test_serves_few_commands_and_counts_errors(void **state)
     stop(&t);
 }
 
+static void test_lines_and_literals_are_short_before_the_log_in(void **state)
+{
+    (void)state;
+    struct talk t = {0};
+    CLEANUP(buf_release) struct buf text = BUF(100000);
+    start(&t, "192.0.2.1");
+    hear(&t, GREETING_FAR);
+    buf_put(&text, S("a1 CAPABILITY "));
+    while (text.n < IMAP_LOGIN_LINE_MAX - 1) /* CR counts */
+        buf_putc(&text, 'x');
+    size_t longest = text.n;
+    buf_put(&text, S("\r\na2 CAPABILITY "));
+    while (text.n < 2 * longest + 2)
+        buf_putc(&text, 'x');
+    buf_put(&text, S("x\r\n"));
+    say(&t, buf_cstr(&text));
+    hear(&t, "a1 BAD there is more than the command takes\r\na2 BAD The line is too long\r\n");
+    buf_clear(&text);
+    buf_printf(&text, "a3 LOGIN {%d}\r\n", IMAP_LOGIN_LITERAL_MAX + 1);
+    say(&t, buf_cstr(&text));
+    hear(&t, "a3 NO [TOOBIG] The literal is larger than we take\r\n");
+    buf_clear(&text);
+    buf_printf(&text, "a4 LOGIN {%d}\r\n", IMAP_LOGIN_LITERAL_MAX);
+    say(&t, buf_cstr(&text));
+    hear(&t, "+ OK\r\n");
+    stop(&t);
+}
+
 static void test_starttls_refuses_what_was_sent_behind_it(void **state)
 {
     (void)state;
@@ -432,6 +461,7 @@ int main(void)
         cmocka_unit_test(test_says_bye_after_too_many_failures),
         cmocka_unit_test(test_says_what_is_only_temporary),
         cmocka_unit_test(test_serves_few_commands_and_counts_errors),
+        cmocka_unit_test(test_lines_and_literals_are_short_before_the_log_in),
         cmocka_unit_test(test_starttls_refuses_what_was_sent_behind_it),
         cmocka_unit_test(test_serves_no_mechanism_that_is_switched_off),
         cmocka_unit_test(test_capabilities_switched_off_for_all_are_unknown),

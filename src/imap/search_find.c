@@ -46,7 +46,8 @@ static bool limit(struct imap_call *call, const struct imap_search *search, stru
         return search->limit == IMAP_SEARCH_UNLIMITED;
     if (search->limit == IMAP_SEARCH_CUT)
         return true;
-    call->searched += call->limited_from != 0 ? (uint64_t)most + 1 : uid_set_size(uids);
+    uint64_t there = view_exists(call->session->view); /* what is named may not be */
+    call->searched += call->limited_from != 0 ? (uint64_t)most + 1 : MIN(uid_set_size(uids), there);
     return imap_limit_allows(call, most, call->searched);
 }
 

@@ -120,9 +120,10 @@ void link_put_envelope(struct buf *b, const struct queue_envelope *e)
     wire_put_slice(b, e->helo);
     wire_put_slice(b, e->peer);
     wire_put_slice(b, e->tls);
-    wire_put_u8(b, (uint8_t)(e->eight_bit | e->smtputf8 << 1 | e->binary << 2));
+    wire_put_u8(b, (uint8_t)(e->eight_bit | e->smtputf8 << 1 | e->binary << 2 | e->junk << 3));
     wire_put_u8(b, (uint8_t)e->ret);
     wire_put_slice(b, e->envid);
+    wire_put_slice(b, e->results);
     wire_put_varint(b, e->recipient_count);
     for (size_t i = 0; i < e->recipient_count; i++) {
         wire_put_slice(b, e->recipients[i].address);
@@ -144,8 +145,10 @@ void link_get_envelope(struct wire_reader *r, struct arena *arena, struct queue_
     ret->eight_bit = bits & 1;
     ret->smtputf8 = bits >> 1 & 1;
     ret->binary = bits >> 2 & 1;
+    ret->junk = bits >> 3 & 1;
     ret->ret = (enum dsn_ret)MIN(wire_get_u8(r), (uint8_t)DSN_RET_HDRS);
     ret->envid = wire_get_slice(r);
+    ret->results = wire_get_slice(r);
     uint64_t count = wire_get_varint(r);
     if (count > QUEUE_RECIPIENTS_MAX)
         r->failed = true;

@@ -8,6 +8,7 @@
 #ifndef POSTHORN_LINK_GUEST_H
 #define POSTHORN_LINK_GUEST_H
 
+#include "authres/judge.h"
 #include "link/login.h"
 #include "rt/metrics.h"
 #include "rt/settings.h"
@@ -16,6 +17,7 @@ struct guest {
     struct loop *loop;
     struct link *link;
     struct login_guard *guard;
+    struct judge *judge;     /* of mail from strangers; NULL: nobody judges */
     struct tls_context *tls; /* NULL: no TLS set up */
     const struct settings *settings;
     bool tls_first;                /* implicit TLS: the handshake comes before the greeting */

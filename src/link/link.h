@@ -13,6 +13,7 @@
 #define POSTHORN_LINK_LINK_H
 
 #include "directory/sasl.h"
+#include "feedback/feedback.h"
 #include "queue/queue.h"
 #include "rt/ipc.h"
 
@@ -29,6 +30,7 @@
     X(SPOOL_DROP, 32)     /* the body was not completed */                     \
     X(ACCEPT, 33)         /* a complete message: durable when answered */      \
     X(URL, 34)            /* what an IMAP URL means, to be submitted */        \
+    X(SIGHTING, 35)       /* what was seen of a domain that wants reports */   \
     X(HEALTH, 40)         /* figures and state of the house, as text */
 /* From relay. */
 #define LINK_RELAY_TABLE(X)                                        \
@@ -109,6 +111,9 @@ enum err link_accept(struct link *link, struct slice ticket, const struct queue_
  * ERR_DENIED: the URL is not good for him; ERR_NOT_FOUND: it is, but there is no such message any more. */
 enum err link_url(struct link *link, struct slice ticket, struct slice url, int *ret_fd,
                   struct error *error) MUST_CHECK;
+/* For the domain's DMARC report; nothing where none are written. */
+enum err link_sighting(struct link *link, const struct feedback_note *note, struct error *error) MUST_CHECK;
+
 /* What /metrics and /health answer, made by store; *ret_well: the house does not fail. */
 enum health_question { HEALTH_METRICS, HEALTH_STATE };
 enum err link_health(struct link *link, enum health_question question, struct buf *ret_text, bool *ret_well,
@@ -126,7 +131,8 @@ struct link_service {
     struct directory *directory;
     struct sasl *sasl;
     struct queue *queue;
-    struct ipc_client *edge; /* for what is given back */
+    struct feedback *feedback; /* NULL: no reports are written */
+    struct ipc_client *edge;   /* for what is given back */
     /* What a URL means that this account submits; of serve/ too. NULL: nothing. */
     enum err (*read_url)(void *context, struct account_id account, struct slice url, int *ret_fd,
                          struct error *error);

@@ -237,6 +237,18 @@ static enum err serve_accept(struct service_call *call, struct error *error)
     return err;
 }
 
+static enum err serve_sighting(struct service_call *call, struct error *error)
+{
+    struct feedback_note note = {.domain = wire_get_slice(&call->request)};
+    note.addresses = wire_get_slice(&call->request);
+    note.policy = wire_get_slice(&call->request);
+    note.row = wire_get_slice(&call->request);
+    enum err err = link_check_request(call, error);
+    if (err != ERR_OK || call->service->feedback == NULL)
+        return err;
+    return feedback_note(call->service->feedback, &note, clock_wall_us(), error);
+}
+
 static enum err serve_health(struct service_call *call, struct error *error)
 {
     bool well = true;
@@ -269,6 +281,7 @@ static const struct link_row rows[] = {
     {LINK_SPOOL_DROP, "spool-drop", serve_spool_drop},
     {LINK_URL, "url", serve_url},
     {LINK_ACCEPT, "accept", serve_accept},
+    {LINK_SIGHTING, "sighting", serve_sighting},
     {LINK_HEALTH, "health", serve_health},
 };
 

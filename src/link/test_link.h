@@ -136,6 +136,13 @@ enum err link_url(struct link *link, struct slice ticket, struct slice url, int 
     return err != ERR_OK ? err : fail_plain(error, ERR_DENIED, "not authorized");
 }
 
+enum err link_sighting(struct link *link, const struct feedback_note *note, struct error *error)
+{
+    (void)link;
+    (void)note;
+    return played_down(error);
+}
+
 /* Says what came with it, as the store's session would: in place of a conversation. */
 enum err link_hand_over(struct link *link, const struct link_hand_over *hand_over, struct error *error)
 {

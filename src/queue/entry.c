@@ -58,6 +58,7 @@ struct entry *entry_new(struct queue_id id, const struct queue_envelope *envelop
     entry->envelope.peer = arena_dup(arena, envelope->peer);
     entry->envelope.tls = arena_dup(arena, envelope->tls);
     entry->envelope.envid = arena_dup(arena, envelope->envid);
+    entry->envelope.results = arena_dup(arena, envelope->results);
     entry->recipients = arena_array(arena, envelope->recipient_count, sizeof(entry->recipients[0]));
     if (entry->recipients == NULL)
         return NULL;
@@ -67,9 +68,21 @@ struct entry *entry_new(struct queue_id id, const struct queue_envelope *envelop
     return arena_failed(arena) ? NULL : take(entry);
 }
 
+/* Bits of the envelope's byte; entries of older versions have none of the later ones. */
+enum {
+    BIT_8BIT = 1,
+    BIT_UTF8 = 2,
+    BIT_BINARY = 4,
+    BIT_OURS = 8,
+    BIT_JUNK = 16,
+    BIT_RESULTS = 32 /* they follow */
+};
+
 static uint8_t envelope_bits(const struct queue_envelope *e)
 {
-    return (uint8_t)(e->eight_bit | e->smtputf8 << 1 | e->binary << 2 | e->ours << 3);
+    return (uint8_t)((e->eight_bit ? BIT_8BIT : 0) | (e->smtputf8 ? BIT_UTF8 : 0) |
+                     (e->binary ? BIT_BINARY : 0) | (e->ours ? BIT_OURS : 0) | (e->junk ? BIT_JUNK : 0) |
+                     (e->results.n > 0 ? BIT_RESULTS : 0));
 }
 
 void entry_encode(const struct entry *entry, struct buf *out)
@@ -94,6 +107,8 @@ void entry_encode(const struct entry *entry, struct buf *out)
     wire_put_u8(out, envelope_bits(e));
     wire_put_u8(out, (uint8_t)e->ret);
     wire_put_slice(out, e->envid);
+    if (e->results.n > 0)
+        wire_put_slice(out, e->results);
     wire_put_varint(out, left);
     for (size_t i = 0; i < entry->recipient_count; i++) {
         const struct entry_recipient *r = &entry->recipients[i];
@@ -126,12 +141,15 @@ static void decode_envelope(struct wire_reader *r, struct entry *entry)
     e->peer = get_text(r, &entry->arena);
     e->tls = get_text(r, &entry->arena);
     uint8_t bits = wire_get_u8(r);
-    e->eight_bit = bits & 1;
-    e->smtputf8 = bits >> 1 & 1;
-    e->binary = bits >> 2 & 1;
-    e->ours = bits >> 3 & 1;
+    e->eight_bit = (bits & BIT_8BIT) != 0;
+    e->smtputf8 = (bits & BIT_UTF8) != 0;
+    e->binary = (bits & BIT_BINARY) != 0;
+    e->ours = (bits & BIT_OURS) != 0;
+    e->junk = (bits & BIT_JUNK) != 0;
     e->ret = (enum dsn_ret)MIN(wire_get_u8(r), (uint8_t)DSN_RET_HDRS);
     e->envid = get_text(r, &entry->arena);
+    if ((bits & BIT_RESULTS) != 0)
+        e->results = get_text(r, &entry->arena);
 }
 
 static bool decode_recipients(struct wire_reader *r, uint8_t format, struct entry *entry)

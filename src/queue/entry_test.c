@@ -12,6 +12,9 @@ static struct entry *make(void)
         {.address = S("otto@demo.example")},
     };
     struct queue_envelope envelope = {.sender = S("max@other.example"),
+                                      .results = S("Authentication-Results: a; none\r\n"),
+                                      .junk = true,
+                                      .ours = true,
                                       .recipients = to,
                                       .recipient_count = 3,
                                       .sid = {77},
@@ -53,6 +56,8 @@ static void test_is_read_as_it_was_written(void **state)
     assert_true(slice_eq(read->envelope.envid, S("QQ")));
     assert_int_equal(read->envelope.sid.v, 77);
     assert_int_equal(read->envelope.account.v, 88);
+    assert_true(slice_eq(read->envelope.results, S("Authentication-Results: a; none\r\n")));
+    assert_true(read->envelope.junk && read->envelope.ours);
     assert_true(read->envelope.eight_bit && read->envelope.binary && !read->envelope.smtputf8);
     assert_int_equal(read->envelope.ret, DSN_RET_HDRS);
     assert_int_equal(read->received_us, 123456789);

@@ -11,7 +11,7 @@
 #include "queue/internal.h"
 #include "rt/metrics.h"
 
-enum { FILINGS_PER_BATCH_MAX = 20000, FILE_ARENA_MAX = 64 * 1024 * 1024, PREFIX_MAX = 16 * 1024 };
+enum { FILINGS_PER_BATCH_MAX = 20000, FILE_ARENA_MAX = 64 * 1024 * 1024, PREFIX_MAX = 32 * 1024 };
 
 /* One entry on its way into one account. */
 struct filing {
@@ -275,6 +275,7 @@ static int by_account(const void *a, const void *b)
 struct target {
     struct account *account;
     struct folder_id inbox;
+    struct folder_id junk; /* the Inbox, where there is no Junk */
 };
 
 static enum err append(struct batch *batch, const struct target *target, struct filing *filings, size_t count,
@@ -291,7 +292,7 @@ static enum err append(struct batch *batch, const struct target *target, struct 
             return fail_nomem(error);
         entry_delivery_id(entry, filings[i].account, delivery_id);
         items[i] = (struct append_item){
-            .folder = target->inbox,
+            .folder = entry->envelope.junk ? target->junk : target->inbox,
             .prefix = buf_slice(&filings[i].prefix),
             .body = slice_of(entry->body, entry->size),
             .internal_date_us = entry->received_us,
@@ -304,15 +305,25 @@ static enum err append(struct batch *batch, const struct target *target, struct 
 static enum err open_target(struct batch *batch, struct account_id id, struct target *ret,
                             struct error *error)
 {
-    struct folder inbox;
+    struct folder inbox, junk;
     enum err err = store_account_ensure(batch->queue->store, id, &ret->account, error);
     if (err != ERR_OK)
         return err;
     err = folder_by_role(ret->account, ROLE_FOLDER_INBOX, &batch->arena, &inbox, error);
-    if (err != ERR_OK)
+    if (err == ERR_OK) {
+        err = folder_by_role(ret->account, ROLE_FOLDER_JUNK, &batch->arena, &junk, error);
+        if (err == ERR_NOT_FOUND) {
+            junk = inbox;
+            err = ERR_OK;
+        }
+    }
+    if (err != ERR_OK) {
         account_unref(ret->account);
+        return err;
+    }
     ret->inbox = inbox.id;
-    return err;
+    ret->junk = junk.id;
+    return ERR_OK;
 }
 
 static void put_prefix(struct queue *queue, struct filing *filing)
@@ -462,7 +473,8 @@ static void settle(struct queue *queue, struct entry *entry, struct job *job, st
         clock_wall_us() - entry->received_us > QUEUE_EXPIRE_DAYS * CLOCK_DAY)
         expire(queue, entry);
     bool deferred = entry_has_state(entry, RECIPIENT_NEW);
-    *job = (struct job){.kind = JOB_DELETE, .id = entry->id};
+    /* A spool file must not go before its entry: it would be missed at the start after a power loss. */
+    *job = (struct job){.kind = JOB_DELETE, .id = entry->id, .lasting = entry->spool != 0};
     if (!deferred && !entry_has_state(entry, RECIPIENT_WAITING))
         return;
     job->kind = JOB_UPDATE;

@@ -6,15 +6,20 @@
 
 #include "queue/internal.h"
 
+static bool must_last(const struct job *job)
+{
+    return job->kind != JOB_DELETE || job->lasting;
+}
+
 /* Up to QUEUE_BATCH_MAX jobs off the list; *ret_sync: at least one must be durable. */
 static struct job *take_batch(struct queue *queue, bool *ret_sync)
 {
     struct job *batch = queue->intake.first;
     struct job *last = batch;
-    bool sync = batch->kind != JOB_DELETE;
+    bool sync = must_last(batch);
     for (size_t n = 1; n < QUEUE_BATCH_MAX && last->next != NULL; n++) {
         last = last->next;
-        sync = sync || last->kind != JOB_DELETE;
+        sync = sync || must_last(last);
     }
     queue->intake.first = last->next;
     if (queue->intake.first == NULL)

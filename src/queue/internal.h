@@ -67,6 +67,7 @@ struct job {
     struct slice envelope;             /* encoded */
     struct slice body;                 /* INSERT: inline body; p NULL with a spool file */
     const struct submitted *submitted; /* INSERT: what its account has submitted, with it; or NULL */
+    bool lasting; /* DELETE: not to be undone by a power loss (the other kinds never are) */
     bool done;
     enum err result;
     struct error error;
@@ -185,9 +186,9 @@ enum err database_pending(struct queue *queue, struct queue_id after, struct pen
 
 /* intake.c */
 /*
- * Has the jobs committed, together with those of others; waits. Insertions and updates are durable on return;
- * a deletion that a power loss undoes is harmless, since filing again changes nothing (invariant 3), and so
- * needs no sync of its own.
+ * Has the jobs committed, together with those of others; waits. Insertions and updates are durable on return,
+ * and deletions that say so. Where an entry was filed, a deletion that a power loss undoes is harmless, since
+ * filing again changes nothing (invariant 3), and needs no sync of its own; unless its spool file goes next.
  */
 enum err intake_submit(struct queue *queue, struct job *jobs, size_t count, struct error *error) MUST_CHECK;
 struct queue_id intake_next_id(struct queue *queue);
@@ -290,6 +291,9 @@ struct outbound_message;
 enum err sign_outbound(struct queue *queue, const struct entry *entry, struct slice header,
                        const struct outbound_message *message, struct buf *out,
                        struct error *error) MUST_CHECK;
+/* The ARC set of a message that the address `by` passes on, given what is put before it. */
+enum err sign_onward(struct queue *queue, const struct entry *from, struct slice by, struct slice prefix,
+                     struct slice body, struct buf *out, struct error *error) MUST_CHECK;
 
 /* spool.c */
 enum err spool_setup(struct queue *queue, struct error *error) MUST_CHECK;

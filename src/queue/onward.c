@@ -8,7 +8,7 @@
 #include "mime/header.h"
 #include "queue/internal.h"
 
-enum { ONWARD_PREFIX_MAX = 16 * 1024 };
+enum { ONWARD_PREFIX_MAX = 32 * 1024 };
 
 static enum err write_spool(struct queue *queue, struct entry *entry, struct slice prefix, struct slice body,
                             struct error *error)
@@ -68,6 +68,7 @@ static struct entry *new_entry(struct queue *queue, const struct entry *from, si
     envelope.helo = slice_cstr(queue->hostname);
     envelope.peer = slice_none();
     envelope.tls = slice_none();
+    envelope.results = slice_none(); /* they stand in the body now */
     return entry_new(intake_next_id(queue), &envelope, from->received_us);
 }
 
@@ -76,6 +77,7 @@ enum err onward_make(struct queue *queue, const struct entry *from, size_t at,
 {
     CLEANUP(entry_release) struct entry *entry = new_entry(queue, from, at, order);
     CLEANUP(buf_release) struct buf prefix = BUF(ONWARD_PREFIX_MAX);
+    CLEANUP(buf_release) struct buf sealed = BUF(2 * ONWARD_PREFIX_MAX);
     struct slice body = slice_of(from->body, from->size);
     if (entry == NULL)
         return fail_nomem(error);
@@ -85,7 +87,13 @@ enum err onward_make(struct queue *queue, const struct entry *from, size_t at,
     trace_put_relayed(&prefix, queue, from, mime_split(body).header);
     if (buf_failed(&prefix))
         return fail_nomem(error);
-    enum err err = write_body(queue, entry, buf_slice(&prefix), body, error);
+    enum err err = sign_onward(queue, from, order->by, buf_slice(&prefix), body, &sealed, error);
+    if (err != ERR_OK)
+        return err;
+    buf_put(&sealed, buf_slice(&prefix));
+    if (buf_failed(&sealed))
+        return fail_nomem(error);
+    err = write_body(queue, entry, buf_slice(&sealed), body, error);
     if (err == ERR_OK)
         *ret_entry = take(entry);
     return err;

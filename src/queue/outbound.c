@@ -602,7 +602,7 @@ static bool results_fit(const struct entry *entry, const struct outbound_result 
 static enum err write_entry(struct queue *queue, struct entry *entry, struct error *error)
 {
     CLEANUP(buf_release) struct buf envelope = BUF(ENTRY_ARENA_MAX);
-    struct job job = {.kind = JOB_DELETE, .id = entry->id};
+    struct job job = {.kind = JOB_DELETE, .id = entry->id, .lasting = true};
     entry->relay_us = entry_relay_due(entry, clock_wall_us());
     if (entry_has_state(entry, RECIPIENT_NEW) || entry_has_state(entry, RECIPIENT_WAITING)) {
         entry_encode(entry, &envelope);

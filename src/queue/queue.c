@@ -196,7 +196,7 @@ enum err queue_accept(struct queue *queue, const struct queue_envelope *envelope
 enum err queue_drop(struct queue *queue, struct queue_id id, struct error *error)
 {
     CLEANUP(entry_release) struct entry *entry = NULL;
-    struct job job = {.kind = JOB_DELETE, .id = id};
+    struct job job = {.kind = JOB_DELETE, .id = id, .lasting = true};
     enum err err = database_load(queue, id, false, &entry, error);
     if (err == ERR_OK || err == ERR_CORRUPT)
         err = intake_submit(queue, &job, 1, error);

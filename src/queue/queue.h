@@ -73,7 +73,9 @@ struct queue_envelope {
     struct slice peer; /* address */
     struct slice tls;  /* "TLSv1.3 TLS_AES_256_GCM_SHA384" or empty */
     bool eight_bit, smtputf8, binary;
-    bool ours; /* the house wrote it: a report */
+    struct slice results; /* an Authentication-Results field, whole; empty: it was not judged */
+    bool junk;            /* into the recipients' Junk */
+    bool ours;            /* the house wrote it: a report */
     enum dsn_ret ret;
     struct slice envid;
 };

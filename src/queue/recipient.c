@@ -2,8 +2,8 @@
 #include "directory/forward.h"
 #include "queue/internal.h"
 
-/* A mailbox that a message of that size would not fit. A problem with asking counts as room: filing will
- * tell. */
+/* A mailbox, or a domain, that a message of that size would not fit. A problem with asking counts as room:
+ * filing will tell. */
 static bool is_full(struct queue *queue, struct account_id id, uint64_t size)
 {
     struct account *account;
@@ -17,7 +17,10 @@ static bool is_full(struct queue *queue, struct account_id id, uint64_t size)
         return false;
     const struct account_limits *limits = &usage.limits;
     return (limits->quota_bytes > 0 && usage.bytes + MAX(size, (uint64_t)1) > limits->quota_bytes) ||
-           (limits->quota_messages > 0 && usage.messages + 1 > limits->quota_messages);
+           (limits->quota_messages > 0 && usage.messages + 1 > limits->quota_messages) ||
+           (usage.domain.quota_bytes > 0 &&
+            usage.domain.bytes + MAX(size, (uint64_t)1) > usage.domain.quota_bytes) ||
+           (usage.domain.quota_messages > 0 && usage.domain.messages + 1 > usage.domain.quota_messages);
 }
 
 /* Nothing of it stays there. */

@@ -9,6 +9,7 @@
  */
 #include <unistd.h>
 
+#include "authres/arc.h"
 #include "directory/domain_key.h"
 #include "mime/address.h"
 #include "mime/header.h"
@@ -117,5 +118,52 @@ enum err sign_outbound(struct queue *queue, const struct entry *entry, struct sl
     if (err != ERR_INVALID)
         return err;
     LOG(LOG_WARN, entry->envelope.sid, "queue.unsigned", F_ID("entry", entry->id.v), F_ERR(error));
+    return ERR_OK;
+}
+
+/* --- what is passed on --- */
+
+/* Not everybody who reads ARC knows Ed25519. */
+static const struct dkim_signing_key *sealing_key(const struct domain_signing *signing)
+{
+    for (size_t i = 0; i < signing->count; i++)
+        if (signing->keys[i].private.algorithm == DKIM_RSA_SHA256)
+            return &signing->keys[i];
+    return &signing->keys[0];
+}
+
+static enum err put_set(const struct domain_signing *signing, struct slice results, struct slice prefix,
+                        struct slice body, struct buf *out, struct error *error)
+{
+    CLEANUP(arc_sealer_cleanup) struct arc_sealer *sealer = NULL;
+    enum arc_status status = ARC_NONE;
+    struct slice name;
+    struct slice value;
+    slice_cut(results, ':', &name, &value);
+    if (!arc_status_in_results(value, &status))
+        status = ARC_NONE;
+    enum err err = arc_sealer_create(sealing_key(signing), value, status, &sealer, error);
+    if (err != ERR_OK)
+        return err;
+    arc_sealer_feed(sealer, prefix);
+    arc_sealer_feed(sealer, body);
+    return arc_sealer_finish(sealer, clock_wall_us() / CLOCK_SECOND, out, error);
+}
+
+enum err sign_onward(struct queue *queue, const struct entry *from, struct slice by, struct slice prefix,
+                     struct slice body, struct buf *out, struct error *error)
+{
+    CLEANUP(arena_release) struct arena arena = ARENA(SIGN_ARENA_MAX);
+    CLEANUP(domain_signing_release) struct domain_signing signing = {.count = 0};
+    struct slice results = from->envelope.results;
+    if (results.n == 0)
+        return ERR_OK; /* nobody looked at it: there is nothing to say */
+    struct slice domain = slice_from(by, (size_t)(slice_rfind_char(by, '@') + 1));
+    enum err err = domain_signing_load(queue->directory, domain, &arena, &signing, error);
+    if (err == ERR_OK && signing.count > 0)
+        err = put_set(&signing, results, prefix, body, out, error);
+    if (err != ERR_INVALID)
+        return err;
+    LOG(LOG_WARN, from->envelope.sid, "queue.unsealed", F_ID("entry", from->id.v), F_ERR(error));
     return ERR_OK;
 }

@@ -2,6 +2,10 @@
 #include <dirent.h>
 #include <fcntl.h>
 
+#include <stdatomic.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
 #include "base/fdio.h"
 #include "queue/testing.h"
 
@@ -44,6 +48,46 @@ static void test_large_body_is_filed_and_its_file_removed(void **state)
     assert_true(messages[0].size > 5000 * 21);
     assert_int_equal(house_left(t), 0);
     assert_int_equal(spool_files(t), 0);
+}
+
+/* Take the C library's place, to see what comes first. */
+static atomic_int syncs, syncs_at_commit;
+static atomic_bool removed_too_early;
+int fdatasync(int fd)
+{
+    int result = (int)syscall(SYS_fdatasync, fd);
+    atomic_fetch_add(&syncs, 1);
+    return result;
+}
+int unlinkat(int directory, const char *name, int flags)
+{
+    if (slice_starts(slice_cstr(name), S("spool/")) && atomic_load(&syncs) == atomic_load(&syncs_at_commit))
+        atomic_store(&removed_too_early, true);
+    return (int)syscall(SYS_unlinkat, directory, name, flags);
+}
+static int note_commit(void *context UNUSED)
+{
+    atomic_store(&syncs_at_commit, atomic_load(&syncs));
+    return 0;
+}
+
+/* Otherwise a power loss could bring the entry back without its body. */
+static void test_file_goes_only_after_its_entry_is_gone_for_good(void **state)
+{
+    struct house *t = *state;
+    struct queue_id id;
+    atomic_store(&removed_too_early, false);
+    pthread_mutex_lock(&t->queue->database_lock);
+    sqlite3_commit_hook(t->queue->database.sqlite, note_commit, NULL);
+    pthread_mutex_unlock(&t->queue->database_lock);
+    ASSERT_OK(t, accept_spool(t, "anna@demo.example", spool_make(t, 5000), &id));
+    house_settle(t);
+    assert_int_equal(spool_files(t), 0);
+    assert_false(atomic_load(&removed_too_early));
+    ASSERT_OK(t, accept_spool(t, "x@elsewhere.example", spool_make(t, 5000), &id));
+    ASSERT_OK(t, queue_drop(t->queue, id, &t->error));
+    assert_int_equal(spool_files(t), 0);
+    assert_false(atomic_load(&removed_too_early));
 }
 
 static void test_dropped_body_leaves_nothing(void **state)
@@ -154,6 +198,7 @@ int main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, house_make, house_free)
     const struct CMUnitTest tests[] = {
         TEST(test_large_body_is_filed_and_its_file_removed),
+        TEST(test_file_goes_only_after_its_entry_is_gone_for_good),
         TEST(test_dropped_body_leaves_nothing),
         TEST(test_a_file_is_one_entrys),
         TEST(test_opening_removes_orphans_only),

@@ -62,6 +62,7 @@ void trace_put(struct buf *out, const struct queue *queue, const struct entry *e
     buf_put(out, S(">\r\nDelivered-To: "));
     put_text(out, recipient);
     buf_put(out, S("\r\n"));
+    buf_put(out, entry->envelope.results); /* above what it is about (RFC 8601 4.1) */
     put_received(out, queue, entry);
     if (entry->envelope.account.v != 0)
         put_missing(out, queue, entry, message_header);
@@ -70,6 +71,7 @@ void trace_put(struct buf *out, const struct queue *queue, const struct entry *e
 void trace_put_relayed(struct buf *out, const struct queue *queue, const struct entry *entry,
                        struct slice message_header)
 {
+    buf_put(out, entry->envelope.results);
     put_received(out, queue, entry);
     if (entry->envelope.account.v != 0)
         put_missing(out, queue, entry, message_header);

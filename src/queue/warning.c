@@ -5,11 +5,11 @@
 #include <time.h>
 
 #include "base/log.h"
-#include "mime/compose.h"
+#include "queue/warning_domain.h"
+#include "queue/warning_message.h"
 #include "queue/warning_text.h"
-#include "store/message.h"
 
-enum { WARNING_SIZE_MAX = 64 * 1024, WARNING_ARENA_MAX = 64 * 1024 * 1024, WARNINGS_AT_ONCE = 64 };
+enum { WARNINGS_AT_ONCE = 64 };
 
 struct warner {
     struct store *store;
@@ -56,49 +56,12 @@ static enum err gather(struct account *account, const struct account_entry *entr
     return ERR_OK;
 }
 
-static void compose(const struct account_entry *entry, const struct warning_facts *facts,
-                    const char *hostname, struct buf *out)
-{
-    CLEANUP(buf_release) struct buf text = BUF(WARNING_SIZE_MAX);
-    CLEANUP(buf_release) struct buf sender = BUF(ADDRESS_MAX + 1);
-    struct mime_composer composer = MIME_COMPOSER(out);
-    ssize_t at = slice_rfind_char(entry->address, '@');
-    buf_printf(&sender, "postmaster%.*s", SLICE_ARGS(slice_from(entry->address, (size_t)at)));
-    mime_compose_mailbox(out, "From", warning_from(entry->language), buf_slice(&sender));
-    mime_compose_mailbox(out, "To", entry->name, entry->address);
-    warning_subject(entry->language, facts, &text);
-    mime_compose_text_field(out, "Subject", buf_slice(&text));
-    mime_compose_date(out, "Date", (struct mime_date){.seconds = clock_wall_us() / CLOCK_SECOND});
-    buf_put(out, S("Message-ID: "));
-    mime_message_id_put(out, slice_cstr(hostname));
-    buf_put(out, S("\r\n"));
-    mime_compose_field(out, "Auto-Submitted", S("auto-generated")); /* RFC 3834 5: nothing answers it */
-    mime_compose_field(out, "Content-Language", entry->language);
-    buf_clear(&text);
-    warning_body(entry->language, facts, &text);
-    mime_compose_text(&composer, "plain", buf_slice(&text));
-}
-
-static enum err file(struct account *account, struct slice message, unsigned step, struct arena *arena,
-                     bool *ret_duplicate, struct error *error)
-{
-    struct folder inbox;
-    struct append_result result;
-    enum err err = folder_by_role(account, ROLE_FOLDER_INBOX, arena, &inbox, error);
-    if (err != ERR_OK)
-        return err;
-    const struct append_item item = {
-        .folder = inbox.id, .body = message, .ignore_quota = true, .quota_step = step};
-    err = message_append(account, &item, 1, &result, error);
-    if (err == ERR_OK)
-        *ret_duplicate = result.duplicate;
-    return err;
-}
-
 static enum err write_warning(struct account *account, const struct account_entry *entry,
                               const char *hostname, struct arena *arena, struct error *error)
 {
     CLEANUP(buf_release) struct buf message = BUF(WARNING_SIZE_MAX);
+    CLEANUP(buf_release) struct buf subject = BUF(WARNING_SIZE_MAX);
+    CLEANUP(buf_release) struct buf body = BUF(WARNING_SIZE_MAX);
     struct warning_facts facts = {0};
     bool duplicate = false;
     enum err err = quota_state(account, &facts.state, error);
@@ -107,10 +70,14 @@ static enum err write_warning(struct account *account, const struct account_entr
     err = gather(account, entry, arena, &facts, error);
     if (err != ERR_OK)
         return err;
-    compose(entry, &facts, hostname, &message);
-    if (buf_failed(&message))
+    warning_subject(entry->language, &facts, &subject);
+    warning_body(entry->language, &facts, &body);
+    const struct warning_message parts = {entry, buf_slice(&subject), buf_slice(&body), hostname};
+    warning_compose(&parts, &message);
+    if (buf_failed(&message) || buf_failed(&subject) || buf_failed(&body))
         return fail_nomem(error);
-    err = file(account, buf_slice(&message), facts.state.due, arena, &duplicate, error);
+    const struct append_item item = {.quota_step = facts.state.due};
+    err = warning_file(account, buf_slice(&message), item, arena, &duplicate, error);
     if (err == ERR_OK && !duplicate)
         LOG(LOG_INFO, NO_SID, "queue.quota_warning", F_ID("account", entry->id.v),
             F_INT("percent", facts.state.percent), F_INT("step", facts.state.due));
@@ -135,6 +102,18 @@ enum err warning_send(struct store *store, struct directory *directory, const ch
 
 /* --- the thread --- */
 
+static void look_at_domains(struct warner *warner)
+{
+    struct domain_id ids[WARNINGS_AT_ONCE];
+    size_t count = store_domains_due(warner->store, ids, ARRAY_LEN(ids));
+    for (size_t i = 0; i < count; i++) {
+        struct error error;
+        if (warning_domain_send(warner->store, warner->directory, warner->hostname, ids[i], &error) != ERR_OK)
+            LOG(LOG_ERROR, NO_SID, "queue.domain_warning_failed", F_INT("domain", (int64_t)ids[i].v),
+                F_ERR(&error));
+    }
+}
+
 static void look(struct warner *warner)
 {
     struct account_id ids[WARNINGS_AT_ONCE];
@@ -144,6 +123,7 @@ static void look(struct warner *warner)
         if (warning_send(warner->store, warner->directory, warner->hostname, ids[i], &error) != ERR_OK)
             LOG(LOG_ERROR, NO_SID, "queue.quota_warning_failed", F_ID("account", ids[i].v), F_ERR(&error));
     }
+    look_at_domains(warner);
 }
 
 static void *look_again_and_again(void *context)

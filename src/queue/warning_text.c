@@ -19,6 +19,14 @@ struct words {
     const char *pop3;
     const char *ask;
     const char *end;
+    const char *domain_subject;       /* domain, percent */
+    const char *domain_subject_full;  /* domain */
+    const char *domain_used_bytes;    /* domain, used, limit, percent */
+    const char *domain_used_messages; /* domain, used, limit, percent */
+    const char *domain_meaning;
+    const char *domain_meaning_full;
+    const char *domain_ways;
+    const char *domain_end;
 };
 
 static const struct words english = {
@@ -41,6 +49,19 @@ static const struct words english = {
     .ask = "- Or ask whoever runs your mail for more room.\n",
     .end = "\nMessages that were moved to the trash take up room until the trash is emptied.\n"
            "\nThis message was written by your mail server; please do not reply to it.\n",
+    .domain_subject = "The mailboxes of %.*s together are %u %% full",
+    .domain_subject_full = "The mailboxes of %.*s together are full",
+    .domain_used_bytes = "All mailboxes of %.*s together hold %s of %s: that is %u %%.\n",
+    .domain_used_messages = "All mailboxes of %.*s together hold %llu of %llu messages: that is %u %%.\n",
+    .domain_meaning =
+        "When that is used up, none of them takes mail, however much room it has by itself, and "
+        "those who write are told so.\n",
+    .domain_meaning_full = "None of them takes mail until there is room, however much it has by itself, and "
+                           "those who write are told so.\n",
+    .domain_ways = "\nAsk the people with the largest mailboxes to make room, or whoever runs your mail for "
+                   "more of it.\n",
+    .domain_end = "\nYou get this message because you administer the domain. It was written by your mail "
+                  "server; please do not reply to it.\n",
 };
 
 static const struct words german = {
@@ -65,6 +86,20 @@ static const struct words german = {
     .ask = "- Oder bitten Sie den Betreiber Ihres Postfachs um mehr Platz.\n",
     .end = "\nNachrichten im Papierkorb belegen Platz, bis er geleert wird.\n"
            "\nDiese Nachricht hat Ihr Mailserver geschrieben; bitte antworten Sie nicht darauf.\n",
+    .domain_subject = "Die Postfächer von %.*s sind zusammen zu %u %% voll",
+    .domain_subject_full = "Die Postfächer von %.*s sind zusammen voll",
+    .domain_used_bytes = "Alle Postfächer von %.*s enthalten zusammen %s von %s: Das sind %u %%.\n",
+    .domain_used_messages =
+        "Alle Postfächer von %.*s enthalten zusammen %llu von %llu Nachrichten: Das sind %u %%.\n",
+    .domain_meaning =
+        "Ist das aufgebraucht, nimmt keines davon Post an, auch wenn es selbst noch Platz hat, und "
+        "wer schreibt, erfährt das.\n",
+    .domain_meaning_full = "Bis wieder Platz ist, nimmt keines davon Post an, auch wenn es selbst noch Platz "
+                           "hat, und wer schreibt, erfährt das.\n",
+    .domain_ways = "\nBitten Sie die Inhaber der größten Postfächer, Platz zu schaffen, oder den Betreiber "
+                   "Ihrer Postfächer um mehr davon.\n",
+    .domain_end = "\nSie bekommen diese Nachricht, weil Sie die Domain verwalten. Ihr Mailserver hat sie "
+                  "geschrieben; bitte antworten Sie nicht darauf.\n",
 };
 
 static const struct words *words_of(struct slice language)
@@ -149,4 +184,32 @@ void warning_body(struct slice language, const struct warning_facts *facts, stru
         buf_put(out, slice_cstr(words->pop3));
     buf_put(out, slice_cstr(words->ask));
     buf_put(out, slice_cstr(words->end));
+}
+
+void warning_domain_subject(struct slice language, struct slice domain, const struct domain_state *state,
+                            struct buf *out)
+{
+    const struct words *words = words_of(language);
+    if (state->percent >= 100)
+        buf_printf(out, words->domain_subject_full, SLICE_ARGS(domain));
+    else
+        buf_printf(out, words->domain_subject, SLICE_ARGS(domain), state->percent);
+}
+
+void warning_domain_body(struct slice language, struct slice domain, const struct domain_state *state,
+                         struct buf *out)
+{
+    const struct words *words = words_of(language);
+    const struct domain_use *use = &state->use;
+    char used[SIZE_SHOWN_MAX];
+    char limit[SIZE_SHOWN_MAX];
+    if (quota_percent(use->bytes, use->quota_bytes) == state->percent)
+        buf_printf(out, words->domain_used_bytes, SLICE_ARGS(domain), size_shown(words, use->bytes, used),
+                   size_shown(words, use->quota_bytes, limit), state->percent);
+    else
+        buf_printf(out, words->domain_used_messages, SLICE_ARGS(domain), (unsigned long long)use->messages,
+                   (unsigned long long)use->quota_messages, state->percent);
+    buf_put(out, slice_cstr(state->percent >= 100 ? words->domain_meaning_full : words->domain_meaning));
+    buf_put(out, slice_cstr(words->domain_ways));
+    buf_put(out, slice_cstr(words->domain_end));
 }

@@ -5,6 +5,7 @@
 
 #include "base/buf.h"
 #include "store/folder.h"
+#include "store/ledger.h"
 #include "store/quota.h"
 
 struct warning_facts {
@@ -18,6 +19,11 @@ struct warning_facts {
 
 struct slice warning_from(struct slice language); /* the sender's name */
 void warning_subject(struct slice language, const struct warning_facts *facts, struct buf *out);
+/* Of a domain's quota, to those who administer it. */
+void warning_domain_subject(struct slice language, struct slice domain, const struct domain_state *state,
+                            struct buf *out);
+void warning_domain_body(struct slice language, struct slice domain, const struct domain_state *state,
+                         struct buf *out);
 void warning_body(struct slice language, const struct warning_facts *facts, struct buf *out);
 
 #endif

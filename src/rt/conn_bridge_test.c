@@ -394,6 +394,21 @@ static void test_a_connection_given_back_can_be_bridged_again(void **state)
     end_after(&side, 4);
 }
 
+static void test_more_than_comes_back_ends_the_connection(void **state)
+{
+    (void)state;
+    struct side side;
+    struct side_home h = {.home = {side_came}, .side = &side};
+    CLEANUP(buf_release) struct buf pending = BUF(CONN_GIVEN_BACK_MAX + 2);
+    struct error error;
+    begin_at(&side, "go\r\n", &h.home);
+    while (pending.n < CONN_GIVEN_BACK_MAX + 1)
+        buf_putc(&pending, 'x');
+    assert_int_equal(conn_give_back(fd_take(&side.inner), buf_slice(&pending), &error), ERR_OK);
+    wire_expect_end(&side.peer);
+    end(&side);
+}
+
 static void test_a_long_queue_comes_back_whole(void **state)
 {
     (void)state;
@@ -446,6 +461,7 @@ int main(void)
         cmocka_unit_test(test_back_pressure_holds_the_sender),
         cmocka_unit_test(test_a_connection_given_back_has_all_its_input_in_order),
         cmocka_unit_test(test_a_connection_given_back_can_be_bridged_again),
+        cmocka_unit_test(test_more_than_comes_back_ends_the_connection),
         cmocka_unit_test(test_a_long_queue_comes_back_whole),
         cmocka_unit_test(test_home_may_refuse),
         cmocka_unit_test(test_without_a_home_it_is_closed),

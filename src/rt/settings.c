@@ -296,6 +296,7 @@ void settings_text(const struct settings *s, struct buf *out)
         buf_printf(out, "outbound-port = %u\n", (unsigned)s->outbound_port);
     buf_printf(out, "outbound-private = %s\n", setting_truth_names[s->outbound_private]);
     buf_printf(out, "resolver = %s\n", s->resolver[0] != 0 ? s->resolver : "system");
+    buf_printf(out, "dnssec-anchor = \"%s\"\n", s->dnssec_anchor);
     buf_printf(out, "ca-file = \"%s\"\n", s->ca_file);
     setting_put_oauth(s, out);
     buf_printf(out, "imap-without = \"%s\"\n", s->imap_without);

@@ -59,9 +59,11 @@ enum listen_protocol {
       "none")                                                                                                \
     X(spf_policy, "spf-policy", "mark", "what SPF says fails: mark, or refuse it")                           \
     X(dmarc_policy, "dmarc-policy", "enforce", "do as a domain's DMARC policy says: enforce, or mark only")  \
+    X(dmarc_reports, "dmarc-reports", "no", "yes: tell domains once a day who sent in their name")           \
     X(outbound_port, "outbound-port", "25", "port of other servers; off: mail for them waits")               \
     X(outbound_private, "outbound-private", "no", "yes: mail also goes to private and loopback addresses")   \
     X(resolver, "resolver", "system", "ADDRESS[:PORT] of the name server, or system: /etc/resolv.conf")      \
+    X(dnssec_anchor, "dnssec-anchor", "root", "FILE with the keys where DNSSEC begins, root, or none")       \
     X(oauth_jwks, "oauth-jwks", "none", "URL of the keys that verify tokens: log-in by OAuth")               \
     X(oauth_introspection, "oauth-introspection", "none", "URL that is asked about each token instead")      \
     X(oauth_client, "oauth-client", "none", "ID SECRET-FILE: who we are to it")                              \
@@ -147,13 +149,15 @@ struct settings {
     bool full_mailbox_refuse;   /* `full-mailbox = defer|refuse`, default defer: 452 or 552 at RCPT */
     struct network_setting trusted_networks[SETTINGS_NETWORKS_MAX]; /* `trusted-networks` */
     size_t trusted_network_count;
-    bool trusts_private;    /* `private` is among them */
-    bool spf_refuses;       /* `spf-policy = mark|refuse`, default mark */
-    bool dmarc_enforced;    /* `dmarc-policy = enforce|mark`, default enforce */
-    uint16_t outbound_port; /* `outbound-port`, default 25; 0: off */
-    bool outbound_private;  /* `outbound-private = yes|no`, default no */
-    const char *resolver;   /* `resolver`: an address, "[::1]:53"; empty: what /etc/resolv.conf says */
-    const char *ca_file;    /* `ca-file`: whom outgoing TLS trusts */
+    bool trusts_private;       /* `private` is among them */
+    bool spf_refuses;          /* `spf-policy = mark|refuse`, default mark */
+    bool dmarc_reports;        /* `dmarc-reports = yes|no`, default no */
+    bool dmarc_enforced;       /* `dmarc-policy = enforce|mark`, default enforce */
+    uint16_t outbound_port;    /* `outbound-port`, default 25; 0: off */
+    bool outbound_private;     /* `outbound-private = yes|no`, default no */
+    const char *resolver;      /* `resolver`: an address, "[::1]:53"; empty: what /etc/resolv.conf says */
+    const char *dnssec_anchor; /* `dnssec-anchor`: "root", "none", or a file */
+    const char *ca_file;       /* `ca-file`: whom outgoing TLS trusts */
     /* `oauth-...`; empty: none. At most one of the two URLs; with neither there is no log-in by OAuth. */
     const char *oauth_jwks;
     const char *oauth_introspection;

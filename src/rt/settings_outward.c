@@ -66,6 +66,18 @@ enum err setting_read_resolver(struct reading *r, const struct words *words, str
     return setting_keep(r, words->at[0], &r->settings->resolver, error);
 }
 
+enum err setting_read_dnssec_anchor(struct reading *r, const struct words *words, struct error *error)
+{
+    const char **anchor = &r->settings->dnssec_anchor;
+    enum err e = setting_one_word(r, words, error);
+    if (e != ERR_OK)
+        return e;
+    if (slice_eq(words->at[0], S("none")) || slice_eq(words->at[0], S("root")))
+        return setting_keep(r, words->at[0], anchor, error);
+    e = setting_keep_path(r, words->at[0], SETTING_PATH_BYTES_MAX, anchor, error);
+    return e == ERR_OK ? setting_check_file(r, *anchor, error) : e;
+}
+
 enum err setting_read_ca_file(struct reading *r, const struct words *words, struct error *error)
 {
     enum err e = setting_one_word(r, words, error);

@@ -51,7 +51,7 @@ static void test_defaults_serve_every_protocol(void **state)
     assert_false(s->plaintext_login);
     assert_false(s->full_mailbox_refuse);
     assert_string_equal(s->resolver, "");
-    assert_true(s->trusts_private && s->dmarc_enforced && !s->spf_refuses);
+    assert_true(s->trusts_private && s->dmarc_enforced && !s->spf_refuses && !s->dmarc_reports);
     assert_false(s->oauth);
     assert_string_equal(s->oauth_claim, "email");
     assert_string_equal(s->ca_file, "/etc/ssl/certs/ca-certificates.crt");
@@ -154,17 +154,19 @@ static void test_text_reads_back_the_same(void **state)
     (void)state;
     static const char *const texts[] = {
         "hostname = a.example\n",
-        "hostname = a.example\nlisten = none\n",
+        "hostname = a.example\nlisten = none\ndnssec-anchor = none\n",
         "hostname = a.example\nrun = \"/r u#n\"\nlisten = imap [::1]:1143\nlisten = smtp 127.0.0.1:25\n"
         "listen = lmtp \"/a b\"\ncertificate = \"/a #b\" /c\nlog-level = error\nlog-format = json\n"
         "message-size-max = 65537\nplaintext-login = yes\nfull-mailbox = refuse\n"
         "oauth-introspection = https://id.example/i?a=b\noauth-client = \"post horn\" /s\noauth-audience = "
         "\"a b\"\n"
-        "outbound-private = yes\nresolver = [::1]:5353\nca-file = \"/c a\"\nimap-without = idle, "
+        "outbound-private = yes\ndnssec-anchor = \"/a b\"\nresolver = [::1]:5353\nca-file = \"/c "
+        "a\"\nimap-without = idle, "
         "move\nimap-without-for = "
         "\"Some Mail*\" idle\nimap-without-for = b move, sort\nsasl-without = "
         "login\nclient-ca = /c\nimap-message-limit = 2000\n"
-        "trusted-networks = 192.0.2.0/24, private 2001:db8::/32\nspf-policy = refuse\ndmarc-policy = mark\n",
+        "trusted-networks = 192.0.2.0/24, private 2001:db8::/32\nspf-policy = refuse\ndmarc-policy = "
+        "mark\ndmarc-reports = yes\n",
         "hostname = a.example\ntrusted-networks = none\n",
         "hostname = a.example\nimap-save-limit = 1000\n",
     };

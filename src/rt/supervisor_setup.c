@@ -161,6 +161,7 @@ enum err setup_keep_fixed(struct settings *s, const struct settings *old, struct
         {&s->user_edge, old->user_edge, "user-edge"},
         {&s->user_relay, old->user_relay, "user-relay"},
         {&s->resolver, old->resolver, "resolver"},
+        {&s->dnssec_anchor, old->dnssec_anchor, "dnssec-anchor"},
         {&s->ca_file, old->ca_file, "ca-file"},
         {&s->oauth_jwks, old->oauth_jwks, "oauth-jwks"},
         {&s->oauth_introspection, old->oauth_introspection, "oauth-introspection"},

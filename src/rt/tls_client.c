@@ -44,8 +44,9 @@ static enum err expect_tlsa(SSL *ssl, const struct tls_expectation *expectation,
         return fail_tls(error, ERR_INVALID, "DANE");
     /* RFC 7672 3.1.1: with DANE-EE the certificate's names and dates don't count. */
     (void)SSL_dane_set_flags(ssl, DANE_FLAG_NO_DANE_EE_NAMECHECKS);
-    if (expectation->alias != NULL && SSL_add1_host(ssl, expectation->alias) != 1)
-        return fail_tls(error, ERR_INVALID, "DANE");
+    for (size_t i = 0; i < expectation->alias_count; i++)
+        if (SSL_add1_host(ssl, expectation->aliases[i]) != 1)
+            return fail_tls(error, ERR_INVALID, "DANE");
     for (size_t i = 0; i < expectation->tlsa_count; i++) {
         const struct tlsa *t = &expectation->tlsa[i];
         if (t->usage != 2 && t->usage != 3)

@@ -17,9 +17,10 @@ struct tlsa {
     struct slice data;
 };
 struct tls_expectation {
-    const char *name;  /* sent as SNI, and expected in the certificate when that counts */
-    bool authority;    /* the chain must end at an authority that is trusted */
-    const char *alias; /* DANE: another name that is as good, or NULL */
+    const char *name;           /* sent as SNI, and expected in the certificate when that counts */
+    bool authority;             /* the chain must end at an authority that is trusted */
+    const char *const *aliases; /* DANE: other names that are as good */
+    size_t alias_count;
     const struct tlsa *tlsa;
     size_t tlsa_count; /* > 0: DANE; records that can't be used are passed over, none usable is ERR_INVALID */
 };

@@ -2,6 +2,7 @@
 
 #include "base/log.h"
 #include "send/hosts.h"
+#include "send/policy.h"
 #include "send/transaction.h"
 
 /* The same word to all. */
@@ -41,23 +42,129 @@ static void note_way(const struct delivery *delivery, struct arena *arena, struc
     }
 }
 
-/* With TLS where it is offered; without when that fails, on a new connection (RFC 7435: better than nothing).
+/*
+ * As the policy demands; where it demands nothing, with TLS if it is offered, and without when that fails, on
+ * a new connection (RFC 7435: better than nothing). ERR_AUTH: the server is not as the policy wants it.
  */
-static enum err open_at(struct delivery *delivery, const char *host, const struct resolver_address *address,
-                        struct error *error)
+static enum err open_at(struct delivery *delivery, const struct policy *policy, const char *host,
+                        const struct resolver_address *address, struct error *error)
 {
-    const struct smart_host *route = delivery->route;
-    const bool verified = route->host.n > 0 && route->tls != SMART_HOST_TLS_OFFERED;
-    const struct tls_expectation expectation = {.name = host, .authority = verified};
     struct client_options options = {
         .address = *address,
-        .port = route->host.n > 0 ? route->port : delivery->options->port,
+        .port = delivery->options->port,
         .own_name = delivery->options->own_name,
         .host = host,
         .tls = delivery->tls,
+        .expectation = &policy->expectation,
+        .tls_required = policy->level != POLICY_MAY,
+    };
+    bool tls_failed;
+    enum err err = client_open(&options, &delivery->client, &tls_failed, error);
+    if (err == ERR_OK || (!tls_failed && err != ERR_AUTH))
+        return err;
+    if (options.tls_required) {
+        error_context(error, "%s", policy_name(policy));
+        return error->code = ERR_AUTH;
+    }
+    LOG(LOG_INFO, NO_SID, "send.without_tls", F_CSTR("host", host), F_ERR(error));
+    note_failure(delivery, error);
+    options.tls = NULL;
+    return client_open(&options, &delivery->client, &tls_failed, error);
+}
+
+/* What may still be done to find a server that is there; and why none was. */
+struct search {
+    size_t tries;
+    int64_t dns_us;
+    size_t closed;       /* hosts that lead to no public address */
+    bool insecure;       /* one was there, and not as its policy wants it */
+    struct error reason; /* of that one; else of the last */
+};
+
+/* A host's addresses that may be tried, and how it must be spoken to. */
+static enum err look_up(struct delivery *delivery, const struct hosts *hosts, struct slice name,
+                        struct search *search, struct arena *arena, struct resolver_host *ret_host,
+                        struct policy *ret_policy, struct error *error)
+{
+    const struct sender_options *options = delivery->options;
+    int64_t now = clock_mono_us();
+    struct resolver_host host;
+    enum err err = resolver_host(options->resolver, name, now + search->dns_us, &host, error);
+    const struct policy_question question = {.resolver = options->resolver,
+                                             .port = options->port,
+                                             .domain = delivery->domain,
+                                             .hosts = hosts,
+                                             .name = name,
+                                             .host = &host,
+                                             .deadline_us = now + search->dns_us};
+    if (err == ERR_OK)
+        err = policy_find(&question, arena, ret_policy, error);
+    search->dns_us = MAX(search->dns_us - (clock_mono_us() - now), INT64_C(0));
+    if (err != ERR_OK)
+        return err;
+    size_t count = 0;
+    for (size_t i = 0; i < host.count; i++)
+        if (options->private_too || resolver_is_public(&host.addresses[i]))
+            host.addresses[count++] = host.addresses[i];
+    if (count == 0) {
+        search->closed++;
+        return fail(error, ERR_DENIED, NULL, "%.*s leads to no address of the public internet",
+                    SLICE_ARGS(name));
+    }
+    host.count = count;
+    *ret_host = host;
+    return ERR_OK;
+}
+
+/* The first of a host's addresses that has a server. */
+static enum err open_host(struct delivery *delivery, const struct hosts *hosts, struct slice name,
+                          struct search *search, struct arena *arena, struct error *error)
+{
+    struct resolver_host host = {.count = 0};
+    struct policy policy;
+    char text[RESOLVER_NAME_MAX + 1];
+    snprintf(text, sizeof(text), "%.*s", SLICE_ARGS(name));
+    enum err err = look_up(delivery, hosts, name, search, arena, &host, &policy, error);
+    if (err != ERR_OK) {
+        search->tries--; /* else a domain could keep a thread busy with names that lead nowhere */
+        note_failure(delivery, error);
+        return err;
+    }
+    err = ERR_UNAVAILABLE;
+    for (size_t i = 0; i < host.count && err != ERR_OK && search->tries > 0; i++) {
+        search->tries--;
+        err = open_at(delivery, &policy, text, &host.addresses[i], error);
+        if (err != ERR_OK)
+            note_failure(delivery, error);
+    }
+    return err;
+}
+
+static void give_reason(struct search *search, const struct error *error)
+{
+    if (search->insecure)
+        return;
+    search->insecure = error->code == ERR_AUTH;
+    search->reason = *error;
+}
+
+/* --- by way of a smart host --- */
+
+static enum err open_smart_host_at(struct delivery *delivery, const struct smart_host *route,
+                                   const char *name, const struct resolver_address *address,
+                                   struct error *error)
+{
+    const bool verified = route->tls != SMART_HOST_TLS_OFFERED;
+    const struct tls_expectation expectation = {.name = name, .authority = verified};
+    struct client_options options = {
+        .address = *address,
+        .port = route->port,
+        .own_name = delivery->options->own_name,
+        .host = name,
+        .tls = delivery->tls,
         .expectation = &expectation,
         .tls_required = verified,
-        .tls_implicit = verified && route->tls == SMART_HOST_TLS_IMPLICIT,
+        .tls_implicit = route->tls == SMART_HOST_TLS_IMPLICIT,
         .user = route->user,
         .password = route->password,
     };
@@ -65,85 +172,44 @@ static enum err open_at(struct delivery *delivery, const char *host, const struc
     enum err err = client_open(&options, &delivery->client, &tls_failed, error);
     if (err == ERR_OK || !tls_failed || verified)
         return err;
-    LOG(LOG_INFO, NO_SID, "send.without_tls", F_CSTR("host", host), F_ERR(error));
     note_failure(delivery, error);
     options.tls = NULL;
     return client_open(&options, &delivery->client, &tls_failed, error);
 }
 
-/* What may still be done to find a server that is there. */
-struct patience {
-    size_t tries;
-    int64_t dns_us;
-    size_t closed; /* hosts that were passed over, since they lead to no public address */
-};
-
-/* A host's addresses that may be tried. */
-static enum err find_addresses(struct delivery *delivery, const struct host *host, struct patience *patience,
-                               struct resolver_address ret[static DELIVERY_ADDRESSES_MAX], size_t *ret_count,
-                               struct error *error)
-{
-    const struct sender_options *options = delivery->options;
-    /* A smart host is an administrator's choice, wherever it stands. */
-    bool private_too = options->private_too || delivery->route->host.n > 0;
-    int64_t now = clock_mono_us();
-    size_t found = 0;
-    size_t count = 0;
-    enum err err = resolver_addresses(options->resolver, host->name, now + patience->dns_us, ret,
-                                      DELIVERY_ADDRESSES_MAX, &found, error);
-    patience->dns_us = MAX(patience->dns_us - (clock_mono_us() - now), INT64_C(0));
-    if (err != ERR_OK) {
-        patience->tries--; /* else a domain could keep a thread busy with names that have none */
-        return err;
-    }
-    for (size_t i = 0; i < found; i++)
-        if (private_too || resolver_is_public(&ret[i]))
-            ret[count++] = ret[i];
-    if (count == 0) {
-        patience->tries--;
-        patience->closed++;
-        return fail(error, ERR_DENIED, NULL, "%.*s leads to no address of the public internet",
-                    SLICE_ARGS(host->name));
-    }
-    *ret_count = count;
-    return ERR_OK;
-}
-
-/* The first of a host's addresses that has a server. */
-static enum err open_host(struct delivery *delivery, const struct host *host, struct patience *patience,
-                          struct error *error)
+/* It is one host: its name is looked up, no MX. An administrator chose it, so it may stand anywhere. */
+static enum err open_smart_host(struct delivery *delivery, const struct smart_host *route,
+                                struct error *error)
 {
     struct resolver_address addresses[DELIVERY_ADDRESSES_MAX];
-    char name[RESOLVER_NAME_MAX + 1];
+    char text[SMART_HOST_NAME_MAX + 1];
     size_t count = 0;
-    snprintf(name, sizeof(name), "%.*s", SLICE_ARGS(host->name));
-    enum err err = find_addresses(delivery, host, patience, addresses, &count, error);
+    struct slice name = route->host;
+    if (slice_starts(name, S("[")))
+        name = slice_sub(name, 1, name.n - 2);
+    snprintf(text, sizeof(text), "%.*s", SLICE_ARGS(name));
+    enum err err = resolver_addresses(delivery->options->resolver, name, clock_mono_us() + DELIVERY_DNS_US,
+                                      addresses, ARRAY_LEN(addresses), &count, error);
     if (err != ERR_OK) {
         note_failure(delivery, error);
         return err;
     }
     err = ERR_UNAVAILABLE;
-    for (size_t i = 0; i < count && err != ERR_OK && patience->tries > 0; i++) {
-        patience->tries--;
-        err = open_at(delivery, name, &addresses[i], error);
+    for (size_t i = 0; i < count && err != ERR_OK; i++) {
+        err = open_smart_host_at(delivery, route, text, &addresses[i], error);
         if (err != ERR_OK)
             note_failure(delivery, error);
     }
     return err;
 }
 
-/* A smart host is one host: its name is looked up, no MX. */
 static enum delivery_end open_route(struct delivery *delivery, const struct outbound_parcel *parcel,
                                     struct arena *arena, struct outbound_result *results)
 {
-    struct error error = {.detail = "the smart host could not be tried"};
-    struct patience patience = {DELIVERY_ADDRESSES_MAX, DELIVERY_DNS_US, 0};
-    struct host host = {.name = parcel->route.host};
-    if (slice_starts(host.name, S("[")))
-        host.name = slice_sub(host.name, 1, host.name.n - 2);
-    if (open_host(delivery, &host, &patience, &error) == ERR_OK)
+    struct error error = {.detail = "the smart host has no address"};
+    if (open_smart_host(delivery, &parcel->route, &error) == ERR_OK)
         return DELIVERY_SENT;
-    LOG(LOG_WARN, parcel->sid, "send.smart_host", F_STR("host", host.name), F_ERR(&error));
+    LOG(LOG_WARN, parcel->sid, "send.smart_host", F_STR("host", parcel->route.host), F_ERR(&error));
     tell_all(parcel, OUTBOUND_DEFERRED, error.code == ERR_AUTH ? "4.7.0" : "4.4.1", error.detail, arena,
              results);
     return DELIVERY_UNREACHABLE;
@@ -153,8 +219,7 @@ static enum delivery_end open_any(struct delivery *delivery, const struct outbou
                                   struct arena *arena, struct outbound_result *results)
 {
     struct hosts hosts;
-    struct error error = {.detail = "no host could be tried"};
-    struct patience patience = {DELIVERY_ADDRESSES_MAX, DELIVERY_DNS_US, 0};
+    struct search search = {.tries = DELIVERY_ADDRESSES_MAX, .dns_us = DELIVERY_DNS_US};
     if (parcel->route.host.n > 0)
         return open_route(delivery, parcel, arena, results);
     hosts_find(delivery->options->resolver, delivery->domain, slice_cstr(delivery->options->own_name),
@@ -165,15 +230,18 @@ static enum delivery_end open_any(struct delivery *delivery, const struct outbou
                  results);
         return for_good ? DELIVERY_REFUSED : DELIVERY_UNREACHABLE;
     }
-    for (size_t i = 0; i < hosts.count && patience.tries > 0; i++) {
-        if (open_host(delivery, &hosts.each[i], &patience, &error) == ERR_OK)
+    for (size_t i = 0; i < hosts.count && search.tries > 0; i++) {
+        struct error error;
+        if (open_host(delivery, &hosts, hosts.each[i].name, &search, arena, &error) == ERR_OK)
             return DELIVERY_SENT;
+        give_reason(&search, &error);
         LOG(LOG_INFO, parcel->sid, "send.host", F_STR("domain", delivery->domain),
             F_STR("host", hosts.each[i].name), F_ERR(&error));
     }
-    bool closed = patience.closed == hosts.count;
-    tell_all(parcel, closed ? OUTBOUND_FAILED : OUTBOUND_DEFERRED, closed ? "5.4.4" : "4.4.1", error.detail,
-             arena, results);
+    bool closed = search.closed == hosts.count;
+    const char *status = closed ? "5.4.4" : search.insecure ? "4.7.5" : "4.4.1";
+    tell_all(parcel, closed ? OUTBOUND_FAILED : OUTBOUND_DEFERRED, status, search.reason.detail, arena,
+             results);
     return closed ? DELIVERY_REFUSED : DELIVERY_UNREACHABLE;
 }
 
@@ -183,7 +251,6 @@ enum delivery_end delivery_run(struct delivery *delivery, const struct outbound_
 {
     bool kept = delivery->client != NULL;
     buf_clear(&delivery->tried);
-    delivery->route = &parcel->route;
     for (;;) {
         if (delivery->client == NULL) {
             enum delivery_end end = open_any(delivery, parcel, arena, results);

@@ -20,10 +20,9 @@ enum {
 struct delivery {
     const struct sender_options *options;
     struct tls_context *tls;
-    struct slice domain;            /* the parcels' */
-    const struct smart_host *route; /* the parcel's, while it is run */
-    struct client *client;          /* NULL: none is open */
-    struct buf tried;               /* what went wrong on the way to this one, a line each */
+    struct slice domain;   /* the parcels' */
+    struct client *client; /* NULL: none is open */
+    struct buf tried;      /* what went wrong on the way to this one, a line each */
 };
 
 enum delivery_end {

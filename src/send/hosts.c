@@ -138,5 +138,6 @@ void hosts_find(struct resolver *resolver, struct slice domain, struct slice own
         hosts.count = 1;
     }
     hosts.secure = err == ERR_OK && records.secure;
+    hosts.canonical = err == ERR_OK ? records.canonical : domain;
     *ret_hosts = hosts;
 }

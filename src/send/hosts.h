@@ -22,9 +22,10 @@ struct host {
 struct hosts {
     struct host each[HOSTS_READ_MAX];
     size_t count;
-    bool secure;        /* DNSSEC proves them */
-    bool literal;       /* each[0] is an address */
-    const char *status; /* none: why; "5.1.2" is for good */
+    struct slice canonical; /* the domain after CNAMEs */
+    bool secure;            /* DNSSEC proves them */
+    bool literal;           /* each[0] is an address */
+    const char *status;     /* none: why; "5.1.2" is for good */
     char why[200];
 };
 /* One host at least, or why there is none. own: our name. */

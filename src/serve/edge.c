@@ -2,6 +2,7 @@
 
 #include "base/fdio.h"
 #include "base/must.h"
+#include "fetch/names.h"
 #include "health/endpoint.h"
 #include "imap/login.h"
 #include "link/guest.h"
@@ -35,6 +36,7 @@ struct edge {
     struct link link;
     struct ipc_client *names; /* relay, for what the DNS says */
     struct login_guard *guard;
+    struct judge *judge;
     struct limit *per_peer;
     struct conn_home home; /* of IMAP's connections */
     struct entrance entrances[SETTINGS_LISTEN_MAX];
@@ -109,6 +111,7 @@ static struct arrival *arrive(struct edge *edge, struct accepted *accepted)
         .loop = edge->loop,
         .link = &edge->link,
         .guard = edge->guard,
+        .judge = edge->judge,
         .tls = arrival->version->tls,
         .settings = arrival->version->settings,
         .fd = fd_take(&accepted->fd),
@@ -221,6 +224,9 @@ static enum err edge_start(struct worker *worker, void **ret_context, struct err
         e = ipc_client_create(&edge->link.client, error);
     if (e == ERR_OK)
         e = ipc_client_create(&edge->names, error);
+    const struct authres_dns dns = {names_ask, edge->names};
+    if (e == ERR_OK)
+        e = judge_create(&dns, &edge->judge, error);
     edge->per_peer = limit_create(per_address);
     edge->guard = login_guard_create();
     if (e == ERR_OK && (edge->per_peer == NULL || edge->guard == NULL))

@@ -23,29 +23,46 @@ struct relay {
     struct loop *names; /* edge's */
     struct ipc_client *store;
     struct fetcher *fetcher;
+    struct resolver *proving; /* with DNSSEC; NULL: none */
     struct fetch_service fetch;
     struct names_service resolve;
     struct sender *sender;
 };
 
+/* What is made of files, before they can't be opened any more. */
+struct prepared {
+    struct fetcher *fetcher;
+    struct resolver *proving; /* for the sender; NULL: without DNSSEC */
+};
+
+static enum err prepare_resolver(const struct settings *settings, struct resolver **ret, struct error *error)
+{
+    bool root = strcmp(settings->dnssec_anchor, "root") == 0;
+    if (strcmp(settings->dnssec_anchor, "none") == 0)
+        return ERR_OK;
+    return resolver_create_validating(settings->resolver, root ? "" : settings->dnssec_anchor, ret, error);
+}
+
 static enum err relay_prepare(struct worker *worker, struct error *error)
 {
-    struct fetcher *fetcher = NULL;
     const char *ca_file = worker->settings->ca_file;
-    enum err e = fetcher_create(ca_file, worker->settings->resolver, &fetcher, error);
-    if (e != ERR_OK)
-        return e;
-    if (fetcher_authorities(fetcher) == 0)
+    struct prepared *prepared = calloc(1, sizeof(*prepared));
+    if (prepared == NULL)
+        return fail_nomem(error);
+    worker->prepared = prepared;
+    enum err e = fetcher_create(ca_file, worker->settings->resolver, &prepared->fetcher, error);
+    if (e == ERR_OK)
+        e = prepare_resolver(worker->settings, &prepared->proving, error);
+    if (e == ERR_OK && fetcher_authorities(prepared->fetcher) == 0)
         LOG(LOG_WARN, NO_SID, "relay.no_authorities", F_CSTR("file", ca_file));
-    worker->prepared = fetcher;
-    return ERR_OK;
+    return e;
 }
 
 static enum err start_sender(struct relay *relay, const struct settings *settings, struct error *error)
 {
     const struct sender_options options = {
         .store = relay->store,
-        .resolver = fetcher_resolver(relay->fetcher),
+        .resolver = relay->proving != NULL ? relay->proving : fetcher_resolver(relay->fetcher),
         .authorities = fetcher_store(relay->fetcher),
         .own_name = settings->hostname,
         .port = settings->outbound_port,
@@ -53,7 +70,9 @@ static enum err start_sender(struct relay *relay, const struct settings *setting
     };
     if (settings->outbound_port == 0)
         return ERR_OK;
-    enum err e = sender_create(&options, &relay->sender, error);
+    enum err e = relay->proving != NULL ? resolver_start(relay->proving, error) : ERR_OK;
+    if (e == ERR_OK)
+        e = sender_create(&options, &relay->sender, error);
     return e == ERR_OK ? sender_start(relay->sender, error) : e;
 }
 
@@ -72,7 +91,9 @@ static enum err relay_start(struct worker *worker, void **ret_context, struct er
     struct relay *relay = calloc(1, sizeof(*relay));
     if (relay == NULL)
         return fail_nomem(error);
-    relay->fetcher = worker->prepared;
+    const struct prepared *prepared = worker->prepared;
+    relay->fetcher = prepared->fetcher;
+    relay->proving = prepared->proving;
     relay->fetch = (struct fetch_service){fetcher_fetch, relay->fetcher};
     const struct loop_options options = {
         .name = "relay", .threads_min = THREADS_MIN, .threads_max = THREADS_MAX};

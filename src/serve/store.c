@@ -9,6 +9,7 @@
 #include "base/wire.h"
 #include "directory/limits.h"
 #include "directory/oauth.h"
+#include "directory/use.h"
 #include "health/exposition.h"
 #include "health/status.h"
 #include "imap/capability.h"
@@ -242,6 +243,18 @@ static enum err set_client_ca(struct store_worker *worker, const struct settings
     return err;
 }
 
+static enum err open_feedback(struct store_worker *worker, const struct settings *settings,
+                              struct error *error)
+{
+    struct link_service *link = &worker->link;
+    const struct feedback_options options = {
+        .volume = store_volume(link->store), .queue = link->queue, .hostname = settings->hostname};
+    if (!settings->dmarc_reports)
+        return ERR_OK;
+    enum err err = feedback_open(&options, &link->feedback, error);
+    return err == ERR_OK ? feedback_start(link->feedback, error) : err;
+}
+
 /* Databases in the order in which they need each other. */
 static enum err open_data(struct store_worker *worker, const struct settings *settings, struct error *error)
 {
@@ -251,6 +264,8 @@ static enum err open_data(struct store_worker *worker, const struct settings *se
     enum err err = store_open(&store_options, &link->store, error);
     if (err == ERR_OK)
         err = directory_open(store_volume(link->store), &link->directory, error);
+    if (err == ERR_OK)
+        err = directory_count(link->directory, link->store, error);
     if (err == ERR_OK)
         err = sasl_create(link->directory, &link->sasl, error);
     if (err == ERR_OK)
@@ -265,6 +280,8 @@ static enum err open_data(struct store_worker *worker, const struct settings *se
     };
     if (err == ERR_OK)
         err = queue_open(&queue_options, &link->queue, error);
+    if (err == ERR_OK)
+        err = open_feedback(worker, settings, error);
     if (err == ERR_OK)
         err = warner_start(link->store, link->directory, settings->hostname, &worker->warner, error);
     link->start_session = start_session;
@@ -435,6 +452,7 @@ static void store_stop(void *context, int64_t deadline_us)
     queue_idle(worker->link.queue, deadline_us);
     if (store_sync(worker->link.store, &error) != ERR_OK)
         LOG(LOG_ERROR, NO_SID, "store.sync", F_ERR(&error));
+    store_rest(worker->link.store);
 }
 
 const struct worker_hooks store_hooks = {

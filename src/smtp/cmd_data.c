@@ -6,7 +6,10 @@
 static void sink(void *context, struct slice s)
 {
     struct smtp_session *session = context;
-    smtp_body_put(&session->body, s);
+    if (smtp_reception_is(&session->reception))
+        smtp_reception_put(&session->reception, s);
+    else
+        smtp_body_put(&session->body, s);
 }
 
 /* RFC 3848, RFC 6531 4.3. */
@@ -49,8 +52,11 @@ static enum err hand_in(struct smtp_session *session, struct queue_id *ret_id, s
 
 static void accept_message(struct smtp_session *session)
 {
+    CLEANUP(arena_release) struct arena judged = ARENA(JUDGE_ARENA_MAX);
     struct queue_id id;
     struct error error;
+    if (smtp_reception_is(&session->reception) && !smtp_reception_judge(session, &judged))
+        return;
     enum err err = hand_in(session, &id, &error);
     if (err == ERR_OK) {
         char text[64 + ID_TEXT_MAX];
@@ -78,11 +84,15 @@ static void accept_message(struct smtp_session *session)
 
 static void end_message(struct smtp_session *session, bool bare)
 {
+    if (smtp_reception_is(&session->reception))
+        smtp_reception_finish(&session->reception);
     smtp_body_finish(&session->body);
     if (bare)
         reply_all(session, "554 5.6.0 lines must end in CRLF; this message has a bare CR or LF");
     else if (session->body.too_large)
         reply_all(session, "552 5.3.4 the message is too large");
+    else if (session->reception.too_long)
+        reply_all(session, "552 5.3.4 the header is too large");
     else if (session->body.failed)
         reply_all(session, "451 4.3.0 no room for the message now; please try again later");
     else
@@ -98,6 +108,7 @@ void smtp_data(struct smtp_session *session, struct slice argument)
         smtp_refuse(session, "503 5.5.1 BINARYMIME needs BDAT"); /* RFC 3030 3 */
         return;
     }
+    smtp_reception_begin(session);
     dot_reader_init(&session->dot, sink, session);
     smtp_reply(session, "354 go ahead; end with a line that has only a dot");
     smtp_expect(session, INPUT_DATA);
@@ -120,6 +131,8 @@ bool smtp_begin_chunk(struct smtp_session *session, bool last, uint64_t size)
     bool in_order = session->state == SMTP_STATE_RCPT || session->state == SMTP_STATE_CHUNKS;
     if (session->state != SMTP_STATE_CHUNKS)
         chunk_reader_init(&session->chunk, in_order ? sink : swallow, session);
+    if (session->state == SMTP_STATE_RCPT)
+        smtp_reception_begin(session);
     if (in_order)
         session->state = SMTP_STATE_CHUNKS;
     session->last_chunk = last;

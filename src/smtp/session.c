@@ -72,6 +72,7 @@ void smtp_expect(struct smtp_session *session, enum smtp_input input)
 
 void smtp_reset(struct smtp_session *session)
 {
+    smtp_reception_drop(&session->reception);
     smtp_body_drop(&session->body);
     arena_reset(&session->arena);
     session->envelope = (struct queue_envelope){0};
@@ -204,6 +205,7 @@ static void on_secured(struct conn *conn, void *context)
 static void on_closed(void *context)
 {
     struct smtp_session *session = context;
+    smtp_reception_drop(&session->reception);
     smtp_body_drop(&session->body);
     login_release(&session->login);
     forget_login(session);

@@ -16,6 +16,7 @@
 #include "smtp/body.h"
 #include "smtp/chunk_reader.h"
 #include "smtp/path.h"
+#include "smtp/reception.h"
 #include "smtp/smtp.h"
 
 enum smtp_state {
@@ -55,6 +56,7 @@ struct smtp_session {
     size_t recipients_cap;
     uint64_t announced_size;
     struct smtp_body body;
+    struct smtp_reception reception;
 };
 
 /* Guards, effect, reply. `argument` is the line behind the verb, trimmed. */

@@ -1,6 +1,7 @@
 #include "base/clock.h"
 #include "base/must.h"
 #include "store/folder_row.h"
+#include "store/ledger.h"
 #include "store/open_folder.h"
 #include "store/quota.h"
 #include "store/recover.h"
@@ -89,6 +90,8 @@ enum err account_open(struct account *account, struct error *error)
 {
     account->limits = store_limits(account->store, account->id);
     enum err err = open_parts(account, error);
+    if (err == ERR_OK)
+        err = ledger_join(account, error);
     if (err == ERR_OK && quota_due(account) > 0)
         quota_note(account);
     if (err == ERR_OK)
@@ -117,6 +120,7 @@ static void close_mark(struct account *account)
 void account_close(struct account *account)
 {
     must(account->open_folders == NULL); /* views hold a reference */
+    ledger_leave(account);
     if (account->packs != NULL)
         close_mark(account);
     search_close(account->search);
@@ -145,6 +149,7 @@ enum err account_usage(struct account *account, struct account_usage *ret_usage,
         .deleted_bytes = (uint64_t)account->meta.deleted_bytes,
         .deleted_messages = (uint64_t)account->meta.deleted_messages,
         .limits = account->limits,
+        .domain = ledger_use(account),
     };
     account_unlock(account);
     return ERR_OK;

@@ -5,7 +5,7 @@
  * commit takes store->mutex for a moment under account->mutex to say that the account is dirty.
  * account->mutex guards the database, the packs' appender and everything below it here; open_folder->mutex
  * (see open_folder.h) comes last and is never held over a database call. Nothing is called out to under a
- * lock.
+ * lock, but the ledger (ledger.h), which calls nothing of this room.
  */
 #ifndef POSTHORN_STORE_ACCOUNT_H
 #define POSTHORN_STORE_ACCOUNT_H
@@ -29,6 +29,7 @@ struct account_meta {
 enum account_phase { ACCOUNT_OPENING, ACCOUNT_OPEN, ACCOUNT_CLOSING };
 
 struct open_folder;
+struct pool;
 struct search;
 
 struct account {
@@ -50,8 +51,11 @@ struct account {
     struct packs *packs;
     struct account_meta meta; /* as committed, or as the running transaction has it */
     struct account_limits limits;
-    int64_t due_us; /* see due.h: when the house looks at it again; 0: soon */
-    bool due_noted; /* changed since its last visit */
+    struct pool *pool;               /* its domain's; see ledger.h. NULL: it counts for none */
+    int64_t row_bytes, row_messages; /* as the ledger has it */
+    atomic_bool row_open;            /* written under mutex */
+    int64_t due_us;                  /* see due.h: when the house looks at it again; 0: soon */
+    bool due_noted;                  /* changed since its last visit */
     bool due_soon;
     char **keywords;
     size_t keyword_count;

@@ -31,22 +31,9 @@ static void gather_one(void *context, struct slice key, void *value)
         gathering->ids[gathering->count++] = account->id;
 }
 
-/* A reference if it is still open: nothing is opened for this, and only one account held at a time. */
-static struct account *still_open(struct store *store, struct account_id id)
-{
-    pthread_mutex_lock(&store->mutex);
-    struct account *account = map_get(&store->accounts, map_key_u64(&id.v));
-    if (account != NULL && account->phase != ACCOUNT_OPEN)
-        account = NULL;
-    if (account != NULL)
-        registry_ref_house(account);
-    pthread_mutex_unlock(&store->mutex);
-    return account;
-}
-
 static bool turn(struct background *background, struct account_id id)
 {
-    struct account *account = still_open(background->store, id);
+    struct account *account = registry_open_already(background->store, id);
     bool more = false;
     if (account == NULL)
         return false;

@@ -133,8 +133,7 @@ enum err members_copy(struct work *work, struct touched *from, const struct uid_
     if (there.failed)
         return fail_nomem(error);
     enum err err = ERR_OK;
-    const struct account_limits *limits = &work->account->limits;
-    if (!order->move && (limits->quota_bytes > 0 || limits->quota_messages > 0)) {
+    if (!order->move && work_has_quota(work)) {
         err = members_each(work->account, from->id, &there, count_batch, &copying, error);
         if (err == ERR_OK)
             err = work_quota(work, copying.bytes, copying.messages, error);

@@ -1,9 +1,10 @@
 #include "store/quota.h"
 
+#include "store/ledger.h"
 #include "store/registry.h"
 #include "store/work.h"
 
-static unsigned percent(uint64_t used, uint64_t limit)
+unsigned quota_percent(uint64_t used, uint64_t limit)
 {
     if (limit == 0)
         return 0;
@@ -13,36 +14,43 @@ static unsigned percent(uint64_t used, uint64_t limit)
 static unsigned percent_used(const struct account *account)
 {
     const struct account_limits *limits = &account->limits;
-    return MAX(percent((uint64_t)account->meta.bytes, limits->quota_bytes),
-               percent((uint64_t)account->meta.messages, limits->quota_messages));
+    return MAX(quota_percent((uint64_t)account->meta.bytes, limits->quota_bytes),
+               quota_percent((uint64_t)account->meta.messages, limits->quota_messages));
 }
 
 /* The highest step that has been reached, or 0. */
-static unsigned step_at(const struct account_limits *limits, unsigned used)
+static unsigned step_at(const uint8_t *steps, unsigned used)
 {
     unsigned step = 0;
-    for (size_t i = 0; i < ARRAY_LEN(limits->warn) && limits->warn[i] > 0 && limits->warn[i] <= used; i++)
-        step = limits->warn[i];
+    for (size_t i = 0; i < QUOTA_STEPS_MAX && steps[i] > 0 && steps[i] <= used; i++)
+        step = steps[i];
     return step;
+}
+
+unsigned quota_step_now(const uint8_t steps[static QUOTA_STEPS_MAX], unsigned warned, unsigned used)
+{
+    unsigned step = step_at(steps, used);
+    if (step > warned)
+        return step;
+    if (used > 0)
+        used += QUOTA_HYSTERESIS;
+    return used < warned ? step_at(steps, used) : warned;
+}
+
+static unsigned step_now(const struct account *account)
+{
+    return quota_step_now(account->limits.warn, (unsigned)account->meta.quota_warned, percent_used(account));
 }
 
 unsigned quota_due(const struct account *account)
 {
-    if (account->limits.warn[0] == 0)
-        return 0;
-    unsigned step = step_at(&account->limits, percent_used(account));
+    unsigned step = step_now(account);
     return step > account->meta.quota_warned ? step : 0;
 }
 
 void quota_settle(struct account *account)
 {
-    if (account->meta.quota_warned == 0)
-        return;
-    unsigned used = percent_used(account);
-    if (used > 0)
-        used += QUOTA_HYSTERESIS;
-    if (used < account->meta.quota_warned)
-        account->meta.quota_warned = step_at(&account->limits, used);
+    account->meta.quota_warned = MIN(step_now(account), account->meta.quota_warned);
 }
 
 enum err quota_state(struct account *account, struct quota_state *ret_state, struct error *error)
@@ -53,7 +61,8 @@ enum err quota_state(struct account *account, struct quota_state *ret_state, str
     *ret_state = (struct quota_state){
         .usage = {.bytes = (uint64_t)account->meta.bytes,
                   .messages = (uint64_t)account->meta.messages,
-                  .limits = account->limits},
+                  .limits = account->limits,
+                  .domain = ledger_use(account)},
         .percent = percent_used(account),
         .due = quota_due(account),
     };

@@ -26,6 +26,11 @@ enum err quota_state(struct account *account, struct quota_state *ret_state, str
 /* Accounts with a warning due, taken off the list; how many. */
 size_t store_quota_due(struct store *store, struct account_id *ret_ids, size_t max);
 
+/* How much of a limit is used; 0: there is none. */
+unsigned quota_percent(uint64_t used, uint64_t limit);
+/* The step that the owner should have been told of, who was told of `warned`, now that `used` percent are. */
+unsigned quota_step_now(const uint8_t steps[static QUOTA_STEPS_MAX], unsigned warned, unsigned used);
+
 /* --- inside the room, with account->mutex held --- */
 
 /* The step of a warning that is due, or 0. */

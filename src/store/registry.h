@@ -13,6 +13,7 @@
 #include "store/quota.h"
 
 struct due_note;
+struct ledger_book;
 
 struct store {
     struct volume *volume;
@@ -34,6 +35,7 @@ struct store {
     pthread_t syncer;
     bool syncer_runs;
 
+    struct ledger_book *book;   /* see ledger.h; has locks of its own */
     struct background *tidier;  /* see tidy.h */
     struct background *indexer; /* see search_worker.h */
 };
@@ -51,6 +53,8 @@ void registry_unref_house(struct account *account); /* takes store->mutex */
 /* store_account for the house. */
 enum err registry_open_house(struct store *store, struct account_id id, struct account **ret_account,
                              struct error *error) MUST_CHECK;
+/* For the house, if it is open already, else NULL. */
+struct account *registry_open_already(struct store *store, struct account_id id);
 /* Closes idle accounts while more than open_max are open; those that need a sync only after it. */
 void registry_close_surplus(struct store *store);
 /* Keeps an account from being opened while its files are made or removed. ERR_BUSY when it is in use. */

@@ -5,6 +5,7 @@
 #include "base/must.h"
 #include "store/due.h"
 #include "store/generation.h"
+#include "store/ledger.h"
 #include "store/registry.h"
 #include "store/search_database.h"
 #include "store/search_worker.h"
@@ -32,7 +33,9 @@ enum err store_open(const struct store_options *options, struct store **ret_stor
     pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
     pthread_cond_init(&store->wake, &monotonic);
     pthread_condattr_destroy(&monotonic);
-    enum err err = volume_open_local(options->directory, &store->volume, error);
+    enum err err = ledger_book_make(&store->book, error);
+    if (err == ERR_OK)
+        err = volume_open_local(options->directory, &store->volume, error);
     if (err == ERR_OK)
         err = generation_begin(store->volume, &store->generation_fd, &store->generation, error);
     if (err == ERR_OK)
@@ -46,6 +49,7 @@ enum err store_open(const struct store_options *options, struct store **ret_stor
         syncer_stop(store);
         fd_close(&store->generation_fd);
         volume_close(store->volume);
+        ledger_book_free(store->book);
         free(store);
         return err;
     }
@@ -286,6 +290,19 @@ enum err registry_open_house(struct store *store, struct account_id id, struct a
     return open_referenced(store, id, true, ret_account, error);
 }
 
+/* Nothing is opened for this. */
+struct account *registry_open_already(struct store *store, struct account_id id)
+{
+    pthread_mutex_lock(&store->mutex);
+    struct account *account = map_get(&store->accounts, map_key_u64(&id.v));
+    if (account != NULL && account->phase != ACCOUNT_OPEN)
+        account = NULL;
+    if (account != NULL)
+        registry_ref_house(account);
+    pthread_mutex_unlock(&store->mutex);
+    return account;
+}
+
 struct account *account_ref(struct account *account)
 {
     pthread_mutex_lock(&account->store->mutex);
@@ -356,6 +373,7 @@ void store_close(struct store *store)
     due_notes_free(store->due_notes);
     map_release(&store->accounts);
     volume_close(store->volume);
+    ledger_book_free(store->book);
     pthread_mutex_destroy(&store->mutex);
     pthread_cond_destroy(&store->changed);
     pthread_cond_destroy(&store->wake);
@@ -457,6 +475,8 @@ enum err store_account_remove(struct store *store, struct account_id id, struct 
     char directory[ACCOUNT_NAME_MAX];
     account_directory(id, directory);
     err = volume_directory_remove(store->volume, directory, error);
+    if (err == ERR_OK)
+        ledger_gone(store, id);
     registry_let_go(holder);
     return err;
 }

@@ -88,12 +88,20 @@ enum err account_sync(struct account *account, struct error *error) MUST_CHECK;
 /* The same for every account that is dirty now, with as few syncs as it takes (syncfs when they are many). */
 enum err store_sync(struct store *store, struct error *error) MUST_CHECK;
 
+/* What the accounts of a domain hold together: see ledger.h. */
+struct domain_use {
+    struct domain_id id; /* 0: the account counts for none */
+    uint64_t bytes, messages;
+    uint64_t quota_bytes, quota_messages; /* 0: none */
+};
+
 struct account_usage {
     uint64_t bytes;
     uint64_t messages;
     uint64_t deleted_bytes; /* of what can be had back (undelete.h); it counts towards no quota */
     uint64_t deleted_messages;
     struct account_limits limits;
+    struct domain_use domain;
 };
 enum err account_usage(struct account *account, struct account_usage *ret_usage,
                        struct error *error) MUST_CHECK;

@@ -389,6 +389,38 @@ static enum err create(struct fixture *fixture, struct slice path)
     return folder_create(fixture->account, path, FOLDER_MAIL, ROLE_FOLDER_NONE, &ignored, &fixture->error);
 }
 
+static void test_folders_are_only_so_deep_and_so_long(void **state)
+{
+    struct fixture *fixture = *state;
+    CLEANUP(buf_release) struct buf path = BUF(10000);
+    for (int i = 1; i < FOLDER_DEPTH_MAX; i++)
+        buf_put(&path, S("a/"));
+    buf_put(&path, S("a"));
+    assert_int_equal(create(fixture, buf_slice(&path)), ERR_OK);
+    buf_put(&path, S("/a"));
+    assert_int_equal(create(fixture, buf_slice(&path)), ERR_LIMIT);
+    buf_clear(&path);
+    while (path.n < FOLDER_PATH_MAX)
+        buf_putc(&path, path.n % 100 == 50 ? '/' : 'b');
+    assert_int_equal(create(fixture, buf_slice(&path)), ERR_OK);
+    buf_putc(&path, 'b');
+    assert_int_equal(create(fixture, buf_slice(&path)), ERR_LIMIT);
+}
+
+static void test_an_account_has_so_many_folders_at_most(void **state)
+{
+    struct fixture *fixture = *state;
+    char name[20];
+    enum err err = ERR_OK;
+    int made = 6; /* the standard ones */
+    for (; err == ERR_OK && made <= FOLDERS_MAX; made++) {
+        snprintf(name, sizeof(name), "folder %d", made);
+        err = create(fixture, slice_cstr(name));
+    }
+    assert_int_equal(err, ERR_LIMIT);
+    assert_int_equal(made, FOLDERS_MAX + 1);
+}
+
 static void test_folder_names_are_checked(void **state)
 {
     struct fixture *fixture = *state;
@@ -560,6 +592,8 @@ int main(void)
         STORE_TEST(test_keywords_keep_their_first_spelling_and_are_limited),
         STORE_TEST(test_change_list_tells_what_happened_in_order),
         STORE_TEST(test_old_tombstones_and_changes_are_forgotten),
+        STORE_TEST(test_folders_are_only_so_deep_and_so_long),
+        STORE_TEST(test_an_account_has_so_many_folders_at_most),
         STORE_TEST(test_folder_names_are_checked),
         STORE_TEST(test_rename_takes_the_subtree_along),
         STORE_TEST(test_renaming_inbox_moves_its_messages),

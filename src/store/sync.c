@@ -2,6 +2,7 @@
 
 #include "base/clock.h"
 #include "rt/metrics.h"
+#include "store/ledger.h"
 #include "store/registry.h"
 
 enum {
@@ -59,7 +60,10 @@ static void account_break(struct account *account)
 static enum err sync_parts(struct account *account, struct error *error)
 {
     int64_t begun = clock_mono_us();
-    enum err err = packs_sync(account->packs, error);
+    enum err err = ledger_sync(account->store, error);
+    if (err != ERR_OK)
+        return err;
+    err = packs_sync(account->packs, error);
     if (err == ERR_OK)
         err = volume_database_sync(&account->database, error);
     metric_observe(SYNC, METRIC_SYNC_ACCOUNTS, clock_mono_us() - begun);
@@ -141,7 +145,9 @@ static enum err sync_volume(struct store *store, struct account **accounts, size
                        (unsigned long long)accounts[i]->id.v);
     }
     int64_t begun = clock_mono_us();
-    enum err synced = volume_sync(store->volume, err == ERR_OK ? error : &(struct error){0});
+    enum err synced = ledger_sync(store, err == ERR_OK ? error : &(struct error){0});
+    if (synced == ERR_OK)
+        synced = volume_sync(store->volume, err == ERR_OK ? error : &(struct error){0});
     metric_observe(SYNC, METRIC_SYNC_ACCOUNTS, clock_mono_us() - begun);
     if (synced != ERR_OK)
         metric_count(SYNC_FAILURES, METRIC_SYNC_ACCOUNTS);

@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "store/compact.h"
 #include "store/expire.h"
+#include "store/ledger.h"
 #include "store/prune.h"
 #include "store/registry.h"
 #include "store/work.h"
@@ -135,6 +136,7 @@ static void round_end(void *context, const atomic_bool *stopping)
     struct tidier *tidier = context;
     struct error error;
     enum err err = ERR_OK;
+    ledger_settle_all(tidier->store, stopping);
     if (tidier->due == NULL)
         err = due_open(tidier->store, &tidier->due, &error);
     if (err == ERR_OK)

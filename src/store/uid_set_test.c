@@ -118,12 +118,30 @@ static void test_refuses_damaged_encodings(void **state)
     assert_null(set.ranges);
 }
 
+static void test_a_set_has_so_many_ranges_at_most(void **state)
+{
+    (void)state;
+    CLEANUP(uid_set_release) struct uid_set set = {0};
+    for (uint32_t i = 1; i <= UID_SET_RANGES_MAX; i++)
+        uid_set_add(&set, 2 * i, 2 * i);
+    assert_false(set.failed);
+    assert_int_equal(set.count, UID_SET_RANGES_MAX);
+    uid_set_add(&set, 3, 3); /* joins two */
+    uid_set_add(&set, UINT32_MAX - 2, UINT32_MAX - 2);
+    assert_false(set.failed);
+    uid_set_add(&set, UINT32_MAX, UINT32_MAX);
+    assert_true(set.failed);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_merges_neighbours_and_overlaps), cmocka_unit_test(test_removes_from_the_middle),
-        cmocka_unit_test(test_equals_a_plain_bitmap),          cmocka_unit_test(test_keeps_what_is_in_both),
+        cmocka_unit_test(test_merges_neighbours_and_overlaps),
+        cmocka_unit_test(test_removes_from_the_middle),
+        cmocka_unit_test(test_equals_a_plain_bitmap),
+        cmocka_unit_test(test_keeps_what_is_in_both),
         cmocka_unit_test(test_refuses_damaged_encodings),
+        cmocka_unit_test(test_a_set_has_so_many_ranges_at_most),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

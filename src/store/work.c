@@ -5,6 +5,7 @@
 #include "store/change.h"
 #include "store/compact.h"
 #include "store/due.h"
+#include "store/ledger.h"
 #include "store/open_folder.h"
 #include "store/quota.h"
 #include "store/registry.h"
@@ -153,7 +154,13 @@ enum err work_next_uid(struct touched *folder, uint32_t *ret_uid, struct error *
     return ERR_OK;
 }
 
-enum err work_quota(const struct work *work, uint64_t bytes, uint64_t messages, struct error *error)
+bool work_has_quota(const struct work *work)
+{
+    const struct account_limits *limits = &work->account->limits;
+    return limits->quota_bytes > 0 || limits->quota_messages > 0 || ledger_limits(work->account);
+}
+
+enum err work_quota(struct work *work, uint64_t bytes, uint64_t messages, struct error *error)
 {
     const struct account *account = work->account;
     const struct account_limits *limits = &account->limits;
@@ -165,7 +172,7 @@ enum err work_quota(const struct work *work, uint64_t bytes, uint64_t messages, 
         return fail(error, ERR_QUOTA, NULL, "account %016llx: %llu + %llu of %llu messages",
                     (unsigned long long)account->id.v, (unsigned long long)account->meta.messages,
                     (unsigned long long)messages, (unsigned long long)limits->quota_messages);
-    return ERR_OK;
+    return ledger_reserve(work, bytes, messages, error);
 }
 
 /* --- ending --- */
@@ -306,9 +313,12 @@ enum err work_commit(struct work *work, struct error *error)
 {
     struct account *account = work->account;
     bool changed = work_changed(work);
-    enum err err = write_all(work, error);
+    enum err err = ledger_prepare(work, error);
+    if (err == ERR_OK)
+        err = write_all(work, error);
     if (err != ERR_OK)
         return err; /* work_end rolls back */
+    ledger_end(work);
     work->account = NULL;
     account->commits++;
     struct watchers watchers = {0};
@@ -337,6 +347,7 @@ void work_end(struct work *work)
             DB_RUN_PLAIN(account, ROLLBACK, &ignored) != ERR_OK)
             account_set_broken(account);
         account->meta = work->before;
+        ledger_end(work);
         account_unlock(account);
         work->account = NULL;
     }

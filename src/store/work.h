@@ -50,6 +50,7 @@ struct work {
     int64_t now_us;
     struct change_no change; /* this transaction's number */
     struct touched *touched;
+    uint64_t reserved_bytes, reserved_messages; /* in the domain's pool: ledger.h */
 };
 
 /* Locks for reading: no transaction (each statement is one). */
@@ -82,8 +83,9 @@ bool work_changed(const struct work *work);
 void work_count(struct work *work, struct touched *folder, uint64_t flags, int64_t size, int sign);
 /* The next UID of a folder. ERR_LIMIT when they are used up. */
 enum err work_next_uid(struct touched *folder, uint32_t *ret_uid, struct error *error) MUST_CHECK;
-/* ERR_QUOTA when bytes and messages more would pass the account's limits. */
-enum err work_quota(const struct work *work, uint64_t bytes, uint64_t messages,
-                    struct error *error) MUST_CHECK;
+/* Whether there is any such limit. */
+bool work_has_quota(const struct work *work);
+/* ERR_QUOTA when bytes and messages more would pass the account's limits or its domain's. */
+enum err work_quota(struct work *work, uint64_t bytes, uint64_t messages, struct error *error) MUST_CHECK;
 
 #endif

@@ -233,8 +233,9 @@ EXPLANATIONS = [
     ),
     Explanation(
         "messages behind one whose BINARY can't be decoded", "allowed", "RFC 3516 4.3",
-        "FETCH says NO for the one; dovecot leaves out all behind it, we don't.",
-        lambda one: one.kind == "fetch" and one.status == "NO" and "BINARY" in one.sent and one.theirs == "missing",
+        "FETCH says NO for the one. dovecot tells its other items and leaves out all behind it; we leave out the one.",
+        lambda one: one.kind == "fetch" and one.status == "NO" and "BINARY" in one.sent and "missing" in (one.ours, one.theirs),
+        ends=True,
     ),
     Explanation(
         "modifiers behind a single item", "ours", "RFC 4466 2.4 (fetch)",
@@ -276,6 +277,17 @@ EXPLANATIONS = [
         "SEARCH RETURN (SAVE) with MODSEQ", "allowed", "RFC 5182 2.1, RFC 7162 3.1.10",
         "Nothing is to be told for SAVE alone: dovecot tells the highest MODSEQ all the same.",
         lambda one: one.kind == "search" and "RETURN (SAVE)" in one.sent and "MODSEQ" in one.sent and one.ours == "missing",
+    ),
+    Explanation(
+        "BODY where Content-Type is broken", "ours", "RFC 2045 5.2",
+        "What can't be read is text/plain, and is searched; dovecot finds nothing in it.",
+        lambda one: searched("BODY|TEXT", lambda message: re.search(rb"^Content-Type: /", message, re.MULTILINE) is not None)(one)
+        and not (one.ours if "NOT" in one.sent else one.theirs),
+    ),
+    Explanation(
+        "mod-sequences of one STORE", "allowed", "RFC 7162 3.1.3",
+        "A STORE has one for all that it changes; dovecot counts on between flags and keywords, so its latest is of some only.",
+        lambda one: one.kind == "search" and "MODSEQ" in one.sent and bool(one.only) and bool(one.ours) and not one.theirs,
     ),
     Explanation(
         "sharp s and ss", "allowed", "RFC 3501 6.4.4",
@@ -425,6 +437,11 @@ EXPLANATIONS = [
         "NO where we say BAD", "allowed", "RFC 3501 7.1.2, 7.1.3",
         "Words that are no flags, mailbox names that are no modified UTF-7 and the like: both refuse.",
         lambda one: statuses("mistake", "BAD|NO", "BAD|NO")(one),
+    ),
+    Explanation(
+        "VANISHED of what the client's numbers rule out", "allowed", "RFC 7162 3.2.5.2",
+        "Numbers and UIDs that match say what the client does not have; dovecot tells it all the same.",
+        lambda one: one.kind == "select" and one.path == "/VANISHED" and one.ours == "missing" and re.search(r"QRESYNC \(.*\(.*\)\)\)$", one.sent) is not None,
     ),
     Explanation(
         "STATUS of the selected mailbox", "allowed", "RFC 3501 6.3.10",

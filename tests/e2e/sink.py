@@ -8,6 +8,7 @@ GREETING and BODY (after the message) are verbs, too.
 
 import socket
 import socketserver
+import ssl
 import threading
 
 HOST = "127.0.0.1"
@@ -15,6 +16,7 @@ USUAL = {
     "GREETING": "220 sink.example ESMTP",
     "EHLO": "250-sink.example\r\n250-PIPELINING\r\n250-8BITMIME\r\n250-ENHANCEDSTATUSCODES\r\n250 SIZE 1000000",
     "HELO": "250 sink.example",
+    "STARTTLS": "220 go ahead",
     "DATA": "354 go ahead",
     "QUIT": "221 bye",
     "BODY": "250 2.0.0 taken",
@@ -26,18 +28,25 @@ class HungUp(Exception):
 
 
 class Sink:
-    def __init__(self, host: str = HOST, port: int = 0, **replies):
+    def __init__(self, host: str = HOST, port: int = 0, tls: ssl.SSLContext | None = None, **replies):
         self.replies = USUAL | {verb.upper(): reply for verb, reply in replies.items()}
         self.messages: list[tuple[str, list[str], bytes]] = []
         self.commands: list[str] = []
         self.connections = 0
+        self.tls = tls
+        self.secured: list[str | None] = []  # the name that was asked for in each handshake
+        if tls is not None:
+            tls.sni_callback = lambda _socket, name, _context: self.secured.append(name)
         sink = self
 
         class Session(socketserver.StreamRequestHandler):
             def handle(self) -> None:
                 sink.connections += 1
                 try:
-                    sink.session(self.rfile, self.wfile)
+                    sink.answer("GREETING", self.wfile)
+                    if sink.session(self.rfile, self.wfile):
+                        with sink.tls.wrap_socket(self.request, server_side=True) as secure:
+                            sink.session(secure.makefile("rb"), secure.makefile("wb", buffering=0), secure=True)
                 except (HungUp, OSError):
                     pass
 
@@ -67,8 +76,8 @@ class Sink:
         out.write(reply.encode() + b"\r\n")
         return reply
 
-    def session(self, lines, out) -> None:
-        self.answer("GREETING", out)
+    def session(self, lines, out, secure: bool = False) -> bool:
+        """True: STARTTLS comes next."""
         sender, recipients = None, []
         for line in lines:
             text = line.decode(errors="replace").rstrip("\r\n")
@@ -77,6 +86,8 @@ class Sink:
             if verb in ("RCPT", "DATA") and (sender is None if verb == "RCPT" else not recipients):
                 out.write(b"503 5.5.1 out of order\r\n")
                 continue
+            if verb == "EHLO" and self.tls is not None and not secure:
+                out.write(b"250-sink.example\r\n250-STARTTLS\r\n")
             reply = self.answer(verb, out)
             taken = reply[:1] in "23"
             if verb in ("MAIL", "RSET"):
@@ -90,9 +101,12 @@ class Sink:
                 while (line := lines.readline()) not in (b".\r\n", b""):
                     body.append(line[1:] if line.startswith(b".") else line)
                 if not line:
-                    return
+                    return False
                 if self.answer("BODY", out).startswith("2"):
                     self.messages.append((sender, recipients, b"".join(body)))
                 sender, recipients = None, []
+            elif verb == "STARTTLS" and taken:
+                return True
             elif verb == "QUIT":
-                return
+                return False
+        return False

@@ -1,6 +1,7 @@
 """SCRAM-...-PLUS: a log-in that is bound to its TLS connection, so that nobody in between can pass it on.
 
-Python knows the binding tls-unique, which TLS 1.2 has. The mechanism is written out here (RFC 5802, 7677).
+Python knows the binding tls-unique, which TLS 1.2 has; tls-exporter (RFC 9266) comes from openssl's own client. The
+mechanism is written out here (RFC 5802, 7677).
 """
 
 import base64
@@ -8,8 +9,10 @@ import hashlib
 import hmac
 import imaplib
 import poplib
+import re
 import secrets
 import ssl
+import subprocess
 
 import pytest
 
@@ -104,3 +107,62 @@ def test_notices_that_somebody_hid_the_plus(client, anna, plus):
     mechanism = plus.removesuffix("-PLUS")
     with pytest.raises(imaplib.IMAP4.error):
         client.authenticate(mechanism, Scram(anna, mechanism, "y,,", b""))
+
+
+class Exporter:
+    """openssl s_client as a connection, with what it exported for the binding."""
+
+    def __init__(self, port: int, *options: str):
+        command = ["openssl", "s_client", "-ign_eof", "-connect", f"{HOST}:{port}", "-keymatexport", "EXPORTER-Channel-Binding"]
+        self.process = subprocess.Popen(
+            [*command, "-keymatexportlen", "32", *options], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+        )  # fmt: skip
+        self.binding = b""
+        while not (line := self.line()).startswith(b"* OK"):
+            if found := re.match(rb"\s*Keying material: ([0-9A-F]{64})$", line):
+                self.binding = bytes.fromhex(found.group(1).decode())
+
+    def line(self) -> bytes:
+        line = self.process.stdout.readline()
+        assert line, "openssl ended"
+        return line.rstrip(b"\r\n")
+
+    def say(self, text: bytes) -> None:
+        self.process.stdin.write(text + b"\r\n")
+        self.process.stdin.flush()
+
+    def authenticate(self, mechanism: str, scram: Scram) -> bytes:
+        self.say(f"a AUTHENTICATE {mechanism}".encode())
+        while True:
+            line = self.line()
+            if line.startswith(b"a "):
+                return line
+            if line.startswith(b"+"):
+                self.say(base64.b64encode(scram(base64.b64decode(line[2:]))))
+
+    def __enter__(self) -> "Exporter":
+        return self
+
+    def __exit__(self, *_) -> None:
+        self.process.kill()
+        self.process.communicate()
+
+
+@pytest.mark.parametrize("plus", HASHES)
+def test_binds_the_log_in_by_what_tls_exports(server, anna, plus):
+    """TLS 1.3: openssl exports without a context, which there is the same as an empty one."""
+    with Exporter(server.ports["imaps"], "-tls1_3") as client:
+        assert len(client.binding) == 32
+        scram = Scram(anna, plus, "p=tls-exporter,,", client.binding)
+        assert client.authenticate(plus, scram).startswith(b"a OK ") and scram.verified
+        client.say(b"b SELECT INBOX")
+        while not (line := client.line()).startswith(b"b "):
+            pass
+        assert line.startswith(b"b OK ")
+
+
+@pytest.mark.parametrize("plus", HASHES)
+def test_refuses_what_another_connection_exported(server, anna, plus):
+    with Exporter(server.ports["imaps"], "-tls1_3") as other, Exporter(server.ports["imaps"], "-tls1_3") as client:
+        scram = Scram(anna, plus, "p=tls-exporter,,", other.binding)
+        assert client.authenticate(plus, scram).startswith(b"a NO [AUTHENTICATIONFAILED]")

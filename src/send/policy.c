@@ -1,0 +1,59 @@
+#include "send/policy.h"
+
+static const char *keep(struct arena *arena, struct slice name)
+{
+    char *text = arena_alloc(arena, name.n + 1);
+    if (text == NULL)
+        return NULL;
+    memcpy(text, name.p, name.n);
+    text[name.n] = 0;
+    return text;
+}
+
+/*
+ * RFC 7672 3.2.2: a certificate below a trust anchor (usage 2) is good for the name of the TLSA records; and,
+ * since the MX records are proven, for the domain that was asked for and for the host's other name.
+ */
+static void expect_dane(const struct policy_question *q, const struct dane *dane, struct arena *arena,
+                        struct policy *policy)
+{
+    policy->level = dane->level == DANE_PROVEN ? POLICY_DANE : POLICY_ENCRYPTED;
+    policy->expectation.name = keep(arena, dane->base);
+    if (policy->level != POLICY_DANE)
+        return;
+    const struct slice names[] = {q->domain, q->hosts->canonical, q->name};
+    size_t count = 0;
+    for (size_t i = 0; i < ARRAY_LEN(names); i++)
+        if (names[i].n > 0 && !slice_eq_nocase(names[i], dane->base))
+            policy->aliases[count++] = keep(arena, names[i]);
+    policy->expectation.aliases = policy->aliases;
+    policy->expectation.alias_count = count;
+    policy->expectation.tlsa = dane->records;
+    policy->expectation.tlsa_count = dane->count;
+}
+
+enum err policy_find(const struct policy_question *q, struct arena *arena, struct policy *ret_policy,
+                     struct error *error)
+{
+    struct dane dane = {.level = DANE_NONE};
+    *ret_policy = (struct policy){.expectation.name = keep(arena, q->name)};
+    /* RFC 7672 2.2.1: what an unproven answer named, nobody vouches for. */
+    if (q->hosts->secure && !q->hosts->literal) {
+        enum err err = dane_find(q->resolver, q->name, q->host, q->port, q->deadline_us, arena, &dane, error);
+        if (err != ERR_OK)
+            return err;
+    }
+    if (dane.level != DANE_NONE)
+        expect_dane(q, &dane, arena, ret_policy);
+    return arena_failed(arena) ? fail_nomem(error) : ERR_OK;
+}
+
+const char *policy_name(const struct policy *policy)
+{
+    static const char *const names[] = {
+#define X(name, text) text,
+        POLICY_LEVEL_TABLE(X)
+#undef X
+    };
+    return names[policy->level];
+}

@@ -1,0 +1,46 @@
+/*
+ * How a session with one host of a domain must be secured: by DANE where DNSSEC proves it (RFC 7672), else as
+ * it comes (RFC 7435: better than nothing).
+ *
+ * Ownership: all lives in the arena. Errors: ERR_AUTH: the host must not be used; others: it could not be
+ * found out, and so it must not be used now. Threads: any.
+ */
+#ifndef POSTHORN_SEND_POLICY_H
+#define POSTHORN_SEND_POLICY_H
+
+#include "send/dane.h"
+#include "send/hosts.h"
+
+#define POLICY_LEVEL_TABLE(X)                                  \
+    X(MAY, "")           /* TLS if it can be had, else none */ \
+    X(ENCRYPTED, "DANE") /* TLS, with whomever */              \
+    X(DANE, "DANE")      /* TLS, with whom the TLSA records name */
+enum policy_level {
+#define X(name, text) POLICY_##name,
+    POLICY_LEVEL_TABLE(X)
+#undef X
+        POLICY_LEVELS
+};
+enum { POLICY_ALIASES_MAX = 3 };
+
+struct policy {
+    enum policy_level level;
+    struct tls_expectation expectation;
+    const char *aliases[POLICY_ALIASES_MAX];
+};
+
+struct policy_question {
+    struct resolver *resolver;
+    uint16_t port;
+    struct slice domain;       /* of the recipient */
+    const struct hosts *hosts; /* the domain's */
+    struct slice name;         /* the host */
+    const struct resolver_host *host;
+    int64_t deadline_us;
+};
+enum err policy_find(const struct policy_question *question, struct arena *arena, struct policy *ret_policy,
+                     struct error *error) MUST_CHECK;
+/* What demands it, for people; empty: nothing does. */
+const char *policy_name(const struct policy *policy);
+
+#endif

@@ -1,0 +1,174 @@
+"""Who may have mail for whom: DNSSEC and DANE (RFC 7672) on the way out. One signed zone, one house, a domain a test."""
+
+import pytest
+from authority import Authority
+from names import Names
+from server import free_ports, make_raw, running, wait_until
+from signed_names import SignedNames
+from sink import Sink
+
+WRONG = "00112233" * 8
+# Each domain's server has an address of its own; the certificate is for mx.DOMAIN.example, if no other is named.
+ADDRESSES = {
+    name: f"127.0.1.{number}"
+    for number, name in enumerate(
+        ["good", "wrong", "clear", "unusable", "unusableclear", "anchor", "othername", "second", "alias", "aliasplain",
+         "hidden", "nomx", "unsigned", "nothing", "broken", "opportune"], start=1
+    )
+}  # fmt: skip
+
+
+def zones(port: int, ca: Authority) -> dict[str, str]:
+    at = f"_{port}._tcp"
+    right = f"3 1 1 {ca.key_digest('mx.good.example')}"
+    anchor = f"2 0 1 {ca.own_digest()}"
+    lines = [f"{name} MX 10 mx.{name}\nmx.{name} A {address}" for name, address in ADDRESSES.items() if name not in ("alias", "aliasplain", "nomx")]
+    lines += [
+        f"{at}.mx.good TLSA {right}",
+        f"{at}.mx.wrong TLSA 3 1 1 {WRONG}",
+        f"{at}.mx.clear TLSA {right}",
+        f"{at}.mx.broken TLSA {right}",
+        f"{at}.mx.unusable TLSA 1 1 1 {WRONG}\n{at}.mx.unusable TLSA 3 1 1 {WRONG[2:]}\n{at}.mx.unusable TLSA 3 7 1 {WRONG}",
+        f"{at}.mx.unusableclear TLSA 1 1 1 {WRONG}",
+        f"{at}.mx.anchor TLSA {anchor}",
+        f"{at}.mx.othername TLSA {anchor}",
+        f"second MX 20 mx.good\n{at}.mx.second TLSA 3 1 1 {WRONG}",
+        f"alias MX 10 mx.alias\nmx.alias CNAME target.alias\ntarget.alias A {ADDRESSES['alias']}\n{at}.target.alias TLSA {right}",
+        f"aliasplain MX 10 mx.aliasplain\nmx.aliasplain CNAME mx.other.plain\n{at}.mx.aliasplain TLSA 3 1 1 {WRONG}",
+        f"nomx A {ADDRESSES['nomx']}\n{at}.nomx TLSA 3 1 1 {WRONG}",
+        "forgedhost MX 10 mx.forged",
+    ]
+    plain = f"unsigned MX 10 mx.unsigned.example.\nmx.other A {ADDRESSES['aliasplain']}\n"
+    lines.append(f"{at}.mx.unsigned TLSA 3 1 1 {WRONG}")
+    return {"signed": "\n".join(lines) + "\n", "plain": plain, "forged": "@ MX 10 mx\nmx A 127.0.1.100\n"}
+
+
+class World:
+    def __init__(self, names, server, port: int, certificate):
+        self.names, self.server, self.port, self.certificate = names, server, port, certificate
+
+    def sink(self, name: str, **options) -> Sink:
+        return Sink(ADDRESSES[name], self.port, **options)
+
+    def send(self, domain: str) -> str:
+        account, to = self.server.account(), f"friend@{domain}.example"
+        with self.server.smtp(account) as client:
+            client.sendmail(account.address, [to], make_raw(to=to))
+        return to
+
+    def deliver(self, domain: str, sink: Sink) -> None:
+        to = self.send(domain)
+        wait_until("the mail", lambda: sink.messages)
+        wait_until("the queue", lambda: self.server.queued(to) == [])
+
+    def defer(self, domain: str) -> dict:
+        to = self.send(domain)
+        return wait_until("the queue", lambda: next((row for row in self.server.queued(to) if row["state"] == "deferred"), None))
+
+
+@pytest.fixture(scope="module")
+def ca():
+    return Authority()
+
+
+@pytest.fixture(scope="module")
+def world(ca):
+    port = free_ports(1)[0]
+    certificate = ca.certificate("mx.good.example")
+    with SignedNames(**zones(port, ca)) as names:
+        settings = {"resolver": names.address, "dnssec-anchor": names.anchor, "outbound-port": str(port)}
+        with running(**settings) as server:
+            yield World(names, server, port, certificate)
+
+
+@pytest.mark.parametrize(
+    "domain, name",
+    [("good", "mx.good.example"), ("alias", "target.alias.example")],
+)
+def test_server_that_its_tlsa_records_name_gets_the_mail(world, domain, name):
+    with world.sink(domain, tls=world.certificate) as sink:
+        world.deliver(domain, sink)
+        assert sink.secured == [name]
+
+
+@pytest.mark.parametrize("domain", ["wrong", "aliasplain", "nomx"])
+def test_server_that_its_tlsa_records_do_not_name_gets_nothing(world, domain):
+    with world.sink(domain, tls=world.certificate) as sink:
+        row = world.defer(domain)
+        assert "DANE" in row["reason"] and "certificate" in row["reason"]
+        assert sink.messages == [] and len(sink.secured) == sink.connections
+
+
+@pytest.mark.parametrize("domain", ["clear", "unusableclear"])
+def test_server_with_tlsa_records_gets_nothing_without_tls(world, domain):
+    with world.sink(domain) as sink:
+        assert "no TLS" in world.defer(domain)["reason"]
+        assert sink.messages == []
+
+
+def test_tls_that_fails_is_not_done_without_where_there_are_tlsa_records(world):
+    with world.sink("broken", EHLO="250-x\r\n250 STARTTLS", STARTTLS="454 4.7.0 not now") as sink:
+        assert "454" in world.defer("broken")["reason"]
+        assert sink.messages == [] and not any(command.startswith("MAIL") for command in sink.commands)
+
+
+def test_records_that_can_not_be_used_demand_tls_with_whomever(world):
+    with world.sink("unusable", tls=world.certificate) as sink:
+        world.deliver("unusable", sink)
+        assert sink.secured == ["mx.unusable.example"]
+
+
+def test_certificate_below_a_trust_anchor_may_be_for_the_domain(world, ca):
+    with world.sink("anchor", tls=ca.certificate("anchor.example")) as sink:
+        world.deliver("anchor", sink)
+        assert sink.secured == ["mx.anchor.example"]
+
+
+def test_certificate_below_a_trust_anchor_must_have_a_name(world, ca):
+    with world.sink("othername", tls=ca.certificate("mx.elsewhere.example")) as sink:
+        assert "certificate" in world.defer("othername")["reason"]
+        assert sink.messages == []
+
+
+def test_next_host_may_be_better(world):
+    with world.sink("second", tls=world.certificate) as wrong, world.sink("good", tls=world.certificate) as right:
+        world.deliver("second", right)
+        assert wrong.messages == [] and wrong.connections > 0
+
+
+def test_tlsa_records_of_a_host_that_nobody_vouches_for_do_not_count(world):
+    with world.sink("unsigned", tls=world.certificate) as sink:
+        world.deliver("unsigned.plain", sink)
+
+
+def test_signed_host_without_tlsa_records_gets_mail_as_it_comes(world):
+    with world.sink("nothing") as sink:
+        world.deliver("nothing", sink)
+
+
+def test_tls_that_nothing_demands_may_fail(world):
+    with world.sink("opportune", EHLO="250-x\r\n250 STARTTLS", STARTTLS="454 4.7.0 not now") as sink:
+        world.deliver("opportune", sink)
+
+
+def test_records_that_are_forged_may_hide_others(world):
+    with world.sink("hidden", tls=world.certificate) as sink:
+        assert "TLSA" in world.defer("hidden")["reason"]
+        assert sink.connections == 0
+
+
+@pytest.mark.parametrize("domain", ["forged", "forgedhost"])
+def test_forged_answers_are_not_believed(world, domain):
+    assert "DNSSEC" in world.defer(domain)["reason"]
+
+
+def test_name_server_that_drops_signatures_is_not_believed_whatever_it_says_itself(world):
+    class Liar(Names):
+        def message(self, query, question, code, answers):
+            reply = super().message(query, question, code, answers)
+            return reply[:3] + bytes([reply[3] | 0x20]) + reply[4:]  # AD: "I have checked it"
+
+    records = {("lied.example", "MX"): ["10 mx.lied.example"], ("mx.lied.example", "A"): ["127.0.1.1"]}
+    settings = {"dnssec-anchor": world.names.anchor, "outbound-port": str(world.port)}
+    with Liar(records) as names, running(resolver=names.address, **settings) as server:
+        assert "DNSSEC" in World(names, server, world.port, None).defer("lied")["reason"]
