@@ -76,6 +76,7 @@ static const struct {
     {"queue", admin_main, "mail in flight"},
     {"smart-host", admin_main, "servers that outgoing mail goes by way of"},
     {"plan", admin_main, "what is open to accounts"},
+    {"sieve", admin_main, "try filter scripts"},
 };
 
 static void print_help(FILE *out)

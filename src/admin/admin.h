@@ -112,6 +112,7 @@ enum command_flag {
     COMMAND_SERVER = 16, /* only a running server can answer */
     COMMAND_HERE = 32,   /* runs in the command line's process, which asks for what it needs */
     COMMAND_INNER = 64,  /* asked by the command line, not by people */
+    COMMAND_ALONE = 256, /* likewise in its process, without settings, server or files */
 };
 
 struct admin_call;
@@ -199,6 +200,8 @@ struct admin_command {
     X(smart_host_set) \
     X(smart_host_list) \
     X(smart_host_remove) \
+    X(sieve_check) \
+    X(sieve_test) \
     X(plan_list) \
     X(plan_show) \
     X(plan_add) \

@@ -39,6 +39,11 @@ static enum err run(const struct cli_request *request, const char *settings_file
 {
     CLEANUP(free_settings) struct settings *settings = NULL;
     bool running = false;
+    if ((request->command->flags & COMMAND_ALONE) != 0) {
+        const struct admin_context alone = {0};
+        admin_run(&alone, request->request, slice_none(), &show->sink);
+        return ERR_OK;
+    }
     enum err e = settings_read(settings_file, &settings, error);
     if (e == ERR_OK && (request->command->flags & COMMAND_HERE) != 0) {
         const struct admin_context here = {.settings = settings, .ask = ask, .owner = settings};

@@ -1,4 +1,5 @@
 #include "admin/admin.h"
+#include "admin/targets.h"
 #include "store/folder.h"
 #include "store/message.h"
 
@@ -12,26 +13,12 @@ enum { EXPORT_MESSAGES = 200, EXPORT_BYTES = 16 * 1024 * 1024 };
     }
 #define INNER(text) .flags = COMMAND_INNER, .summary = text, .about = text, .example = text
 
-static enum err open_account(struct admin_call *call, struct account **ret_account, struct error *error)
-{
-    struct account_entry entry;
-    enum err e =
-        account_entry_find(call->context->directory, call_text(call, "address"), &call->arena, &entry, error);
-    return e == ERR_OK ? store_account_ensure(call->context->store, entry.id, ret_account, error) : e;
-}
-
-static void unref(struct account **account)
-{
-    if (*account != NULL)
-        account_unref(*account);
-}
-
 static enum err run_folders(struct admin_call *call, struct error *error)
 {
-    CLEANUP(unref) struct account *account = NULL;
+    CLEANUP(target_release) struct account *account = NULL;
     struct folder *folders = NULL;
     size_t count = 0;
-    enum err e = open_account(call, &account, error);
+    enum err e = target_open(call, &account, error);
     if (e == ERR_OK)
         e = folder_list(account, &call->arena, &folders, &count, error);
     for (size_t i = 0; e == ERR_OK && i < count; i++)
@@ -72,7 +59,7 @@ static enum err give(struct admin_call *call, struct account *account, const str
 
 static enum err run_messages(struct admin_call *call, struct error *error)
 {
-    CLEANUP(unref) struct account *account = NULL;
+    CLEANUP(target_release) struct account *account = NULL;
     CLEANUP(uid_set_release) struct uid_set uids = {0};
     struct message *messages = NULL;
     struct slice *names = NULL;
@@ -84,7 +71,7 @@ static enum err run_messages(struct admin_call *call, struct error *error)
     if (after >= UINT32_MAX)
         return ERR_OK;
     uid_set_add(&uids, (uint32_t)after + 1, UINT32_MAX);
-    enum err e = uids.failed ? fail_nomem(error) : open_account(call, &account, error);
+    enum err e = uids.failed ? fail_nomem(error) : target_open(call, &account, error);
     if (e == ERR_OK)
         e = keyword_names(account, &call->arena, &names, &name_count, error);
     if (e == ERR_OK)

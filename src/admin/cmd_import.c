@@ -1,4 +1,5 @@
 #include "admin/admin.h"
+#include "admin/targets.h"
 #include "base/wire.h"
 #include "store/folder.h"
 #include "store/import.h"
@@ -10,20 +11,6 @@
  */
 
 enum { ROLE_WORD_MAX = 20 };
-
-static enum err open_account(struct admin_call *call, struct account **ret_account, struct error *error)
-{
-    struct account_entry entry;
-    enum err e =
-        account_entry_find(call->context->directory, call_text(call, "address"), &call->arena, &entry, error);
-    return e == ERR_OK ? store_account_ensure(call->context->store, entry.id, ret_account, error) : e;
-}
-
-static void unref(struct account **account)
-{
-    if (*account != NULL)
-        account_unref(*account);
-}
 
 #define ADDRESS                                                            \
     {                                                                      \
@@ -110,14 +97,14 @@ static enum err tell_folder(struct admin_call *call, const struct import_folder 
 
 static enum err run_open(struct admin_call *call, struct error *error)
 {
-    CLEANUP(unref) struct account *account = NULL;
+    CLEANUP(target_release) struct account *account = NULL;
     CLEANUP(buf_release) struct buf path = BUF(FOLDER_PATH_MAX);
     struct slice source = call_text(call, "source");
     struct slice name = call_text(call, "name");
     struct import_folder known = {0};
     struct folder home = {0};
     bool found = false;
-    enum err e = open_account(call, &account, error);
+    enum err e = target_open(call, &account, error);
     if (e == ERR_OK)
         e = import_folder_find(account, source, name, &found, &known, error);
     /* Where it went before, as long as that is there: the owner may have renamed it. */
@@ -229,14 +216,14 @@ static enum err look(struct admin_call *call, struct account *account, struct im
 static enum err run_look(struct admin_call *call, struct error *error)
 {
     enum { ENTRY_SIZE = 8 + sizeof(struct flagset) };
-    CLEANUP(unref) struct account *account = NULL;
+    CLEANUP(target_release) struct account *account = NULL;
     size_t count = call->attached.n / ENTRY_SIZE;
     if (call->attached.n % ENTRY_SIZE != 0 || count > IMPORT_LOOK_MAX)
         return fail_bytes(error);
     struct import_entry *entries = arena_array(&call->arena, MAX(count, 1), sizeof(*entries));
     if (entries == NULL)
         return fail_nomem(error);
-    enum err e = open_account(call, &account, error);
+    enum err e = target_open(call, &account, error);
     return e == ERR_OK ? look(call, account, entries, count, error) : e;
 }
 
@@ -320,11 +307,11 @@ static enum err add(struct admin_call *call, struct account *account, struct add
 
 static enum err run_add(struct admin_call *call, struct error *error)
 {
-    CLEANUP(unref) struct account *account = NULL;
+    CLEANUP(target_release) struct account *account = NULL;
     struct adding *adding = arena_alloc(&call->arena, sizeof(*adding));
     if (adding == NULL)
         return fail_nomem(error);
-    enum err e = open_account(call, &account, error);
+    enum err e = target_open(call, &account, error);
     return e == ERR_OK ? add(call, account, adding, error) : e;
 }
 

@@ -1,5 +1,19 @@
 #include "admin/targets.h"
 
+enum err target_open(struct admin_call *call, struct account **ret_account, struct error *error)
+{
+    struct account_entry entry;
+    enum err e =
+        account_entry_find(call->context->directory, call_text(call, "address"), &call->arena, &entry, error);
+    return e == ERR_OK ? store_account_ensure(call->context->store, entry.id, ret_account, error) : e;
+}
+
+void target_release(struct account **account)
+{
+    if (*account != NULL)
+        account_unref(*account);
+}
+
 static enum err all_of(struct admin_call *call, struct slice domain, struct alias **ret_aliases,
                        size_t *ret_count, struct error *error)
 {

@@ -1,4 +1,6 @@
-/* A whole message, in pieces of a size that it says itself; the verdicts must not depend on it. */
+/* A whole message, in pieces of a size that it says itself; the verdicts on its signatures and its ARC chain
+ * must not depend on it. */
+#include "authres/arc.h"
 #include "authres/dkim.h"
 #include "base/must.h"
 
@@ -20,7 +22,8 @@ static enum err answer(void *context, struct slice name, int type, int64_t deadl
     return ERR_OK;
 }
 
-static void verify(struct slice message, size_t step, struct arena *arena, struct dkim_results *ret_results)
+static void verify(struct slice message, size_t step, struct arena *arena, struct dkim_results *ret_results,
+                   struct arc_verdict *ret_arc)
 {
     const struct authres_dns dns = {answer, NULL};
     CLEANUP(dkim_verifier_cleanup) struct dkim_verifier *verifier = NULL;
@@ -29,6 +32,7 @@ static void verify(struct slice message, size_t step, struct arena *arena, struc
     for (size_t at = 0; at < message.n; at += step)
         dkim_verifier_feed(verifier, slice_sub(message, at, step));
     must(dkim_verifier_finish(verifier, &dns, 1528637999, 0, arena, ret_results, &error) == ERR_OK);
+    must(arc_verify(verifier, &dns, 1528637999, 0, arena, ret_arc, &error) == ERR_OK);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -39,8 +43,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (size == 0)
         return 0;
     struct slice message = slice_of(data + 1, size - 1);
-    verify(message, size, &arena, &whole);
-    verify(message, (size_t)data[0] + 1, &arena, &pieces);
+    struct arc_verdict whole_arc;
+    struct arc_verdict pieces_arc;
+    enum arc_status status;
+    verify(message, size, &arena, &whole, &whole_arc);
+    verify(message, (size_t)data[0] + 1, &arena, &pieces, &pieces_arc);
+    must(whole_arc.status == pieces_arc.status && whole_arc.count == pieces_arc.count);
+    (void)!arc_status_in_results(message, &status);
     must(whole.count == pieces.count && whole.count <= DKIM_SIGNATURES_MAX);
     for (size_t i = 0; i < whole.count; i++) {
         must(whole.signatures[i].outcome.result == pieces.signatures[i].outcome.result);

@@ -41,7 +41,7 @@ static enum err play(void *context, const struct fetch_request *request, struct 
     buf_printf(&t->heard, "%.*s %.*s", SLICE_ARGS(request->url), SLICE_ARGS(request->body));
     for (size_t i = 0; i < request->header_count; i++)
         buf_printf(&t->heard, "\n%.*s", SLICE_ARGS(request->headers[i]));
-    *ret_answer = (struct fetch_answer){t->status, arena_dup(arena, buf_slice(&t->answer))};
+    *ret_answer = (struct fetch_answer){.status = t->status, .body = arena_dup(arena, buf_slice(&t->answer))};
     enum err failure = t->failure;
     pthread_mutex_unlock(&t->lock);
     return failure == ERR_OK ? ERR_OK : fail(error, failure, NULL, "played");

@@ -436,7 +436,7 @@ static enum err introspect(void *context, const struct fetch_request *request, s
         return fail(error, ERR_TIMEOUT, NULL, "played");
     buf_printf(&text, "{\"active\":%s,\"email\":\"%.*s@demo.example\"}",
                slice_eq(token, S("revoked")) ? "false" : "true", SLICE_ARGS(token));
-    *ret_answer = (struct fetch_answer){200, arena_dup(arena, buf_slice(&text))};
+    *ret_answer = (struct fetch_answer){.status = 200, .body = arena_dup(arena, buf_slice(&text))};
     return ERR_OK;
 }
 

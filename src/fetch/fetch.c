@@ -3,7 +3,7 @@
 
 #include "base/wire.h"
 
-enum { FETCH_CALL = 40, FETCH_ERROR = 1, ANSWER_ARENA_MAX = FETCH_BODY_MAX + 4096 };
+enum { FETCH_CALL = 40, FETCH_ERROR = 1, ANSWER_ARENA_MAX = FETCH_BODY_MAX + 8192 };
 
 /* More than the fetch itself takes, so that its own word about the time is heard. */
 #define MARGIN_US (5 * CLOCK_SECOND)
@@ -48,6 +48,7 @@ static void put_request(struct buf *b, const struct fetch_request *request)
     wire_put_slice(b, request->body);
     wire_put_u32(b, (uint32_t)request->body_max);
     wire_put_u64(b, (uint64_t)request->timeout_us);
+    wire_put_u8(b, request->public_only);
 }
 
 static enum err get_request(struct slice record, struct slice headers[static FETCH_HEADERS_MAX],
@@ -62,6 +63,7 @@ static enum err get_request(struct slice record, struct slice headers[static FET
     request.body = wire_get_slice(&r);
     request.body_max = wire_get_u32(&r);
     request.timeout_us = (int64_t)wire_get_u64(&r);
+    request.public_only = wire_get_u8(&r) != 0;
     enum err err = wire_end(&r) ? fetch_check(&request, error)
                                 : fail(error, ERR_INVALID, NULL, "malformed request to fetch");
     if (err == ERR_OK)
@@ -77,14 +79,16 @@ static enum err get_answer(const struct ipc_message *reply, struct arena *arena,
     struct wire_reader r = wire_reader_of(reply->body);
     uint32_t number = wire_get_u32(&r);
     struct slice rest = wire_get_slice(&r);
+    struct slice type = wire_get_slice(&r);
     if (!wire_end(&r) || (reply->type != FETCH_CALL && reply->type != FETCH_ERROR))
         return fail(error, ERR_INVALID, NULL, "malformed answer from relay");
     if (reply->type == FETCH_ERROR) {
         bool known = number > ERR_OK && number <= ERR_VERSION;
         return fail(error, known ? (enum err)number : ERR_UNAVAILABLE, NULL, "relay: %.*s", SLICE_ARGS(rest));
     }
-    struct fetch_answer answer = {.status = number, .body = arena_dup(arena, rest)};
-    if (answer.body.p == NULL)
+    struct fetch_answer answer = {
+        .status = number, .body = arena_dup(arena, rest), .content_type = arena_dup(arena, type)};
+    if (arena_failed(arena))
         return fail_nomem(error);
     *ret_answer = answer;
     return ERR_OK;
@@ -127,5 +131,6 @@ void fetch_serve(void *context, struct ipc_message *message, struct buf *reply_b
     reply->type = err == ERR_OK ? FETCH_CALL : FETCH_ERROR;
     wire_put_u32(reply_body, err == ERR_OK ? answer.status : (uint32_t)err);
     wire_put_slice(reply_body, err == ERR_OK ? answer.body : slice_cstr(error.detail));
+    wire_put_slice(reply_body, err == ERR_OK ? answer.content_type : slice_none());
     reply->body = buf_slice(reply_body);
 }

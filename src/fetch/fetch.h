@@ -11,7 +11,8 @@
  *
  * Errors: ERR_INVALID no URL that may be asked, or a request beyond the limits; ERR_UNAVAILABLE no address,
  * no connection, no trust, or no answer that is HTTP; ERR_TIMEOUT; ERR_LIMIT the answer is longer than asked
- * for; ERR_BUSY FETCHES_AT_ONCE are under way. Threads: any; a call blocks. Limits: below.
+ * for; ERR_BUSY FETCHES_AT_ONCE are under way;
+ * ERR_DENIED public_only, and it is not. Threads: any; a call blocks. Limits: below.
  */
 #ifndef POSTHORN_FETCH_FETCH_H
 #define POSTHORN_FETCH_FETCH_H
@@ -27,6 +28,7 @@ enum {
     FETCH_REQUEST_BODY_MAX = 64 * 1024,
     FETCH_BODY_MAX = 64 * 1024, /* the most that may be asked for; a record must fit IPC_BODY_MAX */
     FETCH_ANSWER_HEADERS_MAX = 32 * 1024,
+    FETCH_CONTENT_TYPE_MAX = 200, /* bytes; what is longer is cut */
     FETCHES_AT_ONCE = 32,
     FETCH_ADDRESSES_MAX = 16, /* of one name */
 };
@@ -48,11 +50,13 @@ struct fetch_request {
     struct slice body;  /* POST only */
     size_t body_max;    /* bytes of the answer; at most FETCH_BODY_MAX */
     int64_t timeout_us; /* for all of it; at most FETCH_TIMEOUT_MAX_US */
+    bool public_only;   /* a stranger chose the server: not in a private network (resolver_is_public) */
 };
 
 struct fetch_answer {
-    unsigned status;   /* HTTP's */
-    struct slice body; /* in the arena; any bytes */
+    unsigned status;           /* HTTP's */
+    struct slice body;         /* in the arena; any bytes */
+    struct slice content_type; /* the header's value, in the arena; empty: none */
 };
 
 typedef enum err fetch_fn(void *context, const struct fetch_request *request, struct arena *arena,

@@ -22,7 +22,7 @@ static enum err play(void *context, const struct fetch_request *request, struct 
     if (slice_eq(request->url, S("https://down.example/")))
         return fail(error, ERR_UNAVAILABLE, NULL, "down.example: refused");
     if (slice_eq(request->url, S("https://long.example/"))) {
-        *ret_answer = (struct fetch_answer){200, slice_of(long_body, request->body_max)};
+        *ret_answer = (struct fetch_answer){.status = 200, .body = slice_of(long_body, request->body_max)};
         return ERR_OK;
     }
     buf_printf(&echo, "%d %.*s %lld", (int)request->method, SLICE_ARGS(request->url),
@@ -30,7 +30,8 @@ static enum err play(void *context, const struct fetch_request *request, struct 
     for (size_t i = 0; i < request->header_count; i++)
         buf_printf(&echo, " [%.*s]", SLICE_ARGS(request->headers[i]));
     buf_printf(&echo, " %.*s", SLICE_ARGS(request->body));
-    *ret_answer = (struct fetch_answer){418, arena_dup(arena, buf_slice(&echo))};
+    *ret_answer = (struct fetch_answer){
+        .status = 418, .body = arena_dup(arena, buf_slice(&echo)), .content_type = S("text/plain")};
     return ERR_OK;
 }
 
@@ -87,6 +88,7 @@ static void test_carries_request_and_answer(void **state)
     request.body = S("a=1");
     assert_int_equal(ask(t, &request, &answer), ERR_OK);
     assert_int_equal(answer.status, 418);
+    assert_true(slice_eq(answer.content_type, S("text/plain")));
     assert_true(slice_eq(answer.body, S("1 https://a.example/ 1000000 [Accept: a/b] [X: y] a=1")));
 }
 

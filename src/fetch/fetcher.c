@@ -95,7 +95,7 @@ struct resolver *fetcher_resolver(struct fetcher *fetcher)
     return fetcher->resolver;
 }
 
-struct x509_store_st *fetcher_store(const struct fetcher *fetcher)
+X509_STORE *fetcher_store(struct fetcher *fetcher)
 {
     return fetcher->authorities;
 }
@@ -157,6 +157,8 @@ static enum err find_addresses(struct fetch *fetch, const struct target *target,
         char text[INET6_ADDRSTRLEN];
         if (!target->tls && !resolver_is_loopback(&addresses[i]))
             return fail(error, ERR_INVALID, NULL, "http only to this machine, not to %s", target->host);
+        if (fetch->request->public_only && !resolver_is_public(&addresses[i]))
+            return fail(error, ERR_DENIED, NULL, "%s is in a private network", target->host);
         resolver_address_text(&addresses[i], text);
         buf_printf(&line, addresses[i].family == AF_INET6 ? "%s[%s]" : "%s%s", i > 0 ? "," : "", text);
     }
@@ -299,8 +301,11 @@ static enum err fetch_run(struct fetch *fetch, struct arena *arena, struct fetch
     if (err != ERR_OK)
         return err;
     (void)curl_easy_getinfo(fetch->curl, CURLINFO_RESPONSE_CODE, &status);
-    struct fetch_answer answer = {(unsigned)status, arena_dup(arena, buf_slice(&fetch->body))};
-    if (answer.body.p == NULL)
+    char *type = NULL; /* curl's */
+    (void)curl_easy_getinfo(fetch->curl, CURLINFO_CONTENT_TYPE, &type);
+    struct fetch_answer answer = {(unsigned)status, arena_dup(arena, buf_slice(&fetch->body)),
+                                  arena_dup(arena, slice_sub(slice_cstr(type), 0, FETCH_CONTENT_TYPE_MAX))};
+    if (arena_failed(arena))
         return fail_nomem(error);
     *ret_answer = answer;
     return ERR_OK;

@@ -22,9 +22,9 @@ void fetcher_destroy(struct fetcher *fetcher);
 fetch_fn fetcher_fetch;
 /* Its resolver, for others of the process. */
 struct resolver *fetcher_resolver(struct fetcher *fetcher);
+/* The authorities that are trusted, for others of the process; the fetcher's. */
+struct x509_store_st *fetcher_store(struct fetcher *fetcher);
 /* How many authorities are trusted. */
 size_t fetcher_authorities(const struct fetcher *fetcher);
-/* The same, for other connections of the process; borrowed. */
-struct x509_store_st *fetcher_store(const struct fetcher *fetcher);
 
 #endif

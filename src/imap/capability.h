@@ -68,6 +68,7 @@ enum { IMAP_OFF_MAX = 8192 /* bytes of a list of capabilities that are off */ };
     X("MULTISEARCH", false, true) \
     X("SEARCH=FUZZY", false, true) \
     X("THREAD=REFS", false, true) \
+    X("I18NLEVEL=2", false, true) \
     X("FILTERS", false, true) \
     X("BINARY", false, true) \
     X("CATENATE", false, true) \

@@ -1,11 +1,11 @@
 #include "imap/search_find.h"
 #include "imap/threads.h"
-#include "mime/fold.h"
 
 enum { SUBJECT_MAX = 64 * 1024 };
 
 struct threading {
     struct imap_threads threads;
+    const struct imap_search *search;
     struct buf folded;
     bool by_uid;
 };
@@ -16,7 +16,7 @@ static bool add(void *context, const struct message *message, uint32_t seq)
     struct imap_threads *threads = &threading->threads;
     buf_clear(&threading->folded);
     if (threads->algorithm != IMAP_THREAD_REFS)
-        mime_fold_sort(&threading->folded, message->base_subject);
+        imap_comparator_key(&threading->folded, threading->search->comparator, message->base_subject);
     imap_threads_add(threads, &(struct imap_threads_message){
                                   .number = threading->by_uid ? message->uid.v : seq,
                                   .date = message->sent_us,
@@ -32,7 +32,8 @@ static bool add(void *context, const struct message *message, uint32_t seq)
 void cmd_thread(struct imap_session *s, struct imap_call *call)
 {
     struct imap_search *search = &call->command.search;
-    struct threading threading = {.folded = BUF(SUBJECT_MAX), .by_uid = call->command.by_uid};
+    struct threading threading = {
+        .search = search, .folded = BUF(SUBJECT_MAX), .by_uid = call->command.by_uid};
     search->limit = IMAP_SEARCH_REFUSED;
     imap_threads_init(&threading.threads, search->algorithm);
     bool whole = imap_search_find(call, search, WANT_THREAD_KEYS, add, &threading);

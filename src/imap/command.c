@@ -296,6 +296,25 @@ static bool parse_language(struct imap_parser *p, struct imap_command *c)
     return true;
 }
 
+static bool parse_comparator(struct imap_parser *p, struct imap_command *c)
+{
+    struct imap_comparators *comparators = &c->comparators;
+    comparators->patterns = arena_array(p->arena, IMAP_COMPARATORS_MAX, sizeof(*comparators->patterns));
+    if (comparators->patterns == NULL)
+        return imap_parse_fail(p, "memory");
+    while (imap_parse_at(p, ' ')) {
+        struct slice pattern;
+        if (comparators->count == IMAP_COMPARATORS_MAX)
+            return imap_parse_fail(p, "too many comparators");
+        if (!imap_parse_space(p) || !imap_parse_astring(p, &pattern))
+            return false;
+        if (!imap_comparator_valid(pattern))
+            return imap_parse_fail(p, "this can't be a comparator");
+        comparators->patterns[comparators->count++] = pattern;
+    }
+    return true;
+}
+
 static bool parse_cancelupdate(struct imap_parser *p, struct imap_command *c)
 {
     c->cancel.tags = arena_array(p->arena, IMAP_CANCELS_MAX, sizeof(*c->cancel.tags));

@@ -17,11 +17,12 @@
 #include "store/share.h"
 
 enum {
-    IMAP_ID_PAIRS_MAX = 30,   /* RFC 2971 3.3 */
-    IMAP_ID_NAME_MAX = 30,    /* bytes */
-    IMAP_ID_VALUE_MAX = 1024, /* bytes */
-    IMAP_ENABLE_MAX = 30,     /* names in one ENABLE */
-    IMAP_LANGUAGES_MAX = 30,  /* ranges in one LANGUAGE */
+    IMAP_ID_PAIRS_MAX = 30,    /* RFC 2971 3.3 */
+    IMAP_ID_NAME_MAX = 30,     /* bytes */
+    IMAP_ID_VALUE_MAX = 1024,  /* bytes */
+    IMAP_ENABLE_MAX = 30,      /* names in one ENABLE */
+    IMAP_LANGUAGES_MAX = 30,   /* ranges in one LANGUAGE */
+    IMAP_COMPARATORS_MAX = 30, /* patterns in one COMPARATOR */
     IMAP_LIST_PATTERNS_MAX = 100,
     IMAP_USES_MAX = 20,             /* special uses in one CREATE */
     IMAP_URLS_MAX = 100,            /* in one GENURLAUTH or URLFETCH */
@@ -53,6 +54,7 @@ enum {
     X(LOGOUT, logout, "LOGOUT", nothing, IMAP_ANY, 0)                                              \
     X(ID, id, "ID", id, IMAP_ANY, 0)                                                               \
     X(LANGUAGE, language, "LANGUAGE", language, IMAP_ANY, 0)                                       \
+    X(COMPARATOR, comparator, "COMPARATOR", comparator, IMAP_AFTER_LOGIN, 0)                       \
     X(STARTTLS, starttls, "STARTTLS", nothing, IMAP_IN_LOGIN, 0)                                   \
     X(LOGIN, login, "LOGIN", login, IMAP_IN_LOGIN, 0)                                              \
     X(AUTHENTICATE, authenticate, "AUTHENTICATE", authenticate, IMAP_IN_LOGIN, 0)                  \
@@ -256,6 +258,12 @@ struct imap_languages {
     size_t count;
 };
 
+/* RFC 5255 4.7; none: which is active is asked for */
+struct imap_comparators {
+    struct slice *patterns;
+    size_t count;
+};
+
 struct imap_command {
     struct slice tag;
     enum imap_verb verb;
@@ -307,6 +315,7 @@ struct imap_command {
             size_t count;
         } enable;
         struct imap_languages languages;
+        struct imap_comparators comparators;
         struct {
             struct slice *tags;
             size_t count;

@@ -18,6 +18,7 @@ struct imap_context {
     bool by_uid;
     bool utf8; /* how the command was read */
     bool sorted;
+    struct imap_comparator comparator; /* that was active when the command came */
     bool floats; /* it says "UID 7:*" or YOUNGER: what it means changes with the mailbox */
     struct imap_sequence_set *frozen; /* UIDs of its sets of numbers, in the order of the text */
     size_t frozen_count;

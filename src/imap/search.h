@@ -8,6 +8,7 @@
 #ifndef POSTHORN_IMAP_SEARCH_H
 #define POSTHORN_IMAP_SEARCH_H
 
+#include "imap/comparator.h"
 #include "imap/fetch.h"
 #include "imap/partial.h"
 #include "store/search_index.h"
@@ -99,12 +100,14 @@ struct imap_search_key {
     bool known;   /* a KEYWORD that exists in the account */
     unsigned bit; /* of FLAG, and of a known KEYWORD */
     int32_t day;
-    uint32_t number;   /* of OLDER and YOUNGER; of FILTER: how many FUZZY keys it stands in */
-    uint64_t bytes;    /* of LARGER and SMALLER */
-    int64_t second;    /* of OLDER and YOUNGER, after prepare: since 1970 */
-    uint64_t modseq;   /* at least this */
-    struct slice name; /* of HEADER, or KEYWORD */
-    struct slice text; /* as sent; folded UTF-8 after imap_search_prepare */
+    uint32_t number;     /* of OLDER and YOUNGER; of FILTER: how many FUZZY keys it stands in */
+    uint64_t bytes;      /* of LARGER and SMALLER */
+    int64_t second;      /* of OLDER and YOUNGER, after prepare: since 1970 */
+    uint64_t modseq;     /* at least this */
+    struct slice name;   /* of HEADER, or KEYWORD */
+    struct slice text;   /* as sent; folded UTF-8 after imap_search_prepare */
+    struct slice octets; /* after prepare: as sent, for texts that are octets */
+    struct slice asked;  /* after prepare: what the index is asked for; empty: nothing */
     struct imap_sequence_set set;
     struct uid_set uids;     /* of SEQUENCE, after prepare */
     struct search_hits hits; /* of HEADER, BODY and TEXT: what the index says (search_narrow.h) */
@@ -153,6 +156,8 @@ struct imap_search {
     size_t sort_count;
     enum imap_thread_algorithm algorithm; /* of THREAD */
     struct slice charset;                 /* p NULL: not given */
+    bool compares;                        /* the comparator is given; else it is the session's */
+    struct imap_comparator comparator;    /* from prepare on */
     struct imap_search_key *root;         /* an AND */
     enum imap_search_limit limit;
     bool modseq;  /* it has a MODSEQ key: the answer tells the highest */

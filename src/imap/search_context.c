@@ -154,6 +154,7 @@ static struct imap_context *context_new(struct imap_call *call, const struct ima
         context->about.mailbox = arena_dup(&context->arena, search->about.mailbox);
     context->by_uid = call->command.by_uid;
     context->utf8 = imap_speaks_utf8(call->session);
+    context->comparator = search->comparator;
     (void)each_key(search->root, count_frozen, context);
     context->frozen = arena_array(&context->arena, context->frozen_count, sizeof(*context->frozen));
     struct freezing freezing = {.call = call, .context = context};
@@ -321,6 +322,8 @@ static bool evaluate(struct imap_call *call, struct evaluation *evaluation, cons
     if (!imap_command_parse(&parser, &call->command))
         return false; /* no memory: it was grammatical */
     evaluation->sorter = IMAP_SORTER(search);
+    search->compares = true;
+    search->comparator = context->comparator;
     (void)each_key(search->root, thaw_key, &thawing);
     if (concerned != NULL && !narrow(call, search, concerned))
         return false;

@@ -31,23 +31,29 @@ static int64_t second_of_us(int64_t us)
     return us / CLOCK_SECOND - (us % CLOCK_SECOND < 0);
 }
 
-static bool holds(struct slice folded, struct slice needle)
+static bool contains(struct slice text, struct slice needle)
 {
-    return needle.n == 0 || (folded.n >= needle.n && memmem(folded.p, folded.n, needle.p, needle.n) != NULL);
+    return needle.n == 0 || (text.n >= needle.n && memmem(text.p, text.n, needle.p, needle.n) != NULL);
 }
 
-static bool lacks(void *needle, struct slice folded)
+static bool holds(struct mime_search_text text, const struct imap_search_key *key)
 {
-    return !holds(folded, *(const struct slice *)needle);
+    return contains(text.text, text.octets ? key->octets : key->text);
+}
+
+static bool lacks(void *key, struct mime_search_text text)
+{
+    return !holds(text, *(const struct imap_search_key *const *)key);
 }
 
 /* A field of that name that holds the text (empty: any such field, RFC 3501 6.4.4 HEADER). */
-static bool header_has(struct test *t, struct slice name, struct slice needle)
+static bool header_has(struct test *t, const struct imap_search_key *key)
 {
     struct cursor c = cursor_of(t->header);
     struct mime_field field;
     while (mime_field_next(&c, &field))
-        if (slice_eq_nocase(field.name, name) && holds(mime_search_value(&t->m->search, field.value), needle))
+        if (slice_eq_nocase(field.name, key->name) &&
+            holds(mime_search_value(&t->m->search, field.value), key))
             return true;
     return false;
 }
@@ -57,15 +63,14 @@ static enum answer test_text(struct test *t, const struct imap_search_key *key)
     if (t->level == LEVEL_ROW)
         return search_hits_may_match(&key->hits, t->message->object) ? ANSWER_UNKNOWN : ANSWER_NO;
     if (key->kind == SEARCH_HEADER)
-        return answer_of(header_has(t, key->name, key->text));
-    struct slice needle = key->text;
-    if (needle.n == 0) /* every text holds it, and what is no text too (RFC 3501 6.4.4) */
+        return answer_of(header_has(t, key));
+    if (key->text.n == 0) /* every text holds it, and what is no text too (RFC 3501 6.4.4) */
         return ANSWER_YES;
-    if (key->kind == SEARCH_TEXT && !mime_search_fields(&t->m->search, t->header, lacks, &needle))
+    if (key->kind == SEARCH_TEXT && !mime_search_fields(&t->m->search, t->header, lacks, &key))
         return ANSWER_YES;
     if (t->level == LEVEL_HEADER)
         return ANSWER_UNKNOWN;
-    return answer_of(!mime_search_body(&t->m->search, t->root, lacks, &needle));
+    return answer_of(!mime_search_body(&t->m->search, t->root, lacks, &key));
 }
 
 /* A body's texts go one after the other into what is wanted of them. */
@@ -76,13 +81,13 @@ struct fuzzy_text {
 
 static void look(struct fuzzy_text *text, struct slice folded, enum imap_fuzzy_place place)
 {
-    text->exact = text->exact || (text->key->fuzzy->count == 0 && holds(folded, text->key->text));
+    text->exact = text->exact || (text->key->fuzzy->count == 0 && contains(folded, text->key->text));
     imap_fuzzy_look(text->key->fuzzy, folded, place);
 }
 
-static bool look_in_body(void *text, struct slice folded)
+static bool look_in_body(void *text, struct mime_search_text folded)
 {
-    look(text, folded, IMAP_FUZZY_IN_BODY);
+    look(text, folded.text, IMAP_FUZZY_IN_BODY);
     return true;
 }
 
@@ -94,11 +99,14 @@ static enum answer test_fuzzy(struct test *t, const struct imap_search_key *key)
     struct mime_field field;
     if (t->level < (key->of == SEARCH_HEADER ? LEVEL_HEADER : LEVEL_WHOLE))
         return ANSWER_UNKNOWN;
+    enum mime_search_way way = t->m->search.way;
+    t->m->search.way = MIME_SEARCH_WIDE;
     imap_fuzzy_begin(key->fuzzy);
     while (key->of != SEARCH_BODY && mime_field_next(&c, &field))
         if (key->of == SEARCH_TEXT || slice_eq_nocase(field.name, key->name))
-            look(&text, mime_search_value(&t->m->search, field.value), imap_fuzzy_place_of(field.name));
+            look(&text, mime_search_value(&t->m->search, field.value).text, imap_fuzzy_place_of(field.name));
     bool looked = key->of == SEARCH_HEADER || mime_search_body(&t->m->search, t->root, look_in_body, &text);
+    t->m->search.way = way;
     key->fuzzy->score = text.exact ? 100 : imap_fuzzy_score(key->fuzzy);
     key->fuzzy->message = t->m->messages;
     return answer_of(looked && key->fuzzy->score > 0);
@@ -261,6 +269,7 @@ void imap_matcher_init(struct imap_matcher *m, struct imap_call *call, const str
         .arena = ARENA(IMAP_COMMAND_ARENA_MAX),
         .search = MIME_SEARCH(IMAP_SEARCH_TEXT_MAX),
     };
+    m->search.way = imap_comparator_way(search->comparator);
 }
 
 void imap_matcher_release(struct imap_matcher *m)

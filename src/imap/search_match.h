@@ -3,7 +3,8 @@
  *
  * Each key answers with what is known so far: the row, then the header, then the whole message. So cheap keys
  * decide first, and a message is opened only when they can't. Strings are compared in UTF-8, decoded (RFC
- * 2047, transfer encodings, charsets, HTML as text too) and casefolded.
+ * 2047, transfer encodings, charsets, HTML as text too), by the search's comparator; what can't be converted
+ * is compared as octets (RFC 5255 4.6).
  * Ownership: a matcher borrows session, call and tree; imap_matcher_release. Errors: ERR_CORRUPT and others
  * from reading, ERR_LIMIT for a message too large to decode. Threads: one at a time.
  * Limits: IMAP_SEARCH_TEXT_MAX bytes of decoded text of one part.

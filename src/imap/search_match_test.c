@@ -133,7 +133,8 @@ static void test_bodies_are_decoded_and_html_is_text_too(void **state)
              "Content-Type: application/octet-stream; name=secret.bin\r\n\r\nhidden\r\n--b--\r\n"));
     assert_true(finds(f, "BODY \"stra\xc3\x9f"
                          "e\""));
-    assert_true(finds(f, "BODY STRASSE"));
+    assert_false(finds(f, "BODY STRASSE")); /* the titlecase of sharp s is sharp s */
+    assert_true(finds(f, "FUZZY BODY STRASSE"));
     assert_true(finds(f, "BODY needle") && finds(f, "BODY <b>dle"));
     assert_true(finds(f, "BODY secret.bin"));
     assert_false(finds(f, "BODY hidden") || finds(f, "BODY PHA+"));
@@ -143,7 +144,37 @@ static void test_broken_bytes_do_not_hide_the_rest(void **state)
 {
     struct fixture *f = *state;
     put(f, S("Content-Type: text/plain; charset=utf-8\r\n\r\nbefore \xff\xc3 after\r\n"));
-    assert_true(finds(f, "BODY before") && finds(f, "BODY AFTER"));
+    assert_true(finds(f, "BODY before") && finds(f, "BODY after"));
+}
+
+/* RFC 5255 4.6 (c) */
+static void test_what_is_not_of_its_charset_is_compared_by_octets(void **state)
+{
+    struct fixture *f = *state;
+    put(f, S("Subject: =?x-nope?q?Gr=FC=DFe?= =?koi8-r?q?=C1?=\r\n"
+             "Content-Type: text/plain; charset=utf-8\r\n\r\nbefore \xff\xc3 Stra\xc3\x9f"
+             "e\r\n"));
+    assert_true(finds(f, "BODY before") && finds(f, "BODY \"Stra\xc3\x9f"
+                                                    "e\""));
+    assert_false(finds(f, "BODY BEFORE") || finds(f, "TEXT Before"));
+    assert_true(finds(f, "BODY {2+}\r\n\xff\xc3") && finds(f, "CHARSET ISO-8859-1 BODY {2+}\r\n\xff\xc3"));
+    assert_true(finds(f, "SUBJECT {4+}\r\nGr\xfc\xdf") && finds(f, "CHARSET KOI8-R SUBJECT {2+}\r\n\xdf"
+                                                                   "e"));
+    assert_false(finds(f, "SUBJECT gr") || finds(f, "SUBJECT \"Gr\xc3\xbc\""));
+    assert_true(finds(f, "SUBJECT {1+}\r\n\xc1")); /* one broken word makes octets of the whole */
+    assert_true(finds(f, "FUZZY BODY BEFORE"));    /* is not exact anyway, and takes what it can read */
+}
+
+static void test_the_comparator_decides(void **state)
+{
+    struct fixture *f = *state;
+    put(f, S("Subject: =?utf-8?q?=C3=84rger?=\r\n\r\n=?\r\n"));
+    assert_true(finds(f, "SUBJECT \"\xc3\xa4RG\""));
+    f->session.comparator.collation = 1; /* i;ascii-casemap */
+    assert_true(finds(f, "SUBJECT \"\xc3\x84RG\"") && finds(f, "CHARSET ISO-8859-1 TEXT {3+}\r\n\xc4rg"));
+    assert_false(finds(f, "SUBJECT \"\xc3\xa4RG\""));
+    assert_true(finds(f, "FUZZY SUBJECT \"\xc3\xa4rger\""));
+    f->session.comparator.collation = 0;
 }
 
 static void test_keys_combine(void **state)
@@ -178,6 +209,8 @@ int main(void)
         MATCH_TEST(test_text_finds_in_header_and_body_and_body_only_there),
         MATCH_TEST(test_bodies_are_decoded_and_html_is_text_too),
         MATCH_TEST(test_broken_bytes_do_not_hide_the_rest),
+        MATCH_TEST(test_what_is_not_of_its_charset_is_compared_by_octets),
+        MATCH_TEST(test_the_comparator_decides),
         MATCH_TEST(test_keys_combine),
         MATCH_TEST(test_rows_are_enough_for_dates_and_sizes),
     };

@@ -14,7 +14,7 @@ struct texts {
 static bool is_text(const struct imap_search_key *key)
 {
     return (key->kind == SEARCH_HEADER || key->kind == SEARCH_BODY || key->kind == SEARCH_TEXT) &&
-           key->text.n >= SEARCH_NEEDLE_MIN;
+           key->asked.n >= SEARCH_NEEDLE_MIN;
 }
 
 /* Counts them while texts->keys is NULL. */
@@ -23,7 +23,7 @@ static void gather(struct texts *texts, struct imap_search_key *key)
     if (is_text(key)) {
         if (texts->keys != NULL) {
             texts->keys[texts->count] = key;
-            texts->needles[texts->count] = key->text;
+            texts->needles[texts->count] = key->asked;
         }
         texts->count++;
     }

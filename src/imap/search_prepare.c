@@ -6,15 +6,31 @@
 
 enum { KEY_TEXT_MAX = 8 * IMAP_COMMAND_MAX };
 
-static bool prepare_text(struct imap_call *call, struct imap_search_key *key, struct slice charset)
+/* RFC 5255 4.6: a text that is not of its charset is compared as octets, as it came. */
+static bool prepare_text(struct imap_call *call, const struct imap_search *search,
+                         struct imap_search_key *key)
 {
     CLEANUP(buf_release) struct buf utf8 = BUF(KEY_TEXT_MAX);
     CLEANUP(buf_release) struct buf folded = BUF(2 * KEY_TEXT_MAX);
+    CLEANUP(buf_release) struct buf asked = BUF(2 * KEY_TEXT_MAX);
     /* Without CHARSET the RFC means US-ASCII; clients send UTF-8 all the same. */
-    mime_charset_to_utf8(&utf8, charset.p != NULL ? charset : S("UTF-8"), key->text);
-    mime_fold_search(&folded, buf_slice(&utf8));
+    struct slice charset = search->charset.p != NULL ? search->charset : S("UTF-8");
+    struct slice sent = key->text;
+    struct slice text;
+    bool good = mime_charset_read(&utf8, charset, sent, &text);
+    bool fuzzy = key->kind == SEARCH_FUZZY;
+    if (good || fuzzy)
+        mime_search_fold(&folded, fuzzy ? MIME_SEARCH_WIDE : imap_comparator_way(search->comparator), text);
+    else
+        buf_put(&folded, sent);
+    /* The index knows octets only in so far as they are UTF-8 (mime_search_indexed). */
+    if (good && slice_eq(text, sent))
+        mime_fold_sort(&asked, text);
+    key->octets = sent;
     key->text = arena_dup(&call->arena, buf_slice(&folded));
-    if (!buf_failed(&utf8) && !buf_failed(&folded) && key->text.p != NULL)
+    key->asked = arena_dup(&call->arena, buf_slice(&asked));
+    if (!buf_failed(&utf8) && !buf_failed(&folded) && !buf_failed(&asked) && key->text.p != NULL &&
+        key->asked.p != NULL)
         return true;
     imap_call_no(call, "LIMIT", "A search text is too long");
     return false;
@@ -41,7 +57,7 @@ static bool prepare_modseq(struct imap_call *call, struct imap_search_key *key)
     return true;
 }
 
-static bool prepare_key(struct imap_call *call, struct imap_search_key *key, struct slice charset)
+static bool prepare_key(struct imap_call *call, const struct imap_search *search, struct imap_search_key *key)
 {
     enum err err;
     switch (key->kind) {
@@ -63,14 +79,14 @@ static bool prepare_key(struct imap_call *call, struct imap_search_key *key, str
     case SEARCH_HEADER:
     case SEARCH_BODY:
     case SEARCH_TEXT:
-        return prepare_text(call, key, charset);
+        return prepare_text(call, search, key);
     case SEARCH_FUZZY:
-        return prepare_text(call, key, charset) && prepare_fuzzy(call, key);
+        return prepare_text(call, search, key) && prepare_fuzzy(call, key);
     default:
         break;
     }
     for (struct imap_search_key *child = key->child; child != NULL; child = child->next)
-        if (!prepare_key(call, child, charset))
+        if (!prepare_key(call, search, child))
             return false;
     return true;
 }
@@ -87,7 +103,10 @@ bool imap_search_prepare(struct imap_call *call, struct imap_search *search)
         imap_call_no(call, "BADCHARSET (US-ASCII UTF-8)", "We don't know this charset");
         return false;
     }
-    return prepare_key(call, search->root, search->charset);
+    if (!search->compares)
+        search->comparator = call->session->comparator;
+    search->compares = true;
+    return prepare_key(call, search, search->root);
 }
 
 static void release_key(struct imap_search_key *key)

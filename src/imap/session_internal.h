@@ -37,9 +37,10 @@ struct imap_session {
     struct imap_reader reader;
     uint64_t message_size_max;
     const struct settings *settings;
-    struct tongue tongue;       /* in which the person is spoken to */
-    enum language preferred;    /* the account's own language */
-    char *off;                  /* capabilities that are switched off, a base/name_list.h */
+    struct tongue tongue;              /* in which the person is spoken to */
+    enum language preferred;           /* the account's own language */
+    struct imap_comparator comparator; /* by which texts are compared */
+    char *off;                         /* capabilities that are switched off, a base/name_list.h */
     size_t keywords_told;       /* how many of the account's keywords the client has been told in FLAGS */
     struct imap_notify *notify; /* what NOTIFY SET asked for; NULL: nothing */
     char *idle_tag;             /* of the IDLE that runs; NULL: none */

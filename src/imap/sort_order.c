@@ -1,6 +1,6 @@
 #include "imap/sort_order.h"
 
-#include "mime/fold.h"
+#include "mime/summary.h"
 
 void imap_sorter_release(struct imap_sorter *sorter)
 {
@@ -17,7 +17,7 @@ static struct imap_sort_value value_of_text(struct imap_sorter *sorter, struct s
 {
     struct imap_sort_value value = {0};
     buf_clear(&sorter->folded);
-    mime_fold_sort(&sorter->folded, text);
+    imap_comparator_key(&sorter->folded, sorter->search->comparator, text);
     value.text = arena_dup(&sorter->arena, buf_slice(&sorter->folded));
     sorter->failed |= buf_failed(&sorter->folded);
     for (size_t i = 0; i < 8; i++)
@@ -78,12 +78,24 @@ struct imap_sort_value *imap_sort_values(struct imap_sorter *sorter, const struc
     return sorter->failed ? NULL : values;
 }
 
+/* The comparator's direction is that of the texts it compares: octets stay last (RFC 5255 4.6). */
+static bool is_turned(const struct imap_search *search, enum imap_sort_criterion criterion,
+                      const struct imap_sort_value *a, const struct imap_sort_value *b)
+{
+    bool number = criterion == IMAP_SORT_ARRIVAL || criterion == IMAP_SORT_DATE ||
+                  criterion == IMAP_SORT_SIZE || criterion == IMAP_SORT_RELEVANCY;
+    return search->comparator.descending && !number && !mime_sort_key_is_octets(a->text) &&
+           !mime_sort_key_is_octets(b->text);
+}
+
 int imap_sort_compare(const struct imap_search *search, const struct imap_sort_value *a, uint32_t a_uid,
                       const struct imap_sort_value *b, uint32_t b_uid)
 {
     for (size_t i = 0; i < search->sort_count; i++) {
         int order =
             a[i].first != b[i].first ? (a[i].first > b[i].first ? 1 : -1) : slice_cmp(a[i].text, b[i].text);
+        if (order != 0 && is_turned(search, search->sort[i].criterion, &a[i], &b[i]))
+            order = -order;
         if (order != 0)
             return search->sort[i].reverse ? -order : order;
     }

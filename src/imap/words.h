@@ -42,6 +42,7 @@ enum imap_place_of_word {
     X(VERB, "ENABLE", "ENABLE") \
     X(VERB, "IDLE", "IDLE") \
     X(VERB, "LANGUAGE", "LANGUAGE") \
+    X(VERB, "COMPARATOR", "I18NLEVEL=2") \
     X(VERB, "NAMESPACE", "NAMESPACE") \
     X(VERB, "UNSELECT", "UNSELECT") \
     X(VERB, "MOVE", "MOVE") \

@@ -102,7 +102,8 @@ enum err link_recipient(struct link *link, struct slice ticket, struct slice add
 enum err link_spool_create(struct link *link, uint64_t *ret_spool, int *ret_fd,
                            struct error *error) MUST_CHECK;
 void link_spool_drop(struct link *link, uint64_t spool);
-/* envelope->account is ignored: the ticket says who. ERR_DENIED: this account may not send as that sender. */
+/* envelope->account is ignored: the ticket says who. ERR_DENIED: this account may not send as that sender, or
+ * is not the author; the client text is for the reply. */
 enum err link_accept(struct link *link, struct slice ticket, const struct queue_envelope *envelope,
                      struct slice body, uint64_t spool, struct queue_id *ret_id,
                      struct error *error) MUST_CHECK;

@@ -5,6 +5,7 @@
 #include "base/fdio.h"
 #include "base/log.h"
 #include "link/serving.h"
+#include "queue/author.h"
 
 enum { LINK_TEXT_MAX = 64 * 1024 }; /* bytes of a reply that fits IPC_BODY_MAX */
 
@@ -84,13 +85,19 @@ static enum err serve_way_back(struct service_call *call, struct error *error)
 }
 
 /* The account that submits, 0 for a stranger. */
+static enum err holder_of(struct service_call *call, struct slice ticket, struct sasl_holder *ret_holder,
+                          struct error *error)
+{
+    *ret_holder = (struct sasl_holder){0};
+    return ticket.n > 0 ? sasl_ticket(call->service->sasl, ticket, DOOR_SUBMISSION, false, ret_holder, error)
+                        : ERR_OK;
+}
+
 static enum err who(struct service_call *call, struct slice ticket, struct account_id *ret_account,
                     struct error *error)
 {
-    struct sasl_holder holder = {0};
-    enum err err = ERR_OK;
-    if (ticket.n > 0)
-        err = sasl_ticket(call->service->sasl, ticket, DOOR_SUBMISSION, false, &holder, error);
+    struct sasl_holder holder;
+    enum err err = holder_of(call, ticket, &holder, error);
     if (err == ERR_OK)
         *ret_account = holder.account;
     return err;
@@ -207,6 +214,23 @@ static enum err check_room(struct service_call *call, const struct queue_envelop
                                     : ERR_OK;
 }
 
+/* Who submits does so in his own name, on the envelope and inside. */
+static enum err check_sender(struct service_call *call, struct slice ticket, struct queue_envelope *envelope,
+                             struct slice body, uint64_t spool, struct error *error)
+{
+    struct sasl_holder holder;
+    enum err err = holder_of(call, ticket, &holder, error);
+    if (err != ERR_OK)
+        return err;
+    envelope->account = holder.account;
+    if (holder.account.v == 0)
+        return ERR_OK;
+    if (envelope->sender.n > 0 &&
+        !directory_may_send_as(call->service->directory, holder.account, envelope->sender))
+        return fail(error, ERR_DENIED, "you may not send as this sender", "sender is not the account's");
+    return queue_author_check(call->service->queue, holder.account, holder.person, body, spool, error);
+}
+
 static enum err serve_accept(struct service_call *call, struct error *error)
 {
     struct queue_envelope envelope;
@@ -217,10 +241,7 @@ static enum err serve_accept(struct service_call *call, struct error *error)
     struct slice body = wire_get_slice(&call->request);
     enum err err = link_check_request(call, error);
     if (err == ERR_OK)
-        err = who(call, ticket, &envelope.account, error);
-    if (err == ERR_OK && envelope.account.v != 0 && envelope.sender.n > 0 &&
-        !directory_may_send_as(call->service->directory, envelope.account, envelope.sender))
-        err = fail(error, ERR_DENIED, "you may not send as this address", "sender is not the account's");
+        err = check_sender(call, ticket, &envelope, body, spool, error);
     if (err == ERR_OK)
         err = check_texts(&envelope, error);
     if (err == ERR_OK && envelope.account.v == 0)

@@ -239,7 +239,7 @@ enum err link_accept(struct link *link, struct slice ticket, const struct queue_
     if (err != ERR_OK)
         return err;
     if (ticket.n > 0 && envelope->sender.n > 0 && !slice_eq(envelope->sender, S("anna@demo.example")))
-        return fail_plain(error, ERR_DENIED, "not your address");
+        return fail_plain(error, ERR_DENIED, "you may not send as this sender");
     pthread_mutex_lock(&played.lock);
     buf_clear(&played.envelope);
     played_describe(envelope, &played.envelope);

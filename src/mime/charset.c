@@ -77,9 +77,11 @@ static const uint16_t windows_1252[32] = {
     0x2013, 0x2014, 0x02dc, 0x2122, 0x0161, 0x203a, 0x0153, 0,      0x017e, 0x0178,
 };
 
-static void put_windows(struct buf *out, struct slice in)
+/* False: some byte means nothing. */
+static bool put_windows(struct buf *out, struct slice in)
 {
     size_t from = 0;
+    bool good = true;
     for (size_t i = 0; i < in.n; i++) {
         unsigned char byte = (unsigned char)in.p[i];
         if (byte < 0x80)
@@ -87,9 +89,11 @@ static void put_windows(struct buf *out, struct slice in)
         buf_put(out, slice_sub(in, from, i - from));
         from = i + 1;
         uint32_t point = byte < 0xa0 ? windows_1252[byte - 0x80] : byte;
+        good = good && point != 0;
         utf8_put(out, point != 0 ? point : REPLACEMENT);
     }
     buf_put(out, slice_from(in, from));
+    return good;
 }
 
 /* Puts the longest start of in that is UTF-8 and returns its length. */
@@ -132,9 +136,21 @@ static bool is_incomplete_utf8(struct slice s)
     return true;
 }
 
+static void put_bad(struct mime_charset *charset, struct buf *out)
+{
+    charset->bad = true;
+    utf8_put(out, REPLACEMENT);
+}
+
+static void feed_windows(struct mime_charset *charset, struct buf *out, struct slice in)
+{
+    if (!put_windows(out, in))
+        charset->bad = true;
+}
+
 /* Each of these converts what it can of a piece and returns the bytes used; fewer only at the end of the
  * piece, where a sequence is incomplete. */
-static size_t feed_utf8(struct buf *out, struct slice in)
+static size_t feed_utf8(struct mime_charset *charset, struct buf *out, struct slice in)
 {
     size_t at = 0;
     while (at < in.n) {
@@ -142,7 +158,7 @@ static size_t feed_utf8(struct buf *out, struct slice in)
         struct slice rest = slice_from(in, at);
         if (rest.n == 0 || is_incomplete_utf8(rest))
             break;
-        utf8_put(out, REPLACEMENT);
+        put_bad(charset, out);
         at++;
     }
     return at;
@@ -155,7 +171,7 @@ static size_t feed_guess(struct mime_charset *charset, struct buf *out, struct s
     if (rest.n == 0 || is_incomplete_utf8(rest))
         return at;
     charset->way = MIME_CHARSET_WINDOWS;
-    put_windows(out, rest);
+    feed_windows(charset, out, rest);
     return in.n;
 }
 
@@ -180,7 +196,7 @@ static size_t feed_iconv(struct mime_charset *charset, struct buf *out, struct s
             break;
         if (number == E2BIG && (left < before || at > to))
             continue;
-        utf8_put(out, REPLACEMENT);
+        put_bad(charset, out);
         from++;
         left--;
     }
@@ -191,11 +207,11 @@ static size_t feed(struct mime_charset *charset, struct buf *out, struct slice i
 {
     switch (charset->way) {
     case MIME_CHARSET_UTF8:
-        return feed_utf8(out, in);
+        return feed_utf8(charset, out, in);
     case MIME_CHARSET_GUESS:
         return feed_guess(charset, out, in);
     case MIME_CHARSET_WINDOWS:
-        put_windows(out, in);
+        feed_windows(charset, out, in);
         return in.n;
     case MIME_CHARSET_ICONV:
         break;
@@ -263,7 +279,7 @@ static bool choose(struct mime_charset *charset, struct slice name)
 void mime_charset_open(struct mime_charset *charset, struct slice name)
 {
     *charset = (struct mime_charset){0};
-    (void)choose(charset, name);
+    charset->bad = !choose(charset, name) && slice_trim(name).n > 0;
 }
 
 void mime_charset_feed(struct mime_charset *charset, struct buf *out, struct slice in)
@@ -275,7 +291,7 @@ void mime_charset_feed(struct mime_charset *charset, struct buf *out, struct sli
         charset->pending -= used;
         memmove(charset->bytes, charset->bytes + used, charset->pending);
         if (charset->pending == MIME_CHARSET_PENDING_MAX) {
-            utf8_put(out, REPLACEMENT);
+            put_bad(charset, out);
             charset->pending = 0;
         }
     }
@@ -290,7 +306,7 @@ void mime_charset_feed(struct mime_charset *charset, struct buf *out, struct sli
 void mime_charset_finish(struct mime_charset *charset, struct buf *out)
 {
     if (charset->pending > 0)
-        utf8_put(out, REPLACEMENT);
+        put_bad(charset, out);
     charset->pending = 0;
     if (charset->way == MIME_CHARSET_ICONV) {
         char *to = buf_reserve(out, ICONV_STEP);
@@ -323,19 +339,28 @@ static bool is_ascii(struct slice s)
     return i >= s.n;
 }
 
-struct slice mime_charset_view(struct buf *out, struct slice name, struct slice in)
+bool mime_charset_read(struct buf *out, struct slice name, struct slice in, struct slice *ret_text)
 {
     CLEANUP(mime_charset_release) struct mime_charset charset;
     mime_charset_open(&charset, name);
     bool utf8 = charset.way == MIME_CHARSET_UTF8 || charset.way == MIME_CHARSET_GUESS;
+    *ret_text = in;
     if (utf8 ? utf8_valid(in) : charset.way == MIME_CHARSET_WINDOWS && is_ascii(in))
-        return in;
+        return !charset.bad;
     if (charset.way == MIME_CHARSET_GUESS)
         charset.way = MIME_CHARSET_WINDOWS;
     size_t before = out->n;
     mime_charset_feed(&charset, out, in);
     mime_charset_finish(&charset, out);
-    return slice_from(buf_slice(out), before);
+    *ret_text = slice_from(buf_slice(out), before);
+    return !charset.bad;
+}
+
+struct slice mime_charset_view(struct buf *out, struct slice name, struct slice in)
+{
+    struct slice text;
+    (void)mime_charset_read(out, name, in, &text);
+    return text;
 }
 
 void mime_charset_to_utf8(struct buf *out, struct slice name, struct slice in)

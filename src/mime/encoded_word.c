@@ -25,6 +25,8 @@ struct decoding {
     struct mime_charset charset;
     struct slice charset_name; /* p NULL: none open */
     bool no_more_ends;         /* no "?=" in the rest of the text */
+    bool octets;               /* nothing is converted */
+    bool bad;                  /* something could not be */
 };
 
 /* Reads "=?charset*language?q?text?=" at the cursor; leaves it unmoved when there is none. */
@@ -90,9 +92,12 @@ static void decode_q(struct buf *out, struct slice text)
 
 static void close_charset(struct decoding *d)
 {
-    if (d->charset_name.p == NULL)
+    if (d->charset_name.p == NULL || d->octets) {
+        d->charset_name = slice_none();
         return;
+    }
     mime_charset_finish(&d->charset, d->out);
+    d->bad |= d->charset.bad;
     mime_charset_release(&d->charset);
     d->charset_name = slice_none();
 }
@@ -107,6 +112,11 @@ static void put_word(struct decoding *d, const struct word *word)
         base64_stream_decode(&stream, &d->bytes, word->text);
         if (stream.have >= 2) /* missing padding */
             base64_stream_decode(&stream, &d->bytes, S("="));
+    }
+    if (d->octets) {
+        d->charset_name = word->charset;
+        buf_put(d->out, buf_slice(&d->bytes));
+        return;
     }
     if (d->charset_name.p == NULL || !slice_eq_nocase(d->charset_name, word->charset)) {
         close_charset(d);
@@ -131,7 +141,13 @@ static void put_text(struct decoding *d, struct slice text)
             *to++ = line_end ? ' ' : text.p[i];
     }
     buf_grew(&d->bytes, (size_t)(to - at));
-    mime_charset_to_utf8(d->out, slice_none(), buf_slice(&d->bytes));
+    struct slice converted = buf_slice(&d->bytes);
+    if (!d->octets) {
+        d->bad |= !mime_charset_read(d->out, slice_none(), buf_slice(&d->bytes), &converted);
+        if (converted.p != d->bytes.p)
+            return;
+    }
+    buf_put(d->out, converted);
 }
 
 static size_t blanks_at(struct slice text)
@@ -184,12 +200,12 @@ static bool is_plain(struct slice text)
     return slice_find(text, S("=?")) < 0;
 }
 
-void mime_words_decode(struct buf *out, struct slice raw)
+bool mime_words_convert(struct buf *out, struct slice raw)
 {
     raw = slice_trim(raw);
     if (is_plain(raw)) {
         buf_put(out, raw);
-        return;
+        return true;
     }
     size_t start = out->n;
     struct decoding d = {.out = out, .bytes = BUF(raw.n + 16)};
@@ -206,6 +222,20 @@ void mime_words_decode(struct buf *out, struct slice raw)
     while (to > start && out->p[to - 1] == ' ')
         to--;
     out->n = to;
+    return !d.bad;
+}
+
+void mime_words_decode(struct buf *out, struct slice raw)
+{
+    (void)mime_words_convert(out, raw);
+}
+
+void mime_words_octets(struct buf *out, struct slice raw)
+{
+    raw = slice_trim(raw);
+    struct decoding d = {.out = out, .bytes = BUF(raw.n + 16), .octets = true};
+    decode(&d, raw);
+    buf_release(&d.bytes);
 }
 
 /* RFC 2047 5 (3): what may stand for itself in a word that is part of a phrase. */

@@ -3,6 +3,7 @@
 #include <gnu/libc-version.h>
 #include <utf8proc.h>
 
+#include "base/utf8.h"
 #include "mime/charset.h"
 #include "mime/encoded_word.h"
 #include "mime/fold.h"
@@ -47,16 +48,50 @@ static struct buf *empty(struct buf *b)
     return b;
 }
 
-static struct slice fold(struct mime_search *search, struct slice utf8)
+void mime_search_fold(struct buf *out, enum mime_search_way way, struct slice utf8)
 {
-    mime_fold_search(empty(&search->folded), utf8);
+    switch (way) {
+    case MIME_SEARCH_CASEMAP:
+        mime_fold_sort(out, utf8);
+        return;
+    case MIME_SEARCH_ASCII:
+        mime_fold_ascii(out, utf8);
+        return;
+    case MIME_SEARCH_WIDE:
+        break;
+    }
+    mime_fold_search(out, utf8);
+}
+
+static struct mime_search_text fold(struct mime_search *search, struct slice utf8)
+{
+    mime_search_fold(empty(&search->folded), search->way, utf8);
+    return (struct mime_search_text){.text = buf_slice(&search->folded)};
+}
+
+struct slice mime_search_indexed(struct mime_search *search, struct mime_search_text text)
+{
+    if (!text.octets)
+        return text.text;
+    mime_fold_sort(empty(&search->folded), text.text);
     return buf_slice(&search->folded);
 }
 
-struct slice mime_search_value(struct mime_search *search, struct slice raw)
+/* A value behind what is in search->text already. */
+static struct mime_search_text value_behind(struct mime_search *search, struct slice raw)
 {
-    mime_words_decode(empty(&search->text), raw);
-    return fold(search, buf_slice(&search->text));
+    size_t before = search->text.n;
+    if (mime_words_convert(&search->text, raw) || search->way == MIME_SEARCH_WIDE)
+        return fold(search, buf_slice(&search->text));
+    search->text.n = before;
+    mime_words_octets(&search->text, raw);
+    return (struct mime_search_text){buf_slice(&search->text), true};
+}
+
+struct mime_search_text mime_search_value(struct mime_search *search, struct slice raw)
+{
+    (void)empty(&search->text);
+    return value_behind(search, raw);
 }
 
 bool mime_search_fields(struct mime_search *search, struct slice header, mime_search_fn *each, void *context)
@@ -64,23 +99,21 @@ bool mime_search_fields(struct mime_search *search, struct slice header, mime_se
     struct cursor c = cursor_of(header);
     struct mime_field field;
     while (mime_field_next(&c, &field)) {
-        buf_put(empty(&search->text), field.name);
+        /* Repaired by itself, so that a name can't spoil the value. */
+        utf8_put_repaired(empty(&search->text), field.name);
         buf_put(&search->text, S(": "));
-        mime_words_decode(&search->text, field.value);
-        if (!each(context, fold(search, buf_slice(&search->text))))
+        if (!each(context, value_behind(search, field.value)))
             return false;
     }
     return true;
 }
 
-static struct slice decoded(struct mime_search *search, const struct mime_part *part)
+static struct slice without_encoding(struct mime_search *search, const struct mime_part *part)
 {
-    struct slice bytes = part->body;
-    if (part->encoding == MIME_ENCODING_BASE64 || part->encoding == MIME_ENCODING_QUOTED_PRINTABLE) {
-        mime_decode_all(empty(&search->raw), part->encoding, bytes);
-        bytes = buf_slice(&search->raw);
-    }
-    return mime_charset_view(empty(&search->text), mime_parameter_raw(part->parameters, S("charset")), bytes);
+    if (part->encoding != MIME_ENCODING_BASE64 && part->encoding != MIME_ENCODING_QUOTED_PRINTABLE)
+        return part->body;
+    mime_decode_all(empty(&search->raw), part->encoding, part->body);
+    return buf_slice(&search->raw);
 }
 
 static bool part_texts(struct mime_search *search, const struct mime_part *part, mime_search_fn *each,
@@ -88,7 +121,11 @@ static bool part_texts(struct mime_search *search, const struct mime_part *part,
 {
     if (part->kind != MIME_LEAF || !slice_eq_nocase(part->type, S("text")))
         return true;
-    struct slice text = decoded(search, part);
+    struct slice bytes = without_encoding(search, part);
+    struct slice charset = mime_parameter_raw(part->parameters, S("charset"));
+    struct slice text;
+    if (!mime_charset_read(empty(&search->text), charset, bytes, &text) && search->way != MIME_SEARCH_WIDE)
+        return each(context, (struct mime_search_text){bytes, true});
     if (!each(context, fold(search, text)))
         return false;
     if (!slice_eq_nocase(part->subtype, S("html")))

@@ -3,10 +3,10 @@
 #include "base/test.h"
 #include "mime/header.h"
 
-static bool add(void *out, struct slice folded)
+static bool add(void *out, struct mime_search_text text)
 {
-    buf_put(out, folded);
-    buf_put(out, S("|"));
+    buf_put(out, text.text);
+    buf_put(out, text.octets ? S("!") : S("|"));
     return true;
 }
 
@@ -34,26 +34,60 @@ static void test_texts_are_the_fields_and_the_decoded_parts(void **state)
 {
     (void)state;
     assert_texts(S("Subject: =?utf-8?q?Gr=C3=BC=C3=9Fe?=\r\nX:\r\n\r\nBody A\r\n"),
-                 "subject: gru\xcc\x88sse|x: |body a\r\n|");
+                 "SUBJECT: GRU\xcc\x88\xc3\x9f"
+                 "E|X: |BODY A\r\n|");
     assert_texts(S("A: b\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n\r\nOne\r\n--b\r\n"
                    "Content-Type: text/html; charset=iso-8859-1\r\nContent-Transfer-Encoding: base64\r\n\r\n"
                    "PHA+5DxiPlg8L2I+PC9wPg==\r\n--b\r\n"
                    "Content-Type: application/pdf; name=N.pdf\r\n\r\nhidden\r\n--b--\r\n"),
-                 "a: b|content-type: multipart/mixed; boundary=b|one|"
-                 "content-type: text/html; charset=iso-8859-1|content-transfer-encoding: base64|"
-                 "<p>a\xcc\x88<b>x</b></p>|a\xcc\x88x|content-type: application/pdf; name=n.pdf|");
+                 "A: B|CONTENT-TYPE: MULTIPART/MIXED; BOUNDARY=B|ONE|"
+                 "CONTENT-TYPE: TEXT/HTML; CHARSET=ISO-8859-1|CONTENT-TRANSFER-ENCODING: BASE64|"
+                 "<P>A\xcc\x88<B>X</B></P>|A\xcc\x88X|CONTENT-TYPE: APPLICATION/PDF; NAME=N.PDF|");
 }
 
 static void test_fields_of_an_attached_message_are_texts(void **state)
 {
     (void)state;
     assert_texts(S("Content-Type: message/rfc822\r\n\r\nSubject: Inner\r\n\r\nText\r\n"),
-                 "content-type: message/rfc822|subject: inner|text\r\n|");
+                 "CONTENT-TYPE: MESSAGE/RFC822|SUBJECT: INNER|TEXT\r\n|");
 }
 
-static bool take_two(void *count, struct slice folded)
+/* RFC 5255 4.6 (c) */
+static void test_what_is_not_of_its_charset_is_octets(void **state)
 {
-    (void)folded;
+    (void)state;
+    assert_texts(S("A: =?utf-8?q?Caf=C3?=\r\nB: a=?x-nope?b?Y2Fm6Q==?= b\r\n"
+                   "C: =?koi8-r?q?=C1?= =?utf-8?q?=FF?= c\r\nD: raw \xc3\xa4\r\nE: raw \xe4\r\n"
+                   "Content-Type: text/plain; charset=utf-8\r\n\r\nGr\xc3\xbc\xdf e\r\n"),
+                 "A: Caf\xc3!B: acaf\xe9 b!C: \xc1\xff c!D: RAW A\xcc\x88|E: RAW A\xcc\x88|"
+                 "CONTENT-TYPE: TEXT/PLAIN; CHARSET=UTF-8|Gr\xc3\xbc\xdf e\r\n!");
+    assert_texts(S("Content-Type: text/html; charset=x-nope\r\nContent-Transfer-Encoding: quoted-printable"
+                   "\r\n\r\n<b>a=E4</b>\r\n"),
+                 "CONTENT-TYPE: TEXT/HTML; CHARSET=X-NOPE|CONTENT-TRANSFER-ENCODING: QUOTED-PRINTABLE|"
+                 "<b>a\xe4</b>\r\n!");
+    /* What names no charset is guessed. */
+    assert_texts(S("Content-Type: text/plain; charset=us-ascii\r\n\r\na\xe4\r\n"),
+                 "CONTENT-TYPE: TEXT/PLAIN; CHARSET=US-ASCII|AA\xcc\x88\r\n|");
+    assert_texts(S("Content-Type: text/plain; charset=\"\"\r\n\r\na\x81\r\n"),
+                 "CONTENT-TYPE: TEXT/PLAIN; CHARSET=\"\"|a\x81\r\n!");
+}
+
+static void test_other_ways_fold_otherwise(void **state)
+{
+    (void)state;
+    CLEANUP(mime_search_release) struct mime_search search = MIME_SEARCH(1 << 20);
+    mime_search_begin(&search);
+    search.way = MIME_SEARCH_ASCII;
+    assert_true(slice_eq(mime_search_value(&search, S("=?utf-8?q?=C3=A4b?=")).text, S("\xc3\xa4"
+                                                                                      "B")));
+    search.way = MIME_SEARCH_WIDE;
+    struct mime_search_text text = mime_search_value(&search, S("=?utf-8?q?A=C3=9F=FF?="));
+    assert_true(!text.octets && slice_eq(text.text, S("ass\xef\xbf\xbd")));
+}
+
+static bool take_two(void *count, struct mime_search_text text)
+{
+    (void)text;
     return ++*(int *)count < 2;
 }
 
@@ -81,10 +115,22 @@ static void test_text_past_the_limit_is_told(void **state)
     assert_false(mime_search_failed(&search));
 }
 
-static bool keep(void *out, struct slice folded)
+/* What the index holds of it, and whether the text is octets. */
+struct kept {
+    struct mime_search *search;
+    struct buf indexed;
+    struct buf text;
+    bool octets;
+};
+
+static bool keep(void *context, struct mime_search_text text)
 {
-    buf_clear(out);
-    buf_put(out, folded);
+    struct kept *kept = context;
+    buf_clear(&kept->text);
+    buf_clear(&kept->indexed);
+    kept->octets = text.octets;
+    buf_put(&kept->text, text.text);
+    buf_put(&kept->indexed, mime_search_indexed(kept->search, text));
     return true;
 }
 
@@ -103,13 +149,18 @@ static void test_a_value_is_the_end_of_its_field(void **state)
         }
         memcpy(header + n, "\r\n", 2);
         CLEANUP(mime_search_release) struct mime_search search = MIME_SEARCH(1 << 12);
-        CLEANUP(buf_release) struct buf whole = BUF(1 << 12);
+        struct kept whole = {.search = &search, .indexed = BUF(1 << 12), .text = BUF(1 << 12)};
         struct cursor c = cursor_of(slice_of(header, sizeof(header)));
         struct mime_field field;
         assert_true(mime_field_next(&c, &field));
         mime_search_begin(&search);
         assert_true(mime_search_fields(&search, slice_of(header, sizeof(header)), keep, &whole));
-        assert_true(slice_ends(buf_slice(&whole), mime_search_value(&search, field.value)));
+        struct mime_search_text value = mime_search_value(&search, field.value);
+        assert_int_equal(value.octets, whole.octets);
+        assert_true(slice_ends(buf_slice(&whole.text), value.text));
+        assert_true(slice_ends(buf_slice(&whole.indexed), mime_search_indexed(&search, value)));
+        buf_release(&whole.indexed);
+        buf_release(&whole.text);
     }
 }
 
@@ -137,10 +188,10 @@ static void test_reading_changes_only_with_its_version(void **state)
     uint64_t hash = UINT64_C(0xcbf29ce484222325);
     for (size_t i = 0; i < out.n; i++)
         hash = (hash ^ (unsigned char)out.p[i]) * UINT64_C(0x100000001b3);
-    if (hash != UINT64_C(0x6759c0bb65e434ba))
+    if (hash != UINT64_C(0x438025a67308231e))
         print_message("%016llx: %s\n", (unsigned long long)hash, buf_cstr(&out));
-    assert_int_equal(MIME_SEARCH_VERSION, 1);
-    assert_true(hash == UINT64_C(0x6759c0bb65e434ba));
+    assert_int_equal(MIME_SEARCH_VERSION, 2);
+    assert_true(hash == UINT64_C(0x438025a67308231e));
 }
 
 int main(void)
@@ -148,6 +199,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_texts_are_the_fields_and_the_decoded_parts),
         cmocka_unit_test(test_fields_of_an_attached_message_are_texts),
+        cmocka_unit_test(test_what_is_not_of_its_charset_is_octets),
+        cmocka_unit_test(test_other_ways_fold_otherwise),
         cmocka_unit_test(test_who_wants_no_more_gets_no_more),
         cmocka_unit_test(test_text_past_the_limit_is_told),
         cmocka_unit_test(test_a_value_is_the_end_of_its_field),

@@ -54,14 +54,63 @@ static void collapse_blanks(struct buf *text)
     text->n = to > 0 && text->p[to - 1] == ' ' ? to - 1 : to;
 }
 
-static void take_subject(struct maker *m, struct slice value)
+/* The octets of a text that could not be converted, as the text at hand. */
+static void put_octets(struct maker *m, struct slice raw)
 {
     buf_clear(&m->text);
-    mime_words_decode(&m->text, slice_sub(value, 0, WORDS_READ_MAX));
+    mime_words_octets(&m->text, raw);
+}
+
+/* A sort key, kept, of octets. */
+static struct slice keep_octets(struct maker *m, struct slice octets, size_t max)
+{
+    octets = slice_sub(octets, 0, max);
+    char *key = arena_alloc(m->arena, octets.n + 1);
+    m->failed |= key == NULL || buf_failed(&m->text);
+    if (key == NULL)
+        return slice_none();
+    key[0] = MIME_SORT_KEY_OCTETS;
+    if (octets.n > 0)
+        memcpy(key + 1, octets.p, octets.n);
+    return slice_of(key, octets.n + 1);
+}
+
+static void take_subject(struct maker *m, struct slice value)
+{
+    struct slice raw = slice_sub(value, 0, WORDS_READ_MAX);
+    bool *marked = &m->summary->is_reply_or_forward;
+    struct slice base;
+    buf_clear(&m->text);
+    bool good = mime_words_convert(&m->text, raw);
     m->summary->subject = keep_text(m, MIME_SUBJECT_MAX);
+    if (!good)
+        put_octets(m, raw);
     collapse_blanks(&m->text);
-    struct slice collapsed = keep_text(m, MIME_SUBJECT_MAX);
-    mime_base_subject(collapsed, &m->summary->base_subject, &m->summary->is_reply_or_forward);
+    if (good) {
+        mime_base_subject(keep_text(m, MIME_SUBJECT_MAX), &m->summary->base_subject, marked);
+        return;
+    }
+    mime_base_subject(slice_sub(buf_slice(&m->text), 0, MIME_SUBJECT_MAX), &base, marked);
+    m->summary->base_subject = keep_octets(m, base, MIME_SUBJECT_MAX);
+}
+
+/* The name that is shown of an address, else the address (RFC 5957 3). */
+static void take_display(struct maker *m, const struct mime_address *shown, struct mime_summary_address *ret)
+{
+    CLEANUP(buf_release) struct buf spec = BUF(2 * shown->local.n + shown->domain.n + 8);
+    struct slice raw = shown->name;
+    buf_clear(&m->text);
+    bool good = mime_words_convert(&m->text, raw);
+    if (m->text.n == 0) {
+        mime_address_put_spec(&spec, shown);
+        raw = buf_slice(&spec);
+        good = mime_words_convert(&m->text, raw);
+    }
+    ret->display = ret->display_key = keep_text(m, MIME_DISPLAY_MAX);
+    if (good)
+        return;
+    put_octets(m, raw);
+    ret->display_key = keep_octets(m, buf_slice(&m->text), MIME_DISPLAY_MAX);
 }
 
 static void take_address(struct maker *m, struct slice value, struct mime_summary_address *ret)
@@ -77,12 +126,14 @@ static void take_address(struct maker *m, struct slice value, struct mime_summar
         bool group = first->kind == MIME_ADDRESS_GROUP_START;
         struct mime_address shown = *first;
         shown.name = slice_sub(group ? first->local : first->name, 0, WORDS_READ_MAX);
+        take_display(m, &shown, ret);
         buf_clear(&m->text);
-        mime_address_put_display(&m->text, &shown);
-        ret->display = keep_text(m, MIME_DISPLAY_MAX);
-        buf_clear(&m->text);
-        utf8_put_repaired(&m->text, first->local);
-        ret->local = keep_text(m, MIME_DISPLAY_MAX);
+        struct slice local = first->local;
+        bool good = mime_charset_read(&m->text, slice_none(), first->local, &local);
+        if (local.p == first->local.p)
+            buf_put(&m->text, local);
+        ret->local_key =
+            good ? keep_text(m, MIME_DISPLAY_MAX) : keep_octets(m, first->local, MIME_DISPLAY_MAX);
         buf_clear(&m->text);
         if (!group)
             mime_address_put_spec(&m->text, first);

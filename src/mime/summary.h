@@ -23,16 +23,27 @@ enum {
     MIME_SUMMARY_ARENA_MAX = 32 << 20,
 };
 
+/*
+ * A sort key is UTF-8 with its case kept, for a comparator (RFC 5255 4.2), or, where the text could not be
+ * converted, this byte and the octets as they came (4.6): no UTF-8 has this byte, and it is behind them all.
+ */
+#define MIME_SORT_KEY_OCTETS '\xff'
+static inline bool mime_sort_key_is_octets(struct slice key)
+{
+    return key.n > 0 && key.p[0] == MIME_SORT_KEY_OCTETS;
+}
+
 /* The first address of a list as ENVELOPE has it: of a group its name. All empty when there is none. */
 struct mime_summary_address {
-    struct slice display; /* UTF-8 display name, else the address (RFC 5957) */
-    struct slice local;   /* local part, for SORT FROM, TO, CC (RFC 5256 3) */
-    struct slice address; /* local@domain; empty for a group */
+    struct slice display;     /* UTF-8 display name, else the address (RFC 5957) */
+    struct slice display_key; /* a sort key of it */
+    struct slice local_key;   /* local part, for SORT FROM, TO, CC (RFC 5256 3) */
+    struct slice address;     /* local@domain; empty for a group */
 };
 
 struct mime_summary {
     struct slice subject;      /* decoded, UTF-8, one line */
-    struct slice base_subject; /* RFC 5256 2.1; case kept, compare with i;unicode-casemap */
+    struct slice base_subject; /* RFC 5256 2.1; a sort key */
     bool is_reply_or_forward;  /* RFC 5256 2.1: the base subject differs by a reply or forward mark */
     struct mime_summary_address from;
     struct mime_summary_address to;

@@ -73,9 +73,9 @@ static void test_summarizes_a_message(void **state)
     assert_true(s.is_reply_or_forward);
     assert_slice(s.from.display, "J\xc3\xb6rg");
     assert_slice(s.from.address, "Joerg@Example.org");
-    assert_slice(s.from.local, "Joerg");
+    assert_slice(s.from.local_key, "Joerg");
     assert_slice(s.to.display, "g"); /* RFC 5957 3: the marker of a group is an address like any other */
-    assert_slice(s.to.local, "g");
+    assert_slice(s.to.local_key, "g");
     assert_int_equal(s.to.address.n, 0);
     assert_int_equal(s.cc.address.n, 0);
     assert_true(s.has_sent);
@@ -89,6 +89,33 @@ static void test_summarizes_a_message(void **state)
     assert_false(s.has_attachment);
     assert_true(slice_starts(s.envelope, S("(\"17 Jul")));
     assert_true(slice_starts(s.bodystructure, S("(\"text\" \"plain\"")));
+}
+
+/* RFC 5255 4.6: strings that are not of their charset are told from others, and ordered by their octets. */
+static void test_sort_keys_of_broken_text_are_octets(void **state)
+{
+    (void)state;
+    struct mime_summary s =
+        summarize(S("From: =?utf-8?q?Ann=C3?= <a@b>\r\nTo: =?x-nope?q?Bob?= <b@c>\r\n"
+                    "Cc: J\xe4ger <j\xe4@d>\r\nSubject: Re: =?utf-8?q?Z=FF?=  x\r\n\r\n"));
+    assert_slice(s.subject, "Re: Z\xef\xbf\xbd  x");
+    assert_slice(s.base_subject, "\xff"
+                                 "Z\xff x");
+    assert_true(s.is_reply_or_forward);
+    assert_slice(s.from.display, "Ann\xef\xbf\xbd");
+    assert_slice(s.from.display_key, "\xff"
+                                     "Ann\xc3");
+    assert_slice(s.from.local_key, "a");
+    assert_slice(s.to.display_key, "\xff"
+                                   "Bob");
+    assert_slice(s.cc.display_key, "J\xc3\xa4ger");
+    assert_slice(s.cc.local_key, "j\xc3\xa4");
+    s = summarize(S("From: <j\x81@d>\r\nSubject: =?utf-8?q?=FF?=\r\n\r\n"));
+    assert_slice(s.from.local_key, "\xff"
+                                   "j\x81");
+    assert_slice(s.from.display_key, "\xff"
+                                     "j\x81@d");
+    assert_slice(s.base_subject, "\xff\xff");
 }
 
 static void test_empty_message(void **state)
@@ -222,6 +249,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(test_base_subject, setup),
         cmocka_unit_test_setup(test_summarizes_a_message, setup),
+        cmocka_unit_test_setup(test_sort_keys_of_broken_text_are_octets, setup),
         cmocka_unit_test_setup(test_empty_message, setup),
         cmocka_unit_test_setup(test_message_id_without_brackets, setup),
         cmocka_unit_test_setup(test_message_id_length_is_limited, setup),

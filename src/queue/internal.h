@@ -305,6 +305,8 @@ void spool_teardown(struct queue *queue);
  */
 enum err spool_finish(struct queue *queue, uint64_t spool, uint64_t *ret_size,
                       struct error *error) MUST_CHECK;
+/* A copy of the descriptor of a file that no entry has yet. */
+enum err spool_peek(struct queue *queue, uint64_t spool, int *ret_fd, struct error *error) MUST_CHECK;
 /* Sets entry->body. ERR_CORRUPT when the file is not what the entry says. */
 enum err spool_read(struct queue *queue, struct entry *entry, struct error *error) MUST_CHECK;
 /* The file, to be read. */

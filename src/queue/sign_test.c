@@ -1,9 +1,11 @@
 /* Who vouches for what leaves: the signatures on it, and whether they hold. */
 #include "authres/dkim_testing.h"
 
+#include "authres/arc.h"
 #include "authres/dkim.h"
 #include "base/fdio.h"
 #include "directory/domain_key.h"
+#include "directory/forward.h"
 #include "queue/outbound.h"
 #include "queue/testing.h"
 
@@ -182,6 +184,64 @@ static void test_unreadable_headers_go_without(void **state)
     assert_signed(t, &mail, "");
 }
 
+/* What Anna's account passes on to the outside, as the relay gets it. */
+static void assert_passed_on(struct house *t, const char *results, const char *text, const char *wanted)
+{
+    CLEANUP(outbound_message_release) struct outbound_message message = {.fd = -1};
+    CLEANUP(dkim_verifier_cleanup) struct dkim_verifier *verifier = NULL;
+    struct queue_recipient to = {.address = S("anna@demo.example")};
+    const struct queue_envelope envelope = {.sender = S("max@elsewhere.example"),
+                                            .recipients = &to,
+                                            .recipient_count = 1,
+                                            .results = slice_cstr(results),
+                                            .protocol = S("ESMTP"),
+                                            .helo = S("c")};
+    struct slice target = S("max@elsewhere.example");
+    const struct forward forward = {.targets = &target, .target_count = 1};
+    struct test_zone zone = {.asked = 0};
+    const struct authres_dns dns = {test_records, &zone};
+    struct outbound_batch batch;
+    struct dkim_results signatures;
+    struct arc_verdict verdict;
+    struct queue_id id;
+    ASSERT_OK(t, forward_set(t->directory, S("anna@demo.example"), &forward, &t->error));
+    ASSERT_OK(t, queue_accept(t->queue, &envelope, slice_cstr(text), 0, &id, &t->error));
+    house_settle(t);
+    fill_zone(t, &zone);
+    ASSERT_OK(t, queue_outbound_take(t->queue, HAND, 10, clock_mono_us() + 100 * CLOCK_MS, &t->arena, &batch,
+                                     &t->error));
+    assert_int_equal(batch.count, 1);
+    ASSERT_OK(t, queue_outbound_open(t->queue, HAND, batch.parcels[0].entry, &message, &t->error));
+    ASSERT_OK(t, dkim_verifier_create(&verifier, &t->error));
+    dkim_verifier_feed(verifier, buf_slice(&message.text));
+    ASSERT_OK(t, dkim_verifier_finish(verifier, &dns, clock_wall_us() / CLOCK_SECOND, 0, &t->arena,
+                                      &signatures, &t->error));
+    ASSERT_OK(t,
+              arc_verify(verifier, &dns, clock_wall_us() / CLOCK_SECOND, 0, &t->arena, &verdict, &t->error));
+    assert_int_equal(signatures.count, 0);
+    assert_string_equal(arc_status_word(verdict.status), wanted);
+}
+
+static void test_what_is_passed_on_is_sealed(void **state)
+{
+    struct house *t = *state;
+    assert_passed_on(t, "Authentication-Results: mail.example;\r\n\tspf=pass\r\n",
+                     "From: boss@demo.example\r\n" REST, "pass");
+}
+
+static void test_what_nobody_looked_at_is_not_sealed(void **state)
+{
+    struct house *t = *state;
+    assert_passed_on(t, "", "From: boss@demo.example\r\n" REST, "none");
+}
+
+static void test_a_broken_chain_is_said_to_be_broken(void **state)
+{
+    struct house *t = *state;
+    assert_passed_on(t, "Authentication-Results: mail.example;\r\n\tarc=fail (why)\r\n",
+                     "ARC-Seal: i=1; cv=none\r\nFrom: boss@demo.example\r\n" REST, "fail");
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, make, house_free)
 
 int main(void)
@@ -193,6 +253,9 @@ int main(void)
         TEST(test_what_strangers_sent_is_not_signed),
         TEST(test_reports_are_signed),
         TEST(test_unreadable_headers_go_without),
+        TEST(test_what_is_passed_on_is_sealed),
+        TEST(test_what_nobody_looked_at_is_not_sealed),
+        TEST(test_a_broken_chain_is_said_to_be_broken),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -144,6 +144,18 @@ enum err queue_spool_size(struct queue *queue, uint64_t spool, uint64_t *ret_siz
     return ERR_OK;
 }
 
+enum err spool_peek(struct queue *queue, uint64_t spool, int *ret_fd, struct error *error)
+{
+    pthread_mutex_lock(&queue->spools.lock);
+    const struct spool *known = map_get(&queue->spools.files, map_key_u64(&spool));
+    int fd = known != NULL ? dup(known->fd) : -1;
+    pthread_mutex_unlock(&queue->spools.lock);
+    if (fd < 0)
+        return fail(error, ERR_UNAVAILABLE, NULL, "unknown spool file");
+    *ret_fd = fd;
+    return ERR_OK;
+}
+
 void queue_spool_drop(struct queue *queue, uint64_t spool)
 {
     CLEANUP(fd_close) int fd = forget(queue, spool);

@@ -290,10 +290,8 @@ void settings_text(const struct settings *s, struct buf *out)
     buf_printf(out, "plaintext-login = %s\n", setting_truth_names[s->plaintext_login]);
     buf_printf(out, "full-mailbox = %s\n", setting_full_names[s->full_mailbox_refuse]);
     setting_put_receiving(s, out);
-    if (s->outbound_port == 0)
-        buf_put(out, S("outbound-port = off\n"));
-    else
-        buf_printf(out, "outbound-port = %u\n", (unsigned)s->outbound_port);
+    setting_put_port("outbound-port", s->outbound_port, out);
+    setting_put_port("mta-sts-port", s->mta_sts_port, out);
     buf_printf(out, "outbound-private = %s\n", setting_truth_names[s->outbound_private]);
     buf_printf(out, "resolver = %s\n", s->resolver[0] != 0 ? s->resolver : "system");
     buf_printf(out, "dnssec-anchor = \"%s\"\n", s->dnssec_anchor);

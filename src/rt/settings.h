@@ -64,6 +64,7 @@ enum listen_protocol {
     X(outbound_private, "outbound-private", "no", "yes: mail also goes to private and loopback addresses")   \
     X(resolver, "resolver", "system", "ADDRESS[:PORT] of the name server, or system: /etc/resolv.conf")      \
     X(dnssec_anchor, "dnssec-anchor", "root", "FILE with the keys where DNSSEC begins, root, or none")       \
+    X(mta_sts_port, "mta-sts-port", "443", "port of the servers of MTA-STS policies; off: not asked for")    \
     X(oauth_jwks, "oauth-jwks", "none", "URL of the keys that verify tokens: log-in by OAuth")               \
     X(oauth_introspection, "oauth-introspection", "none", "URL that is asked about each token instead")      \
     X(oauth_client, "oauth-client", "none", "ID SECRET-FILE: who we are to it")                              \
@@ -156,6 +157,7 @@ struct settings {
     uint16_t outbound_port;    /* `outbound-port`, default 25; 0: off */
     bool outbound_private;     /* `outbound-private = yes|no`, default no */
     const char *resolver;      /* `resolver`: an address, "[::1]:53"; empty: what /etc/resolv.conf says */
+    uint16_t mta_sts_port;     /* `mta-sts-port`, default 443; 0: off */
     const char *dnssec_anchor; /* `dnssec-anchor`: "root", "none", or a file */
     const char *ca_file;       /* `ca-file`: whom outgoing TLS trusts */
     /* `oauth-...`; empty: none. At most one of the two URLs; with neither there is no log-in by OAuth. */

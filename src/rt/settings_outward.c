@@ -32,7 +32,8 @@ static bool address_valid(struct slice text)
     return inet_pton(six ? AF_INET6 : AF_INET, plain, bytes) == 1;
 }
 
-enum err setting_read_outbound_port(struct reading *r, const struct words *words, struct error *error)
+/* 0 is "off". */
+static enum err read_port(struct reading *r, const struct words *words, uint16_t *ret, struct error *error)
 {
     uint32_t port = 0;
     enum err e = setting_one_word(r, words, error);
@@ -40,8 +41,26 @@ enum err setting_read_outbound_port(struct reading *r, const struct words *words
         return e;
     if (!slice_eq(words->at[0], S("off")) && (!slice_to_u32(words->at[0], &port) || port < 1 || port > 65535))
         return setting_refuse(r, error, "\"%.*s\" is not a port", SLICE_ARGS(words->at[0]));
-    r->settings->outbound_port = (uint16_t)port;
+    *ret = (uint16_t)port;
     return ERR_OK;
+}
+
+void setting_put_port(const char *key, uint16_t port, struct buf *out)
+{
+    if (port == 0)
+        buf_printf(out, "%s = off\n", key);
+    else
+        buf_printf(out, "%s = %u\n", key, (unsigned)port);
+}
+
+enum err setting_read_outbound_port(struct reading *r, const struct words *words, struct error *error)
+{
+    return read_port(r, words, &r->settings->outbound_port, error);
+}
+
+enum err setting_read_mta_sts_port(struct reading *r, const struct words *words, struct error *error)
+{
+    return read_port(r, words, &r->settings->mta_sts_port, error);
 }
 
 enum err setting_read_outbound_private(struct reading *r, const struct words *words, struct error *error)

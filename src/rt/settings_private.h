@@ -53,6 +53,7 @@ enum err setting_add_listen(struct reading *r, const struct listen_setting *list
 enum err setting_check_oauth(struct reading *r, struct error *error) MUST_CHECK;
 void setting_put_receiving(const struct settings *settings, struct buf *out);
 void setting_put_oauth(const struct settings *settings, struct buf *out);
+void setting_put_port(const char *key, uint16_t port, struct buf *out);
 uint16_t listen_protocol_port(enum listen_protocol protocol);
 
 #endif

@@ -154,7 +154,7 @@ static void test_text_reads_back_the_same(void **state)
     (void)state;
     static const char *const texts[] = {
         "hostname = a.example\n",
-        "hostname = a.example\nlisten = none\ndnssec-anchor = none\n",
+        "hostname = a.example\nlisten = none\ndnssec-anchor = none\nmta-sts-port = off\n",
         "hostname = a.example\nrun = \"/r u#n\"\nlisten = imap [::1]:1143\nlisten = smtp 127.0.0.1:25\n"
         "listen = lmtp \"/a b\"\ncertificate = \"/a #b\" /c\nlog-level = error\nlog-format = json\n"
         "message-size-max = 65537\nplaintext-login = yes\nfull-mailbox = refuse\n"

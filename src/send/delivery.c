@@ -74,6 +74,7 @@ static enum err open_at(struct delivery *delivery, const struct policy *policy, 
 
 /* What may still be done to find a server that is there; and why none was. */
 struct search {
+    struct sts_policy sts; /* the domain's */
     size_t tries;
     int64_t dns_us;
     size_t closed;       /* hosts that lead to no public address */
@@ -94,6 +95,7 @@ static enum err look_up(struct delivery *delivery, const struct hosts *hosts, st
                                              .port = options->port,
                                              .domain = delivery->domain,
                                              .hosts = hosts,
+                                             .sts = &search->sts,
                                              .name = name,
                                              .host = &host,
                                              .deadline_us = now + search->dns_us};
@@ -215,6 +217,15 @@ static enum delivery_end open_route(struct delivery *delivery, const struct outb
     return DELIVERY_UNREACHABLE;
 }
 
+static enum err find_sts(struct delivery *delivery, const struct hosts *hosts, struct arena *arena,
+                         struct sts_policy *ret_policy, struct error *error)
+{
+    if (delivery->sts == NULL || hosts->literal)
+        return ERR_OK;
+    return sts_cache_find(delivery->sts, delivery->domain, clock_mono_us() + DELIVERY_DNS_US, arena,
+                          ret_policy, error);
+}
+
 static enum delivery_end open_any(struct delivery *delivery, const struct outbound_parcel *parcel,
                                   struct arena *arena, struct outbound_result *results)
 {
@@ -229,6 +240,10 @@ static enum delivery_end open_any(struct delivery *delivery, const struct outbou
         tell_all(parcel, for_good ? OUTBOUND_FAILED : OUTBOUND_DEFERRED, hosts.status, hosts.why, arena,
                  results);
         return for_good ? DELIVERY_REFUSED : DELIVERY_UNREACHABLE;
+    }
+    if (find_sts(delivery, &hosts, arena, &search.sts, &search.reason) != ERR_OK) {
+        tell_all(parcel, OUTBOUND_DEFERRED, "4.3.0", search.reason.detail, arena, results);
+        return DELIVERY_UNREACHABLE;
     }
     for (size_t i = 0; i < hosts.count && search.tries > 0; i++) {
         struct error error;

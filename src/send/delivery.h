@@ -10,6 +10,7 @@
 #include "link/outbound.h"
 #include "send/client.h"
 #include "send/sender.h"
+#include "send/sts_cache.h"
 
 enum {
     DELIVERY_ADDRESSES_MAX = 8,             /* that are tried for one parcel */
@@ -20,6 +21,7 @@ enum {
 struct delivery {
     const struct sender_options *options;
     struct tls_context *tls;
+    struct sts_cache *sts; /* NULL: MTA-STS is not asked for */
     struct slice domain;   /* the parcels' */
     struct client *client; /* NULL: none is open */
     struct buf tried;      /* what went wrong on the way to this one, a line each */

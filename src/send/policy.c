@@ -43,8 +43,16 @@ enum err policy_find(const struct policy_question *q, struct arena *arena, struc
         if (err != ERR_OK)
             return err;
     }
+    /* RFC 8461 2: where there is DANE, MTA-STS has nothing to say, neither to allow nor to refuse. */
     if (dane.level != DANE_NONE)
         expect_dane(q, &dane, arena, ret_policy);
+    else if (q->sts->mode == STS_ENFORCE && !sts_names_host(q->sts, q->name))
+        return fail(error, ERR_AUTH, NULL, "MTA-STS: the policy of %.*s does not name %.*s",
+                    SLICE_ARGS(q->domain), SLICE_ARGS(q->name));
+    else if (q->sts->mode == STS_ENFORCE) {
+        ret_policy->level = POLICY_STS;
+        ret_policy->expectation.authority = true;
+    }
     return arena_failed(arena) ? fail_nomem(error) : ERR_OK;
 }
 

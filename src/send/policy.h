@@ -1,6 +1,6 @@
 /*
- * How a session with one host of a domain must be secured: by DANE where DNSSEC proves it (RFC 7672), else as
- * it comes (RFC 7435: better than nothing).
+ * How a session with one host of a domain must be secured: by DANE where DNSSEC proves it (RFC 7672), else by
+ * the domain's MTA-STS policy (RFC 8461), else as it comes (RFC 7435: better than nothing).
  *
  * Ownership: all lives in the arena. Errors: ERR_AUTH: the host must not be used; others: it could not be
  * found out, and so it must not be used now. Threads: any.
@@ -10,11 +10,13 @@
 
 #include "send/dane.h"
 #include "send/hosts.h"
+#include "send/sts.h"
 
-#define POLICY_LEVEL_TABLE(X)                                  \
-    X(MAY, "")           /* TLS if it can be had, else none */ \
-    X(ENCRYPTED, "DANE") /* TLS, with whomever */              \
-    X(DANE, "DANE")      /* TLS, with whom the TLSA records name */
+#define POLICY_LEVEL_TABLE(X)                                       \
+    X(MAY, "")           /* TLS if it can be had, else none */      \
+    X(ENCRYPTED, "DANE") /* TLS, with whomever */                   \
+    X(DANE, "DANE")      /* TLS, with whom the TLSA records name */ \
+    X(STS, "MTA-STS")    /* TLS, with a certificate of an authority for this host */
 enum policy_level {
 #define X(name, text) POLICY_##name,
     POLICY_LEVEL_TABLE(X)
@@ -32,9 +34,10 @@ struct policy {
 struct policy_question {
     struct resolver *resolver;
     uint16_t port;
-    struct slice domain;       /* of the recipient */
-    const struct hosts *hosts; /* the domain's */
-    struct slice name;         /* the host */
+    struct slice domain;          /* of the recipient */
+    const struct hosts *hosts;    /* the domain's */
+    const struct sts_policy *sts; /* the domain's; mode STS_NONE: it has none */
+    struct slice name;            /* the host */
     const struct resolver_host *host;
     int64_t deadline_us;
 };

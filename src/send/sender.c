@@ -17,6 +17,7 @@
 #include "base/log.h"
 #include "base/map.h"
 #include "base/must.h"
+#include "fetch/fetcher.h"
 #include "send/delivery.h"
 
 enum {
@@ -59,6 +60,7 @@ struct sender {
     struct sender_options options;
     struct link link;
     struct tls_context *tls;
+    struct sts_cache *sts; /* NULL: without MTA-STS */
     uint64_t hand;
     pthread_mutex_t lock;
     pthread_cond_t work;  /* a destination became ready, or stop */
@@ -290,6 +292,7 @@ static void serve(struct sender *sender, struct destination *d)
 {
     struct delivery delivery = {.options = &sender->options,
                                 .tls = sender->tls,
+                                .sts = sender->sts,
                                 .domain = slice_cstr(d->domain),
                                 .tried = BUF(DELIVERY_TRIED_MAX)};
     struct item *item;
@@ -448,8 +451,17 @@ enum err sender_create(const struct sender_options *options, struct sender **ret
     init_condition(&sender->work);
     init_condition(&sender->space);
     init_condition(&sender->quiet);
+    const struct sts_source source = {.records = names_resolve,
+                                      .names = options->resolver,
+                                      .fetch = fetcher_fetch,
+                                      .fetcher = options->fetcher,
+                                      .port = options->sts_port,
+                                      .private_too = options->private_too};
     enum err err = tls_client_context_create(options->authorities, &sender->tls, error);
+    if (err == ERR_OK && options->sts_port != 0)
+        err = sts_cache_create(&source, &sender->sts, error);
     if (err != ERR_OK) {
+        tls_context_unref(sender->tls);
         free(sender);
         return err;
     }

@@ -23,14 +23,18 @@ enum {
 };
 
 struct sender;
+struct fetcher;
+struct x509_store_st;
 
 struct sender_options {
     struct ipc_client *store;
     struct resolver *resolver;
-    struct x509_store_st *authorities; /* for smart hosts; used, not taken */
     const char *own_name;
-    uint16_t port;    /* of the other servers */
-    bool private_too; /* also to addresses that are not of the public internet */
+    uint16_t port;                     /* of the other servers */
+    uint16_t sts_port;                 /* of the servers of MTA-STS policies; 0: they are not asked */
+    struct fetcher *fetcher;           /* by which */
+    struct x509_store_st *authorities; /* for their certificates, and those of the servers that they name */
+    bool private_too;                  /* also to addresses that are not of the public internet */
 };
 enum err sender_create(const struct sender_options *options, struct sender **ret_sender,
                        struct error *error) MUST_CHECK;

@@ -66,6 +66,8 @@ static enum err start_sender(struct relay *relay, const struct settings *setting
         .authorities = fetcher_store(relay->fetcher),
         .own_name = settings->hostname,
         .port = settings->outbound_port,
+        .sts_port = settings->mta_sts_port,
+        .fetcher = relay->fetcher,
         .private_too = settings->outbound_private,
     };
     if (settings->outbound_port == 0)

@@ -395,6 +395,71 @@ static void test_vacation_handles(void **state)
 #undef WITH
 }
 
+/* --- editheader (RFC 5293) --- */
+
+static void expect_edited(const char *script, const char *message, const char *wanted, int line)
+{
+    CLEANUP(buf_release) struct buf whole = BUF(10000);
+    struct sieve_input input = test_input();
+    input.message = slice_cstr(message);
+    buf_printf(&whole,
+               "require [\"editheader\", \"fileinto\", \"reject\", \"variables\", \"relational\"]; %s",
+               script);
+    struct sieve_result result = test_run(buf_cstr(&whole), &input);
+    assert_int_equal(result.count, 1);
+    if (!slice_eq(result.actions[0].message, slice_cstr(wanted)))
+        fail_msg("line %d: got\n%.*s", line, SLICE_ARGS(result.actions[0].message));
+    sieve_result_release(&result);
+}
+
+#define EDITED(script, message, wanted) expect_edited(script, message, wanted, __LINE__)
+#define THREE "X-H: 1\r\nA: b\r\nx-h: 2\r\nX-H: 3\r\n\r\nbody\r\n"
+
+static void test_adding_fields(void **state)
+{
+    (void)state;
+    EDITED("addheader \"X\" \" y \";", "A: b\r\n\r\nc", "X: y\r\nA: b\r\n\r\nc");
+    EDITED("addheader :last \"X\" \"y\";", "A: b\r\n\r\nc", "A: b\r\nX: y\r\n\r\nc");
+    EDITED("addheader :last \"X\" \"y\";", "A: b", "A: b\r\nX: y\r\n");
+    EDITED("addheader \"X\" \"y\";", "\r\nc", "X: y\r\n\r\nc");
+    EDITED("addheader \"X\" \"\xc3\xa9\";", "A: b\r\n\r\n", "X: =?utf-8?b?w6k=?=\r\nA: b\r\n\r\n");
+    EDITED("addheader \"X\" \"a\r\nBcc: x@y.example\";", "A: b\r\n\r\n",
+           "X: a  Bcc: x@y.example\r\nA: b\r\n\r\n");
+    EDITED("addheader \"X\" \"y\"; if header \"x\" \"y\" { fileinto \"F\"; }", "A: b\r\n\r\n",
+           "X: y\r\nA: b\r\n\r\n");
+    EXPECT_WRONG("require \"editheader\"; addheader \"a b\" \"c\";", 1, 33, "no name of a field");
+    EXPECT_WRONG("require \"editheader\"; addheader \"a:\" \"c\";", 1, 33, "no name of a field");
+}
+
+static void test_deleting_fields(void **state)
+{
+    (void)state;
+    EDITED("deleteheader \"x-h\";", THREE, "A: b\r\n\r\nbody\r\n");
+    EDITED("deleteheader :index 2 \"x-h\";", THREE, "X-H: 1\r\nA: b\r\nX-H: 3\r\n\r\nbody\r\n");
+    EDITED("deleteheader :index 1 :last \"x-h\";", THREE, "X-H: 1\r\nA: b\r\nx-h: 2\r\n\r\nbody\r\n");
+    EDITED("deleteheader :index 1 \"x-h\"; deleteheader :index 2 \"x-h\";", THREE,
+           "A: b\r\nx-h: 2\r\n\r\nbody\r\n");
+    EDITED("deleteheader \"x-h\" [\"1\", \"3\"];", THREE, "A: b\r\nx-h: 2\r\n\r\nbody\r\n");
+    EDITED("deleteheader :index 1 :contains \"x-h\" \"2\";", THREE, THREE);
+    EDITED("deleteheader :index 9 \"x-h\";", THREE, THREE);
+    EDITED("deleteheader :count \"gt\" \"x-h\" \"2\";", THREE, "A: b\r\n\r\nbody\r\n");
+    EDITED("deleteheader :count \"gt\" \"x-h\" \"3\";", THREE, THREE);
+    EDITED("addheader \"X-Hello\" \"World\"; deleteheader :index 1 \"X-Hello\";", THREE, THREE);
+    EDITED("deleteheader \"received\"; deleteheader \"Auto-Submitted\"; deleteheader \"missing\";",
+           "Received: a\r\nAuto-Submitted: b\r\n\r\n", "Received: a\r\nAuto-Submitted: b\r\n\r\n");
+    EXPECT_WRONG("require \"editheader\"; deleteheader :last \"a\";", 1, 36, "needs \":index\"");
+}
+
+static void test_edits_and_other_actions(void **state)
+{
+    (void)state;
+    /* The sender is told of what he sent; a failure undoes the edits; a message is filed once. */
+    EDITED("addheader \"X\" \"y\"; reject \"no\";", THREE, THREE);
+    EDITED("addheader \"X\" \"y\"; redirect \"${a}\";", THREE, THREE);
+    EDITED("keep; addheader \"X\" \"y\"; keep;", THREE, THREE);
+    EDITED("addheader \"X\" \"y\"; redirect \"a@b.example\";", "A: b\r\n\r\n", "X: y\r\nA: b\r\n\r\n");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -411,6 +476,9 @@ int main(void)
         cmocka_unit_test(test_vacation_reply_is_a_message),
         cmocka_unit_test(test_vacation_periods),
         cmocka_unit_test(test_vacation_handles),
+        cmocka_unit_test(test_adding_fields),
+        cmocka_unit_test(test_deleting_fields),
+        cmocka_unit_test(test_edits_and_other_actions),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

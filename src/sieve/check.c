@@ -5,9 +5,13 @@
 #include "sieve/compile.h"
 #include "sieve/date.h"
 #include "sieve/deliver.h"
+#include "sieve/edit.h"
 #include "sieve/include.h"
 #include "sieve/match.h"
+#include "sieve/regex.h"
 #include "sieve/vacation.h"
+
+enum { REGEX_ARENA_MAX = 16 << 20 };
 
 void check_texts(struct compiler *compiler, const struct node *node, enum slot slot, text_ok_fn *ok,
                  const char *wrong)
@@ -42,6 +46,23 @@ static bool check_comparator(struct compiler *compiler, const struct node *node,
     return false;
 }
 
+static void check_regexes(struct compiler *compiler, const struct node *node, enum comparator comparator)
+{
+    const struct value *keys = node_value(node, SLOT_KEYS);
+    if (comparator != COMPARATOR_OCTET && comparator != COMPARATOR_CASEMAP)
+        check_complain(compiler, SLOT_MATCH, "\":regex\" knows only i;octet and i;ascii-casemap");
+    for (uint32_t i = 0; i < keys->count; i++) {
+        CLEANUP(arena_release) struct arena arena = ARENA(REGEX_ARENA_MAX);
+        struct regex *regex;
+        if (!text_is_constant(&keys->texts[i]))
+            continue;
+        const char *wrong = regex_compile(&arena, text_constant(&keys->texts[i]), false, &regex);
+        if (wrong != NULL)
+            check_complain(compiler, SLOT_KEYS, "\"%.*s\": %s",
+                           SLICE_ARGS(complain_word(text_constant(&keys->texts[i]))), wrong);
+    }
+}
+
 void check_match(struct compiler *compiler, const struct node *node)
 {
     const struct value *type = node_value(node, SLOT_MATCH);
@@ -52,6 +73,8 @@ void check_match(struct compiler *compiler, const struct node *node)
         return;
     if ((choice == MATCH_CONTAINS || choice == MATCH_MATCHES) && !comparator_has_substrings(comparator))
         check_complain(compiler, SLOT_MATCH, "this comparator knows no substrings (RFC 4790 9.1)");
+    if (choice == MATCH_REGEX)
+        check_regexes(compiler, node, comparator);
     if (choice != MATCH_COUNT && choice != MATCH_VALUE)
         return;
     struct slice name = text_constant(&type->texts[0]);
@@ -246,6 +269,21 @@ void check_vacation(struct compiler *compiler, const struct node *node)
     if (node_has(node, SLOT_MIME))
         check_texts(compiler, node, SLOT_REASON, vacation_mime_valid,
                     "...: the fields of a MIME entity can't hold 8-bit text (RFC 5230 5)");
+}
+
+/* --- editheader (RFC 5293) --- */
+
+void check_addheader(struct compiler *compiler, const struct node *node)
+{
+    check_texts(compiler, node, SLOT_NAME, field_name_valid, "is no name of a field");
+}
+
+void check_deleteheader(struct compiler *compiler, const struct node *node)
+{
+    check_index(compiler, node);
+    check_texts(compiler, node, SLOT_NAME, field_name_valid, "is no name of a field");
+    if (node_has(node, SLOT_KEYS))
+        check_match(compiler, node);
 }
 
 /* --- include (RFC 6609) --- */

@@ -5,9 +5,9 @@ struct row {
     bool fixed;
 };
 
-static const struct row rows[] = {
+static const struct row rows[] = {[SIEVE_BASE] = {{"", 0}, false},
 #define X(name, text, fixed) {{text, sizeof(text) - 1}, fixed},
-    SIEVE_EXTENSION_TABLE(X)
+                                  SIEVE_EXTENSION_TABLE(X)
 #undef X
 };
 

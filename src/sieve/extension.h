@@ -13,7 +13,6 @@
 /* X(enumerator, name of the capability, fixed: it changes how a script is read, so `ihave` can't bring it) */
 /* clang-format off */
 #define SIEVE_EXTENSION_TABLE(X) \
-    X(BASE, "", false) \
     X(FILEINTO, "fileinto", false) \
     X(ENVELOPE, "envelope", false) \
     X(ENCODED_CHARACTER, "encoded-character", true) \
@@ -45,10 +44,13 @@
     X(SPAMTEST, "spamtest", false) \
     X(SPAMTESTPLUS, "spamtestplus", false) \
     X(VIRUSTEST, "virustest", false) \
-    X(FCC, "fcc", false)
+    X(FCC, "fcc", false) \
+    X(REGEX, "regex", false) \
+    X(EDITHEADER, "editheader", false)
 /* clang-format on */
 
 enum sieve_extension {
+    SIEVE_BASE, /* the language itself: what needs no require */
 #define X(name, text, fixed) SIEVE_##name,
     SIEVE_EXTENSION_TABLE(X)
 #undef X

@@ -174,8 +174,9 @@ static enum err split_keys(struct match *match, struct error *error)
     for (size_t i = 0; i < match->key_count; i++) {
         struct cursor c = cursor_of(match->keys[i]), f = cursor_of(match->folded[i]);
         while (flags_next(&c, &keys[count])) {
-            /* Folding of ASCII moves no blanks; :matches has nothing folded. */
-            if (match->type != MATCH_MATCHES && !flags_next(&f, &folded[count]))
+            /* Folding of ASCII moves no blanks; :matches has nothing folded. A regular expression is not
+             * split. */
+            if (match_folds(match->type) && !flags_next(&f, &folded[count]))
                 break;
             count++;
         }
@@ -210,7 +211,7 @@ enum err test_hasflag(struct run *run, const struct node *node, bool *ret, struc
     CLEANUP(match_release) struct match match;
     bool found = false;
     enum err e = match_open(run, node, &match, error);
-    if (e == ERR_OK && match.type != MATCH_COUNT)
+    if (e == ERR_OK && match.type != MATCH_COUNT && match.type != MATCH_REGEX)
         e = split_keys(&match, error);
     if (e == ERR_OK)
         e = try_variables(run, node, &match, &found, error);

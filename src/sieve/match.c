@@ -1,6 +1,6 @@
 #include "sieve/match.h"
 
-#include "sieve/wildcard.h"
+#include "sieve/regex.h"
 
 enum { SHOWN_MAX = 60, COUNT_TEXT_MAX = 24, MATCH_ARENA_MAX = 512 << 20 };
 
@@ -67,6 +67,25 @@ static enum err read_type(struct run *run, const struct node *node, struct match
     return e;
 }
 
+static enum err compile_keys(struct match *match, struct error *error)
+{
+    struct run *run = match->run;
+    match->regexes = arena_array(&run->scratch, match->key_count + 1, sizeof(struct regex *));
+    if (match->regexes == NULL)
+        return run_too_much(run, error);
+    for (size_t i = 0; i < match->key_count; i++) {
+        const char *wrong = regex_compile(&run->scratch, match->keys[i],
+                                          match->comparator == COMPARATOR_CASEMAP, &match->regexes[i]);
+        if (wrong != NULL)
+            return run_fail(run, error, "\"%.*s\": %s", SLICE_ARGS(slice_sub(match->keys[i], 0, SHOWN_MAX)),
+                            wrong);
+        enum err e = run_spend(run, REGEX_SIZE_MAX, error);
+        if (e != ERR_OK)
+            return e;
+    }
+    return ERR_OK;
+}
+
 static enum err fold_keys(struct match *match, struct error *error)
 {
     struct run *run = match->run;
@@ -74,7 +93,9 @@ static enum err fold_keys(struct match *match, struct error *error)
     if (folded == NULL)
         return run_too_much(run, error);
     match->folded = folded;
-    if (match->type == MATCH_MATCHES)
+    if (match->type == MATCH_REGEX)
+        return compile_keys(match, error);
+    if (!match_folds(match->type))
         return ERR_OK;
     for (size_t i = 0; i < match->key_count; i++) {
         folded[i] =
@@ -105,7 +126,7 @@ enum err match_open(struct run *run, const struct node *node, struct match *ret,
 
 static void show(struct match *match, struct slice value, size_t key, bool fits)
 {
-    static const char *const types[] = {"is", "contains", "matches", "counts", "has the value"};
+    static const char *const types[] = {"is", "contains", "matches", "counts", "has the value", "matches"};
     struct slice shown = slice_sub(value, 0, SHOWN_MAX);
     run_trace(match->run, S("compare"), "\"%.*s\" %s \"%.*s\": %s", SLICE_ARGS(shown), types[match->type],
               SLICE_ARGS(slice_sub(match->keys[key], 0, SHOWN_MAX)), fits ? "yes" : "no");
@@ -119,26 +140,40 @@ static void keep_variables(struct match *match, struct slice value, const struct
     if (match->keeps_variables || (match->run->frame->enabled & SIEVE_BIT(SIEVE_VARIABLES)) == 0)
         return;
     buf_clear(&variables->text);
-    struct slice kept = slice_sub(value, 0, SIEVE_TEXT_MAX);
-    buf_put(&variables->text, kept);
-    variables->items[0].at = 0;
-    variables->items[0].n = kept.n;
+    buf_put(&variables->text, slice_sub(value, 0, SIEVE_TEXT_MAX));
     for (size_t i = 0; i < count; i++) {
-        variables->items[i + 1].at = spans[i].at;
-        variables->items[i + 1].n = spans[i].n;
+        variables->items[i].at = spans[i].at;
+        variables->items[i].n = spans[i].n;
     }
-    variables->count = count + 1;
+    variables->count = count;
 }
 
 static enum err try_wildcards(struct match *match, struct slice value, size_t key, bool *ret,
                               struct error *error)
 {
     struct run *run = match->run;
-    struct wildcard_span spans[SIEVE_MATCH_VARIABLES - 1];
+    struct wildcard_span spans[SIEVE_MATCH_VARIABLES] = {{0, value.n}};
     struct wildcard_result result;
     arena_reset(&match->arena);
-    if (!wildcard_match(&match->arena, match->comparator, match->keys[key], value, run->work, spans,
-                        ARRAY_LEN(spans), &result))
+    if (!wildcard_match(&match->arena, match->comparator, match->keys[key], value, run->work, spans + 1,
+                        ARRAY_LEN(spans) - 1, &result))
+        return run_too_much(run, error);
+    enum err e = run_spend(run, (size_t)result.steps, error);
+    if (e != ERR_OK)
+        return e;
+    if (result.matched)
+        keep_variables(match, value, spans, result.count + 1);
+    *ret = result.matched;
+    return ERR_OK;
+}
+
+static enum err try_regex(struct match *match, struct slice value, size_t key, bool *ret, struct error *error)
+{
+    struct run *run = match->run;
+    struct wildcard_span spans[REGEX_GROUPS];
+    struct regex_result result;
+    arena_reset(&match->arena);
+    if (!regex_match(&match->arena, match->regexes[key], value, run->work, spans, &result))
         return run_too_much(run, error);
     enum err e = run_spend(run, (size_t)result.steps, error);
     if (e != ERR_OK)
@@ -168,7 +203,7 @@ static enum err try_keys(struct match *match, struct slice value, bool *ret, str
     struct slice folded = value;
     enum err e = ERR_OK;
     bool found = false;
-    if (match->type != MATCH_MATCHES)
+    if (match_folds(match->type))
         folded = comparator_key(match->comparator, value, &match->folding);
     if (buf_failed(&match->folding))
         return run_too_much(match->run, error);
@@ -176,6 +211,8 @@ static enum err try_keys(struct match *match, struct slice value, bool *ret, str
         e = run_spend(match->run, value.n, error);
         if (e == ERR_OK && match->type == MATCH_MATCHES)
             e = try_wildcards(match, value, i, &found, error);
+        else if (e == ERR_OK && match->type == MATCH_REGEX)
+            e = try_regex(match, value, i, &found, error);
         else if (e == ERR_OK)
             found = fits(match, folded, i);
         if (e == ERR_OK)

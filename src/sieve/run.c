@@ -5,6 +5,7 @@
 #include "base/utf8.h"
 #include "mime/header.h"
 #include "sieve/compile.h"
+#include "sieve/edit.h"
 #include "sieve/flags.h"
 
 enum { TRACE_MAX = 400, DECODED_MAX = 256 << 20 };
@@ -286,6 +287,13 @@ enum err run_act(struct run *run, struct sieve_action action, struct error *erro
         return run_fail(run, error, "more than %zu actions", most);
     action.line = run->line;
     action.message = run->input->message;
+    /* What tells the sender something uses the message as it came (RFC 5293 7). */
+    if (!run->failed && (action.kind == SIEVE_ACTION_KEEP || action.kind == SIEVE_ACTION_FILEINTO ||
+                         action.kind == SIEVE_ACTION_REDIRECT)) {
+        enum err e = run_message(run, &action.message, error);
+        if (e != ERR_OK)
+            return e;
+    }
     run->actions[run->action_count++] = action;
     return ERR_OK;
 }
@@ -402,6 +410,7 @@ static struct run *new_run(const struct sieve_program *program, const struct sie
     run->decoded = BUF(DECODED_MAX);
     run->header = split.header;
     run->body = split.body;
+    run->message = input->message;
     if (!run_enter(run, program, input->script_name, false)) {
         free(run);
         return NULL;

@@ -68,6 +68,7 @@ struct run {
 
     struct slice header; /* of the message as the script has made it so far */
     struct slice body;
+    struct slice message; /* both together; p NULL: to be made (edit.h) */
     struct arena structure_arena;
     const struct mime_part *structure; /* NULL: not parsed yet */
     struct buf decoded;                /* the value that is being compared */

@@ -1,6 +1,7 @@
 /* set, and string (RFC 5229 4, 5). */
 #include "base/utf8.h"
 #include "sieve/match.h"
+#include "sieve/regex.h"
 
 static void put_case(struct buf *out, struct slice text, enum case_choice how)
 {
@@ -43,7 +44,10 @@ static void modify(const struct node *node, struct slice value, struct buf *out)
     }
     CLEANUP(buf_release) struct buf quoted = BUF(2 * SIEVE_TEXT_MAX);
     if (node_has(node, SLOT_QUOTE)) {
-        put_quoted(&quoted, value);
+        if (node_choice(node, SLOT_QUOTE, QUOTE_WILDCARD) == QUOTE_REGEX)
+            regex_quote(&quoted, value);
+        else
+            put_quoted(&quoted, value);
         value = buf_slice(&quoted);
     }
     if (node_has(node, SLOT_LENGTH))

@@ -15,6 +15,7 @@
     TAG(MATCH, "is", FLAG, MATCH_IS, BASE), \
     TAG(MATCH, "contains", FLAG, MATCH_CONTAINS, BASE), \
     TAG(MATCH, "matches", FLAG, MATCH_MATCHES, BASE), \
+    TAG(MATCH, "regex", FLAG, MATCH_REGEX, REGEX), \
     CONSTANT_TAG(MATCH, "count", TEXT, MATCH_COUNT, RELATIONAL), \
     CONSTANT_TAG(MATCH, "value", TEXT, MATCH_VALUE, RELATIONAL)
 
@@ -50,6 +51,7 @@ static const struct argument set_arguments[] = {
     TAG(FIRST_LETTER, "lowerfirst", FLAG, CASE_LOWER, BASE),
     TAG(FIRST_LETTER, "upperfirst", FLAG, CASE_UPPER, BASE),
     TAG(QUOTE, "quotewildcard", FLAG, QUOTE_WILDCARD, BASE),
+    TAG(QUOTE, "quoteregex", FLAG, QUOTE_REGEX, REGEX),
     TAG(LENGTH, "length", FLAG, 0, BASE),
     CONSTANT(NAME, TEXT), POSITIONAL(VALUE, TEXT), END};
 static const struct argument change_flags_arguments[] = {MAY_LACK(NAME, TEXT), POSITIONAL(FLAGS, TEXTS), END};
@@ -101,6 +103,13 @@ static const struct argument currentdate_arguments[] = {
     MATCHING,
     TAG(ZONE, "zone", TEXT, ZONE_GIVEN, BASE),
     POSITIONAL(DATE_PART, TEXT), POSITIONAL(KEYS, TEXTS), END};
+static const struct argument addheader_arguments[] = {
+    TAG(LAST, "last", FLAG, 0, BASE), POSITIONAL(NAME, TEXT), POSITIONAL(VALUE, TEXT), END};
+static const struct argument deleteheader_arguments[] = {
+    MATCHING,
+    TAG(INDEX, "index", NUMBER, 0, BASE),
+    TAG(LAST, "last", FLAG, 0, BASE),
+    POSITIONAL(NAME, TEXT), MAY_LACK(KEYS, TEXTS), END};
 static const struct argument mailboxexists_arguments[] = {POSITIONAL(NAME, TEXTS), END};
 static const struct argument specialuse_arguments[] = {MAY_LACK(NAME, TEXT), POSITIONAL(VALUE, TEXTS), END};
 static const struct argument metadata_arguments[] = {

@@ -79,6 +79,8 @@ struct verb {
     X(INCLUDE, "include", INCLUDE, 0, include_arguments, check_include, act_include) \
     X(RETURN, "return", INCLUDE, 0, no_arguments, NULL, act_return) \
     X(GLOBAL, "global", INCLUDE, 0, global_arguments, check_global, act_global) \
+    X(ADDHEADER, "addheader", EDITHEADER, 0, addheader_arguments, check_addheader, act_addheader) \
+    X(DELETEHEADER, "deleteheader", EDITHEADER, 0, deleteheader_arguments, check_deleteheader, act_deleteheader) \
     X(UNKNOWN, "", BASE, 0, unknown_arguments, NULL, act_unknown)
 
 #define TEST_TABLE(X) \
@@ -138,6 +140,8 @@ check_fn check_hasflag;
 check_fn check_vacation;
 check_fn check_include;
 check_fn check_global;
+check_fn check_addheader;
+check_fn check_deleteheader;
 check_fn check_size;
 check_fn check_match;
 check_fn check_header;
@@ -159,13 +163,13 @@ static inline bool verb_is(const struct verb *verb, enum verb_id id)
 uint64_t verb_fingerprint(void);
 
 /* The choices of tags. */
-enum match_choice { MATCH_IS, MATCH_CONTAINS, MATCH_MATCHES, MATCH_COUNT, MATCH_VALUE };
+enum match_choice { MATCH_IS, MATCH_CONTAINS, MATCH_MATCHES, MATCH_COUNT, MATCH_VALUE, MATCH_REGEX };
 enum part_choice { PART_ALL, PART_LOCAL, PART_DOMAIN, PART_USER, PART_DETAIL };
 enum zone_choice { ZONE_ORIGINAL, ZONE_GIVEN };
 enum transform_choice { TRANSFORM_TEXT, TRANSFORM_RAW, TRANSFORM_CONTENT };
 enum limit_choice { LIMIT_OVER, LIMIT_UNDER };
 enum case_choice { CASE_LOWER, CASE_UPPER };
-enum quote_choice { QUOTE_WILDCARD };
+enum quote_choice { QUOTE_WILDCARD, QUOTE_REGEX };
 enum period_choice { PERIOD_DAYS, PERIOD_SECONDS };
 enum location_choice { LOCATION_PERSONAL, LOCATION_GLOBAL };
 enum unique_choice { UNIQUE_HEADER, UNIQUE_ID };

@@ -50,6 +50,13 @@ static enum err hand_in(struct smtp_session *session, struct queue_id *ret_id, s
                        ret_id, error);
 }
 
+static void refuse_author(struct smtp_session *session, const struct error *error)
+{
+    char text[ERROR_CLIENT_MAX + 16];
+    snprintf(text, sizeof(text), "550 5.7.1 %s", error->client);
+    reply_all(session, text);
+}
+
 static void accept_message(struct smtp_session *session)
 {
     CLEANUP(arena_release) struct arena judged = ARENA(JUDGE_ARENA_MAX);
@@ -71,7 +78,7 @@ static void accept_message(struct smtp_session *session)
     }
     LOG(LOG_WARN, conn_sid(session->conn), "smtp.not_accepted", F_CSTR("code", err_name(err)), F_ERR(&error));
     if (err == ERR_DENIED)
-        reply_all(session, "550 5.7.1 you may not send as this sender");
+        refuse_author(session, &error);
     else if (err == ERR_LIMIT)
         reply_all(session, "552 5.3.4 too large");
     else if (err == ERR_BUSY)

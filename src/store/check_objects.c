@@ -74,10 +74,11 @@ static enum err rows_same(struct check *check, const struct object_row *row, con
     bool same = found && sqlite3_column_int64(statement, 0) == (int64_t)content->whole.n &&
                 sqlite3_column_int64(statement, 1) == (int64_t)content->header_n &&
                 sqlite3_column_int64(statement, 2) == derived->sent_us;
+    /* Rows from before some column, or with keys from an older reading, are whole without them (schema.c). */
+    bool old = found && sqlite3_column_type(statement, 3 + DERIVED_THREAD_KEYS) == SQLITE_NULL;
     for (int i = 0; same && i < DERIVED_TEXTS; i++) {
         const void *p = sqlite3_column_blob(statement, i + 3);
-        /* Rows from before there was such a column (schema.c) are whole without it. */
-        if (sqlite3_column_type(statement, i + 3) == SQLITE_NULL)
+        if (sqlite3_column_type(statement, i + 3) == SQLITE_NULL || (old && derived_is_key(i)))
             continue;
         same = slice_eq(slice_of(p, (size_t)sqlite3_column_bytes(statement, i + 3)), derived->texts[i]);
     }

@@ -54,12 +54,12 @@ static enum err from_parts(struct arena *arena, const struct mime_part *root, in
     derived.texts[DERIVED_PREVIEW] = summary->preview;
     derived.texts[DERIVED_SUBJECT] = summary->subject;
     derived.texts[DERIVED_BASE_SUBJECT] = summary->base_subject;
-    derived.texts[DERIVED_SORT_FROM] = summary->from.local;
-    derived.texts[DERIVED_SORT_TO] = summary->to.local;
-    derived.texts[DERIVED_SORT_CC] = summary->cc.local;
+    derived.texts[DERIVED_SORT_FROM] = summary->from.local_key;
+    derived.texts[DERIVED_SORT_TO] = summary->to.local_key;
+    derived.texts[DERIVED_SORT_CC] = summary->cc.local_key;
     derived.texts[DERIVED_MESSAGE_ID] = summary->message_id;
-    derived.texts[DERIVED_DISPLAY_FROM] = summary->from.display;
-    derived.texts[DERIVED_DISPLAY_TO] = summary->to.display;
+    derived.texts[DERIVED_DISPLAY_FROM] = summary->from.display_key;
+    derived.texts[DERIVED_DISPLAY_TO] = summary->to.display_key;
     derived.texts[DERIVED_THREAD_KEYS] = derived_thread_keys(arena, summary);
     if (derived.texts[DERIVED_THREAD_KEYS].p == NULL)
         return fail_nomem(error);

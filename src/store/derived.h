@@ -36,6 +36,11 @@ enum derived_text {
     DERIVED_THREAD_KEYS, /* derived_thread_keys */
     DERIVED_TEXTS,
 };
+/* What message_list makes from the header where a row has no thread keys. */
+static inline bool derived_is_key(enum derived_text text)
+{
+    return (text >= DERIVED_BASE_SUBJECT && text <= DERIVED_SORT_CC) || text >= DERIVED_DISPLAY_FROM;
+}
 #define DERIVED_TEXT_COLUMNS                                                                         \
     "envelope, structure, preview, subject, base_subject, sort_from, sort_to, sort_cc, message_id, " \
     "display_from, display_to, thread_keys"

@@ -170,7 +170,7 @@ static enum err put_seen(struct account *account, struct folder_id folder, struc
     return err;
 }
 
-/* What an old row lacks is made from the message's header. */
+/* What an old row lacks, or has from an older reading (schema.c), is made from the message's header. */
 static enum err complete_one(struct account *account, struct listing *listing, struct message *message,
                              struct error *error)
 {
@@ -182,9 +182,20 @@ static enum err complete_one(struct account *account, struct listing *listing, s
         err = derived_make(&arena, content.whole, message->internal_date_us, &derived, error);
     if (err != ERR_OK)
         return err;
-    message->display_from = arena_dup(listing->arena, derived.texts[DERIVED_DISPLAY_FROM]);
-    message->display_to = arena_dup(listing->arena, derived.texts[DERIVED_DISPLAY_TO]);
-    message->thread_keys = arena_dup(listing->arena, derived.texts[DERIVED_THREAD_KEYS]);
+    const struct {
+        enum derived_text text;
+        struct slice *to;
+    } made[] = {
+        {DERIVED_BASE_SUBJECT, &message->base_subject},
+        {DERIVED_SORT_FROM, &message->from},
+        {DERIVED_SORT_TO, &message->to},
+        {DERIVED_SORT_CC, &message->cc},
+        {DERIVED_DISPLAY_FROM, &message->display_from},
+        {DERIVED_DISPLAY_TO, &message->display_to},
+        {DERIVED_THREAD_KEYS, &message->thread_keys},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(made); i++)
+        *made[i].to = arena_dup(listing->arena, derived.texts[made[i].text]);
     return arena_failed(listing->arena) ? fail_plain(error, ERR_LIMIT, "Too many messages at once") : ERR_OK;
 }
 

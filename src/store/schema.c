@@ -233,6 +233,7 @@ static const char *const migrations[] = {
     " first INTEGER PRIMARY KEY,"
     " last INTEGER NOT NULL"
     ") STRICT;",
+    SCHEMA_FORGET_BROKEN_KEYS,
 };
 
 int schema_version(void)

@@ -87,9 +87,10 @@ static bool add_slice(struct adding *adding, struct slice text)
     return i == text.n;
 }
 
-static bool add_text(void *context, struct slice folded)
+static bool add_text(void *context, struct mime_search_text text)
 {
     struct adding *adding = context;
+    struct slice folded = mime_search_indexed(&adding->grams->reader, text);
     adding->grams->text += folded.n;
     for (; folded.n >= SEARCH_GRAM_SIZE; folded = slice_from(folded, SLICE - SEARCH_GRAM_SIZE + 1)) {
         if (!add_slice(adding, slice_sub(folded, 0, SLICE)))

@@ -34,7 +34,7 @@ struct search_hits {
 };
 void search_hits_release(struct search_hits *hits);
 
-/* For each needle, folded (mime_fold_search), the objects that may hold it. ret_hits has room for `count`;
+/* For each needle, folded (mime_fold_sort), the objects that may hold it. ret_hits has room for `count`;
  * those past SEARCH_NEEDLES_MAX are not asked for. */
 void search_index_ask(struct account *account, const struct slice *needles, size_t count,
                       struct search_hits *ret_hits);

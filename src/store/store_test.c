@@ -1,4 +1,5 @@
 #include "base/clock.h"
+#include "store/schema.h"
 #include "store/testing.h"
 
 #include "store/account.h"
@@ -115,6 +116,47 @@ static void test_thread_keys_and_display_names_are_listed(void **state)
                          SQLITE_OK);
         fixture_again(fixture);
     }
+}
+
+/* Accounts from before broken texts had sort keys of their own (RFC 5255 4.6) are brought along. */
+static void test_keys_of_broken_texts_are_made_anew(void **state)
+{
+    struct fixture *fixture = *state;
+    sqlite3 *sqlite = fixture->account->database.sqlite;
+    static const struct {
+        const char *subject;
+        const char *stored;
+        const char *wanted;
+    } rows[] = {
+        {"plain", "as stored", "as stored"},
+        {"=?UTF-8?Q?=C3=A4?= =?koi8-r?q?=C1?=", "as stored", "as stored"},
+        {"=?UTF-8?Q?a=FF?=", "a\xef\xbf\xbd",
+         "\xff"
+         "a\xff"},
+        {"=?utf-8?q?a?= =?x-nope?q?b?=", "ab",
+         "\xff"
+         "ab"},
+        {"=?utf-8*en?q?a?=", "from the header", "a"},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        CLEANUP(buf_release) struct buf text = BUF(1000);
+        buf_printf(&text, "Subject: %s\r\n\r\nx\r\n", rows[i].subject);
+        append(fixture, fixture->inbox.id, buf_slice(&text));
+        buf_clear(&text);
+        buf_printf(
+            &text,
+            "UPDATE object_text SET (subject, base_subject) = (CAST('%s' AS BLOB), CAST('%s' AS BLOB)) "
+            "WHERE object = (SELECT max(object) FROM object_text)",
+            rows[i].stored, rows[i].stored);
+        assert_int_equal(sqlite3_exec(sqlite, buf_cstr(&text), NULL, NULL, NULL), SQLITE_OK);
+    }
+    assert_int_equal(sqlite3_exec(sqlite, SCHEMA_FORGET_BROKEN_KEYS, NULL, NULL, NULL), SQLITE_OK);
+    fixture_again(fixture);
+    size_t count;
+    struct message *m = list_all(fixture, fixture->inbox.id, WANT_SORT_KEYS, &count);
+    assert_int_equal(count, ARRAY_LEN(rows));
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++)
+        assert_true(slice_eq(m[i].base_subject, slice_cstr(rows[i].wanted)) && m[i].thread_keys.n > 0);
 }
 
 static void test_appended_message_reads_back(void **state)
@@ -582,6 +624,7 @@ int main(void)
         STORE_TEST(test_store_sync_covers_many_accounts),
         STORE_TEST(test_appended_message_reads_back),
         STORE_TEST(test_thread_keys_and_display_names_are_listed),
+        STORE_TEST(test_keys_of_broken_texts_are_made_anew),
         STORE_TEST(test_large_message_with_prefix_gets_the_joined_header),
         STORE_TEST(test_delivery_seen_before_is_not_added_again),
         STORE_TEST(test_quota_is_kept_unless_ignored),

@@ -19,10 +19,11 @@ class Authority:
     def openssl(self, *words, text: str = "") -> bytes:
         return subprocess.run(["openssl", *words], cwd=self.directory, check=True, capture_output=True, input=text.encode()).stdout
 
-    def certificate(self, name: str) -> ssl.SSLContext:
-        """A server's side, with a certificate for the name and the chain to the authority."""
+    def certificate(self, name: str, *also: str) -> ssl.SSLContext:
+        """A server's side, with a certificate for the names and the chain to the authority."""
         self.openssl("req", *KEY, "-keyout", f"{name}.key", "-out", f"{name}.csr", "-subj", f"/CN={name}")
-        (self.directory / f"{name}.ext").write_text(f"subjectAltName=DNS:{name}\n")
+        names = ",".join(f"DNS:{each}" for each in (name, *also))
+        (self.directory / f"{name}.ext").write_text(f"subjectAltName={names}\n")
         self.openssl(
             "x509", "-req", "-in", f"{name}.csr", "-CA", "ca.pem", "-CAkey", "ca.key", "-CAcreateserial", "-days", "2",
             "-extfile", f"{name}.ext", "-out", f"{name}.pem",

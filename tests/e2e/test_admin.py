@@ -102,7 +102,8 @@ def anna(posthorn):
 
 
 def test_domains(posthorn):
-    assert posthorn.rows("domain", "list") == [{"domain": DOMAIN, "accounts": 0, "catch_all": ""}]
+    (row,) = posthorn.rows("domain", "list")
+    assert (row["domain"], row["accounts"], row["catch_all"]) == (DOMAIN, 0, "")
     assert "exists already" in posthorn.bad(2, "domain", "add", DOMAIN)
     posthorn.good("domain", "add", "other.example")
     assert DOMAIN in posthorn.good("domain", "list")

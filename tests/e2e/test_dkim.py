@@ -174,13 +174,61 @@ def test_both_say_the_same_of_changed_messages(probe, keys):
     assert verdicts == {"pass", "fail"}
 
 
+# --- ARC ---
+
+
+def arc_by_dkimpy(message: bytes, names: dict[str, str]) -> str:
+    def ask(name, timeout=5):
+        return names.get(name.decode().rstrip("."), "").encode()
+
+    status = dkim.ARC(message).verify(dnsfunc=ask)[0]
+    return (status or b"fail").decode()  # it says nothing of a chain that is marked as failed
+
+
+def our_arc(probe, message: bytes, names: dict[str, str]) -> list:
+    return probe(do="arc", message=base64.b64encode(message).decode(), names=names)
+
+
+def our_set(probe, message: bytes, key, status: str) -> bytes:
+    signing = [{"domain": "a.example", "selector": key.selector, "private": key.pkcs8}]
+    results = f"mail.a.example; spf=pass (x; y) smtp.mailfrom=b.example;\r\n\tarc={status}"
+    answer = probe(do="seal", message=base64.b64encode(message).decode(), keys=signing, results=results)
+    return base64.b64decode(answer["fields"])
+
+
+def their_set(message: bytes, key, status: str) -> bytes:
+    claimed = f"Authentication-Results: mail.b.example; arc={status}; spf=pass\r\n".encode()
+    return b"".join(dkim.ARC(claimed + message).sign(key.selector.encode(), b"a.example", key.private, b"mail.b.example"))
+
+
+def test_chains_of_both_are_accepted_by_both(probe, keys):
+    rng = random.Random(SEED + 3)
+    rsa = keys[0]
+    for _ in range(MESSAGES // 5):
+        sealed = message(rng)
+        for number in range(rng.randrange(1, 5)):
+            seal = rng.choice([lambda m, k, s: our_set(probe, m, k, s), their_set])
+            added = seal(sealed, rsa, "pass" if number > 0 else "none")
+            assert added
+            sealed = added + sealed
+            assert arc_by_dkimpy(sealed, names_of(keys)) == "pass", sealed
+            assert our_arc(probe, sealed, names_of(keys)) == ["pass", "", number + 1], sealed
+        for changed in (sealed + b"x", sealed.replace(b"spf=pass", b"spf=fail", 1), sealed.replace(b"cv=none", b"cv=pass")):
+            assert arc_by_dkimpy(changed, names_of(keys)) == "fail", changed
+            assert our_arc(probe, changed, names_of(keys))[0] == "fail", changed
+
+
 # --- a house ---
 
 
 @pytest.fixture(scope="module")
 def house():
     records = {("elsewhere.example", "A"): ["127.0.0.1"]}
-    with Names(records) as names, Sink() as sink, running(**{"resolver": names.address, "outbound-port": str(sink.port)}) as server:
+    # Nobody is trusted, so that what is delivered is judged as from outside.
+    settings = {"trusted-networks": "none"}
+    with Names(records) as names, Sink() as sink, running(
+        **{"resolver": names.address, "outbound-port": str(sink.port)} | settings
+    ) as server:
         server.names, server.sink = names, sink
         yield server
 
@@ -236,7 +284,28 @@ def test_forwarded_mail_gets_no_signature(house):
     before = len(house.sink.messages)
     forged = f"From: boss@{DOMAIN}\r\n".encode() + make_raw(to=anna.address).split(b"\r\n", 1)[1]
     house.deliver(anna, forged)
-    assert b"DKIM-Signature" not in sent(house, before)
+    passed_on = sent(house, before)
+    assert b"DKIM-Signature" not in passed_on
+    # What was found when it came is sealed instead.
+    assert b"ARC-Authentication-Results: i=1; mail." in passed_on
+    assert arc_by_dkimpy(passed_on, publish(house, DOMAIN)) == "pass"
+
+
+def test_chain_of_a_stranger_is_checked_and_continued(house, probe, keys):
+    names = names_of(keys)
+    for name, record in names.items():
+        house.names.records[(name, "TXT")] = [record]
+    anna = house.account("anna")
+    house.admin("account", "forward", anna.address, "--to", "friend@elsewhere.example", "--keep-copy", "yes")
+    raw = make_raw(to=anna.address)
+    sealed = their_set(raw, keys[0], "none") + raw
+    for body, status in ((b"", "pass"), (b"changed\r\n", "fail")):
+        before = len(house.sink.messages)
+        house.deliver(anna, sealed + body)
+        passed_on = sent(house, before)
+        assert f"arc={status}".encode() in passed_on and f"cv={status}".encode() in passed_on
+        assert arc_by_dkimpy(passed_on, names | publish(house, DOMAIN)) == status
+    assert b"arc=pass header.oldest-pass=0" in house.messages(anna, 2)[0]
 
 
 def test_keys_take_turns(house):

@@ -53,6 +53,7 @@ def test_every_option_is_described():
         ("docs/imap.md", "src/imap/capability.h", "IMAP_CAPABILITY_TABLE"),
         ("docs/pop3.md", "src/pop3/capability.h", "POP3_CAPABILITY_TABLE"),
         ("docs/smtp.md", "src/directory/sasl.h", "SASL_MECHANISM_TABLE"),
+        ("docs/sieve.md", "src/sieve/extension.h", "SIEVE_EXTENSION_TABLE"),
     ],
 )
 def test_every_capability_is_described(document, header, name):

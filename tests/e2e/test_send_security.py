@@ -1,4 +1,10 @@
-"""Who may have mail for whom: DNSSEC and DANE (RFC 7672) on the way out. One signed zone, one house, a domain a test."""
+"""Who may have mail for whom: DNSSEC, DANE (RFC 7672) and MTA-STS (RFC 8461) on the way out.
+
+One signed zone, one house, one server of policies; a domain for each test.
+"""
+
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 from authority import Authority
@@ -13,9 +19,22 @@ ADDRESSES = {
     name: f"127.0.1.{number}"
     for number, name in enumerate(
         ["good", "wrong", "clear", "unusable", "unusableclear", "anchor", "othername", "second", "alias", "aliasplain",
-         "hidden", "nomx", "unsigned", "nothing", "broken", "opportune"], start=1
+         "hidden", "nomx", "unsigned", "nothing", "broken", "opportune", "stsgood", "stswrong", "stsclear",
+         "stsother", "ststesting", "stsnone", "stsuntrusted", "stsdane"], start=1
     )
 }  # fmt: skip
+POLICY_HOST = "127.0.2.1"
+# The mode of each domain's policy, and the host that it names.
+POLICIES = {
+    "stsgood": ("enforce", "*.stsgood.example"),
+    "stswrong": ("enforce", "mx.stswrong.example"),
+    "stsclear": ("enforce", "mx.stsclear.example"),
+    "stsother": ("enforce", "mx.elsewhere.example"),
+    "ststesting": ("testing", "mx.elsewhere.example"),
+    "stsnone": ("none", "mx.stsnone.example"),
+    "stsuntrusted": ("enforce", "mx.elsewhere.example"),
+    "stsdane": ("enforce", "mx.elsewhere.example"),
+}
 
 
 def zones(port: int, ca: Authority) -> dict[str, str]:
@@ -38,9 +57,38 @@ def zones(port: int, ca: Authority) -> dict[str, str]:
         f"nomx A {ADDRESSES['nomx']}\n{at}.nomx TLSA 3 1 1 {WRONG}",
         "forgedhost MX 10 mx.forged",
     ]
+    lines += [f'_mta-sts.{name} TXT "v=STSv1; id=1"\nmta-sts.{name} A {POLICY_HOST}' for name in POLICIES]
+    lines.append(f"{at}.mx.stsdane TLSA {right}")
     plain = f"unsigned MX 10 mx.unsigned.example.\nmx.other A {ADDRESSES['aliasplain']}\n"
     lines.append(f"{at}.mx.unsigned TLSA 3 1 1 {WRONG}")
     return {"signed": "\n".join(lines) + "\n", "plain": plain, "forged": "@ MX 10 mx\nmx A 127.0.1.100\n"}
+
+
+class PolicyHandler(BaseHTTPRequestHandler):
+    def do_GET(self) -> None:
+        name = self.headers["Host"].split(":")[0].removeprefix("mta-sts.").removesuffix(".example")
+        mode, host = POLICIES.get(name, (None, None))
+        body = f"version: STSv1\r\nmode: {mode}\r\nmx: {host}\r\nmax_age: 86400\r\n".encode()
+        found = mode is not None and self.path == "/.well-known/mta-sts.txt"
+        self.send_response(200 if found else 404)
+        self.send_header("Content-Type", "text/plain")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_) -> None:
+        pass
+
+
+@pytest.fixture(scope="module")
+def policies(ca):
+    """The port of the server of policies. Its certificate is not for the untrusted domain."""
+    names = [f"mta-sts.{name}.example" for name in POLICIES if name != "stsuntrusted"]
+    with ThreadingHTTPServer((POLICY_HOST, 0), PolicyHandler) as server:
+        server.socket = ca.certificate(*names).wrap_socket(server.socket, server_side=True)
+        threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
+        yield server.server_address[1]
+        server.shutdown()
 
 
 class World:
@@ -72,11 +120,12 @@ def ca():
 
 
 @pytest.fixture(scope="module")
-def world(ca):
+def world(ca, policies):
     port = free_ports(1)[0]
     certificate = ca.certificate("mx.good.example")
     with SignedNames(**zones(port, ca)) as names:
         settings = {"resolver": names.address, "dnssec-anchor": names.anchor, "outbound-port": str(port)}
+        settings |= {"mta-sts-port": str(policies), "ca-file": str(ca.file)}
         with running(**settings) as server:
             yield World(names, server, port, certificate)
 
@@ -172,3 +221,29 @@ def test_name_server_that_drops_signatures_is_not_believed_whatever_it_says_itse
     settings = {"dnssec-anchor": world.names.anchor, "outbound-port": str(world.port)}
     with Liar(records) as names, running(resolver=names.address, **settings) as server:
         assert "DNSSEC" in World(names, server, world.port, None).defer("lied")["reason"]
+
+
+def test_policy_that_is_met_gets_the_mail(world, ca):
+    with world.sink("stsgood", tls=ca.certificate("mx.stsgood.example")) as sink:
+        world.deliver("stsgood", sink)
+        assert sink.secured == ["mx.stsgood.example"]
+
+
+@pytest.mark.parametrize("domain, tls, why", [("stswrong", True, "certificate"), ("stsclear", False, "no TLS"), ("stsother", True, "does not name")])
+def test_policy_that_is_not_met_gets_nothing(world, domain, tls, why):
+    with world.sink(domain, tls=world.certificate if tls else None) as sink:
+        reason = world.defer(domain)["reason"]
+        assert "MTA-STS" in reason and why in reason
+        assert sink.messages == [] and len(sink.secured) == (domain == "stswrong")
+
+
+@pytest.mark.parametrize("domain", ["ststesting", "stsnone", "stsuntrusted"])
+def test_policy_that_demands_nothing_or_that_nobody_vouches_for_is_no_hindrance(world, domain):
+    with world.sink(domain) as sink:
+        world.deliver(domain, sink)
+
+
+def test_tlsa_records_come_before_a_policy(world):
+    with world.sink("stsdane", tls=world.certificate) as sink:
+        world.deliver("stsdane", sink)
+        assert sink.secured == ["mx.stsdane.example"]

@@ -6,11 +6,16 @@
  *   [["pass", "reason", "a.example", "s"], ...]
  *   {"do": "sign", "message": "...", "keys": [{"domain": "a.example", "selector": "s", "private": "..."}]}
  *   {"fields": "..."} or {"error": "..."}
+ *   {"do": "arc", "message": "...", "names": {...}}
+ *   ["pass", "reason", 2]                      the number of sets last
+ *   {"do": "seal", "message": "...", "keys": [one], "results": "mail.example; spf=pass"}
+ *   {"fields": "..."} or {"error": "..."}      with the status that the results tell
  */
 #include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "authres/arc.h"
 #include "authres/dkim.h"
 #include "authres/dkim_sign.h"
 #include "base/base64.h"
@@ -73,37 +78,91 @@ static json_t *verify(const json_t *asked)
     return answer;
 }
 
+static json_t *arc(const json_t *asked)
+{
+    CLEANUP(arena_release) struct arena arena = ARENA(ARENA_BYTES);
+    CLEANUP(buf_release) struct buf message = BUF(MESSAGE_MAX);
+    CLEANUP(dkim_verifier_cleanup) struct dkim_verifier *verifier = NULL;
+    const struct authres_dns dns = {records, json_object_get(asked, "names")};
+    struct dkim_results results;
+    struct arc_verdict verdict;
+    struct error error;
+    read_bytes(asked, "message", &message);
+    if (dkim_verifier_create(&verifier, &error) != ERR_OK)
+        abort();
+    dkim_verifier_feed(verifier, buf_slice(&message));
+    if (dkim_verifier_finish(verifier, &dns, NOW, 0, &arena, &results, &error) != ERR_OK ||
+        arc_verify(verifier, &dns, NOW, 0, &arena, &verdict, &error) != ERR_OK)
+        abort();
+    return json_pack("[s,s,I]", arc_status_word(verdict.status), verdict.reason, (json_int_t)verdict.count);
+}
+
+static json_t *fields_answer(enum err err, struct buf *fields, const struct error *error)
+{
+    CLEANUP(buf_release) struct buf text = BUF(1 << 20);
+    if (err != ERR_OK)
+        return json_pack("{s:s}", "error", error->detail);
+    base64_encode(&text, buf_slice(fields));
+    return json_pack("{s:s}", "fields", text.n > 0 ? buf_cstr(&text) : "");
+}
+
+static void read_signing_key(const json_t *key, struct dkim_signing_key *ret)
+{
+    CLEANUP(buf_release) struct buf der = BUF(DKIM_PRIVATE_MAX);
+    struct error error;
+    read_bytes(key, "private", &der);
+    ret->domain = slice_cstr(json_string_value(json_object_get(key, "domain")));
+    ret->selector = slice_cstr(json_string_value(json_object_get(key, "selector")));
+    if (dkim_private_key_read(buf_slice(&der), &ret->private, &error) != ERR_OK)
+        abort();
+}
+
+static json_t *seal(const json_t *asked)
+{
+    CLEANUP(buf_release) struct buf message = BUF(MESSAGE_MAX);
+    CLEANUP(buf_release) struct buf fields = BUF(1 << 20);
+    CLEANUP(arc_sealer_cleanup) struct arc_sealer *sealer = NULL;
+    struct slice results = slice_cstr(json_string_value(json_object_get(asked, "results")));
+    struct dkim_signing_key key;
+    enum arc_status status = ARC_NONE;
+    struct error error;
+    read_bytes(asked, "message", &message);
+    read_signing_key(json_array_get(json_object_get(asked, "keys"), 0), &key);
+    if (!arc_status_in_results(results, &status))
+        status = ARC_NONE;
+    if (arc_sealer_create(&key, results, status, &sealer, &error) != ERR_OK)
+        abort();
+    arc_sealer_feed(sealer, buf_slice(&message));
+    enum err err = arc_sealer_finish(sealer, NOW, &fields, &error);
+    dkim_private_key_release(&key.private);
+    return fields_answer(err, &fields, &error);
+}
+
 static json_t *sign(const json_t *asked)
 {
     CLEANUP(buf_release) struct buf message = BUF(MESSAGE_MAX);
     CLEANUP(buf_release) struct buf fields = BUF(1 << 20);
-    CLEANUP(buf_release) struct buf text = BUF(1 << 20);
     CLEANUP(dkim_signer_cleanup) struct dkim_signer *signer = NULL;
     struct dkim_signing_key keys[DKIM_SIGN_KEYS_MAX];
     struct error error;
     const json_t *list = json_object_get(asked, "keys");
     size_t count = MIN(json_array_size(list), (size_t)DKIM_SIGN_KEYS_MAX);
     read_bytes(asked, "message", &message);
-    for (size_t i = 0; i < count; i++) {
-        CLEANUP(buf_release) struct buf der = BUF(DKIM_PRIVATE_MAX);
-        const json_t *key = json_array_get(list, i);
-        read_bytes(key, "private", &der);
-        keys[i].domain = slice_cstr(json_string_value(json_object_get(key, "domain")));
-        keys[i].selector = slice_cstr(json_string_value(json_object_get(key, "selector")));
-        if (dkim_private_key_read(buf_slice(&der), &keys[i].private, &error) != ERR_OK)
-            abort();
-    }
+    for (size_t i = 0; i < count; i++)
+        read_signing_key(json_array_get(list, i), &keys[i]);
     if (dkim_signer_create(keys, count, &signer, &error) != ERR_OK)
         abort();
     dkim_signer_feed(signer, buf_slice(&message));
     enum err err = dkim_signer_finish(signer, NOW, &fields, &error);
     for (size_t i = 0; i < count; i++)
         dkim_private_key_release(&keys[i].private);
-    if (err != ERR_OK)
-        return json_pack("{s:s}", "error", error.detail);
-    base64_encode(&text, buf_slice(&fields));
-    return json_pack("{s:s}", "fields", buf_cstr(&text));
+    return fields_answer(err, &fields, &error);
 }
+
+static const struct {
+    const char *name;
+    json_t *(*run)(const json_t *asked);
+} jobs[] = {{"verify", verify}, {"sign", sign}, {"arc", arc}, {"seal", seal}};
 
 int main(void)
 {
@@ -111,8 +170,11 @@ int main(void)
     size_t size = 0;
     while (getline(&line, &size, stdin) > 0) {
         json_t *asked = json_loads(line, 0, NULL);
-        const char *what = json_string_value(json_object_get(asked, "do"));
-        json_t *answer = what != NULL && strcmp(what, "sign") == 0 ? sign(asked) : verify(asked);
+        struct slice what = slice_cstr(json_string_value(json_object_get(asked, "do")));
+        json_t *answer = NULL;
+        for (size_t i = 0; i < ARRAY_LEN(jobs); i++)
+            if (slice_eq(what, slice_cstr(jobs[i].name)))
+                answer = jobs[i].run(asked);
         json_dumpf(answer, stdout, JSON_COMPACT);
         putchar('\n');
         fflush(stdout);
