@@ -74,6 +74,7 @@ static const struct {
     {"group", admin_main, "addresses of several people"},
     {"share", admin_main, "folders shared between accounts"},
     {"queue", admin_main, "mail in flight"},
+    {"smart-host", admin_main, "servers that outgoing mail goes by way of"},
     {"plan", admin_main, "what is open to accounts"},
     {"sieve", admin_main, "try filter scripts"},
 };

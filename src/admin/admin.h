@@ -197,6 +197,9 @@ struct admin_command {
     X(queue_release) \
     X(queue_holds) \
     X(queue_drop) \
+    X(smart_host_set) \
+    X(smart_host_list) \
+    X(smart_host_remove) \
     X(sieve_check) \
     X(sieve_test) \
     X(plan_list) \

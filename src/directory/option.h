@@ -33,7 +33,11 @@ struct directory;
     X(POP3_KEEP, "pop3-keep", SECONDS, 0, "TIME", \
       "how long what POP3 fetched stays, 7d say, a day at least; off: as programs ask for") \
     X(FROM_CHECK, "from-check", YES_NO, 1, "yes|no", \
-      "no: who submits may name anybody in From and Sender")
+      "no: who submits may name anybody in From and Sender") \
+    X(MESSAGES_PER_HOUR, "messages-per-hour", NUMBER, 500, "NUMBER", "most messages that are sent in an hour; 0: any number") \
+    X(MESSAGES_PER_DAY, "messages-per-day", NUMBER, 3000, "NUMBER", "most messages that are sent in a day; 0: any number") \
+    X(RECIPIENTS_PER_HOUR, "recipients-per-hour", NUMBER, 2000, "NUMBER", "most recipients of what is sent in an hour; 0: any number") \
+    X(RECIPIENTS_PER_DAY, "recipients-per-day", NUMBER, 10000, "NUMBER", "most recipients of what is sent in a day; 0: any number")
 /* clang-format on */
 enum option {
 #define X(name, text, kind, built_in, placeholder, help) OPTION_##name,

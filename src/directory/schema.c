@@ -139,6 +139,16 @@ static const char *const migrations[] = {
     " UPDATE usage SET domain = new.domain WHERE account = new.id; END;"
     "CREATE TRIGGER account_usage_left AFTER DELETE ON account BEGIN"
     " DELETE FROM usage WHERE account = old.id; END;",
+    /* level, owner: as of options; level 0, the installation, has the owner ''. secret: see smart_host.c */
+    "CREATE TABLE smart_host(level INTEGER NOT NULL, owner ANY NOT NULL, host TEXT NOT NULL,"
+    " port INTEGER NOT NULL, tls INTEGER NOT NULL, user TEXT NOT NULL, secret BLOB,"
+    " PRIMARY KEY(level, owner)) STRICT, WITHOUT ROWID;"
+    "CREATE TRIGGER plan_smart_host AFTER DELETE ON plan BEGIN"
+    " DELETE FROM smart_host WHERE level = 1 AND owner = old.name; END;"
+    "CREATE TRIGGER domain_smart_host AFTER DELETE ON domain BEGIN"
+    " DELETE FROM smart_host WHERE level = 2 AND owner = old.id; END;"
+    "CREATE TRIGGER account_smart_host AFTER DELETE ON account BEGIN"
+    " DELETE FROM smart_host WHERE level = 3 AND owner = old.id; END;",
 };
 
 static enum err schema_version(struct database *database, int64_t *ret_version, struct error *error)

@@ -118,6 +118,18 @@ struct directory;
     X(SEND_AS_FORGET, "DELETE FROM send_as WHERE key = ?1")                                                  \
     X(ACCOUNT_OPTIONS_LIKE, "INSERT INTO option(level, owner, name, value) SELECT level, ?2, name, value"    \
                             " FROM option WHERE level = 3 AND owner = ?1")                                   \
+    X(SMART_HOST_SET, "INSERT OR REPLACE INTO smart_host(level, owner, host, port, tls, user, secret)"       \
+                      " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)")                                                \
+    X(SMART_HOST_REMOVE, "DELETE FROM smart_host WHERE level = ?1 AND owner = ?2")                           \
+    X(SMART_HOST_LIST,                                                                                       \
+      "SELECT level, CASE level WHEN 2 THEN (SELECT name FROM domain WHERE id = owner)"                      \
+      " WHEN 3 THEN (SELECT shown FROM account WHERE id = owner) ELSE owner END AS named, host,"             \
+      " port, tls, user FROM smart_host ORDER BY level, named")                                              \
+    X(SMART_HOST_FOR, "SELECT level, owner, host, port, tls, user, secret FROM smart_host WHERE"             \
+                      " (level = 3 AND owner = ?1)"                                                          \
+                      " OR (level = 2 AND owner = (SELECT id FROM domain WHERE name = ?2))"                  \
+                      " OR (level = 1 AND owner = (SELECT plan FROM account WHERE id = ?1))"                 \
+                      " OR level = 0 ORDER BY level DESC LIMIT 1")                                           \
     X(PERSON_SET, "INSERT OR REPLACE INTO person(mailbox, account, rights) VALUES (?1, ?2, ?3)")             \
     X(PERSON_REMOVE, "DELETE FROM person WHERE mailbox = ?1 AND account = ?2")                               \
     X(PERSON_GET, "SELECT rights FROM person WHERE mailbox = ?1 AND account = ?2")                           \

@@ -1,10 +1,20 @@
 /* The records of outbound.h on the wire. */
 #include "link/outbound_codec.h"
 
+static void put_route(struct buf *b, const struct smart_host *route)
+{
+    wire_put_slice(b, route->host);
+    wire_put_u32(b, route->port);
+    wire_put_u8(b, (uint8_t)route->tls);
+    wire_put_slice(b, route->user);
+    wire_put_slice(b, route->password);
+}
+
 static void put_parcel(struct buf *b, const struct outbound_parcel *p)
 {
     wire_put_u64(b, p->entry.v);
     wire_put_slice(b, p->domain);
+    put_route(b, &p->route);
     wire_put_slice(b, p->sender);
     wire_put_u64(b, p->size);
     wire_put_u64(b, (uint64_t)p->received_us);
@@ -26,10 +36,21 @@ static struct slice get_text(struct wire_reader *r, struct arena *arena)
     return arena_dup(arena, wire_get_slice(r));
 }
 
+static struct smart_host get_route(struct wire_reader *r, struct arena *arena)
+{
+    struct smart_host route = {.host = get_text(r, arena)};
+    route.port = (uint16_t)wire_get_u32(r);
+    route.tls = (enum smart_host_tls)MIN(wire_get_u8(r), (uint8_t)SMART_HOST_TLS_IMPLICIT);
+    route.user = get_text(r, arena);
+    route.password = get_text(r, arena);
+    return route;
+}
+
 static void get_parcel(struct wire_reader *r, struct arena *arena, struct outbound_parcel *p)
 {
     p->entry.v = wire_get_u64(r);
     p->domain = get_text(r, arena);
+    p->route = get_route(r, arena);
     p->sender = get_text(r, arena);
     p->size = wire_get_u64(r);
     p->received_us = (int64_t)wire_get_u64(r);

@@ -26,6 +26,9 @@ static const char *const statement_texts[STATEMENTS] = {
     [STATEMENT_FLUSH] =
         "UPDATE entry SET next = 1 WHERE next > 1 AND next < 9223372036854775807 AND (?1 = 0 OR id = ?1)",
     [STATEMENT_FLUSH_RELAY] = "UPDATE entry SET relay = 1 WHERE relay > 1 AND (?1 = 0 OR id = ?1)",
+    [STATEMENT_SUBMITTED] =
+        "INSERT OR REPLACE INTO submitted (account, at, told, messages_hour, messages_day, recipients_hour,"
+        " recipients_day) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
     [STATEMENT_HOLD] = "INSERT INTO hold (key, since) VALUES (?1, ?2)",
     [STATEMENT_RELEASE] = "DELETE FROM hold WHERE key = ?1",
     [STATEMENT_UNPARK] = "UPDATE entry SET relay = 2 WHERE relay > 2 AND (?1 = 0 OR id = ?1)",
@@ -47,6 +50,10 @@ static const char *const migrations[] = {
     "UPDATE entry SET relay = 0 WHERE next = 9223372036854775807;"
     "CREATE INDEX entry_relay ON entry (relay) WHERE relay IS NOT NULL;",
     "CREATE TABLE hold (key BLOB PRIMARY KEY, since INTEGER NOT NULL) WITHOUT ROWID;",
+    /* what accounts have submitted: allowance.h */
+    "CREATE TABLE submitted (account INTEGER PRIMARY KEY, at INTEGER NOT NULL, told INTEGER NOT NULL,"
+    " messages_hour REAL NOT NULL, messages_day REAL NOT NULL, recipients_hour REAL NOT NULL,"
+    " recipients_day REAL NOT NULL);",
 };
 
 static enum err fail_sql(struct queue *queue, const char *doing, struct error *error)
@@ -103,6 +110,37 @@ static enum err load_holds(struct queue *queue, struct error *error)
     return err;
 }
 
+/* What is so old that all of it has sunk goes. */
+static enum err load_submitted(struct queue *queue, struct error *error)
+{
+    static const char old[] = "DELETE FROM submitted WHERE max(at, told) < ?1";
+    static const char all[] = "SELECT account, at, told, messages_hour, messages_day, recipients_hour,"
+                              " recipients_day FROM submitted";
+    sqlite3_stmt *statement = NULL;
+    enum err err = ERR_OK;
+    int code = sqlite3_prepare_v2(queue->database.sqlite, old, -1, &statement, NULL);
+    if (code == SQLITE_OK)
+        sqlite3_bind_int64(statement, 1, clock_wall_us() - CLOCK_DAY);
+    if (code == SQLITE_OK)
+        code = sqlite3_step(statement);
+    sqlite3_finalize(statement);
+    if (code != SQLITE_DONE ||
+        sqlite3_prepare_v2(queue->database.sqlite, all, -1, &statement, NULL) != SQLITE_OK)
+        return fail_sql(queue, "reading what was submitted", error);
+    while (err == ERR_OK && (code = sqlite3_step(statement)) == SQLITE_ROW) {
+        struct submitted row = {.account = {(uint64_t)sqlite3_column_int64(statement, 0)},
+                                .at_us = sqlite3_column_int64(statement, 1),
+                                .told_us = sqlite3_column_int64(statement, 2)};
+        for (int i = 0; i < ALLOWANCES; i++)
+            row.levels[i] = sqlite3_column_double(statement, 3 + i);
+        err = allowance_load(queue, &row, error);
+    }
+    if (err == ERR_OK && code != SQLITE_DONE)
+        err = fail_sql(queue, "reading what was submitted", error);
+    sqlite3_finalize(statement);
+    return err;
+}
+
 enum err database_setup(struct queue *queue, struct error *error)
 {
     enum err err = volume_database_open(queue->volume, "queue.db", true, &queue->database, error);
@@ -115,6 +153,8 @@ enum err database_setup(struct queue *queue, struct error *error)
             err = fail_sql(queue, statement_texts[i], error);
     if (err == ERR_OK)
         err = load_holds(queue, error);
+    if (err == ERR_OK)
+        err = load_submitted(queue, error);
     if (err != ERR_OK)
         database_teardown(queue);
     return err;
@@ -163,6 +203,17 @@ static int64_t column_time(sqlite3_stmt *statement, int at)
                                                              : sqlite3_column_int64(statement, at);
 }
 
+static enum err write_submitted(struct queue *queue, const struct submitted *row, struct error *error)
+{
+    sqlite3_stmt *statement = queue->statements[STATEMENT_SUBMITTED];
+    sqlite3_bind_int64(statement, 1, (sqlite3_int64)row->account.v);
+    sqlite3_bind_int64(statement, 2, row->at_us);
+    sqlite3_bind_int64(statement, 3, row->told_us);
+    for (int i = 0; i < ALLOWANCES; i++)
+        sqlite3_bind_double(statement, 4 + i, row->levels[i]);
+    return run(queue, STATEMENT_SUBMITTED, error);
+}
+
 static enum err run_job(struct queue *queue, const struct job *job, struct error *error)
 {
     static const enum statement of_kind[] = {
@@ -179,7 +230,8 @@ static enum err run_job(struct queue *queue, const struct job *job, struct error
     }
     if (job->kind == JOB_INSERT)
         bind_blob(statement, 5, job->body);
-    return run(queue, of_kind[job->kind], error);
+    enum err err = run(queue, of_kind[job->kind], error);
+    return err == ERR_OK && job->submitted != NULL ? write_submitted(queue, job->submitted, error) : err;
 }
 
 static enum err commit(struct queue *queue, const struct job *jobs, struct error *error)

@@ -15,6 +15,7 @@
 
 #include "base/log.h"
 #include "base/map.h"
+#include "queue/allowance.h"
 #include "queue/entry.h"
 #include "queue/history_private.h"
 
@@ -44,6 +45,7 @@ enum statement {
     STATEMENT_LIST,
     STATEMENT_FLUSH,
     STATEMENT_FLUSH_RELAY,
+    STATEMENT_SUBMITTED,
     STATEMENT_HOLD,
     STATEMENT_RELEASE,
     STATEMENT_UNPARK,
@@ -62,9 +64,10 @@ struct job {
     struct queue_id id;
     int64_t next_us;
     int64_t relay_us;
-    struct slice envelope; /* encoded */
-    struct slice body;     /* INSERT: inline body; p NULL with a spool file */
-    bool lasting;          /* DELETE: not to be undone by a power loss (the other kinds never are) */
+    struct slice envelope;             /* encoded */
+    struct slice body;                 /* INSERT: inline body; p NULL with a spool file */
+    const struct submitted *submitted; /* INSERT: what its account has submitted, with it; or NULL */
+    bool lasting; /* DELETE: not to be undone by a power loss (the other kinds never are) */
     bool done;
     enum err result;
     struct error error;
@@ -123,6 +126,8 @@ struct queue {
         uint64_t flushes;
         bool stopping;
     } outbound;
+
+    struct allowances allowances;
 
     struct {
         pthread_mutex_t lock;

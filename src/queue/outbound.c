@@ -246,8 +246,28 @@ static struct slice domain_of(struct slice address, struct arena *arena)
     return arena_dup(arena, address);
 }
 
+/* The server that takes the entry whoever it is for, if there is one; *ret_key tells it, with its log-in,
+ * apart from others. */
+static enum err find_route(struct taking *taking, const struct entry *entry, struct smart_host *ret_route,
+                           struct slice *ret_key, struct error *error)
+{
+    CLEANUP(buf_release) struct buf key = BUF(2 * SMART_HOST_NAME_MAX + SMART_HOST_USER_MAX);
+    const struct queue_envelope *e = &entry->envelope;
+    enum err err =
+        smart_host_for(taking->queue->directory, e->account, e->sender, taking->arena, ret_route, error);
+    if (err == ERR_CORRUPT) /* the log-in, not the entry: an administrator may mend it */
+        err = fail(error, ERR_UNAVAILABLE, NULL, "%s", error->detail);
+    if (err != ERR_OK || ret_route->host.n == 0)
+        return err;
+    buf_printf(&key, "%.*s:%u", SLICE_ARGS(ret_route->host), ret_route->port);
+    if (ret_route->user.n > 0)
+        buf_printf(&key, " as %.*s", SLICE_ARGS(ret_route->user));
+    *ret_key = arena_dup(taking->arena, buf_slice(&key));
+    return arena_failed(taking->arena) ? fail_nomem(error) : ERR_OK;
+}
+
 static struct outbound_parcel *add_parcel(struct taking *taking, const struct entry *entry,
-                                          struct slice domain)
+                                          const struct smart_host *route, struct slice domain)
 {
     const struct queue_envelope *e = &entry->envelope;
     struct outbound_batch *batch = &taking->batch;
@@ -269,6 +289,7 @@ static struct outbound_parcel *add_parcel(struct taking *taking, const struct en
     *parcel = (struct outbound_parcel){
         .entry = entry->id,
         .domain = domain,
+        .route = *route,
         .sender = arena_dup(taking->arena, e->sender),
         .recipients = recipients,
         .size = entry->size,
@@ -285,24 +306,31 @@ static struct outbound_parcel *add_parcel(struct taking *taking, const struct en
 
 /* The entry's last parcel for that domain that has room, or a new one. */
 static struct outbound_parcel *parcel_for(struct taking *taking, const struct entry *entry, size_t from,
-                                          struct slice domain)
+                                          const struct smart_host *route, struct slice domain)
 {
     for (size_t i = taking->batch.count; i > from; i--) {
         struct outbound_parcel *parcel = &taking->batch.parcels[i - 1];
         if (slice_eq(parcel->domain, domain) && parcel->recipient_count < OUTBOUND_RECIPIENTS_MAX)
             return parcel;
     }
-    return add_parcel(taking, entry, domain);
+    return add_parcel(taking, entry, route, domain);
 }
 
-/* What of the entry is due, as parcels; *ret_next_us: when more of it will be, unless it is held. False: no
- * memory; nothing of it is away then. */
-static bool put_parcels(struct taking *taking, struct lease *lease, bool flushed, int64_t *ret_next_us)
+/* What of the entry is due, as parcels; *ret_next_us: when more of it will be, unless it is held. After a
+ * failure nothing of it is away. */
+static enum err put_parcels(struct taking *taking, struct lease *lease, bool flushed, int64_t *ret_next_us,
+                            struct error *error)
 {
+    struct smart_host route;
+    struct slice key = slice_none();
+
     struct entry *entry = lease->entry;
     size_t before = taking->batch.count;
     int64_t now = clock_wall_us();
     bool held = hold_covers_entry(taking->queue, entry);
+    enum err err = find_route(taking, entry, &route, &key, error);
+    if (err != ERR_OK)
+        return err;
     *ret_next_us = ENTRY_RELAY_HELD;
     for (size_t i = 0; i < entry->recipient_count; i++) {
         struct entry_recipient *r = &entry->recipients[i];
@@ -317,13 +345,13 @@ static bool put_parcels(struct taking *taking, struct lease *lease, bool flushed
             *ret_next_us = MIN(*ret_next_us, r->next_us);
             continue;
         }
-        struct outbound_parcel *parcel = parcel_for(taking, entry, before, domain);
+        struct outbound_parcel *parcel = parcel_for(taking, entry, before, &route, key.n > 0 ? key : domain);
         if (parcel == NULL || arena_failed(taking->arena)) {
             taking->batch.count = before;
             for (size_t k = 0; k < entry->recipient_count; k++)
                 entry->recipients[k].away = false;
             lease->away = 0;
-            return false;
+            return fail_nomem(error);
         }
         parcel->recipients[parcel->recipient_count++] = (struct outbound_recipient){
             .number = (uint32_t)i,
@@ -334,7 +362,7 @@ static bool put_parcels(struct taking *taking, struct lease *lease, bool flushed
         r->away = true;
         lease->away++;
     }
-    return true;
+    return ERR_OK;
 }
 
 /* It was released while it was being parked. */
@@ -363,8 +391,8 @@ static void take_entry(struct taking *taking, const struct due *due)
         return; /* who has it notes it again */
     enum err err =
         lease != NULL ? database_load(queue, id, false, &lease->entry, &error) : fail_nomem(&error);
-    if (err == ERR_OK && !put_parcels(taking, lease, due->flushed, &next_us))
-        err = fail_nomem(&error);
+    if (err == ERR_OK)
+        err = put_parcels(taking, lease, due->flushed, &next_us, &error);
     taking->recipients += lease != NULL ? lease->away : 0;
     int64_t again = ENTRY_RELAY_NONE;
     if (err != ERR_OK && err != ERR_NOT_FOUND) {

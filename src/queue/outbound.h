@@ -1,10 +1,10 @@
 /*
  * Mail for other servers: handed to the relay in parcels, and what became of each recipient.
  *
- * A parcel is one message for recipients of one domain. An entry of which the relay holds parcels is
- * *leased*: only results change it, until each of them has come. A lease belongs to a hand (the relay's
- * process); a new hand ends the leases of the one before, so nothing is lost with a relay that died, and what
- * it had sent but not told is sent again.
+ * A parcel is one message for recipients of one domain, or for all of them, when a smart host takes it. An
+ * entry of which the relay holds parcels is *leased*: only results change it, until each of them has come. A
+ * lease belongs to a hand (the relay's process); a new hand ends the leases of the one before, so nothing is
+ * lost with a relay that died, and what it had sent but not told is sent again.
  *
  * Invariants: 1. An entry is with the filers or with the relay, never with both. 2. A recipient's result is
  * on disk before queue_outbound_done returns; a report of a failure, before that. 3. Every waiting recipient
@@ -14,6 +14,7 @@
 #ifndef POSTHORN_QUEUE_OUTBOUND_H
 #define POSTHORN_QUEUE_OUTBOUND_H
 
+#include "directory/smart_host.h"
 #include "queue/queue.h"
 
 enum {
@@ -33,7 +34,8 @@ struct outbound_recipient {
 };
 struct outbound_parcel {
     struct queue_id entry;
-    struct slice domain; /* as it is compared */
+    struct slice domain;     /* as it is compared; with a smart host a name for that and its log-in */
+    struct smart_host route; /* which takes it; host empty: the domain's own servers */
     struct slice sender;
     struct outbound_recipient *recipients;
     size_t recipient_count;

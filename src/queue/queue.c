@@ -61,6 +61,7 @@ enum err queue_open(const struct queue_options *options, struct queue **ret_queu
     backlog_init(queue);
     outbound_init(queue);
     hold_init(queue);
+    allowance_init(queue);
     pthread_mutex_init(&queue->spools.lock, NULL);
     queue->history = history_open(queue->volume);
     enum err err = queue->hostname != NULL ? database_setup(queue, error) : fail_nomem(error);
@@ -103,6 +104,7 @@ void queue_close(struct queue *queue)
     history_close(queue->history);
     database_teardown(queue);
     hold_teardown(queue);
+    allowance_teardown(queue);
     pthread_mutex_destroy(&queue->spools.lock);
     pthread_cond_destroy(&queue->backlog.idle);
     pthread_cond_destroy(&queue->backlog.arrived);
@@ -159,6 +161,10 @@ enum err queue_accept(struct queue *queue, const struct queue_envelope *envelope
     if (entry == NULL)
         return fail_nomem(error);
     enum err err = take_body(queue, entry, body, spool, error);
+    struct submitted submitted;
+    bool counted = envelope->account.v != 0;
+    if (err == ERR_OK && counted)
+        err = allowance_take(queue, envelope->account, envelope->recipient_count, &submitted, error);
     entry_encode(entry, &encoded);
     if (err == ERR_OK && buf_failed(&encoded))
         err = fail_nomem(error);
@@ -169,6 +175,7 @@ enum err queue_accept(struct queue *queue, const struct queue_envelope *envelope
         .relay_us = ENTRY_RELAY_NONE,
         .envelope = buf_slice(&encoded),
         .body = slice_of(entry->body, spool == 0 ? entry->size : 0),
+        .submitted = counted ? &submitted : NULL,
     };
     if (err == ERR_OK)
         err = intake_submit(queue, &job, 1, error);

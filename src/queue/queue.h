@@ -88,7 +88,8 @@ void queue_spool_drop(struct queue *queue, uint64_t spool);
 enum err queue_spool_size(struct queue *queue, uint64_t spool, uint64_t *ret_size,
                           struct error *error) MUST_CHECK;
 
-/* body: in memory (copied), used when spool is 0. Durable on return. Message line ends are CRLF. */
+/* body: in memory (copied), used when spool is 0. Durable on return. Message line ends are CRLF. ERR_BUSY:
+ * the account has submitted as much as it may for now. */
 enum err queue_accept(struct queue *queue, const struct queue_envelope *envelope, struct slice body,
                       uint64_t spool, struct queue_id *ret_id, struct error *error) MUST_CHECK;
 
@@ -99,6 +100,7 @@ enum recipient_answer {
     RECIPIENT_UNKNOWN,  /* 550 5.1.1 */
     RECIPIENT_NO_RELAY, /* 550 5.7.1 */
     RECIPIENT_FULL,     /* 452 4.2.2 or 552 5.2.2 as configured */
+    RECIPIENT_TOO_MANY, /* 450 4.7.1: the sender has submitted as much as he may for now */
 };
 /* size: what MAIL's SIZE announced, 0 if nothing. */
 enum err queue_recipient_check(struct queue *queue, struct account_id sender, struct slice address,

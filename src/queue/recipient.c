@@ -37,6 +37,11 @@ enum err queue_recipient_check(struct queue *queue, struct account_id sender, st
 {
     CLEANUP(arena_release) struct arena arena = ARENA(8 * 1024 * 1024);
     struct route route;
+    struct error busy;
+    if (sender.v != 0 && allowance_take(queue, sender, 1, NULL, &busy) == ERR_BUSY) {
+        *ret_answer = RECIPIENT_TOO_MANY;
+        return ERR_OK;
+    }
     enum err err = directory_route(queue->directory, address, &arena, &route, error);
     if (err != ERR_OK)
         return err;

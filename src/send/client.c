@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "base/fdio.h"
+#include "send/login.h"
 
 enum { COMMAND_MAX = 1024 };
 
@@ -39,6 +40,27 @@ static enum err refused(const struct client *client, const char *what, struct er
     return fail(error, ERR_DENIED, NULL, "%s: %.300s", what, buf_cstr(&text));
 }
 
+static void read_mechanisms(struct client *client, struct slice words)
+{
+    static const struct {
+        enum client_mechanism bit;
+        const char *name;
+    } known[] = {
+#define X(id, number, text) {CLIENT_##id, text},
+        CLIENT_MECHANISM_TABLE(X)
+#undef X
+    };
+    for (bool more = true; more;) {
+        struct slice word;
+        struct slice rest = slice_none();
+        more = slice_cut(words, ' ', &word, &rest);
+        for (size_t i = 0; i < ARRAY_LEN(known); i++)
+            if (slice_eq_nocase(word, slice_cstr(known[i].name)))
+                client->mechanisms |= (unsigned)known[i].bit;
+        words = rest;
+    }
+}
+
 static void read_extension(struct client *client, struct slice line)
 {
     struct slice name = line;
@@ -55,6 +77,8 @@ static void read_extension(struct client *client, struct slice line)
     for (size_t i = 0; i < ARRAY_LEN(known); i++)
         if (slice_eq_nocase(name, slice_cstr(known[i].name)))
             client->extensions |= (unsigned)known[i].bit;
+    if (slice_eq_nocase(name, S("AUTH")))
+        read_mechanisms(client, value);
     if (slice_eq_nocase(name, S("SIZE")) && !slice_to_u64(slice_trim(value), &client->size_max))
         client->size_max = 0;
 }
@@ -68,6 +92,7 @@ static enum err greet(struct client *client, const char *own_name, struct error 
     if (err != ERR_OK)
         return err;
     client->extensions = 0;
+    client->mechanisms = 0;
     client->size_max = 0;
     if (client->reply.code == 250) {
         struct slice rest = buf_slice(&client->reply.text);
@@ -116,13 +141,22 @@ static enum err begin(struct client *client, const struct client_options *option
 {
     enum err err = stream_connect(&options->address, options->port, clock_mono_us() + CLIENT_CONNECT_US,
                                   &client->stream, error);
+    if (err == ERR_OK && options->tls_implicit) {
+        err = stream_start_tls(&client->stream, options->tls, options->expectation,
+                               clock_mono_us() + CLIENT_COMMAND_US, error);
+        if (err != ERR_OK)
+            return error_context(error, "TLS");
+    }
     if (err == ERR_OK)
         err = client_reply(client, CLIENT_GREETING_US, error);
     if (err == ERR_OK && client->reply.code != 220)
         err = refused(client, "greeting", error);
     if (err == ERR_OK)
         err = greet(client, options->own_name, error);
-    return err == ERR_OK ? start_tls(client, options, ret_tls_failed, error) : err;
+    if (err == ERR_OK && !options->tls_implicit)
+        err = start_tls(client, options, ret_tls_failed, error);
+    return err == ERR_OK && options->user.n > 0 ? login_run(client, options->user, options->password, error)
+                                                : err;
 }
 
 enum err client_open(const struct client_options *options, struct client **ret_client, bool *ret_tls_failed,

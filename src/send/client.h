@@ -37,6 +37,17 @@ enum client_extension {
 #undef X
 };
 
+#define CLIENT_MECHANISM_TABLE(X)        \
+    X(SCRAM_SHA_256, 1, "SCRAM-SHA-256") \
+    X(SCRAM_SHA_1, 2, "SCRAM-SHA-1")     \
+    X(PLAIN, 4, "PLAIN")                 \
+    X(LOGIN, 8, "LOGIN")
+enum client_mechanism {
+#define X(name, bit, text) CLIENT_##name = (bit),
+    CLIENT_MECHANISM_TABLE(X)
+#undef X
+};
+
 struct client_options {
     struct resolver_address address;
     uint16_t port;
@@ -45,11 +56,14 @@ struct client_options {
     struct tls_context *tls;                   /* NULL: in the clear, though it offers TLS */
     const struct tls_expectation *expectation; /* of the certificate */
     bool tls_required;                         /* without TLS, nothing is sent */
+    bool tls_implicit;                         /* from the first byte */
+    struct slice user, password;               /* user empty: no log-in */
 };
 
 struct client {
     struct stream stream;
     unsigned extensions;
+    unsigned mechanisms; /* of AUTH */
     uint64_t size_max;   /* of SIZE; 0: none */
     struct reply reply;  /* the last one */
     bool in_transaction; /* RSET is due before the next message */

@@ -150,6 +150,73 @@ static void give_reason(struct search *search, const struct error *error)
     search->reason = *error;
 }
 
+/* --- by way of a smart host --- */
+
+static enum err open_smart_host_at(struct delivery *delivery, const struct smart_host *route,
+                                   const char *name, const struct resolver_address *address,
+                                   struct error *error)
+{
+    const bool verified = route->tls != SMART_HOST_TLS_OFFERED;
+    const struct tls_expectation expectation = {.name = name, .authority = verified};
+    struct client_options options = {
+        .address = *address,
+        .port = route->port,
+        .own_name = delivery->options->own_name,
+        .host = name,
+        .tls = delivery->tls,
+        .expectation = &expectation,
+        .tls_required = verified,
+        .tls_implicit = route->tls == SMART_HOST_TLS_IMPLICIT,
+        .user = route->user,
+        .password = route->password,
+    };
+    bool tls_failed;
+    enum err err = client_open(&options, &delivery->client, &tls_failed, error);
+    if (err == ERR_OK || !tls_failed || verified)
+        return err;
+    note_failure(delivery, error);
+    options.tls = NULL;
+    return client_open(&options, &delivery->client, &tls_failed, error);
+}
+
+/* It is one host: its name is looked up, no MX. An administrator chose it, so it may stand anywhere. */
+static enum err open_smart_host(struct delivery *delivery, const struct smart_host *route,
+                                struct error *error)
+{
+    struct resolver_address addresses[DELIVERY_ADDRESSES_MAX];
+    char text[SMART_HOST_NAME_MAX + 1];
+    size_t count = 0;
+    struct slice name = route->host;
+    if (slice_starts(name, S("[")))
+        name = slice_sub(name, 1, name.n - 2);
+    snprintf(text, sizeof(text), "%.*s", SLICE_ARGS(name));
+    enum err err = resolver_addresses(delivery->options->resolver, name, clock_mono_us() + DELIVERY_DNS_US,
+                                      addresses, ARRAY_LEN(addresses), &count, error);
+    if (err != ERR_OK) {
+        note_failure(delivery, error);
+        return err;
+    }
+    err = ERR_UNAVAILABLE;
+    for (size_t i = 0; i < count && err != ERR_OK; i++) {
+        err = open_smart_host_at(delivery, route, text, &addresses[i], error);
+        if (err != ERR_OK)
+            note_failure(delivery, error);
+    }
+    return err;
+}
+
+static enum delivery_end open_route(struct delivery *delivery, const struct outbound_parcel *parcel,
+                                    struct arena *arena, struct outbound_result *results)
+{
+    struct error error = {.detail = "the smart host has no address"};
+    if (open_smart_host(delivery, &parcel->route, &error) == ERR_OK)
+        return DELIVERY_SENT;
+    LOG(LOG_WARN, parcel->sid, "send.smart_host", F_STR("host", parcel->route.host), F_ERR(&error));
+    tell_all(parcel, OUTBOUND_DEFERRED, error.code == ERR_AUTH ? "4.7.0" : "4.4.1", error.detail, arena,
+             results);
+    return DELIVERY_UNREACHABLE;
+}
+
 static enum err find_sts(struct delivery *delivery, const struct hosts *hosts, struct arena *arena,
                          struct sts_policy *ret_policy, struct error *error)
 {
@@ -164,6 +231,8 @@ static enum delivery_end open_any(struct delivery *delivery, const struct outbou
 {
     struct hosts hosts;
     struct search search = {.tries = DELIVERY_ADDRESSES_MAX, .dns_us = DELIVERY_DNS_US};
+    if (parcel->route.host.n > 0)
+        return open_route(delivery, parcel, arena, results);
     hosts_find(delivery->options->resolver, delivery->domain, slice_cstr(delivery->options->own_name),
                clock_mono_us() + DELIVERY_DNS_US, arena, &hosts);
     if (hosts.count == 0) {

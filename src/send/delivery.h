@@ -22,7 +22,7 @@ struct delivery {
     const struct sender_options *options;
     struct tls_context *tls;
     struct sts_cache *sts; /* NULL: MTA-STS is not asked for */
-    struct slice domain;
+    struct slice domain;   /* the parcels' */
     struct client *client; /* NULL: none is open */
     struct buf tried;      /* what went wrong on the way to this one, a line each */
 };

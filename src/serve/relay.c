@@ -63,11 +63,11 @@ static enum err start_sender(struct relay *relay, const struct settings *setting
     const struct sender_options options = {
         .store = relay->store,
         .resolver = relay->proving != NULL ? relay->proving : fetcher_resolver(relay->fetcher),
+        .authorities = fetcher_store(relay->fetcher),
         .own_name = settings->hostname,
         .port = settings->outbound_port,
         .sts_port = settings->mta_sts_port,
         .fetcher = relay->fetcher,
-        .authorities = fetcher_store(relay->fetcher),
         .private_too = settings->outbound_private,
     };
     if (settings->outbound_port == 0)

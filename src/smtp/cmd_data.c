@@ -81,6 +81,8 @@ static void accept_message(struct smtp_session *session)
         refuse_author(session, &error);
     else if (err == ERR_LIMIT)
         reply_all(session, "552 5.3.4 too large");
+    else if (err == ERR_BUSY)
+        reply_all(session, SMTP_SENT_ENOUGH);
     else if (err == ERR_QUOTA)
         reply_all(session, smtp_full_text(session));
     else

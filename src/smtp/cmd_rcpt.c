@@ -112,6 +112,9 @@ static void answer(struct smtp_session *session, const struct queue_recipient *r
     case RECIPIENT_NO_RELAY:
         smtp_refuse(session, "550 5.7.1 mail for that domain is not taken here without log-in");
         break;
+    case RECIPIENT_TOO_MANY:
+        smtp_reply(session, SMTP_SENT_ENOUGH);
+        break;
     case RECIPIENT_FULL:
         smtp_reply(session, "%s", smtp_full_text(session));
         break;

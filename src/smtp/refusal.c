@@ -6,12 +6,12 @@ static const struct {
     const char *status;
     enum metric_refusal reason;
 } reasons[] = {
-    {".1.1 ", METRIC_REFUSED_RECIPIENT}, {".7.1 ", METRIC_REFUSED_RELAY},
-    {".2.2 ", METRIC_REFUSED_FULL},      {".3.4 ", METRIC_REFUSED_SIZE},
-    {".7.8 ", METRIC_REFUSED_LOGIN},     {"530 5.7.0 ", METRIC_REFUSED_LOGIN},
-    {".7.0 ", METRIC_REFUSED_TOO_MANY},  {".5.3 ", METRIC_REFUSED_TOO_MANY},
-    {".3.", METRIC_REFUSED_UNAVAILABLE}, {".1.", METRIC_REFUSED_ADDRESS},
-    {".5.", METRIC_REFUSED_PROTOCOL},
+    {"450 4.7.1 ", METRIC_REFUSED_TOO_MANY}, {".1.1 ", METRIC_REFUSED_RECIPIENT},
+    {".7.1 ", METRIC_REFUSED_RELAY},         {".2.2 ", METRIC_REFUSED_FULL},
+    {".3.4 ", METRIC_REFUSED_SIZE},          {".7.8 ", METRIC_REFUSED_LOGIN},
+    {"530 5.7.0 ", METRIC_REFUSED_LOGIN},    {".7.0 ", METRIC_REFUSED_TOO_MANY},
+    {".5.3 ", METRIC_REFUSED_TOO_MANY},      {".3.", METRIC_REFUSED_UNAVAILABLE},
+    {".1.", METRIC_REFUSED_ADDRESS},         {".5.", METRIC_REFUSED_PROTOCOL},
 };
 
 void smtp_count_refusal(struct slice reply)

@@ -77,12 +77,13 @@ postlog unix-dgram n - n - 1 postlogd
 
 
 class Postfix:
+    SCRATCH = "/tmp"  # where its directory is made
     def __init__(self, domain: str, host: str, people: list[str], **settings: str):
         self.domain, self.host, self.people = domain, host, people
         self.settings = settings
         self.relay_to = ""  # "[127.0.0.1]:2525", for what is not of its domain
         self.port = free_ports(1)[0]
-        self.place = Path(tempfile.mkdtemp(prefix="posthorn-postfix-", dir="/tmp"))
+        self.place = Path(tempfile.mkdtemp(prefix="posthorn-postfix-", dir=self.SCRATCH))
         self.place.chmod(0o755)
         owner = pwd.getpwnam("postfix")
         for name in ("queue", "data", "mail"):

@@ -30,7 +30,7 @@ def test_every_setting_is_described_with_its_default():
 
 
 def command_words(name: str) -> str:
-    return name.replace("_", " ").replace("catch all", "catch-all").replace("app password", "app-password").replace("send as", "send-as")
+    return name.replace("_", " ").replace("catch all", "catch-all").replace("app password", "app-password").replace("send as", "send-as").replace("smart host", "smart-host")
 
 
 def test_every_command_has_an_example():

@@ -147,3 +147,21 @@ def test_wrong_questions_are_answered(server):
     ):
         ended = server.command("queue", "trace", *words)
         assert ended.returncode == 2 and answer in ended.stderr
+
+
+def test_an_account_sends_as_much_as_it_may(server, town, anna):
+    postmaster = server.account("chief")
+    server.admin("alias", "add", f"postmaster@{anna.address.split('@')[1]}", postmaster.address)
+    server.admin("account", "set", anna.address, "--recipients-per-hour", "2")
+    with town.sink("limited.example") as sink, server.smtp(anna) as client:
+        client.sendmail(anna.address, ["a@limited.example", "b@limited.example"], make_raw(to="a"))
+        wait_for(lambda: sink.messages)
+        client.mail(anna.address)
+        assert client.rcpt("c@limited.example") == (450, b"4.7.1 you have sent as much as you may for now; please try again later")
+        assert client.rcpt("d@limited.example")[0] == 450
+        notice = server.messages(postmaster)[0].decode()
+        assert anna.address in notice and "recipients-per-hour is 2" in notice
+        server.admin("account", "set", anna.address, "--recipients-per-hour", "3")
+        assert client.rcpt("c@limited.example")[0] == 250
+        assert client.rcpt("d@limited.example")[0] == 250
+        assert client.data(make_raw(to="c"))[0] == 450  # two are more than one

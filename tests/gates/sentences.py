@@ -23,6 +23,7 @@ CALLS = {
     "pop3_ok": 1,
     "pop3_refuse": 1,
     "pop3_cannot": 1,
+    "put_sentence": 2,
 }
 PARAMETER = re.compile(r"const char \*(?:why|text|problem)$")
 
