@@ -118,13 +118,14 @@ bool results_claim(struct slice value, struct slice server)
 void results_strip(struct buf *out, struct slice header, struct slice server)
 {
     struct cursor c = cursor_of(header);
-    const char *kept = header.p;
+    size_t kept = 0; /* up to there all is written, or left out */
     struct mime_field field;
     while (mime_field_next(&c, &field)) {
         if (!slice_eq_nocase(field.name, field_name) || !results_claim(field.value, server))
             continue;
-        buf_put(out, slice_of(kept, (size_t)(field.whole.p - kept)));
-        kept = field.whole.p + field.whole.n;
+        size_t at = (size_t)(field.whole.p - header.p);
+        buf_put(out, slice_sub(header, kept, at - kept));
+        kept = at + field.whole.n;
     }
-    buf_put(out, slice_of(kept, (size_t)(header.p + header.n - kept)));
+    buf_put(out, slice_from(header, kept));
 }
