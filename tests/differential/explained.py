@@ -290,11 +290,6 @@ EXPLANATIONS = [
         lambda one: one.kind == "search" and "MODSEQ" in one.sent and bool(one.only) and bool(one.ours) and not one.theirs,
     ),
     Explanation(
-        "sharp s and ss", "allowed", "RFC 3501 6.4.4",
-        "We fold case as Unicode does in full, where both are the same; dovecot folds letter by letter.",
-        lambda one: searched("(?i)ss|\xc3\x9f", lambda message: True)(one) and not (one.ours if "NOT" in one.sent else one.theirs),
-    ),
-    Explanation(
         "BODY in MIME headers of parts", "allowed", "RFC 3501 6.4.4",
         "They stand in the body. dovecot does not look into those of a multipart or a message within, nor at the body of "
         "what has no header field and no empty line.",

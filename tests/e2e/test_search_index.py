@@ -15,7 +15,7 @@ QUESTIONS = [
     ("BODY", "häystack", b"124"),
     ("BODY", "haystack", b""),
     ("SUBJECT", "no 77.", b"78"),
-    ("NOT TEXT", "GRÜSSE", b"124"),
+    ("NOT TEXT", "GRÜßE", b"124"),
     ("BODY", "nowhere", b""),
 ]
 
