@@ -191,6 +191,12 @@ class Server:
         """The process that has this role now."""
         return self.events("supervisor.worker_ready", worker=role)[-1]["pid"]
 
+    def kill_worker(self, role: str) -> None:
+        """At once; returns when the next one stands. A pid read before that may be a dead one's."""
+        victim = self.worker(role)
+        os.kill(victim, signal.SIGKILL)
+        wait_until(f"{role} to come back", lambda: self.worker(role) != victim)
+
     # --- the log ---
 
     def log(self) -> str:

@@ -2,10 +2,8 @@
 
 import email
 import email.policy
-import os
 import poplib
 import random
-import signal
 import smtplib
 
 import pytest
@@ -202,10 +200,7 @@ def test_right_after_a_kill(server, domain):
                 client.expunge()
         tag = clients[0]._new_tag()  # one more is under way
         clients[0].send(tag + b" COPY 1 Sent\r\n")
-        ended = len(server.events("supervisor.worker_ended"))
-        os.kill(server.worker("store"), signal.SIGKILL)
-        wait_until("it is seen", lambda: len(server.events("supervisor.worker_ended")) > ended)
-        wait_until("it is back", lambda: server.command("domain", "list").returncode == 0)
+        server.kill_worker("store")
         assert domain.use() == domain.recounted()
     with server.imap(accounts[0]) as client:
         have = domain.use()[0]

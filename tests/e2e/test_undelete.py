@@ -1,8 +1,6 @@
 """What was deleted, by IMAP, POP3 or with its folder, comes back; `posthorn account undelete` and `purge`."""
 
-import os
 import re
-import signal
 import threading
 
 from server import make_raw, wait_until
@@ -148,9 +146,8 @@ def test_a_crash_in_the_middle_brings_nothing_back_twice(server, anna):
     thread = threading.Thread(target=server.command, args=("account", "undelete", anna.address))
     thread.start()
     wait_until("some messages", lambda: server.rows("account", "show", anna.address)[0]["messages"] > 0, pause=0.001)
-    os.kill(server.worker("store"), signal.SIGKILL)
+    server.kill_worker("store")
     thread.join()
-    server.wait_ready()
     undelete(server, anna)
     assert server.count(anna) == count
     assert undelete(server, anna) == 0
