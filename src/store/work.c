@@ -349,11 +349,13 @@ void work_end(struct work *work)
 {
     struct account *account = work->account;
     if (account != NULL) {
-        struct error ignored;
+        struct error error;
         /* Fails only when SQLite has rolled back by itself. */
         if (sqlite3_get_autocommit(account->database.sqlite) == 0 &&
-            DB_RUN_PLAIN(account, ROLLBACK, &ignored) != ERR_OK)
+            DB_RUN_PLAIN(account, ROLLBACK, &error) != ERR_OK) {
             account_set_broken(account);
+            (void)volume_broke(account->database.volume, &error);
+        }
         account->meta = work->before;
         ledger_end(work);
         account_unlock(account);

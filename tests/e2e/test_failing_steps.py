@@ -13,16 +13,24 @@ import random
 import re
 import smtplib
 import socket
+import ssl
+import subprocess
+import time
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 from failing import KINDS, FailingServer
+from names import Names
 from server import DOMAIN, HOST, USERS, Account, make_raw, wait_until
+from sink import Sink
 
 SEED = int(os.environ.get("POSTHORN_FAILURE_SEED", "20261123"))
-SAMPLE = os.environ.get("POSTHORN_FAILURES", "3")  # of each worker, kind and script
+SAMPLE = os.environ.get("POSTHORN_FAILURES", "5")  # of each worker, kind and script
 PATIENCE_SECONDS = 10  # for an answer
 ROUNDS_AN_ACCOUNT = 15  # then it has become large, and a fresh one is taken
+RECORDS = {("elsewhere.example", "MX"): ["10 mx.elsewhere.example"], ("mx.elsewhere.example", "A"): [HOST]}
+MEANT_TO_END = ("store.sync_failed", "send.no_memory")  # the worker ends at once, so that the next one begins anew
 GONE = (OSError, EOFError, smtplib.SMTPServerDisconnected, imaplib.IMAP4.abort)
 
 
@@ -37,6 +45,7 @@ class World:
         self.server, self.account = server, account
         self.raws: dict[str, bytes] = {}
         self.aliases: set[str] = set()
+        self.sent: set[str] = set()  # to the sink
         self.places: dict[str, set] = {}  # of each identity: one of these holds, as a sorted tuple of folders
 
     def message(self, large: bool = False) -> tuple[str, bytes]:
@@ -69,11 +78,15 @@ class World:
                     if isinstance(part, tuple):
                         identity = re.search(rb"Message-ID: <(.*)>", part[1]).group(1).decode()
                         if identity not in self.raws:
-                            continue
+                            raise Lie(f"{part[1][:2000]!r} was sent")
                         if not part[1].endswith(self.raws[identity]):
                             raise Lie(f"{identity} is damaged")
                         there.setdefault(identity, []).append(folder)
         return {identity: tuple(sorted(there.get(identity, []))) for identity in self.raws}
+
+    def unsent(self) -> set[str]:
+        came = {re.search(rb"Message-ID: <(.*)>", raw).group(1).decode() for _, _, raw in self.server.sink.messages}
+        return self.sent - came
 
     def check(self) -> None:
         lost = self.aliases - {row["address"] for row in self.server.rows("alias", "list")}
@@ -81,6 +94,8 @@ class World:
             raise Lie(f"{lost} are not there")
         self.server.admin("queue", "flush")
         wait_until("the queue to be empty", lambda: self.server.rows("queue", "list") == [], PATIENCE_SECONDS)
+        if self.unsent():
+            raise Lie(f"{self.unsent()} never arrived")
         for identity, places in self.found().items():
             if places not in self.places[identity]:
                 raise Lie(f"{identity} is in {places}, not in one of {self.places[identity]}")
@@ -219,7 +234,26 @@ def by_commands(world: World) -> None:
     world.server.command("account", "show", world.account.address)
 
 
-SCRIPTS = [by_smtp, by_imap, by_pop3, by_commands]
+def by_sending(world: World) -> None:
+    """To another server."""
+    identity, raw = world.message()
+    try:
+        with world.server.smtp(world.account) as client:
+            client.sendmail(world.account.address, ["friend@elsewhere.example"], raw)
+    except smtplib.SMTPResponseException as error:
+        if error.smtp_code // 100 != 4:
+            raise Lie(f"{error.smtp_code} {error.smtp_error!r}") from error
+    except (ssl.SSLError, smtplib.SMTPRecipientsRefused, smtplib.SMTPNotSupportedError):
+        return
+    else:
+        world.sent.add(identity)
+        end = time.monotonic() + 1  # or it waits for its next attempt
+        while world.unsent() and time.monotonic() < end:
+            time.sleep(0.01)
+
+
+WORKERS_OF = [(role, script) for role in ("store", "edge") for script in (by_smtp, by_imap, by_pop3)]
+SCRIPTS = [by_smtp, by_imap, by_pop3, by_commands, by_sending]
 
 
 # --- the test ---
@@ -253,7 +287,7 @@ class Failures:
             script(world)
         except Lie as lie:
             wrongs.append(f"{what}: {lie}")
-        except TimeoutError:
+        except (TimeoutError, subprocess.TimeoutExpired):
             wrongs.append(f"{what}: no answer")
         except GONE:
             pass
@@ -262,7 +296,7 @@ class Failures:
         steps, failed, caller = self.server.rest()
         where = self.server.place_of(role, caller) if failed else ""
         deaths = self.server.events("supervisor.worker_ended", said)
-        if self.server.events("store.sync_failed", said):
+        if any(self.server.events(event, said) for event in MEANT_TO_END):
             self.again()  # it came back by itself, too, but rests longer each time
         elif deaths:
             wrongs.append(f"{what}: {deaths[-1]}")
@@ -288,15 +322,24 @@ class Failures:
         return ""
 
 
+@contextmanager
+def failing_house(place: Path):
+    with Names(RECORDS) as names, Sink() as sink:
+        server = FailingServer(place, **{"resolver": names.address, "outbound-port": str(sink.port)})
+        server.sink = sink
+        try:
+            server.start()
+            server.admin("domain", "add", DOMAIN)
+            server.let_anybody_be_named()
+            yield server
+        finally:
+            server.close()
+
+
 @pytest.fixture(scope="module")
 def failures(tmp_path_factory):
-    server = FailingServer(Path(tmp_path_factory.mktemp("failing")))
-    try:
-        server.start()
-        server.admin("domain", "add", DOMAIN)
+    with failing_house(Path(tmp_path_factory.mktemp("failing"))) as server:
         yield Failures(server)
-    finally:
-        server.close()
 
 
 @pytest.mark.parametrize("script", SCRIPTS, ids=lambda script: script.__name__)
@@ -306,6 +349,8 @@ def test_a_step_that_fails_makes_nobody_lie_or_die(failures, role, script):
     dice = random.Random(f"{SEED} {role} {script.__name__}")
     failed = 0
     for kind in KINDS:
+        if script == by_sending and kind == "socket":
+            continue  # an answer that is lost while both sides live: what was leased then waits for relay's next start
         steps, _ = failures.play(role, kind, script, 0)
         moments = range(1, steps + 1)
         if SAMPLE != "all":
@@ -313,7 +358,7 @@ def test_a_step_that_fails_makes_nobody_lie_or_die(failures, role, script):
         for at in moments:
             failed += failures.play(role, kind, script, at)[1]
     assert not failures.wrongs, "\n\n".join(failures.wrongs)
-    assert failed > 0
+    assert failed > 0 or (role, script) not in WORKERS_OF
 
 
 def test_store_comes_back_by_itself_after_a_sync_that_failed(failures):
