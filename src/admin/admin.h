@@ -146,6 +146,8 @@ struct admin_command {
     X(domain_list) \
     X(domain_remove) \
     X(domain_show) \
+    X(domain_records) \
+    X(domain_check) \
     X(domain_set) \
     X(domain_catch_all) \
     X(domain_administrator) \

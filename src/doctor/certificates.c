@@ -1,10 +1,12 @@
 /* Certificates and keys: readable, of each other, in force, vouched for, and of the right name. */
+#include <limits.h>
 #include <openssl/pem.h>
 #include <openssl/x509v3.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "doctor/doctor.h"
+#include "rt/tls_client.h"
 
 enum { DAYS_SOON = 14 };
 
@@ -129,13 +131,82 @@ bool doctor_covered(struct doctor *doctor, const char *name)
     return covered;
 }
 
+/* --- DANE --- */
+
+/* The certificate at `i`, also the one that the server has made itself; false: there is none. */
+static bool read_served(const struct settings *s, size_t i, struct pair *ret)
+{
+    char file[PATH_MAX];
+    snprintf(file, sizeof(file), "%s/tls/%s.chain.pem", s->data_directory, s->hostname);
+    const struct certificate_setting own = {file, file};
+    if (i >= MAX(s->certificate_count, (size_t)1))
+        return false;
+    read_pair(s->certificate_count > 0 ? &s->certificates[i] : &own, ret);
+    return true;
+}
+
+/* RFC 6698 2.1.2, 2.1.3: the certificate or its key, whole or as a digest. */
+static bool matches(const struct tlsa *record, const X509 *certificate)
+{
+    unsigned char digest[EVP_MAX_MD_SIZE];
+    unsigned char *der = NULL;
+    unsigned n = 0;
+    int whole = record->selector == 0 ? i2d_X509(certificate, &der)
+                                      : i2d_X509_PUBKEY(X509_get_X509_PUBKEY(certificate), &der);
+    const EVP_MD *function = record->matching == 1 ? EVP_sha256() : EVP_sha512();
+    struct slice value = slice_of(der, whole > 0 ? (size_t)whole : 0);
+    if (value.n > 0 && record->matching != 0 && EVP_Digest(der, value.n, digest, &n, function, NULL) == 1)
+        value = slice_of(digest, n);
+    bool same = value.n > 0 && slice_eq(value, record->data);
+    OPENSSL_free(der);
+    return same;
+}
+
+bool doctor_tlsa_fits(const struct settings *settings, const struct tlsa *record)
+{
+    bool fits = false;
+    for (size_t i = 0; !fits; i++) {
+        CLEANUP(pair_release) struct pair pair = {0};
+        if (!read_served(settings, i, &pair))
+            break;
+        if (record->usage == 3 && pair.leaf != NULL)
+            fits = matches(record, pair.leaf);
+        for (int k = 0; record->usage == 2 && k < sk_X509_num(pair.chain) && !fits; k++)
+            fits = matches(record, sk_X509_value(pair.chain, k));
+    }
+    return fits;
+}
+
+size_t doctor_key_digests(const struct settings *settings, const char *name, size_t max,
+                          char (*ret_digests)[ZONE_DIGEST_TEXT])
+{
+    size_t count = 0;
+    for (size_t i = 0; count < max; i++) {
+        CLEANUP(pair_release) struct pair pair = {0};
+        unsigned char digest[EVP_MAX_MD_SIZE];
+        unsigned char *der = NULL;
+        if (!read_served(settings, i, &pair))
+            break;
+        if (pair.leaf == NULL || X509_check_host(pair.leaf, name, 0, 0, NULL) != 1)
+            continue;
+        int n = i2d_X509_PUBKEY(X509_get_X509_PUBKEY(pair.leaf), &der);
+        if (n > 0 && EVP_Digest(der, (size_t)n, digest, NULL, EVP_sha256(), NULL) == 1) {
+            for (size_t k = 0; k < (ZONE_DIGEST_TEXT - 1) / 2; k++)
+                snprintf(ret_digests[count] + 2 * k, 3, "%02x", digest[k]);
+            count++;
+        }
+        OPENSSL_free(der);
+    }
+    return count;
+}
+
 void doctor_check_hostname_covered(struct doctor *doctor)
 {
     const char *name = doctor->settings->hostname;
     if (doctor->settings->certificate_count == 0 || doctor_covered(doctor, name))
         return;
-    doctor_find(doctor, DOCTOR_ERROR, "no certificate is for %s", name);
-    doctor_why(doctor, "Mail programs that connect to %s refuse a certificate for something else.", name);
+    spoken_find(doctor, DOCTOR_ERROR, "no certificate is for %s", name);
+    spoken_why(doctor, "Mail programs that connect to %s refuse a certificate for something else.", name);
     doctor_cure(doctor, "certbot certonly --standalone -d %s, and a `certificate` line for it", name);
 }
 
