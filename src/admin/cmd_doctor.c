@@ -93,7 +93,11 @@ static enum err doctor(struct admin_call *call, struct error *error)
     struct doctor doctor = {
         .settings = context->settings, .found = tell, .progress = progress, .context = call};
     json_t *status = ask(context, "status", true);
+    json_t *acme = ask(context, "certificate.state", true);
+    const char *why = json_string_value(json_object_get(json_array_get(acme, 0), "error"));
     json_t *domains = NULL;
+    doctor.acme_error = why != NULL && why[0] != 0 ? why : NULL;
+    doctor.acme_failures = (unsigned)json_integer_value(json_object_get(json_array_get(acme, 0), "failures"));
     doctor.running = status != NULL;
     doctor.supervisor = supervisor_of(status);
     /* On the files only if there are some: asking would make them. */
@@ -101,6 +105,7 @@ static enum err doctor(struct admin_call *call, struct error *error)
         domains = ask(context, "domain.list", false);
     enum err e = run_with(call, domains, &doctor, error);
     json_decref(status);
+    json_decref(acme);
     json_decref(domains);
     return e;
 }

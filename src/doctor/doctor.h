@@ -8,6 +8,8 @@
 #ifndef POSTHORN_DOCTOR_DOCTOR_H
 #define POSTHORN_DOCTOR_DOCTOR_H
 
+#include <limits.h>
+
 #include "base/arena.h"
 #include "base/buf.h"
 #include "base/clock.h"
@@ -73,6 +75,8 @@ struct doctor {
     int supervisor;                      /* its process id; 0: not known */
     const struct doctor_domain *domains; /* of the directory */
     size_t domain_count;
+    const char *acme_error; /* why the last certificate could not be had; NULL: it could, or none is wanted */
+    unsigned acme_failures; /* in a row */
     void (*found)(void *context, const struct finding *finding);
     void (*progress)(void *context, size_t done, size_t total);
     void *context;
@@ -120,6 +124,23 @@ void doctor_cure(struct doctor *doctor, const char *format, ...) FORMAT(2, 3);
 void doctor_port_owner(uint16_t port, char *ret_text, size_t size);
 /* A certificate of the settings is for this name. False also where it can't be read. */
 bool doctor_covered(struct doctor *doctor, const char *name);
+/* A certificate that the server shows: its files. False: there are no more. */
+enum served_source { SERVED_FILE, SERVED_ACME, SERVED_SELF_SIGNED };
+struct served {
+    enum served_source source;
+    char chain_file[PATH_MAX];
+    char key_file[PATH_MAX];
+};
+bool doctor_served(const struct settings *settings, size_t i, struct served *ret) MUST_CHECK;
+struct certificate_facts {
+    struct slice names; /* with blanks between them; in the arena, like the issuer */
+    struct slice issuer;
+    int64_t from, until;           /* seconds since 1970 */
+    char digest[ZONE_DIGEST_TEXT]; /* of its key, as TLSA 3 1 1 has it */
+};
+/* False: it can't be read. */
+bool doctor_certificate(const struct served *served, struct arena *arena,
+                        struct certificate_facts *ret) MUST_CHECK;
 /* The digests (SHA-256) of the public keys with which the server proves to be `name`: at most max of them, as
  * hex digits (RFC 6698: 3 1 1). How many. */
 size_t doctor_key_digests(const struct settings *settings, const char *name, size_t max,

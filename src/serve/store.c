@@ -290,6 +290,7 @@ static enum err open_data(struct store_worker *worker, const struct settings *se
     worker->admin = (struct admin_context){.store = link->store,
                                            .directory = link->directory,
                                            .queue = link->queue,
+                                           .relay = worker->relay,
                                            .access_changed = access_changed,
                                            .owner = worker};
     return err;
