@@ -103,8 +103,10 @@ static const struct admin_argument add_arguments[] = {
 static void tell_what_next(struct admin_call *call, const struct domain_key *key)
 {
     if (key->state == DOMAIN_KEY_PENDING)
-        call_message(call, "publish it in the DNS; then: posthorn domain dkim activate %.*s",
-                     SLICE_ARGS(key->domain));
+        call_message(
+            call,
+            "publish it in the DNS: soon after it signs; at once with posthorn domain dkim activate %.*s",
+            SLICE_ARGS(key->domain));
     else
         call_message(call, "it signs from now on; publish it in the DNS soon");
 }
@@ -134,7 +136,7 @@ const struct admin_command admin_domain_dkim_add = {
     .summary = "make a key that signs a domain's mail",
     .about =
         "Makes a DKIM key and prints its DNS record. The first one of its algorithm signs at once; another "
-        "one waits for `posthorn domain dkim activate`. New domains have one of each already.",
+        "one waits until that is in the DNS. New domains have one of each already.",
     .example = "posthorn domain dkim add example.org --algorithm ed25519",
 };
 
@@ -170,7 +172,9 @@ const struct admin_command admin_domain_dkim_rotate = {
     .summary = "make successors of the keys that sign a domain's mail",
     .about =
         "Makes a new DKIM key for each that is active, under a new selector, and prints their DNS records. "
-        "The old ones sign until `posthorn domain dkim activate` has seen the new records.",
+        "The old ones sign until the new records are in the DNS: the server looks for them every ten "
+        "minutes, "
+        "`posthorn domain dkim activate` at once.",
     .example = "posthorn domain dkim rotate example.org",
 };
 

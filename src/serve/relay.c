@@ -119,12 +119,14 @@ static void serve_edge(void *context, struct ipc_message *request, struct buf *r
         names_serve(&relay->resolve, request, reply_body, reply);
 }
 
-/* What store asks: fetches, and how the certificate stands. */
+/* What store asks: fetches, names for keys that wait for their record, and how the certificate stands. */
 static void serve_store(void *context, struct ipc_message *request, struct buf *reply_body,
                         struct ipc_message *reply)
 {
     struct relay *relay = context;
-    if (!acme_serve_state(relay->acme, request, reply_body, reply))
+    if (request->type == NAMES_CALL)
+        names_serve(&relay->resolve, request, reply_body, reply);
+    else if (!acme_serve_state(relay->acme, request, reply_body, reply))
         fetch_serve(&relay->fetch, request, reply_body, reply);
 }
 
