@@ -162,6 +162,36 @@ enum err domain_key_list(struct directory *directory, struct slice domain, struc
     return code;
 }
 
+/* Locked. */
+static enum err list_pending(struct directory *directory, struct arena *arena, struct domain_key *keys,
+                             size_t *ret_count, struct error *error)
+{
+    CLEANUP(sql_release) sqlite3_stmt *row = NULL;
+    size_t count = 0;
+    bool found = false;
+    enum err code = sql_start(directory, STATEMENT_DKIM_KEY_PENDING,
+                              PARAMETERS(NUMBER((uint64_t)DOMAIN_KEYS_PENDING_MAX)), &row, error);
+    while (code == ERR_OK && (code = sql_step(directory, row, &found, error)) == ERR_OK && found &&
+           count < DOMAIN_KEYS_PENDING_MAX)
+        code = read_key(row, sql_bytes(row, 7), arena, &keys[count++], error);
+    *ret_count = count;
+    return code;
+}
+
+enum err domain_key_pending(struct directory *directory, struct arena *arena, struct domain_key **ret_keys,
+                            size_t *ret_count, struct error *error)
+{
+    struct domain_key *keys = arena_array(arena, DOMAIN_KEYS_PENDING_MAX, sizeof(*keys));
+    if (keys == NULL)
+        return fail_nomem(error);
+    pthread_mutex_lock(&directory->lock);
+    enum err code = list_pending(directory, arena, keys, ret_count, error);
+    pthread_mutex_unlock(&directory->lock);
+    if (code == ERR_OK)
+        *ret_keys = keys;
+    return code;
+}
+
 /* --- new ones --- */
 
 /* "r20261123k7x2": the algorithm, the day, and what makes sure that no earlier key had it (RFC 6376 3.1). */

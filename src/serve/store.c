@@ -8,9 +8,11 @@
 #include "base/must.h"
 #include "base/name_list.h"
 #include "base/wire.h"
+#include "directory/key_watch.h"
 #include "directory/limits.h"
 #include "directory/oauth.h"
 #include "directory/use.h"
+#include "fetch/names.h"
 #include "health/exposition.h"
 #include "health/status.h"
 #include "imap/capability.h"
@@ -48,6 +50,7 @@ struct store_worker {
     struct limit *per_account;
     struct stays *stays;
     struct warner *warner;
+    struct key_watch *key_watch;
     struct ipc_client *relay; /* the way to ask the internet */
     struct gatherer *gatherer;
     struct link_service link; /* store, directory, sasl, queue */
@@ -299,12 +302,16 @@ static enum err open_data(struct store_worker *worker, const struct settings *se
         err = open_feedback(worker, settings, error);
     if (err == ERR_OK)
         err = warner_start(link->store, link->directory, settings->hostname, &worker->warner, error);
+    const struct authres_dns dns = {names_ask, worker->relay};
+    if (err == ERR_OK)
+        err = key_watch_start(link->directory, &dns, &worker->key_watch, error);
     link->start_session = start_session;
     link->read_url = read_url;
     link->context = worker;
     worker->admin = (struct admin_context){.store = link->store,
                                            .directory = link->directory,
                                            .queue = link->queue,
+                                           .relay = worker->relay,
                                            .access_changed = access_changed,
                                            .owner = worker};
     return err;

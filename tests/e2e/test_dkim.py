@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from names import Names
-from server import BINARY, DOMAIN, make_raw, running, wait_until
+from server import BINARY, DOMAIN, Server, make_raw, running, wait_until
 from sink import Sink
 
 dkim = pytest.importorskip("dkim", reason="python3-dkim")
@@ -329,9 +329,29 @@ def test_keys_take_turns(house):
     assert len(list((house.data / "keys" / "dkim").iterdir())) == len(house.rows("domain", "dkim", "list", DOMAIN))
 
 
+def test_keys_that_wait_take_over_by_themselves():
+    records = {("elsewhere.example", "A"): ["127.0.0.1"]}
+    with Names(records) as names:
+        server = Server(resolver=names.address)
+        try:
+            server.names = names
+            server.admin("domain", "add", DOMAIN)
+            server.admin("domain", "dkim", "rotate", DOMAIN)
+            waiting = keys_by_state(server, DOMAIN)["pending"]
+            publish(server, DOMAIN)
+            names.records.pop((f"{waiting[0]}._domainkey.{DOMAIN}", "TXT"))
+            server.start()
+            wait_until("the key's turn", lambda: waiting[1] in keys_by_state(server, DOMAIN)["active"])
+            assert keys_by_state(server, DOMAIN)["pending"] == waiting[:1]
+            assert [e["selector"] for e in server.events("directory.key_activated")] == waiting[1:]
+            server.stop()
+        finally:
+            server.close()
+
+
 def test_records_are_lines_of_a_zone_file(house):
     text = house.admin("domain", "add", "zone.example")
-    lines = [line for line in text.splitlines() if " IN TXT " in line]
+    lines = [line for line in text.splitlines() if "._domainkey." in line]
     for line in lines:
         name, record = line.split(" IN TXT ")
         strings = [part for part in record.split('"') if part.strip()]
