@@ -6,7 +6,8 @@
  * nothing twice, since a message's row says what it was learnt as. Messages are read without any lock; the
  * account is locked for at most JUNK_LOOKS_MAX look-ups, or JUNK_LEARN_BATCH messages' counts.
  *
- * Errors: the database's. A message that can't be read is not learnt. Threads: one at a time for an account.
+ * Errors: the database's. A message that can't be read is not learnt. Threads: any; two that
+ * learn of one account at once do the same work twice.
  */
 #ifndef POSTHORN_STORE_JUNK_LEARN_H
 #define POSTHORN_STORE_JUNK_LEARN_H

@@ -381,6 +381,38 @@ static void test_another_reading_learns_anew(void **state)
     assert_int_equal(figures(fixture).features, before.features);
 }
 
+static void *learn_on(void *context)
+{
+    struct fixture *fixture = context;
+    static const atomic_bool stopping = false;
+    struct error error;
+    for (int i = 0; i < 20; i++) {
+        bool more = true;
+        while (more)
+            assert_int_equal(junk_learn_step(fixture->account, &stopping, &more, &error), ERR_OK);
+    }
+    return NULL;
+}
+
+static void test_is_asked_while_it_learns(void **state)
+{
+    struct fixture *fixture = *state;
+    struct folder_id junk = role(fixture, ROLE_FOLDER_JUNK);
+    pthread_t learners[2];
+    teach(fixture, JUNK_ENOUGH);
+    for (int i = 0; i < 30; i++)
+        (void)move(fixture, fixture->inbox.id, put(fixture, fixture->inbox.id, PILLS, 3000 + i), junk);
+    for (size_t i = 0; i < ARRAY_LEN(learners); i++)
+        assert_int_equal(pthread_create(&learners[i], NULL, learn_on, fixture), 0);
+    for (int i = 0; i < 50; i++) {
+        struct junk_opinion opinion = ask(fixture, "x@y.example", PILLS);
+        assert_true(junk_is_junk(&opinion));
+    }
+    for (size_t i = 0; i < ARRAY_LEN(learners); i++)
+        pthread_join(learners[i], NULL);
+    expect(fixture, JUNK_ENOUGH + 30, JUNK_ENOUGH);
+}
+
 /* --- the rows --- */
 
 static void change(struct fixture *fixture, uint64_t hash, enum junk_class kind, bool add)
@@ -455,6 +487,7 @@ int main(void)
         JUNK_TEST(test_what_is_forgotten_stays_forgotten),
         JUNK_TEST(test_nothing_is_learnt_twice_after_a_restart),
         JUNK_TEST(test_another_reading_learns_anew),
+        JUNK_TEST(test_is_asked_while_it_learns),
         JUNK_TEST(test_a_slot_belongs_to_one_feature),
         JUNK_TEST(test_counts_fade_with_the_eras),
     };
