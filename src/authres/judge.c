@@ -1,6 +1,5 @@
 #include "authres/judge.h"
 
-#include <arpa/inet.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 
@@ -72,19 +71,6 @@ const struct authres_dns *judge_dns(const struct judge *judge)
 }
 
 /* --- iprev (RFC 8601 3) --- */
-
-static bool read_address(struct slice text, struct resolver_address *ret)
-{
-    char plain[INET6_ADDRSTRLEN];
-    if (text.n >= sizeof(plain))
-        return false;
-    snprintf(plain, sizeof(plain), "%.*s", SLICE_ARGS(text));
-    ret->family = AF_INET;
-    if (inet_pton(AF_INET, plain, &ret->v4) == 1)
-        return true;
-    ret->family = AF_INET6;
-    return inet_pton(AF_INET6, plain, &ret->v6) == 1;
-}
 
 static bool leads_back(const struct resolver_records *addresses, const struct resolver_address *client)
 {
@@ -395,12 +381,15 @@ void judge_message(struct judge *judge, const struct judge_query *query, struct 
                       .sender_arena = ARENA(JUDGE_SCRATCH_MAX)};
     *ret_judgement = (struct judgement){.action = JUDGE_TAKE};
     results_begin(&t.field, query->server);
-    if (read_address(query->peer, &t.client)) {
+    if (dns_address_parse(query->peer, &t.client)) {
         judge_address(&t);
         judge_spf(&t);
     }
     judge_dkim(&t);
     decide(&t, judge_authors(&t));
+    if (ret_judgement->action == JUDGE_TAKE && query->is_junk)
+        ret_judgement->action = JUDGE_JUNK;
+    buf_put(&t.field, query->found);
     results_end(&t.field);
     if (!buf_failed(&t.field))
         ret_judgement->field = arena_dup(arena, buf_slice(&t.field));

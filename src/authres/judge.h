@@ -52,6 +52,8 @@ struct judge_query {
     struct slice helo;
     struct slice sender;            /* empty: the null path */
     struct dkim_verifier *verifier; /* that has seen the whole message */
+    struct slice found;             /* results of others, as results_put writes them */
+    bool is_junk;                   /* by them */
     bool spf_refuses;
     bool dmarc_enforced;
     unsigned dice; /* 0 to 99 */

@@ -8,6 +8,7 @@
 #ifndef POSTHORN_LINK_GUEST_H
 #define POSTHORN_LINK_GUEST_H
 
+#include "authres/guards.h"
 #include "authres/judge.h"
 #include "link/login.h"
 #include "rt/metrics.h"
@@ -18,6 +19,7 @@ struct guest {
     struct link *link;
     struct login_guard *guard;
     struct judge *judge;     /* of mail from strangers; NULL: nobody judges */
+    struct guards *guards;   /* NULL: nobody looks at strangers before that */
     struct tls_context *tls; /* NULL: no TLS set up */
     const struct settings *settings;
     bool tls_first;                /* implicit TLS: the handshake comes before the greeting */

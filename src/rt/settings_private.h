@@ -1,6 +1,6 @@
 /*
- * Shared by the parts of settings: settings.c (lines, keys, defaults), settings_values.c, settings_outward.c
- * and settings_receiving.c (one value each).
+ * Shared by the parts of settings: settings.c (lines, keys, defaults), settings_values.c, settings_outward.c,
+ * settings_receiving.c and settings_guards.c (one value each).
  */
 #ifndef POSTHORN_RT_SETTINGS_PRIVATE_H
 #define POSTHORN_RT_SETTINGS_PRIVATE_H
@@ -51,6 +51,7 @@ enum err setting_add_listen(struct reading *r, const struct listen_setting *list
                             struct error *error) MUST_CHECK;
 /* The oauth-... keys go together. */
 enum err setting_check_oauth(struct reading *r, struct error *error) MUST_CHECK;
+void setting_put_guards(const struct settings *settings, struct buf *out);
 void setting_put_receiving(const struct settings *settings, struct buf *out);
 void setting_put_oauth(const struct settings *settings, struct buf *out);
 void setting_put_port(const char *key, uint16_t port, struct buf *out);

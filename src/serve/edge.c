@@ -37,6 +37,7 @@ struct edge {
     struct ipc_client *names; /* relay, for what the DNS says */
     struct login_guard *guard;
     struct judge *judge;
+    struct guards *guards;
     struct limit *per_peer;
     struct conn_home home; /* of IMAP's connections */
     struct entrance entrances[SETTINGS_LISTEN_MAX];
@@ -112,6 +113,7 @@ static struct arrival *arrive(struct edge *edge, struct accepted *accepted)
         .link = &edge->link,
         .guard = edge->guard,
         .judge = edge->judge,
+        .guards = edge->guards,
         .tls = arrival->version->tls,
         .settings = arrival->version->settings,
         .fd = fd_take(&accepted->fd),
@@ -227,6 +229,8 @@ static enum err edge_start(struct worker *worker, void **ret_context, struct err
     const struct authres_dns dns = {names_ask, edge->names};
     if (e == ERR_OK)
         e = judge_create(&dns, &edge->judge, error);
+    if (e == ERR_OK)
+        e = guards_create(&edge->guards, error);
     edge->per_peer = limit_create(per_address);
     edge->guard = login_guard_create();
     if (e == ERR_OK && (edge->per_peer == NULL || edge->guard == NULL))

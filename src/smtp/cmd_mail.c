@@ -115,6 +115,10 @@ void smtp_mail(struct smtp_session *session, struct slice argument)
         smtp_reset(session);
         return;
     }
+    if (!smtp_guard_message(session)) {
+        smtp_reset(session);
+        return;
+    }
     envelope.sender = arena_dup(&session->arena, path.address);
     if (arena_failed(&session->arena)) {
         smtp_reply(session, "452 4.3.1 out of memory for this message");

@@ -158,6 +158,8 @@ void smtp_rcpt(struct smtp_session *session, struct slice argument)
     if (!take_parameters(session, &c, &recipient))
         return;
     recipient.address = complete_address(session, path.address);
+    if (!smtp_guard_recipient(session, recipient.address))
+        return;
     enum err err = link_recipient(session->guest->link, smtp_ticket(session), recipient.address,
                                   session->announced_size, &verdict, &error);
     if (err == ERR_INVALID)

@@ -15,6 +15,7 @@
 #include "rt/line_reader.h"
 #include "smtp/body.h"
 #include "smtp/chunk_reader.h"
+#include "smtp/guard.h"
 #include "smtp/path.h"
 #include "smtp/reception.h"
 #include "smtp/smtp.h"
@@ -29,7 +30,8 @@ enum smtp_state {
 };
 
 /* What the next unit of input is. */
-enum smtp_input { INPUT_COMMAND, INPUT_AUTH, INPUT_DATA, INPUT_CHUNK };
+/* INPUT_EARLY: none is due before the greeting. */
+enum smtp_input { INPUT_COMMAND, INPUT_EARLY, INPUT_AUTH, INPUT_DATA, INPUT_CHUNK };
 
 struct smtp_session {
     struct guest *guest;
@@ -39,6 +41,7 @@ struct smtp_session {
     enum smtp_state state;
     enum smtp_input input;
     struct line_reader line;
+    struct reader early;
     struct dot_reader dot;
     struct chunk_reader chunk;
     bool last_chunk;
@@ -57,6 +60,7 @@ struct smtp_session {
     uint64_t announced_size;
     struct smtp_body body;
     struct smtp_reception reception;
+    struct smtp_guard guard;
 };
 
 /* Guards, effect, reply. `argument` is the line behind the verb, trimmed. */
@@ -111,6 +115,8 @@ static inline bool smtp_is_submission(const struct smtp_session *session)
 {
     return session->service == SMTP_SUBMISSION;
 }
+/* Who sends on port 25 from outside of `trusted-networks`. */
+bool smtp_is_stranger(const struct smtp_session *session);
 struct slice smtp_ticket(const struct smtp_session *session); /* empty for a stranger */
 
 /* cmd_auth.c: the answer to a challenge. cmd_data.c: a body, or a chunk of it, is complete. */
