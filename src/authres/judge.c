@@ -397,3 +397,32 @@ void judge_message(struct judge *judge, const struct judge_query *query, struct 
     arena_release(&t.helo_arena);
     arena_release(&t.sender_arena);
 }
+
+const char *judge_suspects(struct judge *judge, const struct judge_query *query, struct arena *arena)
+{
+    struct judgement unused = {0};
+    struct trial t = {.judge = judge,
+                      .query = query,
+                      .arena = arena,
+                      .judgement = &unused,
+                      .field = BUF(RESULTS_MAX),
+                      .helo_arena = ARENA(JUDGE_SCRATCH_MAX),
+                      .sender_arena = ARENA(JUDGE_SCRATCH_MAX)};
+    struct slice name;
+    const char *why = NULL;
+    if (!dns_address_parse(query->peer, &t.client))
+        return NULL;
+    /* What the DNS keeps back is not held against him. */
+    const char *found = look_back(&t, &name);
+    if (strcmp(found, "pass") != 0 && strcmp(found, "temperror") != 0)
+        why = "no name of its own";
+    if (why == NULL) {
+        judge_spf(&t);
+        if (unused.spf != SPF_RESULT_PASS && unused.spf != SPF_RESULT_TEMPERROR)
+            why = "SPF does not vouch for it";
+    }
+    buf_release(&t.field);
+    arena_release(&t.helo_arena);
+    arena_release(&t.sender_arena);
+    return why;
+}

@@ -60,6 +60,10 @@ struct judge_query {
     int64_t now_seconds;
 };
 
+/* Before the message has come (no verifier is needed): what makes a client less than trusted, a text; NULL:
+ * his address has a name, and SPF says that he may send. */
+const char *judge_suspects(struct judge *judge, const struct judge_query *query, struct arena *arena);
+
 enum judge_action { JUDGE_TAKE, JUDGE_JUNK, JUDGE_REFUSE, JUDGE_DEFER };
 
 struct judgement {

@@ -73,6 +73,9 @@ enum listen_protocol {
     X(message_rate, "message-rate", "none", "COUNT/TIME: messages from one address, or none")                \
     X(greeting_delay, "greeting-delay", "none",                                                              \
       "seconds; who speaks before the greeting is turned away; none: no wait")                               \
+    X(greylist, "greylist", "off",                                                                           \
+      "who must come again before mail is taken: off, suspicious clients, or all")                           \
+    X(greylist_wait, "greylist-wait", "5m", "how long, at most 12h")                                         \
     X(dmarc_reports, "dmarc-reports", "no", "yes: tell domains once a day who sent in their name")           \
     X(outbound_port, "outbound-port", "25", "port of other servers; off: mail for them waits")               \
     X(outbound_private, "outbound-private", "no", "yes: mail also goes to private and loopback addresses")   \
@@ -171,6 +174,8 @@ struct settings {
     enum helo_action helo_actions[HELO_FAULTS]; /* `helo-...`, default mark */
     struct pace_limit connection_rate;          /* `connection-rate`, of a stranger's address */
     struct pace_limit message_rate;             /* `message-rate` */
+    enum greylist_mode greylist;                /* `greylist`, default off */
+    int64_t greylist_wait_seconds;              /* `greylist-wait`, default 5 minutes */
     uint32_t greeting_delay_seconds;            /* `greeting-delay`, default 0: none */
     bool trusts_private;                        /* `private` is among them */
     bool spf_refuses;                           /* `spf-policy = mark|refuse`, default mark */

@@ -236,6 +236,32 @@ enum err setting_read_greeting_delay(struct reading *r, const struct words *word
     return ERR_OK;
 }
 
+static const char *const greylist_names[] = {
+    [GREYLIST_OFF] = "off", [GREYLIST_SUSPICIOUS] = "suspicious", [GREYLIST_ALL] = "all"};
+
+enum err setting_read_greylist(struct reading *r, const struct words *words, struct error *error)
+{
+    unsigned choice;
+    enum err e = setting_choice(r, words, greylist_names, ARRAY_LEN(greylist_names), &choice, error);
+    if (e == ERR_OK)
+        r->settings->greylist = (enum greylist_mode)choice;
+    return e;
+}
+
+/* Who is told to wait longer than a server tries again would never come in. */
+enum err setting_read_greylist_wait(struct reading *r, const struct words *words, struct error *error)
+{
+    int64_t seconds;
+    enum err e = setting_one_word(r, words, error);
+    if (e == ERR_OK &&
+        (!duration_parse(words->at[0], &seconds) || seconds > SETTINGS_GREYLIST_WAIT_HOURS_MAX * 3600))
+        e = setting_refuse(r, error, "\"%.*s\" is not a time from 1m to %dh",
+                           SLICE_ARGS(slice_sub(words->at[0], 0, 40)), SETTINGS_GREYLIST_WAIT_HOURS_MAX);
+    if (e == ERR_OK)
+        r->settings->greylist_wait_seconds = seconds;
+    return e;
+}
+
 /* ---- written ---- */
 
 static void put_rate(struct buf *out, const char *key, struct pace_limit limit)
@@ -276,6 +302,8 @@ void setting_put_guards(const struct settings *s, struct buf *out)
 #undef X
     put_rate(out, "connection-rate", s->connection_rate);
     put_rate(out, "message-rate", s->message_rate);
+    buf_printf(out, "greylist = %s\ngreylist-wait = %lldm\n", greylist_names[s->greylist],
+               (long long)s->greylist_wait_seconds / 60);
     if (s->greeting_delay_seconds > 0)
         buf_printf(out, "greeting-delay = %u\n", s->greeting_delay_seconds);
 }

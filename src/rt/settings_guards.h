@@ -68,7 +68,13 @@ enum helo_fault {
         HELO_FAULTS /* nothing is wrong */
 };
 
-enum { SETTINGS_GREETING_DELAY_MAX = 60 /* seconds */, SETTINGS_RATE_MAX = 1000000 };
+enum greylist_mode { GREYLIST_OFF, GREYLIST_SUSPICIOUS, GREYLIST_ALL };
+
+enum {
+    SETTINGS_GREETING_DELAY_MAX = 60 /* seconds */,
+    SETTINGS_RATE_MAX = 1000000,
+    SETTINGS_GREYLIST_WAIT_HOURS_MAX = 12
+};
 
 /* "&8", "127.0.0.2", "127.0.0.4/30". */
 bool list_answer_parse(struct slice text, struct list_answer *ret) MUST_CHECK;

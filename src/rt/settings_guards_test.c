@@ -133,11 +133,17 @@ static void test_the_door(void **state)
                    "connection-rate = none\ngreeting-delay = 60\n");
     assert_int_equal(s->helo_actions[HELO_FAULT_OWN_NAME], HELO_REJECT);
     assert_written_the_same(s, "\nhelo-own-name = reject\nhelo-bare-address = mark\nhelo-no-domain = off\n"
-                               "connection-rate = none\nmessage-rate = 20/120m\ngreeting-delay = 60\n");
+                               "connection-rate = none\nmessage-rate = 20/120m\ngreylist = off\n"
+                               "greylist-wait = 5m\ngreeting-delay = 60\n");
     settings_free(s);
     assert_refused("connection-rate = 300\n", "is not COUNT/TIME");
     assert_refused("connection-rate = 0/1m\n", "is not COUNT/TIME");
     assert_refused("connection-rate = 1000001/1m\n", "is not COUNT/TIME");
+    s = parse_good("greylist = suspicious\ngreylist-wait = 12h\n");
+    assert_true(s->greylist == GREYLIST_SUSPICIOUS && s->greylist_wait_seconds == INT64_C(43200));
+    assert_written_the_same(s, "\ngreylist = suspicious\ngreylist-wait = 720m\n");
+    settings_free(s);
+    assert_refused("greylist-wait = 13h\n", "is not a time from 1m to 12h");
     assert_refused("greeting-delay = 61\n", "is not none or seconds");
     assert_refused("helo-own-name = junk\n", "is not off, mark or reject");
 }

@@ -104,6 +104,8 @@ static void answer(struct smtp_session *session, const struct queue_recipient *r
     switch (verdict) {
     case RECIPIENT_LOCAL:
     case RECIPIENT_FOREIGN:
+        if (!smtp_guard_greylist(session, recipient->address))
+            return;
         accept_recipient(session, recipient);
         break;
     case RECIPIENT_UNKNOWN:

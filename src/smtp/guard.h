@@ -16,6 +16,9 @@ struct smtp_session;
 struct smtp_guard {
     char own[INET6_ADDRSTRLEN]; /* our address that he came to */
     bool looked;                /* in this transaction */
+    bool weighed;               /* the same: whether he is to be greylisted */
+    bool must_wait;             /* it was so */
+    bool told;                  /* what came of it stands among the results */
     struct guard_finding finding;
 };
 
@@ -27,6 +30,8 @@ bool smtp_guard_connection(struct smtp_session *session) MUST_CHECK;
 bool smtp_guard_message(struct smtp_session *session) MUST_CHECK;
 /* At RCPT. Who writes to postmaster is always heard: he may have been refused by mistake. */
 bool smtp_guard_recipient(struct smtp_session *session, struct slice address) MUST_CHECK;
+/* For a recipient whom we have: whether the client has to come again (RFC 6647). */
+bool smtp_guard_greylist(struct smtp_session *session, struct slice address) MUST_CHECK;
 /* Somebody spoke before the greeting. */
 void smtp_guard_early(struct smtp_session *session);
 /* The transaction is over. */
