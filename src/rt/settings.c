@@ -106,8 +106,8 @@ static enum err split_words(const struct reading *r, struct slice value, struct 
 
 static bool may_be_repeated(size_t key)
 {
-    static const size_t keys_of_lines[] = {KEY_listen, KEY_certificate, KEY_imap_without_for, KEY_block_list,
-                                           KEY_domain_list};
+    static const size_t keys_of_lines[] = {KEY_listen,     KEY_certificate, KEY_imap_without_for,
+                                           KEY_block_list, KEY_domain_list, KEY_milter};
     for (size_t i = 0; i < ARRAY_LEN(keys_of_lines); i++)
         if (keys_of_lines[i] == key)
             return true;

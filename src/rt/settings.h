@@ -76,6 +76,8 @@ enum listen_protocol {
     X(greylist, "greylist", "off",                                                                           \
       "who must come again before mail is taken: off, suspicious clients, or all")                           \
     X(greylist_wait, "greylist-wait", "5m", "how long, at most 12h")                                         \
+    X(milter, "milter", "none",                                                                              \
+      "ADDRESS [smtp] [submission] [defer|accept] [timeout=SECONDS] [size=BYTES]; one line each")            \
     X(dmarc_reports, "dmarc-reports", "no", "yes: tell domains once a day who sent in their name")           \
     X(outbound_port, "outbound-port", "25", "port of other servers; off: mail for them waits")               \
     X(outbound_private, "outbound-private", "no", "yes: mail also goes to private and loopback addresses")   \
@@ -171,18 +173,20 @@ struct settings {
     size_t list_count;
     uint32_t list_junk_points;
     uint32_t list_reject_points;
-    enum helo_action helo_actions[HELO_FAULTS]; /* `helo-...`, default mark */
-    struct pace_limit connection_rate;          /* `connection-rate`, of a stranger's address */
-    struct pace_limit message_rate;             /* `message-rate` */
-    enum greylist_mode greylist;                /* `greylist`, default off */
-    int64_t greylist_wait_seconds;              /* `greylist-wait`, default 5 minutes */
-    uint32_t greeting_delay_seconds;            /* `greeting-delay`, default 0: none */
-    bool trusts_private;                        /* `private` is among them */
-    bool spf_refuses;                           /* `spf-policy = mark|refuse`, default mark */
-    bool dmarc_reports;                         /* `dmarc-reports = yes|no`, default no */
-    bool dmarc_enforced;                        /* `dmarc-policy = enforce|mark`, default enforce */
-    uint16_t outbound_port;                     /* `outbound-port`, default 25; 0: off */
-    bool outbound_private;                      /* `outbound-private = yes|no`, default no */
+    enum helo_action helo_actions[HELO_FAULTS];          /* `helo-...`, default mark */
+    struct pace_limit connection_rate;                   /* `connection-rate`, of a stranger's address */
+    struct pace_limit message_rate;                      /* `message-rate` */
+    struct milter_setting milters[SETTINGS_MILTERS_MAX]; /* `milter`, in the order of the file */
+    size_t milter_count;
+    enum greylist_mode greylist;     /* `greylist`, default off */
+    int64_t greylist_wait_seconds;   /* `greylist-wait`, default 5 minutes */
+    uint32_t greeting_delay_seconds; /* `greeting-delay`, default 0: none */
+    bool trusts_private;             /* `private` is among them */
+    bool spf_refuses;                /* `spf-policy = mark|refuse`, default mark */
+    bool dmarc_reports;              /* `dmarc-reports = yes|no`, default no */
+    bool dmarc_enforced;             /* `dmarc-policy = enforce|mark`, default enforce */
+    uint16_t outbound_port;          /* `outbound-port`, default 25; 0: off */
+    bool outbound_private;           /* `outbound-private = yes|no`, default no */
     const char *resolver;      /* `resolver`: an address, "[::1]:53"; empty: what /etc/resolv.conf says */
     uint16_t mta_sts_port;     /* `mta-sts-port`, default 443; 0: off */
     const char *dnssec_anchor; /* `dnssec-anchor`: "root", "none", or a file */

@@ -262,6 +262,74 @@ enum err setting_read_greylist_wait(struct reading *r, const struct words *words
     return e;
 }
 
+/* ---- milters ---- */
+
+static bool milter_address_valid(struct slice address)
+{
+    if (address.n > SETTINGS_MILTER_ADDRESS_MAX)
+        return false;
+    if (slice_starts(address, S("unix:/")))
+        return address.n <= S("unix:").n + SETTINGS_PATH_MAX;
+    struct slice host = slice_from(address, S("inet:").n);
+    /* Names would have to be asked for; the port must be there. */
+    return slice_starts(address, S("inet:")) && setting_address_valid(host) &&
+           slice_rfind_char(host, ':') > slice_rfind_char(host, ']');
+}
+
+static bool read_milter_word(struct slice word, struct milter_setting *milter)
+{
+    if (slice_eq(word, S("smtp")))
+        milter->of_smtp = true;
+    else if (slice_eq(word, S("submission")))
+        milter->of_submission = true;
+    else if (slice_eq(word, S("accept")))
+        milter->accepts = true;
+    else if (slice_eq(word, S("defer")))
+        milter->accepts = false;
+    else if (slice_starts(word, S("timeout=")))
+        return slice_to_u32(slice_from(word, S("timeout=").n), &milter->seconds) && milter->seconds > 0 &&
+               milter->seconds <= SETTINGS_MILTER_SECONDS_MAX;
+    else if (slice_starts(word, S("size=")))
+        return setting_size(slice_from(word, S("size=").n), &milter->size_max);
+    else
+        return false;
+    return true;
+}
+
+/* ADDRESS [smtp] [submission] [defer|accept] [timeout=SECONDS] [size=BYTES] */
+enum err setting_read_milter(struct reading *r, const struct words *words, struct error *error)
+{
+    enum { SECONDS = 60 };
+    struct settings *s = r->settings;
+    struct milter_setting milter = {.seconds = SECONDS, .size_max = SETTINGS_MESSAGE_SIZE_MOST};
+    if (words->count == 1 && slice_eq(words->at[0], S("none")))
+        return ERR_OK;
+    if (s->milter_count == SETTINGS_MILTERS_MAX)
+        return setting_refuse(r, error, "more than %d milters", SETTINGS_MILTERS_MAX);
+    if (!milter_address_valid(words->at[0]))
+        return setting_refuse(r, error, "\"%.*s\" is not unix:PATH or inet:ADDRESS:PORT",
+                              SLICE_ARGS(slice_sub(words->at[0], 0, 80)));
+    for (size_t i = 1; i < words->count; i++)
+        if (!read_milter_word(words->at[i], &milter))
+            return setting_refuse(r, error,
+                                  "\"%.*s\" is not smtp, submission, defer, accept, timeout=SECONDS (at most "
+                                  "%d) or size=BYTES (64K to 2G)",
+                                  SLICE_ARGS(slice_sub(words->at[i], 0, 40)), SETTINGS_MILTER_SECONDS_MAX);
+    if (!milter.of_submission)
+        milter.of_smtp = true;
+    enum err e = setting_keep(r, words->at[0], &milter.address, error);
+    if (e == ERR_OK)
+        s->milters[s->milter_count++] = milter;
+    return e;
+}
+
+static void put_milter(struct buf *out, const struct milter_setting *milter)
+{
+    buf_printf(out, "milter = \"%s\"%s%s %s timeout=%u size=%llu\n", milter->address,
+               milter->of_smtp ? " smtp" : "", milter->of_submission ? " submission" : "",
+               milter->accepts ? "accept" : "defer", milter->seconds, (unsigned long long)milter->size_max);
+}
+
 /* ---- written ---- */
 
 static void put_rate(struct buf *out, const char *key, struct pace_limit limit)
@@ -302,6 +370,8 @@ void setting_put_guards(const struct settings *s, struct buf *out)
 #undef X
     put_rate(out, "connection-rate", s->connection_rate);
     put_rate(out, "message-rate", s->message_rate);
+    for (size_t i = 0; i < s->milter_count; i++)
+        put_milter(out, &s->milters[i]);
     buf_printf(out, "greylist = %s\ngreylist-wait = %lldm\n", greylist_names[s->greylist],
                (long long)s->greylist_wait_seconds / 60);
     if (s->greeting_delay_seconds > 0)

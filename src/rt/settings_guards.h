@@ -76,6 +76,22 @@ enum {
     SETTINGS_GREYLIST_WAIT_HOURS_MAX = 12
 };
 
+/* A milter: a program that looks at mail (src/milter). */
+enum {
+    SETTINGS_MILTERS_MAX = 8,
+    SETTINGS_MILTER_ADDRESS_MAX = 120, /* bytes; a socket's path must fit sun_path */
+    SETTINGS_MILTER_SECONDS_MAX = 600,
+};
+
+struct milter_setting {
+    const char *address; /* "unix:/run/x.sock", "inet:127.0.0.1:11332" */
+    bool of_smtp;        /* it sees what comes to port 25 */
+    bool of_submission;  /* and what our people send */
+    bool accepts;        /* mail passes when it is down; else the client is told to come again */
+    uint32_t seconds;    /* for each of its answers */
+    uint64_t size_max;   /* bytes of a message; it does not see larger ones */
+};
+
 /* "&8", "127.0.0.2", "127.0.0.4/30". */
 bool list_answer_parse(struct slice text, struct list_answer *ret) MUST_CHECK;
 /* This answer of the list says that it has the client (RFC 5782 2.1). */

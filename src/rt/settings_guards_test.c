@@ -148,6 +148,32 @@ static void test_the_door(void **state)
     assert_refused("helo-own-name = junk\n", "is not off, mark or reject");
 }
 
+static void test_milters(void **state)
+{
+    (void)state;
+    struct settings *s =
+        parse_good("milter = unix:/run/a.sock\n"
+                   "milter = inet:127.0.0.1:11332 submission smtp accept timeout=5 size=25M\n"
+                   "milter = inet:[::1]:25 submission\n");
+    assert_int_equal(s->milter_count, 3);
+    assert_true(s->milters[0].of_smtp && !s->milters[0].of_submission && !s->milters[0].accepts);
+    assert_true(s->milters[0].seconds == 60);
+    assert_true(s->milters[2].of_submission && !s->milters[2].of_smtp);
+    assert_written_the_same(
+        s, "\nmilter = \"inet:127.0.0.1:11332\" smtp submission accept timeout=5 size=26214400\n");
+    settings_free(s);
+    assert_refused("milter = /run/a.sock\n", "is not unix:PATH or inet:ADDRESS:PORT");
+    assert_refused("milter = inet:localhost:25\n", "is not unix:PATH");
+    assert_refused("milter = inet:127.0.0.1\n", "is not unix:PATH");
+    assert_refused("milter = inet:[::1]\n", "is not unix:PATH");
+    assert_refused("milter = unix:/a timeout=601\n", "\"timeout=601\" is not smtp");
+    assert_refused("milter = unix:/a size=63K\n", "\"size=63K\" is not smtp");
+    assert_refused(
+        "milter = unix:/a\nmilter = unix:/a\nmilter = unix:/a\nmilter = unix:/a\nmilter = unix:/a\n"
+        "milter = unix:/a\nmilter = unix:/a\nmilter = unix:/a\nmilter = unix:/a\n",
+        "more than 8 milters");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -156,6 +182,7 @@ int main(void)
         cmocka_unit_test(test_as_many_lists_as_there_may_be),
         cmocka_unit_test(test_answers_that_count),
         cmocka_unit_test(test_the_door),
+        cmocka_unit_test(test_milters),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -51,6 +51,10 @@ enum err setting_add_listen(struct reading *r, const struct listen_setting *list
                             struct error *error) MUST_CHECK;
 /* The oauth-... keys go together. */
 enum err setting_check_oauth(struct reading *r, struct error *error) MUST_CHECK;
+/* "64K", "100M": within SETTINGS_MESSAGE_SIZE_LEAST and _MOST. */
+bool setting_size(struct slice text, uint64_t *ret) MUST_CHECK;
+/* "192.0.2.1", "[::1]:53"; the port may be missing. */
+bool setting_address_valid(struct slice text);
 void setting_put_guards(const struct settings *settings, struct buf *out);
 void setting_put_receiving(const struct settings *settings, struct buf *out);
 void setting_put_oauth(const struct settings *settings, struct buf *out);

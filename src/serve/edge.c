@@ -38,6 +38,7 @@ struct edge {
     struct login_guard *guard;
     struct judge *judge;
     struct guards *guards;
+    struct milter_office milters;
     struct limit *per_peer;
     struct conn_home home; /* of IMAP's connections */
     struct entrance entrances[SETTINGS_LISTEN_MAX];
@@ -114,6 +115,7 @@ static struct arrival *arrive(struct edge *edge, struct accepted *accepted)
         .guard = edge->guard,
         .judge = edge->judge,
         .guards = edge->guards,
+        .milters = &edge->milters,
         .tls = arrival->version->tls,
         .settings = arrival->version->settings,
         .fd = fd_take(&accepted->fd),
@@ -237,6 +239,7 @@ static enum err edge_start(struct worker *worker, void **ret_context, struct err
         e = fail_nomem(error);
     if (e == ERR_OK)
         e = loop_create(&options, &edge->loop, error);
+    edge->milters = (struct milter_office){.relay = edge->names, .connect = milter_connect};
     edge->home.came = came_home;
     edge->link.loop = edge->loop;
     edge->link.came = came_back;

@@ -1,6 +1,7 @@
 #include "base/must.h"
 #include "fetch/fetcher.h"
 #include "fetch/names.h"
+#include "milter/connect.h"
 #include "rt/ipc.h"
 #include "rt/loop.h"
 #include "send/sender.h"
@@ -125,12 +126,26 @@ static void relay_peer(void *context, enum worker_role role, int fd)
     ipc_client_connect(relay->store, fd);
 }
 
+/* Edge asks for names, and for its connections to milters. */
+static void serve_edge(void *context, struct ipc_message *request, struct buf *reply_body,
+                       struct ipc_message *reply)
+{
+    struct relay *relay = context;
+    if (request->type != MILTER_CALL) {
+        names_serve(&relay->resolve, request, reply_body, reply);
+        return;
+    }
+    struct version *version = current_get(&relay->current);
+    milter_connect_serve(version->settings, request, reply_body, reply);
+    current_put(version);
+}
+
 static void relay_client(void *context, enum worker_role role, int fd)
 {
     struct relay *relay = context;
     struct error error;
     LOG(LOG_DEBUG, NO_SID, "relay.client", F_CSTR("role", worker_role_name(role)));
-    enum err e = role == ROLE_EDGE ? ipc_serve(relay->names, fd, names_serve, &relay->resolve, &error)
+    enum err e = role == ROLE_EDGE ? ipc_serve(relay->names, fd, serve_edge, relay, &error)
                                    : ipc_serve(relay->loop, fd, fetch_serve, &relay->fetch, &error);
     if (e != ERR_OK)
         LOG(LOG_ERROR, NO_SID, "relay.client_failed", F_ERR(&error));

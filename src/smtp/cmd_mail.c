@@ -126,6 +126,10 @@ void smtp_mail(struct smtp_session *session, struct slice argument)
         return;
     }
     session->envelope = envelope;
+    if (!smtp_milter_mail(session)) {
+        smtp_reset(session);
+        return;
+    }
     session->state = SMTP_STATE_MAIL;
     smtp_reply(session, "250 2.1.0 sender noted");
 }

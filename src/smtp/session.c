@@ -82,6 +82,7 @@ void smtp_reset(struct smtp_session *session)
     smtp_reception_drop(&session->reception);
     smtp_body_drop(&session->body);
     smtp_guard_forget(session);
+    smtp_milter_forget(session);
     arena_reset(&session->arena);
     session->envelope = (struct queue_envelope){0};
     session->recipients_cap = 0;
@@ -230,6 +231,7 @@ static void on_secured(struct conn *conn, void *context)
     smtp_reset(session);
     login_cancel(&session->login);
     forget_login(session);
+    smtp_milter_close(session);
     session->state = SMTP_STATE_START;
     session->extended = false;
     buf_clear(&session->helo);
@@ -240,6 +242,7 @@ static void on_closed(void *context)
     struct smtp_session *session = context;
     smtp_reception_drop(&session->reception);
     smtp_body_drop(&session->body);
+    smtp_milter_close(session);
     login_release(&session->login);
     forget_login(session);
     line_reader_release(&session->line);
@@ -273,6 +276,7 @@ static struct smtp_session *session_create(struct guest *guest, enum smtp_servic
     line_reader_init(&session->line, SMTP_LINE_MAX);
     session->early.feed = feed_early;
     smtp_guard_own_address(session, guest->fd);
+    smtp_milter_init(session);
     smtp_body_init(&session->body, guest->link, guest->settings->message_size_max);
     return session;
 }

@@ -16,6 +16,7 @@
 #include "smtp/body.h"
 #include "smtp/chunk_reader.h"
 #include "smtp/guard.h"
+#include "smtp/milter.h"
 #include "smtp/path.h"
 #include "smtp/reception.h"
 #include "smtp/smtp.h"
@@ -61,6 +62,7 @@ struct smtp_session {
     struct smtp_body body;
     struct smtp_reception reception;
     struct smtp_guard guard;
+    struct smtp_milter milter;
 };
 
 /* Guards, effect, reply. `argument` is the line behind the verb, trimmed. */
@@ -109,6 +111,8 @@ const char *smtp_full_text(const struct smtp_session *session);
 /* Store can't be asked: 451. */
 void smtp_reply_unavailable(struct smtp_session *session, const struct error *error);
 void smtp_expect(struct smtp_session *session, enum smtp_input input);
+/* One more recipient, whose texts live in the transaction's arena; false: no memory. */
+bool smtp_keep_recipient(struct smtp_session *session, const struct queue_recipient *recipient) MUST_CHECK;
 /* Drops the transaction, if any. */
 void smtp_reset(struct smtp_session *session);
 static inline bool smtp_is_submission(const struct smtp_session *session)
