@@ -130,6 +130,13 @@ static void look_at_helo(struct look *l)
 
 /* --- lists --- */
 
+/* A list more or less says nothing new then. */
+static bool has_room(const struct look *l)
+{
+    enum { ONE_MAX = 2 * (RESOLVER_NAME_MAX + SETTINGS_LIST_ZONE_MAX + BLOCK_LIST_REASON_MAX) + 100 };
+    return l->results.n + ONE_MAX <= GUARDS_RESULTS_MAX;
+}
+
 /* RFC 8904 for those that vouch; nobody has made a name for the others. */
 static void put_answer(struct look *l, const struct list_setting *list, struct slice about,
                        const struct block_list_answer *answer)
@@ -141,6 +148,8 @@ static void put_answer(struct look *l, const struct list_setting *list, struct s
                                               [BLOCK_LIST_SILENT] = "temperror",
                                               [BLOCK_LIST_NOT_WELCOME] = "permerror"};
     bool allow = list->action == LIST_ALLOW;
+    if (!has_room(l))
+        return;
     struct in_addr in = {htonl(answer->address)};
     char text[INET_ADDRSTRLEN];
     results_put(&l->results, allow ? "dnswl" : "x-dnsbl", (allow ? allow_words : block_words)[answer->status],

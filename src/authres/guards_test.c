@@ -148,6 +148,17 @@ static void test_silent_list_holds_nothing_up(void **state)
     assert_int_equal(t->zone.asked, asked + 1);
 }
 
+static void test_many_answers_leave_room(void **state)
+{
+    struct place *t = *state;
+    CLEANUP(buf_release) struct buf lists = BUF(10000);
+    for (int i = 0; i < SETTINGS_LISTS_MAX; i++)
+        buf_put(&lists, S("block-list = bl.example mark\n"));
+    assert_int_equal(look(t, buf_cstr(&lists)), GUARD_PASS);
+    assert_true(t->finding.results.n > 1000 && t->finding.results.n <= GUARDS_RESULTS_MAX);
+    assert_true(slice_ends(t->finding.results, S("250 ok\"")));
+}
+
 static void test_names_are_asked_about(void **state)
 {
     struct place *t = *state;
@@ -222,6 +233,7 @@ int main(void)
         TEST(test_points_add_up),
         TEST(test_answers_that_are_none),
         TEST(test_silent_list_holds_nothing_up),
+        TEST(test_many_answers_leave_room),
         TEST(test_names_are_asked_about),
         cmocka_unit_test(test_names_that_no_server_says),
         TEST(test_helo_is_marked_or_refused),

@@ -389,7 +389,8 @@ void judge_message(struct judge *judge, const struct judge_query *query, struct 
     decide(&t, judge_authors(&t));
     if (ret_judgement->action == JUDGE_TAKE && query->is_junk)
         ret_judgement->action = JUDGE_JUNK;
-    buf_put(&t.field, query->found);
+    if (query->found.n < RESULTS_MAX - t.field.n) /* what is found here matters more */
+        buf_put(&t.field, query->found);
     results_end(&t.field);
     if (!buf_failed(&t.field))
         ret_judgement->field = arena_dup(arena, buf_slice(&t.field));

@@ -170,6 +170,25 @@ static void test_first_refusal_ends_it(void **state)
     assert_int_equal(played, 1);
 }
 
+static void test_client_is_refused_as_such(void **state)
+{
+    struct desk *t = *state;
+    set_up(t, "milter = unix:/a\n");
+    says(t, 0, BYTES("\0\0\0\x0dO\0\0\0\6\0\0\0\0\0\0\0\0\0\0\0\1r"));
+    says(t, 1, BYTES("\0\0\0\x0dO\0\0\0\6\0\0\0\0\0\0\0\0\0\0\0\1c\0\0\0\1t"));
+    says(t, 2, BYTES("\0\0\0\x0dO\0\0\0\6\0\0\0\0\0\0\0\0\0\0\0\1c\0\0\0\1a"));
+    assert_int_equal(mail(t), MILTER_REFUSED);
+    assert_string_equal(t->verdict.verdict.reply, "550 5.7.1 a filter refuses this");
+    assert_int_equal(mail(t), MILTER_REFUSED);
+    assert_non_null(strstr(t->verdict.verdict.reply, "451 4.7.1 "));
+    assert_int_equal(mail(t), MILTER_GO_ON);
+    assert_int_equal(rcpt(t), MILTER_GO_ON);
+    assert_int_equal(message(t), MILTER_GO_ON);
+    milters_abort(&t->milters);
+    assert_int_equal(mail(t), MILTER_GO_ON); /* it has let the client pass for good */
+    assert_int_equal(played, 3);
+}
+
 static void test_what_is_accepted_is_over_for_that_milter(void **state)
 {
     struct desk *t = *state;
@@ -287,6 +306,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(test_one_sees_what_the_one_before_has_changed),
         TEST(test_first_refusal_ends_it),
+        TEST(test_client_is_refused_as_such),
         TEST(test_what_is_accepted_is_over_for_that_milter),
         TEST(test_failure_is_what_the_setting_says),
         TEST(test_milter_that_was_started_anew_is_asked_again),

@@ -34,7 +34,7 @@ static struct milter_client describe(const struct smtp_session *session, char id
         .port = session->guest->peer_port,
         .helo = buf_slice(&session->helo),
         .id = slice_cstr(id),
-        .account = session->logged_in ? session->login.result.address : slice_none(),
+        .account = buf_slice(&session->account),
         .tls = tls != NULL ? slice_cstr(tls_version(tls)) : slice_none(),
         .cipher = tls != NULL ? slice_cstr(tls_cipher(tls)) : slice_none(),
     };

@@ -216,6 +216,7 @@ static void forget_login(struct smtp_session *session)
     if (session->logged_in)
         link_ticket_release(session->guest->link, smtp_ticket(session));
     session->logged_in = false;
+    buf_clear(&session->account);
 }
 
 /* RFC 3207 4.2: what was said before TLS is forgotten, a log-in too: it may have been somebody in between.
@@ -248,6 +249,7 @@ static void on_closed(void *context)
     line_reader_release(&session->line);
     arena_release(&session->arena);
     buf_release(&session->helo);
+    buf_release(&session->account);
     session->guest->release(session->guest);
     free(session);
 }
@@ -272,6 +274,7 @@ static struct smtp_session *session_create(struct guest *guest, enum smtp_servic
     session->service = service;
     session->state = SMTP_STATE_START;
     session->helo = BUF(ADDRESS_DOMAIN_MAX);
+    session->account = BUF(ADDRESS_MAX);
     session->arena = ARENA(SMTP_TRANSACTION_MAX);
     line_reader_init(&session->line, SMTP_LINE_MAX);
     session->early.feed = feed_early;

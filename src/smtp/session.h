@@ -54,6 +54,7 @@ struct smtp_session {
     struct login login;
     bool logged_in;
     unsigned char ticket[TICKET_SIZE];
+    struct buf account; /* who has logged in: an address */
 
     struct arena arena; /* the transaction's */
     struct queue_envelope envelope;
