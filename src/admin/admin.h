@@ -176,6 +176,10 @@ struct admin_command {
     X(account_undelete) \
     X(account_purge) \
     X(account_tidy) \
+    X(account_junk_show) \
+    X(account_junk_learn) \
+    X(account_junk_test) \
+    X(account_junk_forget) \
     X(account_import) \
     X(account_export) \
     X(account_app_password_add) \

@@ -68,6 +68,7 @@ static void remove_file(struct directory *directory, uint64_t id)
 {
     char name[NAME_MAX_SIZE];
     struct error error;
+    key_cache_drop(&directory->signing, id);
     file_name(id, "", name);
     if (volume_file_remove(directory->volume, name, &error) != ERR_OK)
         LOG(LOG_WARN, NO_SID, "directory.key_left", F_CSTR("file", name), F_ERR(&error));
@@ -408,6 +409,17 @@ void domain_signing_release(struct domain_signing *signing)
     signing->count = 0;
 }
 
+static enum err usable_key(struct directory *directory, uint64_t id, struct dkim_private_key *ret_key,
+                           struct error *error)
+{
+    if (key_cache_get(&directory->signing, id, ret_key))
+        return ERR_OK;
+    enum err code = read_file(directory, id, ret_key, error);
+    if (code == ERR_OK)
+        key_cache_put(&directory->signing, id, ret_key);
+    return code;
+}
+
 static void load_active(struct directory *directory, const struct domain_key *keys, size_t count,
                         struct domain_signing *signing)
 {
@@ -416,7 +428,7 @@ static void load_active(struct directory *directory, const struct domain_key *ke
         struct error error;
         if (keys[i].state != DOMAIN_KEY_ACTIVE)
             continue;
-        if (read_file(directory, keys[i].id, &private, &error) != ERR_OK) {
+        if (usable_key(directory, keys[i].id, &private, &error) != ERR_OK) {
             LOG(LOG_ERROR, NO_SID, "directory.key_unusable", F_STR("domain", keys[i].domain),
                 F_STR("selector", keys[i].selector), F_ERR(&error));
             continue;

@@ -69,6 +69,7 @@ enum listen_protocol {
       "none")                                                                                                \
     X(spf_policy, "spf-policy", "mark", "what SPF says fails: mark, or refuse it")                           \
     X(dmarc_policy, "dmarc-policy", "enforce", "do as a domain's DMARC policy says: enforce, or mark only")  \
+    X(arc_trusted, "arc-trusted", "none", "DOMAIN, DOMAIN ...: whose ARC seals override DMARC")              \
     X(dmarc_reports, "dmarc-reports", "no", "yes: tell domains once a day who sent in their name")           \
     X(outbound_port, "outbound-port", "25", "port of other servers; off: mail for them waits")               \
     X(outbound_private, "outbound-private", "no", "yes: mail also goes to private and loopback addresses")   \
@@ -183,6 +184,7 @@ struct settings {
     bool trusts_private;       /* `private` is among them */
     bool spf_refuses;          /* `spf-policy = mark|refuse`, default mark */
     bool dmarc_reports;        /* `dmarc-reports = yes|no`, default no */
+    const char *arc_trusted;   /* `arc-trusted`: domains, as base/name_list.h */
     bool dmarc_enforced;       /* `dmarc-policy = enforce|mark`, default enforce */
     uint16_t outbound_port;    /* `outbound-port`, default 25; 0: off */
     bool outbound_private;     /* `outbound-private = yes|no`, default no */

@@ -166,7 +166,7 @@ static void test_text_reads_back_the_same(void **state)
         "\"Some Mail*\" idle\nimap-without-for = b move, sort\nsasl-without = "
         "login\nclient-ca = /c\nimap-message-limit = 2000\n"
         "trusted-networks = 192.0.2.0/24, private 2001:db8::/32\nspf-policy = refuse\ndmarc-policy = "
-        "mark\ndmarc-reports = yes\n",
+        "mark\ndmarc-reports = yes\narc-trusted = lists.example, a.example\n",
         "hostname = a.example\ntrusted-networks = none\n",
         "hostname = a.example\nimap-save-limit = 1000\n",
     };

@@ -409,6 +409,11 @@ static enum err read_names(struct reading *r, const struct words *words, const c
     return setting_keep(r, buf_slice(&list), ret, error);
 }
 
+enum err setting_read_arc_trusted(struct reading *r, const struct words *words, struct error *error)
+{
+    return read_names(r, words, &r->settings->arc_trusted, error);
+}
+
 enum err setting_read_imap_without(struct reading *r, const struct words *words, struct error *error)
 {
     return read_names(r, words, &r->settings->imap_without, error);

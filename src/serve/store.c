@@ -1,5 +1,6 @@
 #include <fcntl.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "admin/admin.h"
 #include "base/fdio.h"
@@ -26,6 +27,7 @@
 #include "serve/serve.h"
 #include "serve/stays.h"
 #include "store/share.h"
+#include "store/volume.h"
 
 /*
  * The worker that holds the mailboxes. Two loops: `sessions` has the connections that were handed over after
@@ -258,6 +260,17 @@ static enum err open_feedback(struct store_worker *worker, const struct settings
     return err == ERR_OK ? feedback_start(link->feedback, error) : err;
 }
 
+/*
+ * After a sync that failed nobody knows what is on disk, and no later sync will say. The next start reads
+ * what is there; nothing that hung on this sync was acknowledged.
+ */
+static void end_at_once(void *context, const struct error *error)
+{
+    (void)context;
+    LOG(LOG_ERROR, NO_SID, "store.sync_failed", F_ERR(error));
+    _exit(EXIT_FAILURE);
+}
+
 /* Databases in the order in which they need each other. */
 static enum err open_data(struct store_worker *worker, const struct settings *settings, struct error *error)
 {
@@ -265,6 +278,8 @@ static enum err open_data(struct store_worker *worker, const struct settings *se
     const struct store_options store_options = {
         .directory = settings->data_directory, .limits = account_limits, .context = worker};
     enum err err = store_open(&store_options, &link->store, error);
+    if (err == ERR_OK)
+        volume_on_broken(store_volume(link->store), end_at_once, NULL);
     if (err == ERR_OK)
         err = directory_open(store_volume(link->store), &link->directory, error);
     if (err == ERR_OK)
