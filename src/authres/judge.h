@@ -54,7 +54,8 @@ struct judge_query {
     struct dkim_verifier *verifier; /* that has seen the whole message */
     bool spf_refuses;
     bool dmarc_enforced;
-    unsigned dice; /* 0 to 99 */
+    struct slice arc_trusted; /* domains whose seals override DMARC (arc_trust.h) */
+    unsigned dice;            /* 0 to 99 */
     int64_t now_seconds;
 };
 

@@ -13,6 +13,7 @@
 #include <sodium.h>
 #include <stdatomic.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "base/log.h"
 #include "base/map.h"
@@ -385,7 +386,13 @@ static bool enqueue(struct sender *sender, struct load *load, const struct outbo
     return true;
 }
 
-/* What finds no memory here comes again when this process does: store keeps it leased. */
+/* What found no memory is leased to this process, which does not know it: the next one is given all of it. */
+static void start_anew(void)
+{
+    LOG(LOG_ERROR, NO_SID, "send.no_memory");
+    _exit(EXIT_FAILURE);
+}
+
 static void distribute(struct sender *sender, struct load *load, const struct outbound_batch *batch)
 {
     bool good = true;
@@ -399,7 +406,8 @@ static void distribute(struct sender *sender, struct load *load, const struct ou
         good = enqueue(sender, load, &batch->parcels[i]);
     bool empty = --load->left == 0;
     pthread_mutex_unlock(&sender->lock);
-    must(good); /* a small allocation failed: starting anew gives everything back */
+    if (!good)
+        start_anew();
     if (empty) {
         arena_release(&load->arena);
         free(load);
@@ -430,6 +438,8 @@ static void *taker_main(void *context)
         }
         arena_release(&load->arena);
         free(load);
+        if (err == ERR_NOMEM)
+            start_anew();
         if (!sender->stopping)
             LOG(LOG_DEBUG, NO_SID, "send.take", F_ERR(&error));
         pause_for(RETRY_STORE_SECONDS * CLOCK_SECOND);

@@ -145,6 +145,7 @@ bool smtp_reception_judge(struct smtp_session *session, struct arena *arena)
         .verifier = session->reception.verifier,
         .spf_refuses = session->settings->spf_refuses,
         .dmarc_enforced = session->settings->dmarc_enforced,
+        .arc_trusted = slice_cstr(session->settings->arc_trusted),
         .dice = roll_dice(),
         .now_seconds = clock_wall_us() / CLOCK_SECOND,
     };
