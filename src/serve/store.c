@@ -20,6 +20,7 @@
 #include "imap/submit_url.h"
 #include "link/visit.h"
 #include "pop3/pop3.h"
+#include "queue/policies.h"
 #include "queue/warning.h"
 #include "rt/limit.h"
 #include "rt/listener.h"
@@ -306,6 +307,8 @@ static enum err open_data(struct store_worker *worker, const struct settings *se
     };
     if (err == ERR_OK)
         err = queue_open(&queue_options, &link->queue, error);
+    if (err == ERR_OK)
+        err = policies_open(store_volume(link->store), &link->policies, error);
     if (err == ERR_OK)
         err = open_feedback(worker, settings, error);
     if (err == ERR_OK)
