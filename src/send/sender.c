@@ -20,6 +20,7 @@
 #include "base/must.h"
 #include "fetch/fetcher.h"
 #include "send/delivery.h"
+#include "send/sts_keeper.h"
 
 enum {
     TAKE_ENTRIES = 64,
@@ -465,6 +466,9 @@ enum err sender_create(const struct sender_options *options, struct sender **ret
                                       .names = options->resolver,
                                       .fetch = fetcher_fetch,
                                       .fetcher = options->fetcher,
+                                      .recall = sts_keeper_recall,
+                                      .keep = sts_keeper_keep,
+                                      .keeper = &sender->link,
                                       .port = options->sts_port,
                                       .private_too = options->private_too};
     enum err err = tls_client_context_create(options->authorities, &sender->tls, error);
@@ -485,7 +489,7 @@ enum err sender_start(struct sender *sender, struct error *error)
     if (pthread_create(&taker, NULL, taker_main, sender) != 0)
         return fail(error, ERR_UNAVAILABLE, NULL, "can't start the thread that takes mail to be sent");
     pthread_detach(taker);
-    return ERR_OK;
+    return sender->sts != NULL ? sts_keeper_start(sender->sts, &sender->link, error) : ERR_OK;
 }
 
 void sender_stop(struct sender *sender, int64_t deadline_us)
