@@ -56,7 +56,8 @@ struct judge_query {
     bool is_junk;                   /* by them */
     bool spf_refuses;
     bool dmarc_enforced;
-    unsigned dice; /* 0 to 99 */
+    struct slice arc_trusted; /* domains whose seals override DMARC (arc_trust.h) */
+    unsigned dice;            /* 0 to 99 */
     int64_t now_seconds;
 };
 

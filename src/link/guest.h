@@ -19,6 +19,7 @@ struct guest {
     struct loop *loop;
     struct link *link;
     struct login_guard *guard;
+    struct ipc_client *relay;      /* the way to it; NULL: none */
     struct judge *judge;           /* of mail from strangers; NULL: nobody judges */
     struct guards *guards;         /* NULL: nobody looks at strangers before that */
     struct milter_office *milters; /* NULL: none are asked */

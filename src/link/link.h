@@ -35,10 +35,13 @@
     X(GREYLIST, 36)       /* RCPT: has this client come before? */             \
     X(HEALTH, 40)         /* figures and state of the house, as text */
 /* From relay. */
-#define LINK_RELAY_TABLE(X)                                        \
-    X(OUTBOUND_TAKE, 50) /* what is to be sent to other servers */ \
-    X(OUTBOUND_OPEN, 51) /* a message of it */                     \
-    X(OUTBOUND_DONE, 52) /* what became of its recipients */
+#define LINK_RELAY_TABLE(X)                                                \
+    X(OUTBOUND_TAKE, 50) /* what is to be sent to other servers */         \
+    X(OUTBOUND_OPEN, 51) /* a message of it */                             \
+    X(OUTBOUND_DONE, 52) /* what became of its recipients */               \
+    X(POLICY_GET, 53)    /* the MTA-STS policy that is kept of a domain */ \
+    X(POLICY_PUT, 54)    /* one to be kept */                              \
+    X(POLICY_OLD, 55)    /* of which domains to fetch it anew */
 /* And from store to edge. */
 #define LINK_TO_EDGE_TABLE(X) X(GIVE_BACK, 60) /* a connection whose person has logged out */
 enum link_message {
@@ -133,11 +136,13 @@ struct link_service;
 enum err link_give_back(struct link_service *service, struct link_give_back *given,
                         struct error *error) MUST_CHECK;
 
+struct policies;
 struct link_service {
     struct store *store;
     struct directory *directory;
     struct sasl *sasl;
     struct queue *queue;
+    struct policies *policies; /* NULL: none are kept */
     struct feedback *feedback; /* NULL: no reports are written */
     struct greylist *greylist; /* NULL: nobody must come again */
     struct ipc_client *edge;   /* for what is given back */

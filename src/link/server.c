@@ -189,7 +189,11 @@ static enum err check_no_relay(struct service_call *call, const struct queue_env
         enum err err = address_normalise(e->recipients[i].address, &arena, &local, &domain, error);
         if (err != ERR_OK)
             return err;
-        if (!domain_is_local(call->service->directory, domain))
+        bool ours;
+        err = domain_is_local(call->service->directory, domain, &ours, error);
+        if (err != ERR_OK)
+            return err;
+        if (!ours)
             return fail(error, ERR_DENIED, "mail for that domain is not taken here without log-in",
                         "a stranger's mail for a foreign domain");
     }

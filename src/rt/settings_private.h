@@ -49,6 +49,12 @@ enum err setting_keep_path(struct reading *r, struct slice path, size_t max, con
 enum err setting_check_file(const struct reading *r, const char *file, struct error *error) MUST_CHECK;
 enum err setting_add_listen(struct reading *r, const struct listen_setting *listen,
                             struct error *error) MUST_CHECK;
+/* "ADDRESS", "ADDRESS:PORT", "[ADDRESS6]:PORT", ":PORT", "*", or nothing: everywhere. */
+enum err setting_read_address(struct reading *r, struct slice text, struct listen_setting *listen,
+                              struct error *error) MUST_CHECK;
+/* The acme-... keys go together; their listener is added. */
+enum err setting_check_acme(struct reading *r, struct error *error) MUST_CHECK;
+void setting_put_acme(const struct settings *settings, struct buf *out);
 /* The oauth-... keys go together. */
 enum err setting_check_oauth(struct reading *r, struct error *error) MUST_CHECK;
 /* "64K", "100M": within SETTINGS_MESSAGE_SIZE_LEAST and _MOST. */

@@ -61,7 +61,10 @@ static bool take_parameters(struct smtp_session *session, struct cursor *c, stru
         }
         if (is_notify ? !take_notify(found[i].value, &recipient->notify)
                       : !take_orcpt(session, found[i].value, &recipient->orcpt)) {
-            smtp_refuse(session, "501 5.5.4 %s has a wrong value", is_notify ? "NOTIFY" : "ORCPT");
+            if (arena_failed(&session->arena))
+                smtp_reply(session, SMTP_NO_MEMORY);
+            else
+                smtp_refuse(session, "501 5.5.4 %s has a wrong value", is_notify ? "NOTIFY" : "ORCPT");
             return false;
         }
     }

@@ -142,6 +142,7 @@ bool smtp_reception_judge(struct smtp_session *session, struct arena *arena)
         .is_junk = finding != NULL && finding->verdict == GUARD_JUNK,
         .spf_refuses = session->settings->spf_refuses,
         .dmarc_enforced = session->settings->dmarc_enforced,
+        .arc_trusted = slice_cstr(session->settings->arc_trusted),
         .dice = roll_dice(),
         .now_seconds = clock_wall_us() / CLOCK_SECOND,
     };

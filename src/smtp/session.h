@@ -106,6 +106,7 @@ void smtp_refuse(struct smtp_session *session, const char *format, ...) FORMAT(2
 /* For metrics: a reply that begins with 4 or 5, by the reason in its enhanced status. */
 void smtp_count_refusal(struct slice reply);
 /* RFC 3463: x.7.1 is policy, here for now. */
+#define SMTP_NO_MEMORY "452 4.3.1 out of memory for this message"
 #define SMTP_SENT_ENOUGH "450 4.7.1 you have sent as much as you may for now; please try again later"
 /* What is said of a full mailbox: 452, or 552 if the settings want it refused for good. */
 const char *smtp_full_text(const struct smtp_session *session);

@@ -16,7 +16,6 @@ GOOD = {
     (DOMAIN, "MX"): [f"10 {MAIL}"],
     (DOMAIN, "TXT"): ["unrelated", "v=spf1 mx -all"],
     (f"_dmarc.{DOMAIN}", "TXT"): [f"v=DMARC1; p=none; rua=mailto:postmaster@{DOMAIN}"],
-    (f"_mta-sts.{DOMAIN}", "TXT"): ["v=STSv1; id=1"],
     (f"_smtp._tls.{DOMAIN}", "TXT"): [f"v=TLSRPTv1; rua=mailto:postmaster@{DOMAIN}"],
 }
 
@@ -29,9 +28,14 @@ def house():
     for label, protocol in (("_imaps", "imaps"), ("_submissions", "submissions"), ("_pop3s", "pop3s")):
         zone.records[f"{label}._tcp.{DOMAIN}", "SRV"] = [f"0 1 {server.ports[protocol]} {MAIL}"]
     server.services = {key: value for key, value in zone.records.items() if key[1] == "SRV"}
+    server.signing = []
     try:
         server.start()
         server.admin("domain", "add", DOMAIN)
+        for row in server.rows("domain", "dkim", "record", DOMAIN):
+            server.services[row["name"], "TXT"] = [row["record"]]
+            server.signing.append(row["name"])
+        zone.records.update(server.services)
         yield server
     finally:
         server.close()
@@ -75,7 +79,8 @@ def test_names_what_is_missing_in_the_dns(house):
     assert any(f"a:{MAIL}" in cure for cure in cures)
     assert [f["what"] for f in of(findings, "domains", "error")] == [
         f"mail for {DOMAIN} goes to mx.elsewhere.example, not to {MAIL}",
-        f"the SPF record of {DOMAIN} does not let this server send",
+        f"the SPF record of {DOMAIN} does not let this server send from {HOST}: fail",
+        *(f"the key with which mail is signed is not at {name}: the DNS has no such record" for name in house.signing),
     ]
 
 

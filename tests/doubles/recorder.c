@@ -1,7 +1,7 @@
 /*
  * A server that tells what it does to its disk: these stand in for the C library's calls of the same names,
  * in the program and in the libraries that it uses, and note each change of a regular file, each change of a
- * name, and each sync. tests/power/disk.py has the format and makes of it what a power loss may have left.
+ * name, and each sync. tests/e2e/disk.py has the format and makes of it what a power loss may have left.
  *
  * The notes go to the file `disk.log` beside the program, if there is one; it is opened before the sandbox
  * closes. A change is noted after it was made and before the call returns, a sync when it begins and when it
