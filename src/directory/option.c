@@ -9,7 +9,7 @@
 
 enum { PERCENT_BITS = 8, SHOWN_MAX = 40 };
 
-enum option_kind { KIND_SECONDS, KIND_NUMBER, KIND_YES_NO, KIND_PERCENTS };
+enum option_kind { KIND_SECONDS, KIND_NUMBER, KIND_YES_NO, KIND_PERCENTS, KIND_FILTER };
 
 static const struct {
     const char *name;
@@ -80,6 +80,18 @@ static bool parse_percents(struct slice text, uint64_t *ret_value)
     return value > 0;
 }
 
+static const char *const filter_words[] = {"off", "on", "mark"};
+
+static bool parse_filter(struct slice text, uint64_t *ret_value)
+{
+    for (size_t i = 0; i < ARRAY_LEN(filter_words); i++) {
+        *ret_value = i;
+        if (slice_eq(text, slice_cstr(filter_words[i])))
+            return true;
+    }
+    return false;
+}
+
 static bool parse(enum option_kind kind, struct slice text, uint64_t *ret_value)
 {
     switch (kind) {
@@ -92,6 +104,8 @@ static bool parse(enum option_kind kind, struct slice text, uint64_t *ret_value)
         return *ret_value == 1 || slice_eq(text, S("no"));
     case KIND_PERCENTS:
         return parse_percents(text, ret_value);
+    case KIND_FILTER:
+        return parse_filter(text, ret_value);
     }
     return false;
 }
@@ -103,6 +117,7 @@ enum err option_parse(enum option option, struct slice text, struct option_chang
         [KIND_SECONDS] = "a span like 30d or 12h, or off",
         [KIND_NUMBER] = "a number",
         [KIND_YES_NO] = "yes or no",
+        [KIND_FILTER] = "on, off or mark",
         [KIND_PERCENTS] = "rising percentages like 70,90 (at most 8), or off",
     };
     uint64_t value = 0;
@@ -141,6 +156,8 @@ void option_text(enum option option, uint64_t value, char ret_text[static OPTION
     enum option_kind kind = table[option].kind;
     if (kind == KIND_YES_NO)
         snprintf(ret_text, OPTION_TEXT_MAX, "%s", value != 0 ? "yes" : "no");
+    else if (kind == KIND_FILTER)
+        snprintf(ret_text, OPTION_TEXT_MAX, "%s", filter_words[MIN(value, ARRAY_LEN(filter_words) - 1)]);
     else if (kind == KIND_NUMBER)
         snprintf(ret_text, OPTION_TEXT_MAX, "%llu", (unsigned long long)value);
     else if (value == 0)
@@ -228,60 +245,85 @@ enum err option_write(struct directory *directory, enum option_level level, stru
     return code;
 }
 
-/* What the name of an owner is in the database, and in the cache what a change makes stale. Locked. */
-static enum err owner_find(struct directory *directory, enum option_level level, struct slice name,
+enum err option_owner_normalise(enum option_level level, struct slice owner, struct arena *arena,
+                                struct slice *ret_name, struct error *error)
+{
+    struct address_parts parts = {.key = owner};
+    enum err code = ERR_OK;
+    if (level == LEVEL_DOMAIN)
+        code = domain_normalise(owner, arena, &parts.key, error);
+    else if (level == LEVEL_ACCOUNT)
+        code = address_parse(owner, arena, &parts, error);
+    if (code == ERR_OK)
+        *ret_name = parts.key;
+    return code;
+}
+
+enum err option_owner_find(struct directory *directory, enum option_level level, struct slice name,
                            struct parameter *ret_owner, struct error *error)
 {
     struct domain_row domain;
     enum address_kind kind;
     struct account_id account;
-    enum err code;
+    enum err code = ERR_OK;
     switch (level) {
+    case LEVEL_BUILT_IN:
+        *ret_owner = TEXT(S(""));
+        break;
     case LEVEL_PLAN:
         *ret_owner = TEXT(name);
-        cache_drop(directory->cache, CACHE_PLAN, name);
-        return account_check_plan(directory, name, 0, error);
+        code = account_check_plan(directory, name, 0, error);
+        break;
     case LEVEL_DOMAIN:
         code = domain_row_need(directory, name, &domain, error);
-        *ret_owner = NUMBER(domain.id.v);
-        cache_drop(directory->cache, CACHE_DOMAIN, name);
-        return code;
+        if (code == ERR_OK)
+            *ret_owner = NUMBER(domain.id.v);
+        break;
     case LEVEL_ACCOUNT:
         code = address_row_get(directory, name, &kind, &account, error);
         if (code == ERR_OK && kind != ADDRESS_ACCOUNT)
-            return fail_plain(error, ERR_NOT_FOUND, "there is no account %.*s", SLICE_ARGS(name));
-        *ret_owner = NUMBER(account.v);
-        cache_drop(directory->cache, CACHE_ACCOUNT, map_key_u64(&account.v));
-        return code;
-    case LEVEL_BUILT_IN:
+            code = fail_plain(error, ERR_NOT_FOUND, "there is no account %.*s", SLICE_ARGS(name));
+        if (code == ERR_OK)
+            *ret_owner = NUMBER(account.v);
         break;
     }
-    must(false); /* nobody owns what is built in */
-    return ERR_INVALID;
+    return code;
+}
+
+/* What a change of the owner's options makes stale in the cache. Locked. */
+static void drop_stale(struct directory *directory, enum option_level level, struct slice name,
+                       const struct parameter *owner)
+{
+    must(level != LEVEL_BUILT_IN); /* nobody owns what is built in */
+    if (level == LEVEL_PLAN)
+        cache_drop(directory->cache, CACHE_PLAN, name);
+    else if (level == LEVEL_DOMAIN)
+        cache_drop(directory->cache, CACHE_DOMAIN, name);
+    else
+        cache_drop(directory->cache, CACHE_ACCOUNT, map_key_u64(&owner->number));
 }
 
 static enum err change(struct directory *directory, enum option_level level, struct slice name,
                        const struct option_changes *changes, struct error *error)
 {
     struct parameter owner;
-    enum err code = owner_find(directory, level, name, &owner, error);
-    return code == ERR_OK ? option_write(directory, level, owner, changes, error) : code;
+    enum err code = option_owner_find(directory, level, name, &owner, error);
+    if (code != ERR_OK)
+        return code;
+    drop_stale(directory, level, name, &owner);
+    return option_write(directory, level, owner, changes, error);
 }
 
 enum err options_change(struct directory *directory, enum option_level level, struct slice owner,
                         const struct option_changes *changes, struct error *error)
 {
     CLEANUP(arena_release) struct arena scratch = ARENA(SCRATCH_MAX);
-    struct address_parts parts = {.key = owner};
-    enum err code = ERR_OK;
-    if (level == LEVEL_DOMAIN)
-        code = domain_normalise(owner, &scratch, &parts.key, error);
-    else if (level == LEVEL_ACCOUNT)
-        code = address_parse(owner, &scratch, &parts, error);
+    struct slice name;
+    enum err code = option_owner_normalise(level, owner, &scratch, &name, error);
     if (code == ERR_OK)
         code = change_begin(directory, error);
     if (code == ERR_OK)
-        code = change_end(directory, change(directory, level, parts.key, changes, error), error);
+        code = change_end(directory, change(directory, level, name, changes, error), error);
     return code;
 }
 

@@ -185,7 +185,12 @@ static void name_inbox(struct buf *name)
 static bool decode_name(struct imap_parser *p, struct slice wire, struct slice *ret)
 {
     CLEANUP(buf_release) struct buf name = BUF(2 * FOLDER_PATH_MAX);
-    if (!mailbox_name_read(&name, wire, p->utf8))
+    bool right = mailbox_name_read(&name, wire, p->utf8);
+    if (buf_no_memory(&name)) {
+        p->limit = true;
+        return imap_parse_fail(p, "there is no memory for the mailbox name");
+    }
+    if (!right)
         return imap_parse_fail(p, p->utf8 ? "the mailbox name is no UTF-8 or too long"
                                           : "the mailbox name is no modified UTF-7 or too long");
     name_inbox(&name);
