@@ -17,8 +17,9 @@ struct guest {
     struct loop *loop;
     struct link *link;
     struct login_guard *guard;
-    struct judge *judge;     /* of mail from strangers; NULL: nobody judges */
-    struct tls_context *tls; /* NULL: no TLS set up */
+    struct ipc_client *relay; /* callout_ask; NULL: no other server is asked */
+    struct judge *judge;      /* of mail from strangers; NULL: nobody judges */
+    struct tls_context *tls;  /* NULL: no TLS set up */
     const struct settings *settings;
     bool tls_first;                /* implicit TLS: the handshake comes before the greeting */
     enum metric_protocol protocol; /* under which it is counted */

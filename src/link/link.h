@@ -36,7 +36,8 @@
 #define LINK_RELAY_TABLE(X)                                        \
     X(OUTBOUND_TAKE, 50) /* what is to be sent to other servers */ \
     X(OUTBOUND_OPEN, 51) /* a message of it */                     \
-    X(OUTBOUND_DONE, 52) /* what became of its recipients */
+    X(OUTBOUND_DONE, 52) /* what became of its recipients */       \
+    X(REST, 53)          /* the server that an address of ours belongs to */
 /* And from store to edge. */
 #define LINK_TO_EDGE_TABLE(X) X(GIVE_BACK, 60) /* a connection whose person has logged out */
 enum link_message {

@@ -34,7 +34,7 @@ struct edge {
     struct current current;
     struct loop *loop;
     struct link link;
-    struct ipc_client *names; /* relay, for what the DNS says */
+    struct ipc_client *names; /* relay, for what the DNS says, and other servers */
     struct login_guard *guard;
     struct judge *judge;
     struct limit *per_peer;
@@ -112,6 +112,7 @@ static struct arrival *arrive(struct edge *edge, struct accepted *accepted)
         .link = &edge->link,
         .guard = edge->guard,
         .judge = edge->judge,
+        .relay = edge->names,
         .tls = arrival->version->tls,
         .settings = arrival->version->settings,
         .fd = fd_take(&accepted->fd),

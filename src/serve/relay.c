@@ -26,6 +26,7 @@ struct relay {
     struct resolver *proving; /* with DNSSEC; NULL: none */
     struct fetch_service fetch;
     struct names_service resolve;
+    struct callout_service callout;
     struct sender *sender;
 };
 
@@ -78,12 +79,21 @@ static enum err start_sender(struct relay *relay, const struct settings *setting
     return e == ERR_OK ? sender_start(relay->sender, error) : e;
 }
 
+static enum err no_callout(void *context, struct slice address, enum callout_answer *ret_answer,
+                           struct error *error)
+{
+    (void)context, (void)address, (void)ret_answer;
+    return fail(error, ERR_UNAVAILABLE, NULL, "outbound-port is off: no server is asked");
+}
+
 /* Never stopped: edge asks until it is gone itself. */
 static enum err start_names(struct relay *relay, struct error *error)
 {
     const struct loop_options options = {
         .name = "names", .threads_min = THREADS_MIN, .threads_max = NAMES_THREADS_MAX};
     relay->resolve = (struct names_service){names_resolve, fetcher_resolver(relay->fetcher)};
+    relay->callout = relay->sender != NULL ? (struct callout_service){sender_callout, relay->sender}
+                                           : (struct callout_service){no_callout, NULL};
     enum err e = loop_create(&options, &relay->names, error);
     return e == ERR_OK ? loop_start(relay->names, error) : e;
 }
@@ -125,12 +135,20 @@ static void relay_peer(void *context, enum worker_role role, int fd)
     ipc_client_connect(relay->store, fd);
 }
 
+static void serve_edge(void *context, struct ipc_message *request, struct buf *reply_body,
+                       struct ipc_message *reply)
+{
+    struct relay *relay = context;
+    if (!callout_serve(&relay->callout, request, reply_body, reply))
+        names_serve(&relay->resolve, request, reply_body, reply);
+}
+
 static void relay_client(void *context, enum worker_role role, int fd)
 {
     struct relay *relay = context;
     struct error error;
     LOG(LOG_DEBUG, NO_SID, "relay.client", F_CSTR("role", worker_role_name(role)));
-    enum err e = role == ROLE_EDGE ? ipc_serve(relay->names, fd, names_serve, &relay->resolve, &error)
+    enum err e = role == ROLE_EDGE ? ipc_serve(relay->names, fd, serve_edge, relay, &error)
                                    : ipc_serve(relay->loop, fd, fetch_serve, &relay->fetch, &error);
     if (e != ERR_OK)
         LOG(LOG_ERROR, NO_SID, "relay.client_failed", F_ERR(&error));
