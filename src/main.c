@@ -75,6 +75,7 @@ static const struct {
     {"share", admin_main, "folders shared between accounts"},
     {"queue", admin_main, "mail in flight"},
     {"smart-host", admin_main, "servers that outgoing mail goes by way of"},
+    {"certificate", admin_main, "the certificates that the server shows; new ones by ACME"},
     {"plan", admin_main, "what is open to accounts"},
     {"sieve", admin_main, "try filter scripts"},
 };

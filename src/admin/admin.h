@@ -47,6 +47,7 @@ struct admin_context {
     struct directory *directory;
     struct queue *queue;       /* NULL only for commands without COMMAND_QUEUE */
     struct gatherer *gatherer; /* NULL but in a running server */
+    struct ipc_client *relay;  /* the same */
     /* App passwords were removed, accounts disabled, doors closed: sessions may have to end. NULL: there are
      * none. */
     void (*access_changed)(void *owner);
@@ -142,10 +143,14 @@ struct admin_command {
 #define ADMIN_COMMAND_TABLE(X) \
     X(status) \
     X(doctor) \
+    X(certificate_list) \
+    X(certificate_renew) \
     X(domain_add) \
     X(domain_list) \
     X(domain_remove) \
     X(domain_show) \
+    X(domain_records) \
+    X(domain_check) \
     X(domain_set) \
     X(domain_catch_all) \
     X(domain_administrator) \
@@ -171,6 +176,10 @@ struct admin_command {
     X(account_undelete) \
     X(account_purge) \
     X(account_tidy) \
+    X(account_junk_show) \
+    X(account_junk_learn) \
+    X(account_junk_test) \
+    X(account_junk_forget) \
     X(account_import) \
     X(account_export) \
     X(account_app_password_add) \
@@ -211,6 +220,7 @@ struct admin_command {
 /* What commands of the command line ask; people don't. */
 /* clang-format off */
 #define ADMIN_INNER_COMMAND_TABLE(X) \
+    X(certificate_state) \
     X(domain_dkim_use) \
     X(import_open) \
     X(import_look) \

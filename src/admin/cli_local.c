@@ -11,6 +11,7 @@
 #include "base/fdio.h"
 #include "directory/limits.h"
 #include "directory/use.h"
+#include "rt/json.h"
 
 /* The data directory, given to the store's user when it is made here. Its parents stay root's. */
 static enum err make_directory(const struct settings *settings, const struct passwd *user,
@@ -149,8 +150,8 @@ static bool read_request(FILE *in, char **line, size_t *room, json_t **ret_reque
     if (n > 0 && (to == NULL || fread(to, 1, n, in) != n))
         return false;
     buf_grew(attached, n);
-    *ret_request = json_loadb(text.p, text.n, JSON_REJECT_DUPLICATES, NULL);
-    return *ret_request != NULL;
+    struct error error;
+    return json_read(text, ret_request, &error) == ERR_OK;
 }
 
 static void serve_requests(const struct admin_context *context, FILE *in, struct serving *serving)

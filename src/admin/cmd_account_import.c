@@ -153,7 +153,11 @@ static enum err check_account_new(struct import *import, size_t line, const stru
     enum err e = address_normalise(account->address, arena, &local, &domain, error);
     if (e != ERR_OK)
         return e;
-    if (!domain_is_local(directory, domain))
+    bool ours;
+    e = domain_is_local(directory, domain, &ours, error);
+    if (e != ERR_OK)
+        return e;
+    if (!ours)
         return fail_plain(error, ERR_NOT_FOUND,
                           "there is no domain %.*s; make it with: posthorn domain add %.*s",
                           SLICE_ARGS(domain), SLICE_ARGS(domain));

@@ -2,47 +2,11 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "admin/admin.h"
-#include "doctor/doctor.h"
+#include "admin/domain_zone.h"
+#include "admin/inquiry.h"
 
 /* `posthorn doctor`: runs in the command line's own process, and asks the server (or the files) for the
  * domains and for its process id. */
-
-enum { DOMAINS_MAX = 100000 };
-
-/* The rows of a command that was asked, as they come. */
-struct gathering {
-    struct admin_sink sink;
-    json_t *rows;
-    bool ok;
-};
-
-static void keep_row(struct admin_sink *sink, json_t *line)
-{
-    struct gathering *gathering = container_of(sink, struct gathering, sink);
-    json_t *row = json_object_get(line, "row");
-    if (row != NULL && json_array_size(gathering->rows) < DOMAINS_MAX)
-        json_array_append(gathering->rows, row);
-    gathering->ok = gathering->ok || json_is_true(json_object_get(line, "ok"));
-}
-
-/* The rows of a command without arguments; NULL: it failed. */
-static json_t *ask(const struct admin_context *context, const char *command, bool running_only,
-                   bool *ret_running)
-{
-    struct error error;
-    struct gathering gathering = {.sink = {keep_row}, .rows = json_array()};
-    json_t *request = json_pack("{s:s}", "command", command);
-    enum err e =
-        request != NULL && gathering.rows != NULL
-            ? context->ask(context->owner, request, running_only, &gathering.sink, ret_running, &error)
-            : ERR_NOMEM;
-    json_decref(request);
-    if (e == ERR_OK && gathering.ok)
-        return gathering.rows;
-    json_decref(gathering.rows);
-    return NULL;
-}
 
 static int supervisor_of(json_t *status)
 {
@@ -67,22 +31,50 @@ static void progress(void *context, size_t done, size_t total)
     call_progress(context, done, total);
 }
 
+/* Their keys, too; a domain that goes while we ask is passed over. */
+static void read_zones(struct admin_call *call, const json_t *domains, struct domain_zone *zones,
+                       size_t count, struct doctor_domain *ret_domains, size_t *ret_count)
+{
+    struct error error;
+    size_t n = 0;
+    for (size_t i = 0; i < count; i++) {
+        struct slice name =
+            slice_cstr(json_string_value(json_object_get(json_array_get(domains, i), "domain")));
+        if (domain_zone_read(call->context, name, &call->arena, &zones[i], &error) == ERR_OK)
+            ret_domains[n++] = zones[i].domain;
+    }
+    *ret_count = n;
+}
+
 static enum err run_with(struct admin_call *call, const json_t *domains, struct doctor *doctor,
                          struct error *error)
 {
     size_t count = json_array_size(domains);
-    struct slice *names = calloc(count + 1, sizeof(*names));
+    struct doctor_domain *known = calloc(count + 1, sizeof(*known));
+    struct domain_zone *zones = calloc(count + 1, sizeof(*zones));
     bool bad = false;
-    if (names == NULL)
-        return fail_nomem(error);
-    for (size_t i = 0; i < count; i++)
-        names[i] = slice_cstr(json_string_value(json_object_get(json_array_get(domains, i), "domain")));
-    doctor->domains = names;
-    doctor->domain_count = count;
-    enum err e = doctor_run(doctor, &bad, error);
-    call->unclean = call->unclean || bad;
-    free(names);
+    enum err e = known != NULL && zones != NULL ? ERR_OK : fail_nomem(error);
+    if (e == ERR_OK) {
+        read_zones(call, domains, zones, count, known, &doctor->domain_count);
+        doctor->domains = known;
+        e = doctor_run(doctor, &bad, error);
+        call->unclean = call->unclean || bad;
+    }
+    for (size_t i = 0; zones != NULL && i < count; i++)
+        domain_zone_release(&zones[i]);
+    free(zones);
+    free(known);
     return e;
+}
+
+/* NULL: nobody answered. */
+static json_t *ask(const struct admin_context *context, const char *command, bool running_only)
+{
+    const struct inquiry inquiry = {.running_only = running_only};
+    json_t *rows = NULL;
+    struct error error;
+    return inquire(context, &inquiry, json_pack("{s:s}", "command", command), &rows, &error) == ERR_OK ? rows
+                                                                                                       : NULL;
 }
 
 static bool has_directory(const struct settings *settings)
@@ -100,14 +92,20 @@ static enum err doctor(struct admin_call *call, struct error *error)
         return fail_plain(error, ERR_UNSUPPORTED, "the doctor works at the command line only");
     struct doctor doctor = {
         .settings = context->settings, .found = tell, .progress = progress, .context = call};
-    json_t *status = ask(context, "status", true, &doctor.running);
+    json_t *status = ask(context, "status", true);
+    json_t *acme = ask(context, "certificate.state", true);
+    const char *why = json_string_value(json_object_get(json_array_get(acme, 0), "error"));
     json_t *domains = NULL;
+    doctor.acme_error = why != NULL && why[0] != 0 ? why : NULL;
+    doctor.acme_failures = (unsigned)json_integer_value(json_object_get(json_array_get(acme, 0), "failures"));
+    doctor.running = status != NULL;
     doctor.supervisor = supervisor_of(status);
     /* On the files only if there are some: asking would make them. */
     if (doctor.running || has_directory(context->settings))
-        domains = ask(context, "domain.list", false, &doctor.running);
+        domains = ask(context, "domain.list", false);
     enum err e = run_with(call, domains, &doctor, error);
     json_decref(status);
+    json_decref(acme);
     json_decref(domains);
     return e;
 }

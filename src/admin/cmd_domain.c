@@ -1,5 +1,7 @@
 #include "admin/admin.h"
 #include "admin/domain_keys.h"
+#include "admin/domain_zone.h"
+#include "admin/inquiry.h"
 #include "admin/options.h"
 #include "directory/domain_rest.h"
 #include "store/ledger.h"
@@ -15,9 +17,10 @@ static const struct admin_argument add_arguments[] = {
     {0},
 };
 
-static const struct admin_column add_columns[] = {DOMAIN_KEY_COLUMNS{0}};
+static const struct admin_column add_columns[] = {ZONE_COLUMNS{0}};
 
-static enum err add(struct admin_call *call, struct error *error)
+/* In the store: the domain and its keys. */
+static enum err add_there(struct admin_call *call, struct error *error)
 {
     struct slice name = call_text(call, "domain");
     struct domain_id id;
@@ -25,12 +28,23 @@ static enum err add(struct admin_call *call, struct error *error)
     if (e != ERR_OK)
         return e;
     call_message(call, "added domain %.*s", SLICE_ARGS(name));
-    if (call_flag(call, "no-dkim"))
-        return ERR_OK;
-    e = call_make_domain_keys(call, name, error);
-    if (e == ERR_OK)
-        call_message(call, "its mail is signed with these keys (DKIM): publish their records in the DNS");
-    return e;
+    return call_flag(call, "no-dkim") ? ERR_OK : call_make_domain_keys(call, name, error);
+}
+
+/* At the command line, which knows more of what belongs into the DNS. */
+static enum err add(struct admin_call *call, struct error *error)
+{
+    const struct inquiry inquiry = {.call = call};
+    json_t *keys = NULL;
+    if (call->context->settings == NULL)
+        return add_there(call, error);
+    enum err e = inquire(call->context, &inquiry, json_deep_copy(call->request), &keys, error);
+    json_decref(keys);
+    if (e != ERR_OK)
+        return e;
+    call_message(call, "publish these records in the DNS; then: posthorn domain check %.*s",
+                 SLICE_ARGS(call_text(call, "domain")));
+    return call_zone(call, call_text(call, "domain"), false, error);
 }
 
 const struct admin_command admin_domain_add = {
@@ -38,11 +52,14 @@ const struct admin_command admin_domain_add = {
     .run = add,
     .arguments = add_arguments,
     .columns = add_columns,
-    .show = show_domain_key_record,
+    .show = show_zone_record,
+    .flags = COMMAND_HERE,
     .summary = "take mail for a domain",
-    .about = "From now on mail for addresses of this domain is ours. Names with other letters than a-z are "
-             "given as they are written. Two keys are made that sign the domain's mail, and the DNS records "
-             "printed by which others can check that; `posthorn domain dkim record` prints them again.",
+    .about =
+        "From now on mail for addresses of this domain is ours. Names with other letters than a-z are "
+        "given as they are written. Two keys are made that sign the domain's mail, and the records printed "
+        "that are to be set in the DNS, as lines of a zone file; `posthorn domain records` prints them "
+        "again.",
     .example = "posthorn domain add example.org",
 };
 

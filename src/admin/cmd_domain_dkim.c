@@ -1,9 +1,11 @@
 #include "admin/domain_keys.h"
+#include "admin/inquiry.h"
 #include "authres/dkim_key.h"
 #include "base/clock.h"
+#include "doctor/zone.h"
 #include "rt/settings.h"
 
-enum { TXT_STRING_MAX = 255, DNS_SECONDS = 10 };
+enum { DNS_SECONDS = 10 };
 
 /* --- rows --- */
 
@@ -22,11 +24,10 @@ enum err call_domain_key(struct admin_call *call, const struct domain_key *key, 
 
 void show_domain_key_record(const json_t *row)
 {
-    struct slice record = slice_cstr(json_string_value(json_object_get(row, "record")));
-    printf("%s. IN TXT", json_string_value(json_object_get(row, "name")));
-    for (; record.n > 0; record = slice_from(record, TXT_STRING_MAX))
-        printf(" \"%.*s\"", SLICE_ARGS(slice_sub(record, 0, TXT_STRING_MAX)));
-    printf("\n");
+    CLEANUP(buf_release) struct buf text = BUF(2 * DKIM_KEY_RECORD_MAX);
+    zone_put_strings(slice_cstr(json_string_value(json_object_get(row, "record"))), &text);
+    printf("%s. IN TXT %.*s\n", json_string_value(json_object_get(row, "name")),
+           SLICE_ARGS(buf_slice(&text)));
 }
 
 static enum err make_key(struct admin_call *call, struct slice domain, struct slice selector,
@@ -102,8 +103,10 @@ static const struct admin_argument add_arguments[] = {
 static void tell_what_next(struct admin_call *call, const struct domain_key *key)
 {
     if (key->state == DOMAIN_KEY_PENDING)
-        call_message(call, "publish it in the DNS; then: posthorn domain dkim activate %.*s",
-                     SLICE_ARGS(key->domain));
+        call_message(
+            call,
+            "publish it in the DNS: soon after it signs; at once with posthorn domain dkim activate %.*s",
+            SLICE_ARGS(key->domain));
     else
         call_message(call, "it signs from now on; publish it in the DNS soon");
 }
@@ -133,7 +136,7 @@ const struct admin_command admin_domain_dkim_add = {
     .summary = "make a key that signs a domain's mail",
     .about =
         "Makes a DKIM key and prints its DNS record. The first one of its algorithm signs at once; another "
-        "one waits for `posthorn domain dkim activate`. New domains have one of each already.",
+        "one waits until that is in the DNS. New domains have one of each already.",
     .example = "posthorn domain dkim add example.org --algorithm ed25519",
 };
 
@@ -169,7 +172,9 @@ const struct admin_command admin_domain_dkim_rotate = {
     .summary = "make successors of the keys that sign a domain's mail",
     .about =
         "Makes a new DKIM key for each that is active, under a new selector, and prints their DNS records. "
-        "The old ones sign until `posthorn domain dkim activate` has seen the new records.",
+        "The old ones sign until the new records are in the DNS: the server looks for them every ten "
+        "minutes, "
+        "`posthorn domain dkim activate` at once.",
     .example = "posthorn domain dkim rotate example.org",
 };
 
@@ -200,48 +205,6 @@ const struct admin_command admin_domain_dkim_use = {
     .example = "posthorn domain dkim use example.org r20261123k7x2",
 };
 
-/* What another command answers: its rows kept, its messages passed on. */
-struct answer {
-    struct admin_sink sink;
-    struct admin_call *call;
-    json_t *rows;
-    struct error error;
-    bool ok;
-};
-
-static void take_line(struct admin_sink *sink, json_t *line)
-{
-    struct answer *answer = container_of(sink, struct answer, sink);
-    json_t *row = json_object_get(line, "row");
-    const char *message = json_string_value(json_object_get(line, "message"));
-    const char *why = json_string_value(json_object_get(line, "error"));
-    if (row != NULL)
-        json_array_append(answer->rows, row);
-    if (message != NULL)
-        call_message(answer->call, "%s", message);
-    if (why != NULL)
-        fail_plain(&answer->error, ERR_INVALID, "%s", why);
-    answer->ok = answer->ok || json_is_true(json_object_get(line, "ok"));
-}
-
-/* request: taken. */
-static enum err ask(struct answer *answer, json_t *request, struct error *error)
-{
-    const struct admin_context *context = answer->call->context;
-    bool running;
-    if (request == NULL)
-        return fail_nomem(error);
-    answer->ok = false;
-    answer->error = (struct error){.code = ERR_UNAVAILABLE};
-    enum err e = context->ask(context->owner, request, false, &answer->sink, &running, error);
-    json_decref(request);
-    if (e == ERR_OK && !answer->ok) {
-        *error = answer->error;
-        return error->code;
-    }
-    return e;
-}
-
 static enum err ask_resolver(void *context, struct slice name, int type, int64_t deadline_us,
                              struct arena *arena, struct resolver_records *ret_records, struct error *error)
 {
@@ -265,28 +228,30 @@ static bool is_published(struct admin_call *call, struct resolver *resolver, str
     return false;
 }
 
-static enum err activate_pending(struct answer *answer, struct resolver *resolver, struct error *error)
+static enum err activate_pending(struct admin_call *call, const json_t *keys, struct resolver *resolver,
+                                 struct error *error)
 {
-    struct admin_call *call = answer->call;
+    const struct inquiry inquiry = {.call = call};
     struct slice domain = call_text(call, "domain");
     size_t pending = 0;
-    enum err e = ask(
-        answer, json_pack("{s:s,s:o}", "command", "domain.dkim.list", "domain", json_text(domain)), error);
-    for (size_t i = 0; e == ERR_OK && i < json_array_size(answer->rows); i++) {
-        const json_t *row = json_array_get(answer->rows, i);
+    enum err e = ERR_OK;
+    for (size_t i = 0; e == ERR_OK && i < json_array_size(keys); i++) {
+        const json_t *row = json_array_get(keys, i);
         struct slice name = slice_cstr(json_string_value(json_object_get(row, "name")));
         ssize_t at = slice_find(name, S("._domainkey."));
         const char *state = json_string_value(json_object_get(row, "state"));
+        json_t *none = NULL;
         if (state == NULL || at < 0 || strcmp(state, domain_key_state_word(DOMAIN_KEY_PENDING)) != 0)
             continue;
         pending++;
         if (!call_flag(call, "unseen") &&
             !is_published(call, resolver, slice_from(name, (size_t)at + 12), row))
             continue;
-        e = ask(answer,
-                json_pack("{s:s,s:o,s:O}", "command", "domain.dkim.use", "domain", json_text(domain),
-                          "selector", json_object_get(row, "selector")),
-                error);
+        e = inquire(call->context, &inquiry,
+                    json_pack("{s:s,s:o,s:O}", "command", "domain.dkim.use", "domain", json_text(domain),
+                              "selector", json_object_get(row, "selector")),
+                    &none, error);
+        json_decref(none);
     }
     if (e == ERR_OK && pending == 0)
         call_message(call, "no key of %.*s is waiting", SLICE_ARGS(domain));
@@ -305,15 +270,20 @@ static enum err activate(struct admin_call *call, struct error *error)
     const struct settings *settings = call->context->settings;
     if (settings == NULL)
         return fail_plain(error, ERR_UNSUPPORTED, "this works at the command line only");
-    struct answer answer = {.sink = {.line = take_line}, .call = call, .rows = json_array()};
-    enum err e =
-        answer.rows == NULL ? fail_nomem(error) : resolver_create(settings->resolver, &resolver, error);
+    const struct inquiry inquiry = {.call = call};
+    json_t *keys = NULL;
+    enum err e = inquire(
+        call->context, &inquiry,
+        json_pack("{s:s,s:o}", "command", "domain.dkim.list", "domain", json_text(call_text(call, "domain"))),
+        &keys, error);
+    if (e == ERR_OK)
+        e = resolver_create(settings->resolver, &resolver, error);
     if (e == ERR_OK)
         e = resolver_start(resolver, error);
     if (e == ERR_OK)
-        e = activate_pending(&answer, resolver, error);
+        e = activate_pending(call, keys, resolver, error);
     resolver_destroy(resolver);
-    json_decref(answer.rows);
+    json_decref(keys);
     return e;
 }
 

@@ -206,8 +206,7 @@ static enum err check_arguments(const struct admin_command *command, const json_
 
 static void send(struct admin_sink *sink, json_t *line)
 {
-    if (line != NULL)
-        sink->line(sink, line);
+    sink->line(sink, line);
     json_decref(line);
 }
 

@@ -6,6 +6,7 @@
 #include "admin/admin.h"
 #include "admin/request_reader.h"
 #include "base/fdio.h"
+#include "rt/json.h"
 
 /* The server's side of admin.sock: a request, its answer, the next request. */
 
@@ -26,7 +27,9 @@ static void send_line(struct admin_sink *sink, json_t *line)
 {
     struct session *session = container_of(sink, struct session, sink);
     struct buf *out = conn_output(session->conn);
-    json_dump_callback(line, put_text, out, JSON_COMPACT);
+    /* Half a line, or none, would have the other side wait for ever: then the connection breaks. */
+    if (line == NULL || json_dump_callback(line, put_text, out, JSON_COMPACT) != 0)
+        buf_fail_nomem(out);
     buf_putc(out, '\n');
     conn_wrote(session->conn);
     if (json_object_get(line, "progress") != NULL)
@@ -54,8 +57,11 @@ static void ready(struct conn *conn, void *owner)
 {
     struct session *session = owner;
     struct slice line = request_reader_line(&session->reader);
-    json_t *request = json_loadb(line.n > 0 ? line.p : "", line.n, JSON_REJECT_DUPLICATES, NULL);
-    if (json_is_object(request))
+    json_t *request = NULL;
+    struct error error;
+    if (json_read(line, &request, &error) == ERR_NOMEM)
+        admin_refuse(&session->sink, &error);
+    else if (json_is_object(request))
         admin_run(session->context, request, request_reader_attached(&session->reader), &session->sink);
     else
         refuse(session, "a request is one JSON object on a line");

@@ -37,6 +37,7 @@ const char *arc_status_word(enum arc_status status);
 struct arc_seal {
     struct slice domain;   /* d= of the set's ARC-Seal */
     struct slice selector; /* s= */
+    struct slice results;  /* what its ARC-Authentication-Results say */
 };
 struct arc_verdict {
     enum arc_status status;

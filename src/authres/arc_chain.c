@@ -70,19 +70,70 @@ static bool skip_result(struct cursor *c)
     return false;
 }
 
+/* The cursor stays at the result's start, so that quotes and comments are always read from where they begin.
+ */
+bool arc_result_next(struct cursor *c, struct arc_result *ret)
+{
+    while (skip_result(c)) {
+        skip_cfws(c);
+        struct cursor in = *c;
+        struct cursor behind = *c;
+        bool more = skip_result(&behind);
+        ret->method = cursor_take_until(&in, S(" \t\r\n;(=/\""));
+        skip_cfws(&in);
+        if (!cursor_skip_char(&in, '='))
+            continue;
+        skip_cfws(&in);
+        ret->word = cursor_take_until(&in, S(" \t\r\n;(\""));
+        size_t left = behind.p > in.p ? (size_t)(behind.p - in.p) : 0;
+        ret->properties = slice_of(in.p, left - (more && left > 0));
+        return true;
+    }
+    return false;
+}
+
+static void take_value(struct cursor *c, struct buf *out)
+{
+    bool quoted = cursor_skip_char(c, '"');
+    while (!cursor_done(c) && (quoted || slice_find_char(S(" \t\r\n("), *c->p) < 0)) {
+        int byte = cursor_next(c);
+        if (quoted && byte == '"')
+            return;
+        if (quoted && byte == '\\' && !cursor_done(c))
+            byte = cursor_next(c);
+        buf_putc(out, (char)byte);
+    }
+}
+
+bool arc_result_property(const struct arc_result *result, struct slice name, struct buf *out)
+{
+    for (struct cursor c = cursor_of(result->properties); !cursor_done(&c);) {
+        skip_cfws(&c);
+        struct slice found = cursor_take_until(&c, S(" \t\r\n=(\""));
+        skip_cfws(&c);
+        if (!cursor_skip_char(&c, '=')) {
+            if (found.n == 0)
+                (void)cursor_next(&c);
+            continue;
+        }
+        skip_cfws(&c);
+        CLEANUP(buf_release) struct buf value = BUF(result->properties.n);
+        take_value(&c, &value);
+        if (!slice_eq_nocase(found, name))
+            continue;
+        buf_put(out, buf_slice(&value));
+        return !buf_failed(&value);
+    }
+    return false;
+}
+
 bool arc_status_in_results(struct slice results, enum arc_status *ret_status)
 {
     struct cursor c = cursor_of(results);
-    while (skip_result(&c)) {
-        skip_cfws(&c);
-        if (!cursor_skip_nocase(&c, S("arc")))
-            continue;
-        skip_cfws(&c);
-        if (!cursor_skip_char(&c, '='))
-            continue;
-        skip_cfws(&c);
-        return status_of_word(cursor_take_until(&c, S(" \t\r\n;(")), ret_status);
-    }
+    struct arc_result result;
+    while (arc_result_next(&c, &result))
+        if (slice_eq_nocase(result.method, S("arc")))
+            return status_of_word(result.word, ret_status);
     return false;
 }
 

@@ -25,6 +25,18 @@ struct arc_chain {
 void arc_chain_read(const struct dkim_intake *intake, struct arc_chain *ret_chain) NONNULL;
 /* cv= of an ARC-Seal; false: none that is one. */
 bool arc_seal_status(const struct mime_field *seal, enum arc_status *ret_status) NONNULL MUST_CHECK;
+
+/* One of the results in an (ARC-)Authentication-Results field: "dmarc=pass header.from=a.example". */
+struct arc_result {
+    struct slice method, word;
+    struct slice properties; /* the rest of it */
+};
+/* The next one of the field's value; false at the end. */
+bool arc_result_next(struct cursor *c, struct arc_result *ret) NONNULL MUST_CHECK;
+/* Appends the value of "header.from" and the like, unquoted; false: there is none. */
+bool arc_result_property(const struct arc_result *result, struct slice name,
+                         struct buf *out) NONNULL MUST_CHECK;
+
 /* What the seal of instance `of` signs: the sets from `from` on, and of the last one the seal as
  * `unsigned_text` (5.1.1). */
 enum err arc_seal_hash(const struct arc_chain *chain, unsigned from, unsigned of, struct slice unsigned_text,

@@ -131,7 +131,9 @@ static enum err tell_seals(const struct dkim_verifier *verifier, struct arena *a
     verdict->seals = arena_array(arena, verdict->count, sizeof(*verdict->seals));
     for (size_t i = 0; verdict->seals != NULL && i < verdict->count; i++) {
         const struct dkim_signature *s = &verifier->sets[i].seal.signature;
-        verdict->seals[i] = (struct arc_seal){arena_dup(arena, s->domain), arena_dup(arena, s->selector)};
+        verdict->seals[i] =
+            (struct arc_seal){arena_dup(arena, s->domain), arena_dup(arena, s->selector),
+                              arena_dup(arena, verifier->chain.sets[i].fields[ARC_RESULTS]->value)};
     }
     return arena_failed(arena) ? fail_nomem(error) : ERR_OK;
 }

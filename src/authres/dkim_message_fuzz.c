@@ -1,6 +1,6 @@
 /* A whole message, in pieces of a size that it says itself; the verdicts on its signatures and its ARC chain
  * must not depend on it. */
-#include "authres/arc.h"
+#include "authres/arc_chain.h"
 #include "authres/dkim.h"
 #include "base/must.h"
 
@@ -50,6 +50,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     verify(message, (size_t)data[0] + 1, &arena, &pieces, &pieces_arc);
     must(whole_arc.status == pieces_arc.status && whole_arc.count == pieces_arc.count);
     (void)!arc_status_in_results(message, &status);
+    struct cursor results = cursor_of(message);
+    struct arc_result result;
+    while (arc_result_next(&results, &result)) {
+        CLEANUP(buf_release) struct buf value = BUF(1 << 20);
+        (void)!arc_result_property(&result, S("header.from"), &value);
+        must(value.n <= result.properties.n);
+    }
     must(whole.count == pieces.count && whole.count <= DKIM_SIGNATURES_MAX);
     for (size_t i = 0; i < whole.count; i++) {
         must(whole.signatures[i].outcome.result == pieces.signatures[i].outcome.result);

@@ -54,6 +54,8 @@ struct dmarc_answer {
     struct dmarc_record record; /* when there is one */
     struct slice reason;        /* of an error; else empty */
     bool spf_aligned, dkim_aligned; /* and passed */
+    /* Why it is not done although it failed (arc_comment_put); empty: it is. dmarc_check leaves it so. */
+    struct slice overridden;
 };
 
 const char *dmarc_result_name(enum dmarc_result result);

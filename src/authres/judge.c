@@ -1,10 +1,9 @@
 #include "authres/judge.h"
 
-#include <arpa/inet.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 
-#include "authres/arc.h"
+#include "authres/arc_trust.h"
 #include "authres/authors.h"
 #include "authres/dns_records.h"
 #include "authres/results.h"
@@ -26,7 +25,9 @@ struct trial {
     struct resolver_address client;
     struct spf_answer spf_helo, spf_sender;
     struct arena helo_arena, sender_arena; /* of those answers */
-    struct slice sender_domain;            /* of MAIL FROM, A-labels; empty: the null path */
+    struct arc_verdict arc;
+    struct arena arc_arena;     /* its texts */
+    struct slice sender_domain; /* of MAIL FROM, A-labels; empty: the null path */
 };
 
 enum err judge_create(const struct authres_dns *dns, struct judge **ret_judge, struct error *error)
@@ -72,19 +73,6 @@ const struct authres_dns *judge_dns(const struct judge *judge)
 }
 
 /* --- iprev (RFC 8601 3) --- */
-
-static bool read_address(struct slice text, struct resolver_address *ret)
-{
-    char plain[INET6_ADDRSTRLEN];
-    if (text.n >= sizeof(plain))
-        return false;
-    snprintf(plain, sizeof(plain), "%.*s", SLICE_ARGS(text));
-    ret->family = AF_INET;
-    if (inet_pton(AF_INET, plain, &ret->v4) == 1)
-        return true;
-    ret->family = AF_INET6;
-    return inet_pton(AF_INET6, plain, &ret->v6) == 1;
-}
 
 static bool leads_back(const struct resolver_records *addresses, const struct resolver_address *client)
 {
@@ -215,14 +203,14 @@ static void put_signature(struct trial *t, const struct dkim_signature_result *s
 /* Nothing is said where there is no chain (RFC 8617 6). */
 static void judge_arc(struct trial *t)
 {
-    CLEANUP(arena_release) struct arena scratch = ARENA(JUDGE_SCRATCH_MAX);
     char oldest[16];
     struct arc_verdict verdict;
     struct error error;
     if (arc_verify(t->query->verifier, &t->judge->dns, t->query->now_seconds, clock_mono_us() + JUDGE_ARC_US,
-                   &scratch, &verdict, &error) != ERR_OK ||
+                   &t->arc_arena, &verdict, &error) != ERR_OK ||
         verdict.status == ARC_NONE)
         return;
+    t->arc = verdict;
     results_put(&t->field, "arc", arc_status_word(verdict.status), slice_cstr(verdict.reason));
     if (verdict.status != ARC_PASS)
         return;
@@ -275,13 +263,33 @@ static size_t collect_identifiers(const struct trial *t, struct dmarc_identifier
     return count;
 }
 
-static void put_dmarc(struct trial *t, const struct dmarc_answer *answer, struct slice author)
+/* Whom a trusted sealer saw proven is taken for proven, whatever the domain wants (RFC 8617 7.2.1). */
+static struct slice override(struct trial *t, struct slice author, struct dmarc_answer *answer)
+{
+    CLEANUP(buf_release) struct buf comment = BUF(2 * ARC_COMMENT_MAX);
+    if (answer->wanted == DMARC_POLICY_NONE)
+        return slice_none();
+    struct slice sealer = arc_vouching(&t->arc, t->query->arc_trusted, author);
+    if (sealer.n == 0)
+        return slice_none();
+    arc_comment_put(&comment, &t->arc);
+    answer->overridden = arena_dup(t->arena, buf_slice(&comment));
+    if (answer->overridden.n > 0)
+        answer->wanted = DMARC_POLICY_NONE;
+    return answer->overridden.n > 0 ? sealer : slice_none();
+}
+
+static void put_dmarc(struct trial *t, const struct dmarc_answer *answer, struct slice author,
+                      struct slice sealer)
 {
     CLEANUP(buf_release) struct buf comment = BUF(2 * RESULTS_COMMENT_MAX);
     if (answer->reason.n > 0)
         buf_put(&comment, answer->reason);
     else if (answer->policy_domain.n > 0)
         buf_printf(&comment, "p=%s", dmarc_policy_name(answer->policy));
+    if (sealer.n > 0)
+        buf_printf(&comment, "%slocal policy: sealed by %.*s", comment.n > 0 ? ", " : "",
+                   SLICE_ARGS(slice_sub(sealer, 0, RESULTS_COMMENT_MAX / 2)));
     results_put(&t->field, "dmarc", dmarc_result_name(answer->result), buf_slice(&comment));
     results_put_property(&t->field, "header.from", author);
 }
@@ -322,7 +330,8 @@ static enum authors_status judge_authors(struct trial *t)
         };
         struct dmarc_answer answer = dmarc_check(&t->judge->dns, &query, &scratch);
         answer.record.reports = arena_dup(t->arena, answer.record.reports);
-        put_dmarc(t, &answer, authors[i]);
+        struct slice sealer = override(t, authors[i], &answer);
+        put_dmarc(t, &answer, authors[i], sealer);
         if (i > 0 && !is_worse(&answer, &judgement->dmarc))
             continue;
         judgement->dmarc = answer;
@@ -391,20 +400,55 @@ void judge_message(struct judge *judge, const struct judge_query *query, struct 
                       .arena = arena,
                       .judgement = ret_judgement,
                       .field = BUF(RESULTS_MAX),
+                      .arc_arena = ARENA(JUDGE_SCRATCH_MAX),
                       .helo_arena = ARENA(JUDGE_SCRATCH_MAX),
                       .sender_arena = ARENA(JUDGE_SCRATCH_MAX)};
     *ret_judgement = (struct judgement){.action = JUDGE_TAKE};
     results_begin(&t.field, query->server);
-    if (read_address(query->peer, &t.client)) {
+    if (dns_address_parse(query->peer, &t.client)) {
         judge_address(&t);
         judge_spf(&t);
     }
     judge_dkim(&t);
     decide(&t, judge_authors(&t));
+    if (ret_judgement->action == JUDGE_TAKE && query->is_junk)
+        ret_judgement->action = JUDGE_JUNK;
+    if (query->found.n < RESULTS_MAX - t.field.n) /* what is found here matters more */
+        buf_put(&t.field, query->found);
     results_end(&t.field);
     if (!buf_failed(&t.field))
         ret_judgement->field = arena_dup(arena, buf_slice(&t.field));
     buf_release(&t.field);
+    arena_release(&t.arc_arena);
     arena_release(&t.helo_arena);
     arena_release(&t.sender_arena);
+}
+
+const char *judge_suspects(struct judge *judge, const struct judge_query *query, struct arena *arena)
+{
+    struct judgement unused = {0};
+    struct trial t = {.judge = judge,
+                      .query = query,
+                      .arena = arena,
+                      .judgement = &unused,
+                      .field = BUF(RESULTS_MAX),
+                      .helo_arena = ARENA(JUDGE_SCRATCH_MAX),
+                      .sender_arena = ARENA(JUDGE_SCRATCH_MAX)};
+    struct slice name;
+    const char *why = NULL;
+    if (!dns_address_parse(query->peer, &t.client))
+        return NULL;
+    /* What the DNS keeps back is not held against him. */
+    const char *found = look_back(&t, &name);
+    if (strcmp(found, "pass") != 0 && strcmp(found, "temperror") != 0)
+        why = "no name of its own";
+    if (why == NULL) {
+        judge_spf(&t);
+        if (unused.spf != SPF_RESULT_PASS && unused.spf != SPF_RESULT_TEMPERROR)
+            why = "SPF does not vouch for it";
+    }
+    buf_release(&t.field);
+    arena_release(&t.helo_arena);
+    arena_release(&t.sender_arena);
+    return why;
 }

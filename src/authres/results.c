@@ -115,13 +115,20 @@ bool results_claim(struct slice value, struct slice server)
     return slice_eq_nocase(claimed, server);
 }
 
+/* Fields that only we put there; who brings one wants to be believed. */
+static bool is_ours(const struct mime_field *field, struct slice server)
+{
+    return slice_eq_nocase(field->name, S(RESULTS_JUNK_FIELD)) ||
+           (slice_eq_nocase(field->name, field_name) && results_claim(field->value, server));
+}
+
 void results_strip(struct buf *out, struct slice header, struct slice server)
 {
     struct cursor c = cursor_of(header);
     size_t kept = 0; /* up to there all is written, or left out */
     struct mime_field field;
     while (mime_field_next(&c, &field)) {
-        if (!slice_eq_nocase(field.name, field_name) || !results_claim(field.value, server))
+        if (!is_ours(&field, server))
             continue;
         size_t at = (size_t)(field.whole.p - header.p);
         buf_put(out, slice_sub(header, kept, at - kept));

@@ -23,7 +23,9 @@ void results_end(struct buf *out);
 
 /* The value of an Authentication-Results field names this server, or nobody can say whom (5). */
 bool results_claim(struct slice value, struct slice server);
-/* Appends the header without the fields that claim to be this server's. */
+/* The verdict of an account's junk filter (junk/verdict.h). */
+#define RESULTS_JUNK_FIELD "X-Posthorn-Junk"
+/* Appends the header without the fields that claim to be this server's, and without any such verdict. */
 void results_strip(struct buf *out, struct slice header, struct slice server) NONNULL;
 
 #endif

@@ -75,6 +75,10 @@ static void test_strips_only_claims(void **state)
         S("mail.example"));
     assert_string_equal(buf_cstr(&out), "A: 1\r\nB: 2\r\nAuthentication-Results: other.example; x=y\r\n\r\n");
     buf_clear(&out);
+    results_strip(&out, S("A: 1\r\nx-posthorn-junk : no, 0.00;\r\n words x\r\nB: 2\r\n\r\n"),
+                  S("mail.example"));
+    assert_string_equal(buf_cstr(&out), "A: 1\r\nB: 2\r\n\r\n");
+    buf_clear(&out);
     results_strip(&out, S("A: 1\r\nno field\r\n"), S("mail.example"));
     assert_string_equal(buf_cstr(&out), "A: 1\r\nno field\r\n");
 }

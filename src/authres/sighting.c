@@ -30,6 +30,7 @@ struct sighting_row sighting_row_of(const struct judge_query *query, const struc
         .spf_aligned = judgement->dmarc.spf_aligned,
         .spf = judgement->spf,
         .spf_domain = judgement->spf_domain,
+        .overridden = judgement->dmarc.overridden,
     };
     for (size_t i = 0; i < dkim->count && row.signature_count < SIGHTING_SIGNATURES_MAX; i++) {
         if (dkim->signatures[i].domain.n == 0)
@@ -87,6 +88,8 @@ void sighting_put_row(struct buf *out, const struct sighting_row *row)
         wire_put_slice(out, row->signatures[i].selector);
         wire_put_u8(out, (uint8_t)row->signatures[i].result);
     }
+    if (row->overridden.n > 0) /* what was counted before there was this has none */
+        wire_put_slice(out, row->overridden);
 }
 
 bool sighting_get_row(struct slice bytes, struct sighting_row *ret_row)
@@ -114,6 +117,8 @@ bool sighting_get_row(struct slice bytes, struct sighting_row *ret_row)
             return false;
         row.signatures[i].result = (enum dkim_result)result;
     }
+    if (wire_ok(&r) && !cursor_done(&r.c))
+        row.overridden = wire_get_slice(&r);
     if (!wire_end(&r))
         return false;
     *ret_row = row;

@@ -42,6 +42,7 @@ struct sighting_row {
         enum dkim_result result;
     } signatures[SIGHTING_SIGNATURES_MAX];
     size_t signature_count;
+    struct slice overridden; /* why the policy was not followed; empty: it was */
 };
 
 /* What a judgement amounts to. */

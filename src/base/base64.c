@@ -2,6 +2,7 @@
 
 static const char alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 static const char alphabet_utf7[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+,";
+static const char alphabet_url[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 
 static void encode(struct buf *out, struct slice in, const char *letters, bool pad)
 {
@@ -37,6 +38,11 @@ void base64_encode(struct buf *out, struct slice in)
 void base64_encode_utf7(struct buf *out, struct slice in)
 {
     encode(out, in, alphabet_utf7, false);
+}
+
+void base64_encode_url(struct buf *out, struct slice in)
+{
+    encode(out, in, alphabet_url, false);
 }
 
 /* plus, last: the letters of 62 and 63. */

@@ -16,6 +16,7 @@ void base64_encode_utf7(struct buf *out, struct slice in) NONNULL;
 bool base64_decode(struct buf *out, struct slice in) NONNULL MUST_CHECK;
 bool base64_decode_utf7(struct buf *out, struct slice in) NONNULL MUST_CHECK;
 /* With '-' and '_', without padding (RFC 4648 5, RFC 7515 2). */
+void base64_encode_url(struct buf *out, struct slice in) NONNULL;
 bool base64_decode_url(struct buf *out, struct slice in) NONNULL MUST_CHECK;
 
 /* Lenient, in pieces, for bodies (RFC 2045 6.8: other characters are skipped; ends at padding). Zeroed to

@@ -16,7 +16,7 @@ void buf_release(struct buf *b)
 void buf_clear(struct buf *b)
 {
     b->n = 0;
-    b->failed = false;
+    b->failed = b->full = false;
 }
 
 char *buf_reserve(struct buf *b, size_t n)
@@ -24,7 +24,7 @@ char *buf_reserve(struct buf *b, size_t n)
     if (b->failed)
         return NULL;
     if (n > b->max || b->n > b->max - n || n == SIZE_MAX) {
-        b->failed = true;
+        b->failed = b->full = true;
         return NULL;
     }
     size_t need = b->n + n;

@@ -3,7 +3,8 @@
  *
  * Ownership: the buf owns its bytes; buf_release frees them. buf_slice borrows until the next write.
  * Errors: sticky. A write that finds no memory or would pass `max` marks the buf as failed and changes
- * nothing; every later write does nothing. Whoever uses the result asks buf_failed once, at the end.
+ * nothing; every later write does nothing. Whoever uses the result asks buf_failed once, at the end, and
+ * buf_no_memory before a peer is told: what is too long stays refused, lack of memory passes.
  * Threads: one at a time.
  */
 #ifndef POSTHORN_BASE_BUF_H
@@ -19,6 +20,7 @@ struct buf {
     size_t cap; /* bytes allocated, but for one that buf_cstr needs */
     size_t max; /* hard cap */
     bool failed;
+    bool full; /* it failed because of max */
 };
 
 /* An empty buf that may grow to max bytes; allocates nothing yet. */
@@ -30,6 +32,15 @@ void buf_clear(struct buf *b) NONNULL;
 static inline bool buf_failed(const struct buf *b)
 {
     return b->failed;
+}
+/* As a write that found no memory: also for who writes into it by way of memory of his own. */
+static inline void buf_fail_nomem(struct buf *b)
+{
+    b->failed = true;
+}
+static inline bool buf_no_memory(const struct buf *b)
+{
+    return b->failed && !b->full;
 }
 static inline struct slice buf_slice(const struct buf *b)
 {

@@ -55,6 +55,19 @@ static void test_reserve_of_absurd_size_fails(void **state UNUSED)
     assert_true(buf_failed(&b));
 }
 
+static void test_lack_of_memory_is_told_from_a_limit(void **state UNUSED)
+{
+    CLEANUP(buf_release) struct buf b = BUF(SIZE_MAX / 2);
+    assert_null(buf_reserve(&b, SIZE_MAX / 4)); /* no machine has that */
+    assert_true(buf_failed(&b) && buf_no_memory(&b));
+    CLEANUP(buf_release) struct buf small = BUF(1);
+    buf_put(&small, S("ab"));
+    assert_true(buf_failed(&small) && !buf_no_memory(&small));
+    buf_clear(&small);
+    buf_fail_nomem(&small);
+    assert_true(buf_no_memory(&small));
+}
+
 static void test_reserve_of_nothing_is_no_failure(void **state UNUSED)
 {
     CLEANUP(buf_release) struct buf b = BUF(0);
@@ -116,6 +129,7 @@ int main(void)
         cmocka_unit_test(test_takes_the_limit_and_no_byte_more),
         cmocka_unit_test(test_failure_is_sticky_and_changes_nothing),
         cmocka_unit_test(test_reserve_of_absurd_size_fails),
+        cmocka_unit_test(test_lack_of_memory_is_told_from_a_limit),
         cmocka_unit_test(test_reserve_of_nothing_is_no_failure),
         cmocka_unit_test(test_printf_fills_to_the_limit),
         cmocka_unit_test(test_cstr_of_a_full_buf),

@@ -99,6 +99,7 @@ enum err directory_open(struct volume *volume, struct directory **ret_directory,
         return fail_nomem(error);
     directory->volume = volume;
     locks_make(directory);
+    key_cache_init(&directory->signing);
     directory->cache = cache_new(CACHE_ENTRIES_MAX, CACHE_BYTES_MAX);
     enum err code = directory->cache == NULL ? fail_nomem(error) : ERR_OK;
     if (code == ERR_OK)
@@ -126,6 +127,7 @@ void directory_close(struct directory *directory)
         sqlite3_finalize(directory->statements[i]);
     volume_database_close(&directory->database);
     cache_free(directory->cache);
+    key_cache_release(&directory->signing);
     pthread_mutex_destroy(&directory->lock);
     pthread_mutex_destroy(&directory->sharing);
     pthread_mutex_destroy(&directory->gate.lock);

@@ -133,8 +133,9 @@ enum err domain_administrators(struct directory *directory, struct slice domain,
                                struct error *error) MUST_CHECK;
 /* The account may administer the domain of this address. */
 bool directory_may_administer(struct directory *directory, struct account_id id, struct slice address);
-/* True when mail for this domain is ours. Cached. */
-bool domain_is_local(struct directory *directory, struct slice name);
+/* Whether mail for this domain is ours; a name that is none is not. Cached. */
+enum err domain_is_local(struct directory *directory, struct slice name, bool *ret_local,
+                         struct error *error) MUST_CHECK;
 
 /* --- accounts --- */
 

@@ -68,6 +68,7 @@ static void remove_file(struct directory *directory, uint64_t id)
 {
     char name[NAME_MAX_SIZE];
     struct error error;
+    key_cache_drop(&directory->signing, id);
     file_name(id, "", name);
     if (volume_file_remove(directory->volume, name, &error) != ERR_OK)
         LOG(LOG_WARN, NO_SID, "directory.key_left", F_CSTR("file", name), F_ERR(&error));
@@ -159,6 +160,36 @@ enum err domain_key_list(struct directory *directory, struct slice domain, struc
     if (code == ERR_OK)
         code = list_keys(directory, normal, arena, ret_keys, ret_count, error);
     pthread_mutex_unlock(&directory->lock);
+    return code;
+}
+
+/* Locked. */
+static enum err list_pending(struct directory *directory, struct arena *arena, struct domain_key *keys,
+                             size_t *ret_count, struct error *error)
+{
+    CLEANUP(sql_release) sqlite3_stmt *row = NULL;
+    size_t count = 0;
+    bool found = false;
+    enum err code = sql_start(directory, STATEMENT_DKIM_KEY_PENDING,
+                              PARAMETERS(NUMBER((uint64_t)DOMAIN_KEYS_PENDING_MAX)), &row, error);
+    while (code == ERR_OK && (code = sql_step(directory, row, &found, error)) == ERR_OK && found &&
+           count < DOMAIN_KEYS_PENDING_MAX)
+        code = read_key(row, sql_bytes(row, 7), arena, &keys[count++], error);
+    *ret_count = count;
+    return code;
+}
+
+enum err domain_key_pending(struct directory *directory, struct arena *arena, struct domain_key **ret_keys,
+                            size_t *ret_count, struct error *error)
+{
+    struct domain_key *keys = arena_array(arena, DOMAIN_KEYS_PENDING_MAX, sizeof(*keys));
+    if (keys == NULL)
+        return fail_nomem(error);
+    pthread_mutex_lock(&directory->lock);
+    enum err code = list_pending(directory, arena, keys, ret_count, error);
+    pthread_mutex_unlock(&directory->lock);
+    if (code == ERR_OK)
+        *ret_keys = keys;
     return code;
 }
 
@@ -378,6 +409,17 @@ void domain_signing_release(struct domain_signing *signing)
     signing->count = 0;
 }
 
+static enum err usable_key(struct directory *directory, uint64_t id, struct dkim_private_key *ret_key,
+                           struct error *error)
+{
+    if (key_cache_get(&directory->signing, id, ret_key))
+        return ERR_OK;
+    enum err code = read_file(directory, id, ret_key, error);
+    if (code == ERR_OK)
+        key_cache_put(&directory->signing, id, ret_key);
+    return code;
+}
+
 static void load_active(struct directory *directory, const struct domain_key *keys, size_t count,
                         struct domain_signing *signing)
 {
@@ -386,7 +428,7 @@ static void load_active(struct directory *directory, const struct domain_key *ke
         struct error error;
         if (keys[i].state != DOMAIN_KEY_ACTIVE)
             continue;
-        if (read_file(directory, keys[i].id, &private, &error) != ERR_OK) {
+        if (usable_key(directory, keys[i].id, &private, &error) != ERR_OK) {
             LOG(LOG_ERROR, NO_SID, "directory.key_unusable", F_STR("domain", keys[i].domain),
                 F_STR("selector", keys[i].selector), F_ERR(&error));
             continue;

@@ -16,7 +16,7 @@
 #include "authres/dkim_sign.h"
 #include "directory/directory.h"
 
-enum { DOMAIN_KEYS_MAX = 20 /* of one domain */ };
+enum { DOMAIN_KEYS_MAX = 20 /* of one domain */, DOMAIN_KEYS_PENDING_MAX = 1000 };
 
 /* Values are on disk: append, never renumber. */
 #define DOMAIN_KEY_STATE_TABLE(X) \
@@ -48,6 +48,9 @@ enum err domain_key_add(struct directory *directory, struct slice domain, struct
 /* RSA first, of each algorithm the oldest first. */
 enum err domain_key_list(struct directory *directory, struct slice domain, struct arena *arena,
                          struct domain_key **ret_keys, size_t *ret_count, struct error *error) MUST_CHECK;
+/* Those of all domains that wait; at most DOMAIN_KEYS_PENDING_MAX. */
+enum err domain_key_pending(struct directory *directory, struct arena *arena, struct domain_key **ret_keys,
+                            size_t *ret_count, struct error *error) MUST_CHECK;
 /* It signs from now on; others of its algorithm that did are RETIRED. */
 enum err domain_key_activate(struct directory *directory, struct slice domain, struct slice selector,
                              struct error *error) MUST_CHECK;

@@ -19,6 +19,7 @@
 #include "directory/directory.h"
 #include "directory/domain_key.h"
 #include "directory/forward.h"
+#include "directory/key_cache.h"
 #include "directory/option_set.h"
 #include "directory/smart_host.h"
 #include "directory/sql.h"
@@ -45,6 +46,7 @@ struct directory {
     pthread_mutex_t lock;
     sqlite3_stmt *statements[STATEMENTS];
     struct cache *cache;
+    struct key_cache signing;    /* by the ids of dkim_key */
     _Atomic uint64_t generation; /* another one after each change */
     pthread_mutex_t sharing;     /* see share.h */
     struct hash_gate gate;

@@ -8,6 +8,7 @@
 #include "base/base64.h"
 #include "base/must.h"
 #include "directory/jwt_key.h"
+#include "rt/json.h"
 
 enum {
     RSA_EXPONENT_BYTES_MAX = 8,
@@ -160,8 +161,9 @@ static bool read_key(json_t *object, struct jwt_key *key)
 
 enum err jwt_keys_parse(struct slice text, struct jwt_keys **ret_keys, struct error *error)
 {
-    json_error_t where;
-    json_t *set = json_loadb(text.n > 0 ? text.p : "", text.n, JSON_REJECT_DUPLICATES, &where);
+    json_t *set = NULL;
+    if (json_read(text, &set, error) == ERR_NOMEM)
+        return ERR_NOMEM;
     json_t *list = json_object_get(set, "keys");
     size_t count = json_array_size(list);
     struct jwt_keys *keys = NULL;

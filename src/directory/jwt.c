@@ -5,6 +5,7 @@
 
 #include "base/base64.h"
 #include "directory/jwt_key.h"
+#include "rt/json.h"
 
 enum { ECDSA_HALF = 32 /* bytes of r and of s (RFC 7518 3.4) */, DER_MAX = 80 };
 
@@ -36,14 +37,19 @@ static bool split(struct slice text, struct token *token)
            !buf_failed(&token->claims) && !buf_failed(&token->signature);
 }
 
-static json_t *load_object(const struct buf *text)
+/* `what` is not an object: a wrong token. */
+static enum err load_object(const struct buf *text, const char *what, json_t **ret_object,
+                            struct error *error)
 {
-    json_error_t where;
-    json_t *value = json_loadb(text->n > 0 ? text->p : "", text->n, JSON_REJECT_DUPLICATES, &where);
-    if (json_is_object(value))
-        return value;
+    json_t *value = NULL;
+    if (json_read(buf_slice(text), &value, error) == ERR_NOMEM)
+        return ERR_NOMEM;
+    if (json_is_object(value)) {
+        *ret_object = value;
+        return ERR_OK;
+    }
     json_decref(value);
-    return NULL;
+    return fail(error, ERR_AUTH, NULL, "the token's %s no JSON object", what);
 }
 
 /* JWS has r and s as they are (RFC 7518 3.4), OpenSSL wants them in DER. 0: it can't be one. */
@@ -115,18 +121,16 @@ enum err jwt_verify(struct slice text, const struct jwt_keys *keys, json_t **ret
 {
     CLEANUP(token_release)
     struct token token = {.header = BUF(JWT_MAX), .claims = BUF(JWT_MAX), .signature = BUF(JWT_MAX)};
-    if (!split(text, &token))
+    bool whole = split(text, &token);
+    if (buf_no_memory(&token.header) || buf_no_memory(&token.claims) || buf_no_memory(&token.signature))
+        return fail_nomem(error);
+    if (!whole)
         return fail(error, ERR_AUTH, NULL, "not a token of three parts");
-    json_t *header = load_object(&token.header);
-    if (header == NULL)
-        return fail(error, ERR_AUTH, NULL, "the token's header is no JSON object");
-    enum err err = verify(&token, header, keys, error);
-    json_decref(header);
+    json_t *header;
+    enum err err = load_object(&token.header, "header is", &header, error);
     if (err != ERR_OK)
         return err;
-    json_t *claims = load_object(&token.claims);
-    if (claims == NULL)
-        return fail(error, ERR_AUTH, NULL, "the token's claims are no JSON object");
-    *ret_claims = claims;
-    return ERR_OK;
+    err = verify(&token, header, keys, error);
+    json_decref(header);
+    return err == ERR_OK ? load_object(&token.claims, "claims are", ret_claims, error) : err;
 }

@@ -13,7 +13,9 @@ static inline struct account_limits account_entry_limits(const struct account_en
                                     .undelete_keep_s = entry->options.values[OPTION_UNDELETE_KEEP],
                                     .trash_keep_s = entry->options.values[OPTION_TRASH_KEEP],
                                     .junk_keep_s = entry->options.values[OPTION_JUNK_KEEP],
-                                    .pop3_keep_s = entry->options.values[OPTION_POP3_KEEP]};
+                                    .pop3_keep_s = entry->options.values[OPTION_POP3_KEEP],
+                                    .junk_filter =
+                                        (enum junk_filter)entry->options.values[OPTION_JUNK_FILTER]};
     unsigned steps[OPTION_PERCENTS_MAX];
     _Static_assert((int)OPTION_PERCENTS_MAX == (int)QUOTA_STEPS_MAX, "a step each");
     unsigned count = option_percents(entry->options.values[OPTION_QUOTA_WARN], steps);

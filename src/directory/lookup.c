@@ -105,14 +105,18 @@ enum err lookup_only_domain(struct directory *directory, struct arena *arena, st
     return lookup(directory, CACHE_ONLY_DOMAIN, slice_none(), load_only_domain, arena, ret_name, error);
 }
 
-bool domain_is_local(struct directory *directory, struct slice name)
+enum err domain_is_local(struct directory *directory, struct slice name, bool *ret_local, struct error *error)
 {
     CLEANUP(arena_release) struct arena scratch = ARENA(SCRATCH_MAX);
-    struct domain_record record;
-    struct error error;
+    struct domain_record record = {0};
     struct slice normal;
-    return domain_normalise(name, &scratch, &normal, &error) == ERR_OK &&
-           lookup_domain(directory, normal, &scratch, &record, &error) == ERR_OK && record.local;
+    enum err code = domain_normalise(name, &scratch, &normal, error);
+    if (code == ERR_OK)
+        code = lookup_domain(directory, normal, &scratch, &record, error);
+    if (code != ERR_OK && code != ERR_INVALID)
+        return code;
+    *ret_local = record.local;
+    return ERR_OK;
 }
 
 /* --- addresses --- */

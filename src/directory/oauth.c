@@ -8,6 +8,7 @@
 #include "directory/claims.h"
 #include "directory/jwt.h"
 #include "directory/token_cache.h"
+#include "rt/json.h"
 
 enum { STATUS_OK = 200, QUERY_MAX = 3 * JWT_MAX + 100, CREDENTIALS_MAX = 8 * 1024, ARENA_MAX = 256 * 1024 };
 
@@ -290,8 +291,9 @@ static enum err introspect(struct oauth *oauth, struct slice token, struct arena
 static enum err read_introspection(struct oauth *oauth, struct slice body, struct arena *arena,
                                    struct claims *ret_claims, struct error *error)
 {
-    json_error_t where;
-    json_t *object = json_loadb(body.n > 0 ? body.p : "", body.n, JSON_REJECT_DUPLICATES, &where);
+    json_t *object = NULL;
+    if (json_read(body, &object, error) == ERR_NOMEM)
+        return ERR_NOMEM;
     json_t *active = json_object_get(object, "active");
     enum err err;
     if (!json_is_boolean(active))

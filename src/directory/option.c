@@ -9,7 +9,7 @@
 
 enum { PERCENT_BITS = 8, SHOWN_MAX = 40 };
 
-enum option_kind { KIND_SECONDS, KIND_NUMBER, KIND_YES_NO, KIND_PERCENTS };
+enum option_kind { KIND_SECONDS, KIND_NUMBER, KIND_YES_NO, KIND_PERCENTS, KIND_FILTER };
 
 static const struct {
     const char *name;
@@ -80,6 +80,18 @@ static bool parse_percents(struct slice text, uint64_t *ret_value)
     return value > 0;
 }
 
+static const char *const filter_words[] = {"off", "on", "mark"};
+
+static bool parse_filter(struct slice text, uint64_t *ret_value)
+{
+    for (size_t i = 0; i < ARRAY_LEN(filter_words); i++) {
+        *ret_value = i;
+        if (slice_eq(text, slice_cstr(filter_words[i])))
+            return true;
+    }
+    return false;
+}
+
 static bool parse(enum option_kind kind, struct slice text, uint64_t *ret_value)
 {
     switch (kind) {
@@ -92,6 +104,8 @@ static bool parse(enum option_kind kind, struct slice text, uint64_t *ret_value)
         return *ret_value == 1 || slice_eq(text, S("no"));
     case KIND_PERCENTS:
         return parse_percents(text, ret_value);
+    case KIND_FILTER:
+        return parse_filter(text, ret_value);
     }
     return false;
 }
@@ -103,6 +117,7 @@ enum err option_parse(enum option option, struct slice text, struct option_chang
         [KIND_SECONDS] = "a span like 30d or 12h, or off",
         [KIND_NUMBER] = "a number",
         [KIND_YES_NO] = "yes or no",
+        [KIND_FILTER] = "on, off or mark",
         [KIND_PERCENTS] = "rising percentages like 70,90 (at most 8), or off",
     };
     uint64_t value = 0;
@@ -141,6 +156,8 @@ void option_text(enum option option, uint64_t value, char ret_text[static OPTION
     enum option_kind kind = table[option].kind;
     if (kind == KIND_YES_NO)
         snprintf(ret_text, OPTION_TEXT_MAX, "%s", value != 0 ? "yes" : "no");
+    else if (kind == KIND_FILTER)
+        snprintf(ret_text, OPTION_TEXT_MAX, "%s", filter_words[MIN(value, ARRAY_LEN(filter_words) - 1)]);
     else if (kind == KIND_NUMBER)
         snprintf(ret_text, OPTION_TEXT_MAX, "%llu", (unsigned long long)value);
     else if (value == 0)

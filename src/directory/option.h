@@ -5,8 +5,8 @@
  * A new option is one row of OPTION_TABLE; the command line's arguments, what is shown, the check of what is
  * typed and the inheritance follow. Its value is a u64 whatever its kind: SECONDS   a span; written 30d, 12h,
  * or off (0) NUMBER    0 to INT64_MAX YES_NO    1 or 0 PERCENTS  up to OPTION_PERCENTS_MAX rising steps of 1
- * to 100, a byte each, the first lowest; written 70,90, or off (0) Effective values stand in
- * account_entry.options. Names are what the database keeps: they don't change.
+ * to 100, a byte each, the first lowest; written 70,90, or off (0) FILTER    on (1), off (0) or mark (2)
+ * Effective values stand in account_entry.options. Names are what the database keeps: they don't change.
  *
  * Errors: ERR_INVALID says what would be right; ERR_NOT_FOUND: no such plan, domain or account. Threads: any.
  */
@@ -30,6 +30,8 @@ struct directory;
       "how long what was deleted can be brought back, 14d say; off: not at all") \
     X(TRASH_KEEP, "trash-keep", SECONDS, 0, "TIME", "how long messages stay in Trash, 30d say; off: for ever") \
     X(JUNK_KEEP, "junk-keep", SECONDS, 0, "TIME", "how long messages stay in Junk, 14d say; off: for ever") \
+    X(JUNK_FILTER, "junk-filter", FILTER, 1, "on|off|mark", \
+      "what is like the junk that its owner moved to Junk goes there too; mark: only gets a header field") \
     X(POP3_KEEP, "pop3-keep", SECONDS, 0, "TIME", \
       "how long what POP3 fetched stays, 7d say, a day at least; off: as programs ask for") \
     X(FROM_CHECK, "from-check", YES_NO, 1, "yes|no", \
@@ -68,7 +70,7 @@ const char *option_level_name(enum option_level level);
 /* What a person typed; "default" clears. */
 enum err option_parse(enum option option, struct slice text, struct option_changes *changes,
                       struct error *error) MUST_CHECK;
-/* As it is typed: "30d", "70,90", "off". */
+/* As it is typed: "30d", "70,90", "off", "mark". */
 void option_text(enum option option, uint64_t value, char ret_text[static OPTION_TEXT_MAX]);
 /* The steps of a value of kind PERCENTS, rising; their count. */
 unsigned option_percents(uint64_t value, unsigned ret_steps[static OPTION_PERCENTS_MAX]);

@@ -149,6 +149,8 @@ static const char *const migrations[] = {
     " DELETE FROM smart_host WHERE level = 2 AND owner = old.id; END;"
     "CREATE TRIGGER account_smart_host AFTER DELETE ON account BEGIN"
     " DELETE FROM smart_host WHERE level = 3 AND owner = old.id; END;",
+    /* Keys that wait for their record: key_watch.h. */
+    "CREATE INDEX dkim_key_pending ON dkim_key(id) WHERE state = 0;",
     /* the server that has the rest of a split domain; '': there is none */
     "ALTER TABLE domain ADD COLUMN rest_host TEXT NOT NULL DEFAULT '';"
     "ALTER TABLE domain ADD COLUMN rest_port INTEGER NOT NULL DEFAULT 0;"

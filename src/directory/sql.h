@@ -168,6 +168,9 @@ struct directory;
     X(DKIM_KEY_LIST, "SELECT k.id, k.selector, k.algorithm, k.state, k.made, k.changed, k.record"            \
                      " FROM dkim_key k JOIN domain d ON d.id = k.domain WHERE d.name = ?1"                   \
                      " ORDER BY k.algorithm, k.made, k.selector")                                            \
+    X(DKIM_KEY_PENDING, "SELECT k.id, k.selector, k.algorithm, k.state, k.made, k.changed, k.record, d.name" \
+                        " FROM dkim_key k JOIN domain d ON d.id = k.domain WHERE k.state = 0 ORDER BY k.id"  \
+                        " LIMIT ?1")                                                                         \
     X(DKIM_KEY_ADD, "INSERT INTO dkim_key(id, domain, selector, algorithm, state, made, changed, record)"    \
                     " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?6, ?7)")                                              \
     X(DKIM_KEY_SET_STATE, "UPDATE dkim_key SET state = ?2, changed = ?3 WHERE id = ?1")                      \

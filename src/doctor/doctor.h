@@ -8,9 +8,12 @@
 #ifndef POSTHORN_DOCTOR_DOCTOR_H
 #define POSTHORN_DOCTOR_DOCTOR_H
 
+#include <limits.h>
+
 #include "base/arena.h"
 #include "base/buf.h"
 #include "base/clock.h"
+#include "doctor/zone.h"
 #include "fetch/resolver.h"
 #include "rt/settings.h"
 
@@ -49,7 +52,9 @@ enum doctor_level {
     X(certificates, "certificates", "the certificates are in force and can be verified")        \
     X(hostname_covered, "certificate-name", "a certificate names this server")                  \
     X(host_addresses, "host-name", "the server's name leads here, and its addresses lead back") \
-    X(domains, "domains", "every domain's records lead here")
+    X(domains, "domains", "every domain's records lead here")                                   \
+    X(lists, "lists", "the lists that are asked about strangers answer")                        \
+    X(milters, "milters", "the milters can be reached")
 
 struct finding {
     enum doctor_level level;
@@ -59,12 +64,21 @@ struct finding {
     char cure[FINDING_TEXT_MAX]; /* what to do; may be empty */
 };
 
+/* A domain of ours, and the keys that sign its mail. */
+struct doctor_domain {
+    struct slice name; /* in A-labels */
+    const struct zone_key *keys;
+    size_t key_count;
+};
+
 struct doctor {
     const struct settings *settings;
-    bool running;                /* a server answers on the admin socket */
-    int supervisor;              /* its process id; 0: not known */
-    const struct slice *domains; /* of the directory */
+    bool running;                        /* a server answers on the admin socket */
+    int supervisor;                      /* its process id; 0: not known */
+    const struct doctor_domain *domains; /* of the directory */
     size_t domain_count;
+    const char *acme_error; /* why the last certificate could not be had; NULL: it could, or none is wanted */
+    unsigned acme_failures; /* in a row */
     void (*found)(void *context, const struct finding *finding);
     void (*progress)(void *context, size_t done, size_t total);
     void *context;
@@ -72,6 +86,7 @@ struct doctor {
     /* The doctor's own. */
     struct arena arena;
     struct resolver *resolver;
+    struct resolver *proving;                                /* with DNSSEC; NULL: none */
     struct resolver_address addresses[DOCTOR_ADDRESSES_MAX]; /* of the host name */
     size_t address_count;
     struct finding finding; /* being put together */
@@ -79,11 +94,17 @@ struct doctor {
     const char *check;
     size_t reported; /* by this check */
     bool bad;        /* an error was found */
+    bool lacking;    /* an error or a warning */
 };
 
 const char *doctor_level_name(enum doctor_level level);
 /* All checks. *ret_bad: at least one error. */
 enum err doctor_run(struct doctor *doctor, bool *ret_bad, struct error *error) MUST_CHECK;
+
+/* What concerns one domain: the server's names, and the domain's records. *ret_lacking: at least one error or
+ * warning. */
+enum err doctor_run_domain(struct doctor *doctor, const struct doctor_domain *domain, bool *ret_lacking,
+                           struct error *error) MUST_CHECK;
 
 /* --- for the checks --- */
 
@@ -97,11 +118,39 @@ void doctor_find(struct doctor *doctor, enum doctor_level level, const char *for
 void doctor_why(struct doctor *doctor, const char *format, ...) FORMAT(2, 3);
 void doctor_cure(struct doctor *doctor, const char *format, ...) FORMAT(2, 3);
 
+/* The same for what `posthorn domain check` says, too, in people's own language: these sentences are in po/.
+ */
+#define spoken_find(...) doctor_find(__VA_ARGS__)
+#define spoken_why(...) doctor_why(__VA_ARGS__)
 /* Who has this TCP port: "exim4 (process 812)", or "another program". */
 void doctor_port_owner(uint16_t port, char *ret_text, size_t size);
 /* A certificate of the settings is for this name. False also where it can't be read. */
 bool doctor_covered(struct doctor *doctor, const char *name);
+/* A certificate that the server shows: its files. False: there are no more. */
+enum served_source { SERVED_FILE, SERVED_ACME, SERVED_SELF_SIGNED };
+struct served {
+    enum served_source source;
+    char chain_file[PATH_MAX];
+    char key_file[PATH_MAX];
+};
+bool doctor_served(const struct settings *settings, size_t i, struct served *ret) MUST_CHECK;
+struct certificate_facts {
+    struct slice names; /* with blanks between them; in the arena, like the issuer */
+    struct slice issuer;
+    int64_t from, until;           /* seconds since 1970 */
+    char digest[ZONE_DIGEST_TEXT]; /* of its key, as TLSA 3 1 1 has it */
+};
+/* False: it can't be read. */
+bool doctor_certificate(const struct served *served, struct arena *arena,
+                        struct certificate_facts *ret) MUST_CHECK;
+/* The digests (SHA-256) of the public keys with which the server proves to be `name`: at most max of them, as
+ * hex digits (RFC 6698: 3 1 1). How many. */
+size_t doctor_key_digests(const struct settings *settings, const char *name, size_t max,
+                          char (*ret_digests)[ZONE_DIGEST_TEXT]);
+/* A TLSA record of one of the server's certificates. */
+struct tlsa;
+bool doctor_tlsa_fits(const struct settings *settings, const struct tlsa *record);
 /* The checks of one domain. */
-void doctor_domain(struct doctor *doctor, struct slice domain);
+void doctor_look_at_domain(struct doctor *doctor, const struct doctor_domain *domain);
 
 #endif

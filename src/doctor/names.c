@@ -1,6 +1,7 @@
 /* The server's name: it leads to this machine, and its addresses lead back. */
 #include <ifaddrs.h>
 
+#include "authres/dns_records.h"
 #include "doctor/records.h"
 
 static bool is_own(const struct resolver_address *address, const struct ifaddrs *list)
@@ -30,9 +31,9 @@ static void check_leads_here(struct doctor *doctor)
         return;
     char text[INET6_ADDRSTRLEN];
     resolver_address_text(&doctor->addresses[0], text);
-    doctor_find(doctor, DOCTOR_ADVICE, "%s is %s, which this machine does not have itself",
+    spoken_find(doctor, DOCTOR_ADVICE, "%s is %s, which this machine does not have itself",
                 doctor->settings->hostname, text);
-    doctor_why(doctor,
+    spoken_why(doctor,
                "Behind a router that passes the ports on this is as it should be; else mail goes elsewhere.");
     doctor_cure(doctor,
                 "Let the router pass on ports 25, 465, 587, 993 and 995, or correct the address record.");
@@ -40,28 +41,31 @@ static void check_leads_here(struct doctor *doctor)
 
 static void check_reverse(struct doctor *doctor, const struct resolver_address *address)
 {
-    char name[RECORD_NAME_MAX];
+    CLEANUP(buf_release) struct buf reverse = BUF(RESOLVER_NAME_MAX);
     char text[INET6_ADDRSTRLEN];
     struct target *targets;
     size_t count;
     const char *host = doctor->settings->hostname;
     if (resolver_is_loopback(address))
         return;
-    records_reverse_name(address, name);
+    dns_put_reverse(address, &reverse);
     resolver_address_text(address, text);
+    const char *name = buf_cstr(&reverse);
+    if (name == NULL)
+        return;
     if (!records_targets(doctor, name, RESOLVER_PTR, &targets, &count)) {
-        doctor_find(doctor, DOCTOR_WARNING, "the DNS does not answer which name %s has", text);
+        spoken_find(doctor, DOCTOR_WARNING, "the DNS does not answer which name %s has", text);
         return;
     }
     for (size_t i = 0; i < count; i++)
         if (strcmp(targets[i].name, host) == 0)
             return;
     if (count == 0)
-        doctor_find(doctor, DOCTOR_WARNING, "%s has no name in the reverse DNS", text);
+        spoken_find(doctor, DOCTOR_WARNING, "%s has no name in the reverse DNS", text);
     else
-        doctor_find(doctor, DOCTOR_WARNING, "%s is named %s in the reverse DNS, not %s", text,
+        spoken_find(doctor, DOCTOR_WARNING, "%s is named %s in the reverse DNS, not %s", text,
                     targets[0].name, host);
-    doctor_why(doctor, "Many servers refuse mail from an address whose name does not lead back to it.");
+    spoken_why(doctor, "Many servers refuse mail from an address whose name does not lead back to it.");
     doctor_cure(doctor, "Whoever gave you the address sets it (\"reverse DNS\", \"PTR\"): %s. IN PTR %s.",
                 name, host);
 }
@@ -74,8 +78,8 @@ void doctor_check_host_addresses(struct doctor *doctor)
     doctor->address_count = 0;
     if (resolver_addresses(doctor->resolver, slice_cstr(host), deadline, doctor->addresses,
                            DOCTOR_ADDRESSES_MAX, &doctor->address_count, &error) != ERR_OK) {
-        doctor_find(doctor, DOCTOR_ERROR, "%s has no address in the DNS, or the DNS does not answer", host);
-        doctor_why(doctor, "Nobody can find the server by this name, mail programs nor other servers.");
+        spoken_find(doctor, DOCTOR_ERROR, "%s has no address in the DNS, or the DNS does not answer", host);
+        spoken_why(doctor, "Nobody can find the server by this name, mail programs nor other servers.");
         doctor_cure(doctor, "%s. IN A <address of this machine>", host);
         return;
     }

@@ -24,7 +24,7 @@ union at {
 /* What a listener says first; NULL: it waits for the client. */
 static const char *greeting_of(enum listen_protocol protocol)
 {
-    if (listen_protocol_is_tls(protocol) || protocol == LISTEN_HEALTH)
+    if (listen_protocol_is_tls(protocol) || listen_protocol_is_apart(protocol))
         return NULL;
     if (protocol == LISTEN_IMAP)
         return "* OK";

@@ -22,9 +22,5 @@ bool records_texts(struct doctor *doctor, const char *name, struct slice **ret_t
 /* MX, SRV, PTR: their targets, without a dot at the end; malformed ones are left out. */
 bool records_targets(struct doctor *doctor, const char *name, int type, struct target **ret_targets,
                      size_t *ret_count);
-/* "4.3.2.1.in-addr.arpa" (RFC 1035 3.5, RFC 3596 2.5). */
-void records_reverse_name(const struct resolver_address *address, char ret_name[static RECORD_NAME_MAX]);
-/* A name on the wire, uncompressed, as text; false: it is malformed. */
-bool records_name(struct cursor *wire, char ret_name[static RECORD_NAME_MAX]) MUST_CHECK;
 
 #endif

@@ -105,6 +105,11 @@ static void put_row(struct buf *out, const struct aggregate_row *row)
     put_word(out, "disposition", sighting_disposition_name(seen->disposition));
     put_word(out, "dkim", seen->dkim_aligned ? "pass" : "fail");
     put_word(out, "spf", seen->spf_aligned ? "pass" : "fail");
+    if (seen->overridden.n > 0) {
+        buf_put(out, S("<reason><type>local_policy</type>"));
+        put_element(out, "comment", seen->overridden);
+        buf_put(out, S("</reason>"));
+    }
     buf_put(out, S("</policy_evaluated></row><identifiers>"));
     put_element(out, "envelope_from", seen->envelope);
     put_element(out, "header_from", seen->author);

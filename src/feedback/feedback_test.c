@@ -108,6 +108,7 @@ static void test_report_of_a_day(void **state)
     row.disposition = DISPOSITION_REJECT;
     row.dkim_aligned = false;
     row.envelope = slice_none();
+    row.overridden = S("arc=pass as[1].d=<list.example>");
     ASSERT_OK(t, note(t, "good.example", "anna@demo.example", &row, NOON));
     ASSERT_OK(t, feedback_send(t->feedback, NOON, &t->error)); /* the day is not over */
     house_settle(&t->house);
@@ -131,7 +132,9 @@ static void test_report_of_a_day(void **state)
                "</header_from></identifiers><auth_results><dkim><domain>good.example</domain><selector>"
                "key&lt;&amp;&gt;</selector><result>pass</result></dkim><spf><domain>list.example</domain>"
                "<scope>mfrom</scope><result>softfail</result></spf></auth_results></record>");
-    ASSERT_HAS(xml, "<source_ip>2001:db8::1</source_ip><count>1</count>");
+    ASSERT_HAS(xml, "<source_ip>2001:db8::1</source_ip><count>1</count><policy_evaluated><disposition>reject"
+                    "</disposition><dkim>fail</dkim><spf>fail</spf><reason><type>local_policy</type><comment>"
+                    "arc=pass as[1].d=&lt;list.example&gt;</comment></reason></policy_evaluated>");
     ASSERT_OK(t, feedback_send(t->feedback, NOON + CLOCK_DAY, &t->error)); /* once */
     house_settle(&t->house);
     assert_int_equal(house_count(&t->house, t->house.anna), 1);

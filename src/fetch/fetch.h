@@ -51,6 +51,9 @@ struct fetch_request {
     size_t body_max;    /* bytes of the answer; at most FETCH_BODY_MAX */
     int64_t timeout_us; /* for all of it; at most FETCH_TIMEOUT_MAX_US */
     bool public_only;   /* a stranger chose the server: not in a private network (resolver_is_public) */
+    /* The answer's header lines, each with its CRLF, in the arena; from a fetcher in this process only, since
+     * they do not travel. NULL: not wanted. */
+    struct slice *ret_headers;
 };
 
 struct fetch_answer {

@@ -25,6 +25,7 @@ struct fetch {
     struct curl_slist *addresses; /* for CURLOPT_RESOLVE */
     struct buf body;
     size_t header_bytes;
+    struct buf kept; /* headers, where they are wanted */
     bool too_long;
 };
 
@@ -180,9 +181,10 @@ static size_t take_body(char *bytes, size_t size, size_t count, void *context)
 static size_t take_header(char *bytes, size_t size, size_t count, void *context)
 {
     struct fetch *fetch = context;
-    (void)bytes;
     fetch->header_bytes += size * count;
     fetch->too_long = fetch->too_long || fetch->header_bytes > FETCH_ANSWER_HEADERS_MAX;
+    if (fetch->request->ret_headers != NULL)
+        buf_put(&fetch->kept, slice_of(bytes, size * count));
     return fetch->too_long ? 0 : size * count;
 }
 
@@ -275,6 +277,7 @@ static void fetch_release(struct fetch *fetch)
     curl_slist_free_all(fetch->headers);
     curl_slist_free_all(fetch->addresses);
     buf_release(&fetch->body);
+    buf_release(&fetch->kept);
 }
 
 static enum err fetch_run(struct fetch *fetch, struct arena *arena, struct fetch_answer *ret_answer,
@@ -305,6 +308,8 @@ static enum err fetch_run(struct fetch *fetch, struct arena *arena, struct fetch
     (void)curl_easy_getinfo(fetch->curl, CURLINFO_CONTENT_TYPE, &type);
     struct fetch_answer answer = {(unsigned)status, arena_dup(arena, buf_slice(&fetch->body)),
                                   arena_dup(arena, slice_sub(slice_cstr(type), 0, FETCH_CONTENT_TYPE_MAX))};
+    if (fetch->request->ret_headers != NULL)
+        *fetch->request->ret_headers = arena_dup(arena, buf_slice(&fetch->kept));
     if (arena_failed(arena))
         return fail_nomem(error);
     *ret_answer = answer;
@@ -322,7 +327,10 @@ enum err fetcher_fetch(void *context, const struct fetch_request *request, struc
         err = fail(error, ERR_BUSY, NULL, "%d fetches are under way", FETCHES_AT_ONCE);
     } else {
         CLEANUP(fetch_release)
-        struct fetch fetch = {.fetcher = fetcher, .request = request, .body = BUF(request->body_max)};
+        struct fetch fetch = {.fetcher = fetcher,
+                              .request = request,
+                              .body = BUF(request->body_max),
+                              .kept = BUF(FETCH_ANSWER_HEADERS_MAX)};
         err = fetch_run(&fetch, arena, ret_answer, error);
     }
     atomic_fetch_sub(&fetcher->under_way, 1);

@@ -4,7 +4,6 @@
 #include "base/wire.h"
 
 enum {
-    NAMES_CALL = 41,
     NAMES_ERROR = 1,
     ANSWER_ARENA_MAX = 256 * 1024,
     ANSWER_SECURE = 1,

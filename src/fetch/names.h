@@ -23,6 +23,8 @@
 typedef enum err names_fn(void *context, struct slice name, int type, int64_t deadline_us,
                           struct arena *arena, struct resolver_records *ret_records, struct error *error);
 
+/* The message of a question, for who serves others beside it. */
+enum { NAMES_CALL = 41 };
 /* A names_fn whose context is a struct ipc_client that leads to relay. */
 names_fn names_ask;
 /* A names_fn whose context is a struct resolver. */

@@ -119,6 +119,16 @@ static enum verdict_level certificate(struct judging *j)
                  days == 1 ? "" : "s");
 }
 
+static enum verdict_level acme(struct judging *j)
+{
+    int64_t failures = metric_of(j->now, ACME_FAILURES, METRIC_ONE);
+    if (failures <= 0)
+        return VERDICT_OK;
+    return found(j, VERDICT_WARNING,
+                 "no new certificate could be had, %lld time%s in a row; posthorn certificate list says why",
+                 (long long)failures, failures == 1 ? "" : "s");
+}
+
 static enum verdict_level queue_stuck(struct judging *j)
 {
     int64_t age = metric_of(j->now, QUEUE_OLDEST, METRIC_QUEUE_FILING);

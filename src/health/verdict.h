@@ -20,6 +20,7 @@ enum verdict_level { VERDICT_OK, VERDICT_WARNING, VERDICT_FAILING };
     X(disk_space, "disk-space")             \
     X(disk_inodes, "disk-inodes")           \
     X(certificate, "certificate")           \
+    X(acme, "acme")                         \
     X(queue_stuck, "queue-stuck")
 
 enum {

@@ -95,6 +95,13 @@ static void test_a_disk_is_low_and_then_full(void **state)
     expect(h, VERDICT_FAILING, "disk-inodes");
 }
 
+static void test_a_certificate_that_can_t_be_had_is_a_warning(void **state)
+{
+    struct house *h = *state;
+    SET(h, now, ACME_FAILURES, 0, 2);
+    expect(h, VERDICT_WARNING, "acme");
+}
+
 static void test_certificates_are_called_two_weeks_before(void **state)
 {
     struct house *h = *state;
@@ -118,9 +125,13 @@ static void test_mail_that_is_not_filed_is_noticed(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_nothing_is_wrong_with_a_good_house), TEST(test_a_process_that_is_not_there_fails_the_house),
-        TEST(test_restarts_count_from_the_third),      TEST(test_failed_syncs_are_an_alarm),
-        TEST(test_a_disk_is_low_and_then_full),        TEST(test_certificates_are_called_two_weeks_before),
+        TEST(test_nothing_is_wrong_with_a_good_house),
+        TEST(test_a_process_that_is_not_there_fails_the_house),
+        TEST(test_restarts_count_from_the_third),
+        TEST(test_failed_syncs_are_an_alarm),
+        TEST(test_a_certificate_that_can_t_be_had_is_a_warning),
+        TEST(test_a_disk_is_low_and_then_full),
+        TEST(test_certificates_are_called_two_weeks_before),
         TEST(test_mail_that_is_not_filed_is_noticed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

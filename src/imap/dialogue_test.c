@@ -59,7 +59,9 @@ static void add_person(struct player *player, struct slice address)
     struct slice local;
     struct slice name;
     assert_true(people->count < PLAYER_PEERS_MAX && slice_cut(address, '@', &local, &name));
-    if (!domain_is_local(people->directory, name))
+    bool local_domain;
+    PLAYER_OK(player, domain_is_local(people->directory, name, &local_domain, &error));
+    if (!local_domain)
         PLAYER_OK(player, domain_add(people->directory, name, &domain, &error));
     PLAYER_OK(player, account_entry_add(people->directory, &new, &people->ids[people->count], &error));
     PLAYER_OK(player, store_account_create(player->context, people->ids[people->count++], &error));

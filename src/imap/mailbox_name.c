@@ -66,7 +66,10 @@ bool mailbox_name_decode(struct buf *out, struct slice wire)
         if (after_shift)
             return false;
         CLEANUP(buf_release) struct buf units = BUF(SHIFT_BYTES_MAX);
-        if (!base64_decode_utf7(&units, run) || !put_utf16(out, buf_slice(&units)))
+        bool right = base64_decode_utf7(&units, run) && put_utf16(out, buf_slice(&units));
+        if (buf_no_memory(&units))
+            buf_fail_nomem(out);
+        if (!right)
             return false;
         after_shift = true;
     }
@@ -125,6 +128,8 @@ static bool put_composed(struct buf *out, struct slice utf8)
         return true;
     utf8proc_ssize_t n = utf8proc_map((const utf8proc_uint8_t *)utf8.p, (utf8proc_ssize_t)utf8.n, &composed,
                                       UTF8PROC_STABLE | UTF8PROC_COMPOSE);
+    if (n == UTF8PROC_ERROR_NOMEM)
+        buf_fail_nomem(out);
     if (n < 0)
         return false;
     buf_put(out, slice_of(composed, (size_t)n));
@@ -144,7 +149,10 @@ bool mailbox_name_read(struct buf *out, struct slice wire, bool utf8)
     if (utf8 || has_high_byte(wire))
         return utf8_valid(wire) && put_composed(out, wire);
     CLEANUP(buf_release) struct buf decoded = BUF(out->max);
-    return mailbox_name_decode(&decoded, wire) && put_composed(out, buf_slice(&decoded));
+    bool right = mailbox_name_decode(&decoded, wire);
+    if (buf_no_memory(&decoded))
+        buf_fail_nomem(out);
+    return right && put_composed(out, buf_slice(&decoded));
 }
 
 static bool same_char(char name, char pattern, bool nocase)

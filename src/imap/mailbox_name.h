@@ -14,7 +14,7 @@
 
 /* What a client calls a mailbox, or a pattern, as UTF-8 in NFC. utf8: it names them in UTF-8; else a name
  * with a byte above 0x7f is UTF-8 all the same (RFC 6855 3), and every other one modified UTF-7. False:
- * neither. */
+ * neither, or there is no memory (buf_no_memory). */
 bool mailbox_name_read(struct buf *out, struct slice wire, bool utf8) NONNULL MUST_CHECK;
 /* False: not modified UTF-7. out may hold a part then. */
 bool mailbox_name_decode(struct buf *out, struct slice wire) NONNULL MUST_CHECK;

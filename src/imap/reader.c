@@ -304,6 +304,10 @@ static enum reader_status feed(struct reader *reader, struct slice in, size_t *r
             ((r->state == IMAP_READER_IN_LITERAL || r->state == IMAP_READER_SKIP_LITERAL) && r->left == 0)))
         status = step(r, slice_from(in, used), &used, out);
     *ret_used = used;
+    /* Without its text nobody knows whether a literal follows, and a literal must not be taken for commands.
+     */
+    if (buf_no_memory(&r->text))
+        return READER_NOMEM;
     return status;
 }
 

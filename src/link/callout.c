@@ -3,7 +3,7 @@
 
 #include "base/wire.h"
 
-enum { CALLOUT_CALL = 43, CALLOUT_ERROR = 1 };
+enum { CALLOUT_CALL = 44, CALLOUT_ERROR = 1 };
 
 /* --- the asking side --- */
 

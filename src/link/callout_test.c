@@ -96,7 +96,7 @@ static void test_malformed_questions_and_others_are_told_apart(void **state)
         uint32_t type;
         struct slice body;
         uint32_t reply;
-    } cases[] = {{43, {"", 0}, 1}, {43, {"\1ax", 3}, 1}, {42, {"", 0}, 99}};
+    } cases[] = {{44, {"", 0}, 1}, {44, {"\1ax", 3}, 1}, {42, {"", 0}, 99}};
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
         CLEANUP(buf_release) struct buf storage = BUF(IPC_BODY_MAX);
         CLEANUP(ipc_message_close) struct ipc_message reply = {0};

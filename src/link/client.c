@@ -52,7 +52,8 @@ enum err link_call_run(struct link_call *call, struct error *error)
 
 enum err link_call_end(const struct link_call *call, struct error *error)
 {
-    return wire_end(&call->reader) ? ERR_OK : fail(error, ERR_INVALID, NULL, "malformed reply from store");
+    return wire_end(&call->reader) ? ERR_OK
+                                   : fail(error, ERR_UNAVAILABLE, NULL, "malformed reply from store");
 }
 
 static enum err get_sasl_result(struct link_call *call, struct arena *arena, struct sasl_result *ret_result,
@@ -131,7 +132,7 @@ enum err link_recipient(struct link *link, struct slice ticket, struct slice add
     if (err != ERR_OK)
         return err;
     uint8_t answer = wire_get_u8(&call.reader);
-    err = answer > RECIPIENT_REST ? fail(error, ERR_INVALID, NULL, "answer %u from store", answer)
+    err = answer > RECIPIENT_REST ? fail(error, ERR_UNAVAILABLE, NULL, "answer %u from store", answer)
                                   : link_call_end(&call, error);
     if (err == ERR_OK)
         *ret_answer = (enum recipient_answer)answer;
@@ -146,7 +147,7 @@ enum err link_spool_create(struct link *link, uint64_t *ret_spool, int *ret_fd, 
         return err;
     uint64_t spool = wire_get_u64(&call.reader);
     if (call.reply.fd_count != 1)
-        return fail(error, ERR_INVALID, NULL, "store sent no spool file");
+        return fail(error, ERR_UNAVAILABLE, NULL, "store sent no spool file");
     err = link_call_end(&call, error);
     if (err == ERR_OK) {
         *ret_spool = spool;
@@ -189,7 +190,7 @@ enum err link_url(struct link *link, struct slice ticket, struct slice url, int 
     if (err != ERR_OK)
         return err;
     if (call.reply.fd_count != 1)
-        return fail(error, ERR_INVALID, NULL, "store sent no message");
+        return fail(error, ERR_UNAVAILABLE, NULL, "store sent no message");
     err = link_call_end(&call, error);
     if (err == ERR_OK)
         *ret_fd = fd_take(&call.reply.fds[0]);
@@ -205,6 +206,29 @@ enum err link_sighting(struct link *link, const struct feedback_note *note, stru
     wire_put_slice(&call.record, note->row);
     enum err err = link_call_run(&call, error);
     return err == ERR_OK ? link_call_end(&call, error) : err;
+}
+
+enum err link_greylist(struct link *link, const struct greylist_question *question,
+                       enum greylist_answer *ret_answer, int64_t *ret_left_us, struct error *error)
+{
+    CLEANUP(link_call_release) struct link_call call = link_call_of(link, LINK_GREYLIST);
+    wire_put_slice(&call.record, question->network);
+    wire_put_slice(&call.record, question->sender);
+    wire_put_slice(&call.record, question->recipient);
+    wire_put_u64(&call.record, (uint64_t)question->wait_us);
+    enum err err = link_call_run(&call, error);
+    if (err != ERR_OK)
+        return err;
+    uint8_t answer = wire_get_u8(&call.reader);
+    uint64_t left = wire_get_u64(&call.reader);
+    err = link_call_end(&call, error);
+    if (err == ERR_OK && (answer >= GREYLIST_ANSWERS || left > INT64_MAX))
+        err = fail(error, ERR_INVALID, NULL, "malformed reply from store");
+    if (err == ERR_OK) {
+        *ret_answer = (enum greylist_answer)answer;
+        *ret_left_us = (int64_t)left;
+    }
+    return err;
 }
 
 enum err link_health(struct link *link, enum health_question question, struct buf *ret_text, bool *ret_well,

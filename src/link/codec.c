@@ -169,6 +169,8 @@ enum carriage { CARRIED_INLINE, CARRIED_BY_MEMFD };
 
 enum err link_pack(struct buf *record, struct buf *carrier, struct ipc_message *message, struct error *error)
 {
+    if (buf_no_memory(record))
+        return fail_nomem(error);
     if (buf_failed(record))
         return fail(error, ERR_LIMIT, NULL, "record over %zu bytes", record->max);
     if (record->n < IPC_BODY_MAX) {

@@ -14,6 +14,7 @@
 
 #include "directory/sasl.h"
 #include "feedback/feedback.h"
+#include "greylist/greylist.h"
 #include "queue/queue.h"
 #include "rt/ipc.h"
 
@@ -31,13 +32,17 @@
     X(ACCEPT, 33)         /* a complete message: durable when answered */      \
     X(URL, 34)            /* what an IMAP URL means, to be submitted */        \
     X(SIGHTING, 35)       /* what was seen of a domain that wants reports */   \
+    X(GREYLIST, 36)       /* RCPT: has this client come before? */             \
     X(HEALTH, 40)         /* figures and state of the house, as text */
 /* From relay. */
-#define LINK_RELAY_TABLE(X)                                        \
-    X(OUTBOUND_TAKE, 50) /* what is to be sent to other servers */ \
-    X(OUTBOUND_OPEN, 51) /* a message of it */                     \
-    X(OUTBOUND_DONE, 52) /* what became of its recipients */       \
-    X(REST, 53)          /* the server that an address of ours belongs to */
+#define LINK_RELAY_TABLE(X)                                                \
+    X(OUTBOUND_TAKE, 50) /* what is to be sent to other servers */         \
+    X(OUTBOUND_OPEN, 51) /* a message of it */                             \
+    X(OUTBOUND_DONE, 52) /* what became of its recipients */               \
+    X(POLICY_GET, 53)    /* the MTA-STS policy that is kept of a domain */ \
+    X(POLICY_PUT, 54)    /* one to be kept */                              \
+    X(POLICY_OLD, 55)    /* of which domains to fetch it anew */           \
+    X(REST, 58)          /* the server that an address of ours belongs to */
 /* And from store to edge. */
 #define LINK_TO_EDGE_TABLE(X) X(GIVE_BACK, 60) /* a connection whose person has logged out */
 enum link_message {
@@ -115,6 +120,10 @@ enum err link_url(struct link *link, struct slice ticket, struct slice url, int 
                   struct error *error) MUST_CHECK;
 /* For the domain's DMARC report; nothing where none are written. */
 enum err link_sighting(struct link *link, const struct feedback_note *note, struct error *error) MUST_CHECK;
+/* GREYLIST_KNOWN where nobody keeps count. */
+enum err link_greylist(struct link *link, const struct greylist_question *question,
+                       enum greylist_answer *ret_answer, int64_t *ret_left_us,
+                       struct error *error) MUST_CHECK;
 
 /* What /metrics and /health answer, made by store; *ret_well: the house does not fail. */
 enum health_question { HEALTH_METRICS, HEALTH_STATE };
@@ -128,12 +137,15 @@ struct link_service;
 enum err link_give_back(struct link_service *service, struct link_give_back *given,
                         struct error *error) MUST_CHECK;
 
+struct policies;
 struct link_service {
     struct store *store;
     struct directory *directory;
     struct sasl *sasl;
     struct queue *queue;
+    struct policies *policies; /* NULL: none are kept */
     struct feedback *feedback; /* NULL: no reports are written */
+    struct greylist *greylist; /* NULL: nobody must come again */
     struct ipc_client *edge;   /* for what is given back */
     /* What a URL means that this account submits; of serve/ too. NULL: nothing. */
     enum err (*read_url)(void *context, struct account_id account, struct slice url, int *ret_fd,

@@ -325,6 +325,16 @@ static enum login_status malformed(struct login *login)
     return LOGIN_MALFORMED;
 }
 
+/* What can't be used: there was no memory for it, or it is wrong. */
+static enum login_status useless(struct login *login, const struct buf *message, struct error *error)
+{
+    if (!buf_no_memory(message))
+        return malformed(login);
+    login_cancel(login);
+    (void)fail_nomem(error);
+    return LOGIN_UNAVAILABLE;
+}
+
 enum login_status login_begin(struct login *login, enum sasl_mechanism mechanism, struct slice initial,
                               struct error *error)
 {
@@ -341,7 +351,7 @@ enum login_status login_begin(struct login *login, enum sasl_mechanism mechanism
     };
     if (initial.p != NULL) {
         if (!decode(&decoded, initial))
-            return malformed(login);
+            return useless(login, &decoded, error);
         return begin_with(login, buf_slice(&decoded), true, error);
     }
     if (mechanism == SASL_LOGIN)
@@ -358,7 +368,7 @@ enum login_status login_step(struct login *login, struct slice answer, struct er
         return LOGIN_OK;
     }
     if (login->awaits_last || !decode(&decoded, answer))
-        return malformed(login);
+        return useless(login, &decoded, error);
     if (login->awaits_first)
         return begin_with(login, buf_slice(&decoded), true, error);
     if (login->start.mechanism == SASL_LOGIN && login->name_n == 0) {
@@ -395,7 +405,7 @@ enum login_status login_password(struct login *login, struct slice name, struct 
     buf_putc(&message, 0);
     buf_put(&message, password);
     if (buf_failed(&message))
-        return malformed(login);
+        return useless(login, &message, error);
     return begin_with(login, buf_slice(&message), true, error);
 }
 

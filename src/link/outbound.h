@@ -10,6 +10,7 @@
 
 #include "link/link.h"
 #include "queue/outbound.h"
+#include "queue/policies.h"
 
 #define LINK_OUTBOUND_WAIT_US (20 * CLOCK_SECOND) /* how long store waits for something to give */
 
@@ -23,5 +24,12 @@ enum err link_outbound_done(struct link *link, uint64_t hand, struct queue_id en
 /* The server that has the rest of a split domain of ours, if the address is its; else host empty. */
 enum err link_rest(struct link *link, struct slice address, struct arena *arena, struct smart_host *ret_host,
                    struct error *error) MUST_CHECK;
+
+/* queue/policies.h, at store's time. */
+enum err link_policy_get(struct link *link, struct slice domain, struct arena *arena,
+                         struct kept_policy *ret_policy, struct error *error) MUST_CHECK;
+enum err link_policy_put(struct link *link, const struct kept_policy *policy, struct error *error) MUST_CHECK;
+enum err link_policy_old(struct link *link, struct slice after, struct arena *arena,
+                         struct slice **ret_domains, size_t *ret_count, struct error *error) MUST_CHECK;
 
 #endif

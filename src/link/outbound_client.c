@@ -96,3 +96,65 @@ enum err link_rest(struct link *link, struct slice address, struct arena *arena,
         *ret_host = host;
     return err;
 }
+
+enum err link_policy_get(struct link *link, struct slice domain, struct arena *arena,
+                         struct kept_policy *ret_policy, struct error *error)
+{
+    CLEANUP(link_call_release) struct link_call call = link_call_of(link, LINK_POLICY_GET);
+    CLEANUP(buf_release) struct buf storage = BUF(LINK_RECORD_MAX);
+    struct wire_reader reader;
+    struct kept_policy policy;
+    wire_put_slice(&call.record, domain);
+    enum err err = link_call_run(&call, error);
+    if (err == ERR_OK)
+        err = unpack_reply(&call, &storage, &reader, error);
+    if (err != ERR_OK)
+        return err;
+    link_get_policy(&reader, &policy);
+    if (!wire_end(&reader))
+        return malformed(error);
+    if (policy.text.n == 0)
+        return fail(error, ERR_NOT_FOUND, NULL, "no policy is kept");
+    policy.domain = arena_dup(arena, policy.domain);
+    policy.id = arena_dup(arena, policy.id);
+    policy.text = arena_dup(arena, policy.text);
+    if (arena_failed(arena))
+        return fail_nomem(error);
+    *ret_policy = policy;
+    return ERR_OK;
+}
+
+enum err link_policy_put(struct link *link, const struct kept_policy *policy, struct error *error)
+{
+    CLEANUP(link_call_release) struct link_call call = link_call_of(link, LINK_POLICY_PUT);
+    link_put_policy(&call.record, policy);
+    enum err err = link_call_run(&call, error);
+    return err == ERR_OK ? link_call_end(&call, error) : err;
+}
+
+enum err link_policy_old(struct link *link, struct slice after, struct arena *arena,
+                         struct slice **ret_domains, size_t *ret_count, struct error *error)
+{
+    CLEANUP(link_call_release) struct link_call call = link_call_of(link, LINK_POLICY_OLD);
+    CLEANUP(buf_release) struct buf storage = BUF(LINK_RECORD_MAX);
+    struct wire_reader reader;
+    wire_put_slice(&call.record, after);
+    enum err err = link_call_run(&call, error);
+    if (err == ERR_OK)
+        err = unpack_reply(&call, &storage, &reader, error);
+    if (err != ERR_OK)
+        return err;
+    uint64_t count = wire_get_varint(&reader);
+    if (!wire_ok(&reader) || count > POLICIES_OLD_MAX)
+        return malformed(error);
+    struct slice *domains = arena_array(arena, count + 1, sizeof(*domains));
+    for (size_t i = 0; domains != NULL && i < count; i++)
+        domains[i] = arena_dup(arena, wire_get_slice(&reader));
+    if (arena_failed(arena))
+        return fail_nomem(error);
+    if (!wire_end(&reader))
+        return malformed(error);
+    *ret_domains = domains;
+    *ret_count = count;
+    return ERR_OK;
+}

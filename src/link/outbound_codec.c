@@ -132,3 +132,21 @@ void link_get_results(struct wire_reader *r, struct arena *arena, struct outboun
     *ret_results = results;
     *ret_count = n;
 }
+
+void link_put_policy(struct buf *b, const struct kept_policy *policy)
+{
+    wire_put_slice(b, policy->domain);
+    wire_put_slice(b, policy->id);
+    wire_put_slice(b, policy->text);
+    wire_put_u64(b, (uint64_t)policy->fetched_us);
+    wire_put_u64(b, (uint64_t)policy->expires_us);
+}
+
+void link_get_policy(struct wire_reader *r, struct kept_policy *ret)
+{
+    *ret = (struct kept_policy){.domain = wire_get_slice(r)};
+    ret->id = wire_get_slice(r);
+    ret->text = wire_get_slice(r);
+    ret->fetched_us = (int64_t)wire_get_u64(r);
+    ret->expires_us = (int64_t)wire_get_u64(r);
+}

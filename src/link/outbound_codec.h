@@ -4,6 +4,7 @@
 
 #include "link/codec.h"
 #include "queue/outbound.h"
+#include "queue/policies.h"
 
 enum { LINK_PARCELS_MAX = 2 * OUTBOUND_LEASE_MAX };
 
@@ -17,5 +18,8 @@ void link_put_results(struct buf *b, const struct outbound_result *results, size
 /* Texts are borrowed; the array is the arena's. An outcome that there is not becomes OUTBOUND_OUTCOMES. */
 void link_get_results(struct wire_reader *r, struct arena *arena, struct outbound_result **ret_results,
                       size_t *ret_count);
+void link_put_policy(struct buf *b, const struct kept_policy *policy);
+/* Texts are borrowed. */
+void link_get_policy(struct wire_reader *r, struct kept_policy *ret);
 
 #endif

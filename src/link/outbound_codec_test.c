@@ -173,9 +173,25 @@ static void test_results_are_bounded_and_unknown_outcomes_known_as_such(void **s
     assert_int_equal(outcome, OUTBOUND_OUTCOMES);
 }
 
+static void test_policy_comes_as_it_was_sent(void **state UNUSED)
+{
+    CLEANUP(buf_release) struct buf b = BUF(1000);
+    const struct kept_policy sent = {S("far.example"), S("id7"), S("version: STSv1\n"), -5, 1700000000000000};
+    struct kept_policy got;
+    link_put_policy(&b, &sent);
+    struct wire_reader r = wire_reader_of(buf_slice(&b));
+    link_get_policy(&r, &got);
+    assert_true(wire_end(&r));
+    assert_true(slice_eq(got.domain, sent.domain) && slice_eq(got.id, sent.id));
+    assert_true(slice_eq(got.text, sent.text));
+    assert_int_equal(got.fetched_us, sent.fetched_us);
+    assert_int_equal(got.expires_us, sent.expires_us);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_policy_comes_as_it_was_sent),
         cmocka_unit_test(test_batch_comes_as_it_was_sent),
         cmocka_unit_test(test_batch_that_ends_early_is_refused),
         cmocka_unit_test(test_batch_is_bounded),

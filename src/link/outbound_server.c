@@ -69,10 +69,62 @@ static enum err serve_rest(struct service_call *call, struct error *error)
     return err;
 }
 
+static enum err check_policies(const struct service_call *call, struct error *error)
+{
+    enum err err = link_check_request(call, error);
+    return err == ERR_OK && call->service->policies == NULL
+               ? fail(error, ERR_UNSUPPORTED, NULL, "no policies are kept here")
+               : err;
+}
+
+/* That there is none is no failure, and nothing for the log: an empty text says it. */
+static enum err serve_policy_get(struct service_call *call, struct error *error)
+{
+    CLEANUP(buf_release) struct buf record = BUF(LINK_RECORD_MAX);
+    struct slice domain = wire_get_slice(&call->request);
+    struct kept_policy policy = {.domain = domain};
+    enum err err = check_policies(call, error);
+    if (err == ERR_OK)
+        err = policies_get(call->service->policies, domain, clock_wall_us(), &call->arena, &policy, error);
+    if (err != ERR_OK && err != ERR_NOT_FOUND)
+        return err;
+    link_put_policy(&record, &policy);
+    return pack_reply(call, &record, error);
+}
+
+static enum err serve_policy_put(struct service_call *call, struct error *error)
+{
+    struct kept_policy policy;
+    link_get_policy(&call->request, &policy);
+    enum err err = check_policies(call, error);
+    return err == ERR_OK ? policies_put(call->service->policies, &policy, clock_wall_us(), error) : err;
+}
+
+static enum err serve_policy_old(struct service_call *call, struct error *error)
+{
+    CLEANUP(buf_release) struct buf record = BUF(LINK_RECORD_MAX);
+    struct slice *domains = NULL;
+    size_t count = 0;
+    struct slice after = wire_get_slice(&call->request);
+    enum err err = check_policies(call, error);
+    if (err == ERR_OK)
+        err = policies_old(call->service->policies, after, clock_wall_us(), &call->arena, &domains, &count,
+                           error);
+    if (err != ERR_OK)
+        return err;
+    wire_put_varint(&record, count);
+    for (size_t i = 0; i < count; i++)
+        wire_put_slice(&record, domains[i]);
+    return pack_reply(call, &record, error);
+}
+
 static const struct link_row rows[] = {
     {LINK_OUTBOUND_TAKE, "outbound-take", serve_take},
     {LINK_OUTBOUND_OPEN, "outbound-open", serve_open},
     {LINK_OUTBOUND_DONE, "outbound-done", serve_done},
+    {LINK_POLICY_GET, "policy-get", serve_policy_get},
+    {LINK_POLICY_PUT, "policy-put", serve_policy_put},
+    {LINK_POLICY_OLD, "policy-old", serve_policy_old},
     {LINK_REST, "rest", serve_rest},
 };
 

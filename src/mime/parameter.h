@@ -33,9 +33,8 @@ enum err mime_parameters_parse(struct arena *arena, struct slice text, struct mi
 /* The value of the plain parameter of that name, p NULL when absent. For boundary, charset, type. */
 struct slice mime_parameter_raw(const struct mime_parameter *list, struct slice name);
 /* The value in UTF-8: RFC 2231 continuations and charsets, else RFC 2047 words (illegal but common), else
- * as written. False: absent (nothing written). */
-bool mime_parameter_decode(struct buf *out, const struct mime_parameter *list,
-                           struct slice name) NONNULL MUST_CHECK;
+ * as written. False: absent (nothing written), also from no list (NULL). */
+bool mime_parameter_decode(struct buf *out, const struct mime_parameter *list, struct slice name) MUST_CHECK;
 /* The list with continuations joined: "a*0=x; a*1=y" is a="xy"; where a piece was extended, "a*" with its
  * charset'language'percent text. In the order of first appearance. As BODYSTRUCTURE shows it. */
 enum err mime_parameters_join(struct arena *arena, const struct mime_parameter *list,

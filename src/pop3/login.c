@@ -145,7 +145,10 @@ static void do_user(struct pop3_login *session, struct slice argument)
     }
     buf_clear(&session->user);
     buf_put(&session->user, argument);
-    say(session, "+OK", "and the password?");
+    if (buf_failed(&session->user))
+        say(session, "-ERR", "[SYS/TEMP] log-in is temporarily unavailable");
+    else
+        say(session, "+OK", "and the password?");
 }
 
 /* The password is all of the rest of the line, blanks too. */

@@ -15,9 +15,14 @@ void backlog_add(struct queue *queue, struct queue_id id, struct entry *entry)
 {
     struct flight *flight = calloc(1, sizeof(*flight));
     if (flight == NULL) {
-        /* It is on disk: have it looked for again soon. */
+        /* It is on disk: have it looked for again soon. At worst, it waits for the next start. */
+        struct error error;
+        int64_t soon = clock_wall_us() + CLOCK_SECOND;
         entry_free(entry);
-        backlog_due_at(queue, clock_wall_us() + CLOCK_SECOND);
+        if (database_defer(queue, id, soon, &error) == ERR_OK)
+            backlog_due_at(queue, soon);
+        else
+            LOG(LOG_ERROR, NO_SID, "queue.left_waiting", F_ID("entry", id.v), F_ERR(&error));
         return;
     }
     flight->id = id;

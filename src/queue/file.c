@@ -9,6 +9,7 @@
 #include "directory/forward.h"
 #include "mime/header.h"
 #include "queue/internal.h"
+#include "queue/junk.h"
 #include "rt/metrics.h"
 
 enum { FILINGS_PER_BATCH_MAX = 20000, FILE_ARENA_MAX = 64 * 1024 * 1024, PREFIX_MAX = 32 * 1024 };
@@ -19,6 +20,7 @@ struct filing {
     size_t recipient; /* index: the array moves when foreign targets are added */
     struct account_id account;
     struct buf prefix;
+    bool junk; /* into Junk */
     enum err result;
     struct error error;
 };
@@ -292,7 +294,7 @@ static enum err append(struct batch *batch, const struct target *target, struct 
             return fail_nomem(error);
         entry_delivery_id(entry, filings[i].account, delivery_id);
         items[i] = (struct append_item){
-            .folder = entry->envelope.junk ? target->junk : target->inbox,
+            .folder = filings[i].junk ? target->junk : target->inbox,
             .prefix = buf_slice(&filings[i].prefix),
             .body = slice_of(entry->body, entry->size),
             .internal_date_us = entry->received_us,
@@ -326,12 +328,13 @@ static enum err open_target(struct batch *batch, struct account_id id, struct ta
     return ERR_OK;
 }
 
-static void put_prefix(struct queue *queue, struct filing *filing)
+static void put_prefix(struct queue *queue, struct account *account, struct filing *filing)
 {
     struct entry *entry = filing->entry;
     struct slice body = slice_of(entry->body, entry->size);
     struct slice header = mime_split(body).header;
     trace_put(&filing->prefix, queue, entry, entry->recipients[filing->recipient].given.address, header);
+    filing->junk = junk_filing(account, entry, &filing->prefix);
 }
 
 /* All filings of one account: in one transaction; if that fails, one by one, so that one bad message harms no
@@ -349,7 +352,7 @@ static void file_into_account(struct batch *batch, struct filing *filings, size_
         return;
     }
     for (size_t i = 0; i < count; i++)
-        put_prefix(batch->queue, &filings[i]);
+        put_prefix(batch->queue, target.account, &filings[i]);
     err = append(batch, &target, filings, count, &error);
     for (size_t i = 0; i < count && err != ERR_OK; i++)
         filings[i].result = append(batch, &target, &filings[i], 1, &filings[i].error);

@@ -48,6 +48,7 @@ enum reader_status {
     READER_MORE,   /* all input used, unit incomplete */
     READER_DONE,   /* unit complete; what was not used belongs to the next one */
     READER_FAILED, /* too long or malformed: handler->failed decides */
+    READER_NOMEM,  /* no memory for it: nothing true can be said of the unit, and the connection breaks */
 };
 
 /*

@@ -96,6 +96,8 @@ static bool feed(struct conn *conn)
     conn->expecting = false;
     if (status == READER_DONE)
         conn->handler->ready(conn, conn->session);
+    else if (status == READER_NOMEM)
+        conn_break(conn);
     else
         call_or_close(conn, conn->handler->failed);
     check_expects(conn);

@@ -15,15 +15,13 @@
 
 /*
  * name, sender, descriptors at least, at most, number at most.
- *   BOOT       settings and, for edge, certificates; number: how many listeners follow
- *   LISTENERS  up to IPC_FDS_MAX of them, in order
- *   PEER       the way to a service; number: its role
- *   CLIENT     a main channel to serve; number: the client's role
- *   SETTINGS   as BOOT, on reload
- *   STOP       number: the grace in seconds
- *   READY      start has succeeded
- *   METRICS    behind BOOT: the worker's page; to store those of all processes, in their order
- *   STOPPED    all sessions have been told; the worker goes when its control channel is closed
+ *   BOOT       settings and, for edge, certificates, for relay acme_material.h's if there is `acme`; number:
+ * how many listeners follow LISTENERS  up to IPC_FDS_MAX of them, in order PEER       the way to a service;
+ * number: its role CLIENT     a main channel to serve; number: the client's role SETTINGS   as BOOT, on
+ * reload STOP       number: the grace in seconds READY      start has succeeded METRICS    behind BOOT: the
+ * worker's page; to store those of all processes, in their order CERTIFICATE  of relay: a new chain, in PEM,
+ * from the authority of `acme` STOPPED    all sessions have been told; the worker goes when its control
+ * channel is closed
  */
 #define CONTROL_TABLE(X)                            \
     X(BOOT, SUPERVISOR, 1, 2, WORKER_LISTENERS_MAX) \
@@ -34,7 +32,8 @@
     X(STOP, SUPERVISOR, 0, 0, CONTROL_GRACE_MAX)    \
     X(READY, WORKER, 0, 0, 0)                       \
     X(STOPPED, WORKER, 0, 0, 0)                     \
-    X(METRICS, SUPERVISOR, 1, IPC_FDS_MAX, 0)
+    X(METRICS, SUPERVISOR, 1, IPC_FDS_MAX, 0)       \
+    X(CERTIFICATE, WORKER, 1, 1, 0)
 
 enum { CONTROL_FD = 3, CONTROL_GRACE_MAX = 3600, CONTROL_CERTIFICATES_BYTES_MAX = 64 * 1024 * 1024 };
 

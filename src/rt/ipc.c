@@ -154,6 +154,8 @@ __attribute__((noinline)) enum err ipc_receive_now(int fd, struct buf *storage,
         return fail(error, ERR_INVALID, NULL, "a malformed or oversized record of %zd bytes", n);
     buf_clear(storage);
     buf_put(storage, slice_of(bytes, (size_t)n - TYPE_BYTES));
+    if (buf_no_memory(storage))
+        return fail_nomem(error);
     if (buf_failed(storage))
         return fail(error, ERR_INVALID, NULL, "a record of %zd bytes does not fit", n);
     message.body = buf_slice(storage);

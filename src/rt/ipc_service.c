@@ -73,6 +73,8 @@ static enum err serve_request(struct channel *channel, struct ipc_message *reque
     CLEANUP(buf_release) struct buf body = BUF(IPC_BODY_MAX);
     CLEANUP(ipc_message_close) struct ipc_message reply = {0};
     channel->service->serve(channel->service->context, request, &body, &reply);
+    if (buf_no_memory(&body))
+        return fail_nomem(error);
     if (buf_failed(&body))
         return fail(error, ERR_INVALID, NULL, "the reply to type %u is too large", request->type);
     reply.body = buf_slice(&body);

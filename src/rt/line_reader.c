@@ -29,6 +29,8 @@ static enum reader_status line_feed(struct reader *reader, struct slice in, size
         return READER_FAILED;
     }
     buf_put(&r->line, part);
+    if (buf_no_memory(&r->line))
+        return READER_NOMEM;
     bool failed = buf_failed(&r->line);
     if (end < 0 && !failed)
         return READER_MORE;

@@ -51,6 +51,7 @@
     X(METRIC_REFUSED_PROTOCOL, "protocol")           \
     X(METRIC_REFUSED_TOO_MANY, "too-many")           \
     X(METRIC_REFUSED_UNAVAILABLE, "unavailable")     \
+    X(METRIC_REFUSED_GUARD, "unwanted")              \
     X(METRIC_REFUSED_OTHER, "other")
 #define METRIC_DELIVERY_TABLE(X)            \
     X(METRIC_DELIVERY_FILED, "filed")       \
@@ -119,6 +120,8 @@
     X(DISK_INODES_FREE, GAUGE, NONE, "posthorn_disk_inodes_free", "Inodes there that are free.")             \
     X(CERTIFICATE_END, GAUGE, NONE, "posthorn_certificate_expiry_timestamp_seconds",                         \
       "When the first of the certificates expires.")                                                         \
+    X(ACME_FAILURES, GAUGE, NONE, "posthorn_acme_failures",                                                  \
+      "Attempts in a row to get a certificate that failed.")                                                 \
     X(PROCESS_START, GAUGE, PROCESS, "posthorn_process_start_time_seconds", "When the process was started.") \
     X(PROCESS_ID, GAUGE, PROCESS, "posthorn_process_id", "The process's id; 0: it does not run.")            \
     X(PROCESS_MEMORY, GAUGE, PROCESS, "posthorn_process_resident_memory_bytes", "Its memory.")               \

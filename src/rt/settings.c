@@ -34,6 +34,11 @@ const char *listen_protocol_name(enum listen_protocol protocol)
     return protocols[protocol].name;
 }
 
+bool listen_protocol_is_apart(enum listen_protocol protocol)
+{
+    return protocol == LISTEN_HEALTH || protocol == LISTEN_ACME_HTTP || protocol == LISTEN_ACME_TLS;
+}
+
 bool listen_protocol_is_tls(enum listen_protocol protocol)
 {
     must(protocol < LISTEN_PROTOCOLS);
@@ -104,6 +109,16 @@ static enum err split_words(const struct reading *r, struct slice value, struct 
     return ERR_OK;
 }
 
+static bool may_be_repeated(size_t key)
+{
+    static const size_t keys_of_lines[] = {KEY_listen,     KEY_certificate, KEY_imap_without_for,
+                                           KEY_block_list, KEY_domain_list, KEY_milter};
+    for (size_t i = 0; i < ARRAY_LEN(keys_of_lines); i++)
+        if (keys_of_lines[i] == key)
+            return true;
+    return false;
+}
+
 static enum err read_line(struct reading *r, struct slice line, bool *seen, struct error *error)
 {
     struct slice key;
@@ -122,7 +137,7 @@ static enum err read_line(struct reading *r, struct slice line, bool *seen, stru
         i++;
     if (i == ARRAY_LEN(keys))
         return refuse_key(r, key, error);
-    if (seen[i] && i != KEY_listen && i != KEY_certificate && i != KEY_imap_without_for)
+    if (seen[i] && !may_be_repeated(i))
         return setting_refuse(r, error, "\"%s\" is given twice", keys[i].key);
     seen[i] = true;
     struct words words;
@@ -153,7 +168,7 @@ static enum err default_hostname(struct reading *r, struct error *error)
 static enum err default_listens(struct reading *r, struct error *error)
 {
     for (unsigned i = 0; i < LISTEN_PROTOCOLS; i++) {
-        if (i == LISTEN_HEALTH)
+        if (listen_protocol_is_apart((enum listen_protocol)i))
             continue;
         struct listen_setting listen = {(enum listen_protocol)i,
                                         "::", listen_protocol_port((enum listen_protocol)i)};
@@ -171,12 +186,12 @@ static enum err default_listens(struct reading *r, struct error *error)
     return ERR_OK;
 }
 
-/* Without that of health-listen. */
+/* Without those that have a key of their own. */
 static size_t count_listens(const struct settings *s)
 {
     size_t count = 0;
     for (size_t i = 0; i < s->listen_count; i++)
-        count += s->listens[i].protocol != LISTEN_HEALTH;
+        count += !listen_protocol_is_apart(s->listens[i].protocol);
     return count;
 }
 
@@ -200,7 +215,9 @@ static enum err fill_defaults(struct reading *r, const bool *seen, struct error 
         e = default_listens(r, error);
     else if (e == ERR_OK && r->listen_none && count_listens(r->settings) > 0)
         e = setting_refuse(r, error, "\"listen = none\" stands beside other listeners");
-    return e == ERR_OK ? setting_check_oauth(r, error) : e;
+    if (e == ERR_OK)
+        e = setting_check_oauth(r, error);
+    return e == ERR_OK ? setting_check_acme(r, error) : e;
 }
 
 /* ---- the whole ---- */
@@ -267,6 +284,8 @@ void settings_text(const struct settings *s, struct buf *out)
         const struct listen_setting *l = &s->listens[i];
         const char *begin = l->protocol == LISTEN_HEALTH ? "health-listen =" : "listen = ";
         const char *protocol = l->protocol == LISTEN_HEALTH ? "" : listen_protocol_name(l->protocol);
+        if (l->protocol == LISTEN_ACME_HTTP || l->protocol == LISTEN_ACME_TLS)
+            continue;
         if (l->protocol == LISTEN_LMTP)
             buf_printf(out, "%s%s \"%s\"\n", begin, protocol, l->address);
         else if (strchr(l->address, ':') != NULL)
@@ -279,6 +298,7 @@ void settings_text(const struct settings *s, struct buf *out)
     for (size_t i = 0; i < s->certificate_count; i++)
         buf_printf(out, "certificate = \"%s\" \"%s\"\n", s->certificates[i].chain_file,
                    s->certificates[i].key_file);
+    setting_put_acme(s, out);
     buf_printf(out, "log-level = %s\n", setting_level_names[s->log_level]);
     buf_printf(out, "log-format = %s\n", setting_format_names[s->log_json]);
     buf_printf(out, "user-store = %s\n", s->user_store);
@@ -290,6 +310,7 @@ void settings_text(const struct settings *s, struct buf *out)
     buf_printf(out, "plaintext-login = %s\n", setting_truth_names[s->plaintext_login]);
     buf_printf(out, "full-mailbox = %s\n", setting_full_names[s->full_mailbox_refuse]);
     setting_put_receiving(s, out);
+    setting_put_guards(s, out);
     setting_put_port("outbound-port", s->outbound_port, out);
     setting_put_port("mta-sts-port", s->mta_sts_port, out);
     buf_printf(out, "outbound-private = %s\n", setting_truth_names[s->outbound_private]);

@@ -14,18 +14,21 @@
 #include "base/buf.h"
 #include "base/error.h"
 #include "base/log.h"
+#include "rt/settings_guards.h"
 
 /* name in the file, protocol's default port, TLS from the first byte */
-#define LISTEN_PROTOCOL_TABLE(X)             \
-    X(SMTP, "smtp", 25, false)               \
-    X(SUBMISSION, "submission", 587, false)  \
-    X(SUBMISSIONS, "submissions", 465, true) \
-    X(LMTP, "lmtp", 0, false)                \
-    X(IMAP, "imap", 143, false)              \
-    X(IMAPS, "imaps", 993, true)             \
-    X(POP3, "pop3", 110, false)              \
-    X(POP3S, "pop3s", 995, true)             \
-    X(HEALTH, "health", 9420, false) /* by `health-listen` */
+#define LISTEN_PROTOCOL_TABLE(X)                                          \
+    X(SMTP, "smtp", 25, false)                                            \
+    X(SUBMISSION, "submission", 587, false)                               \
+    X(SUBMISSIONS, "submissions", 465, true)                              \
+    X(LMTP, "lmtp", 0, false)                                             \
+    X(IMAP, "imap", 143, false)                                           \
+    X(IMAPS, "imaps", 993, true)                                          \
+    X(POP3, "pop3", 110, false)                                           \
+    X(POP3S, "pop3s", 995, true)                                          \
+    X(HEALTH, "health", 9420, false)     /* by `health-listen` */         \
+    X(ACME_HTTP, "acme-http", 80, false) /* these two by `acme-listen` */ \
+    X(ACME_TLS, "acme-tls", 443, true)
 
 enum listen_protocol {
 #define X(name, text, port, tls) LISTEN_##name,
@@ -44,6 +47,14 @@ enum listen_protocol {
     X(health_listen, "health-listen", "none", "ADDRESS:PORT or PORT of /metrics and /health, by HTTP")       \
     X(certificate, "certificate", "a self-signed one in the data directory",                                 \
       "CHAIN-FILE [KEY-FILE] in PEM; one line each, the first is the default")                               \
+    X(acme, "acme", "none",                                                                                  \
+      "letsencrypt, or the URL of an authority's directory: certificates come by themselves")                \
+    X(acme_names, "acme-names", "hostname", "NAME, NAME ...: for which names, besides the host's own")       \
+    X(acme_contact, "acme-contact", "none", "mail address that the authority writes to")                     \
+    X(acme_challenge, "acme-challenge", "http-01", "how the names are proven: http-01 or tls-alpn-01")       \
+    X(acme_listen, "acme-listen", "default",                                                                 \
+      "[ADDRESS][:PORT] of the door for that; default: port 80 or 443; none")                                \
+    X(acme_account, "acme-account", "none", "KEY-ID KEY-FILE of an account that the authority has given")    \
     X(log_level, "log-level", "info", "least level that is logged: debug, info, warn or error")              \
     X(log_format, "log-format", "text", "text or json")                                                      \
     X(user_store, "user-store", "posthorn", "user that owns the mailboxes")                                  \
@@ -59,6 +70,25 @@ enum listen_protocol {
       "none")                                                                                                \
     X(spf_policy, "spf-policy", "mark", "what SPF says fails: mark, or refuse it")                           \
     X(dmarc_policy, "dmarc-policy", "enforce", "do as a domain's DMARC policy says: enforce, or mark only")  \
+    X(arc_trusted, "arc-trusted", "none", "DOMAIN, DOMAIN ...: whose ARC seals override DMARC")              \
+    X(block_list, "block-list", "none",                                                                      \
+      "ZONE ACTION [ANSWER, ANSWER ...]: a list of addresses in the DNS; one line each")                     \
+    X(domain_list, "domain-list", "none",                                                                    \
+      "ZONE ACTION [ANSWER, ANSWER ...]: a list of domains in the DNS; one line each")                       \
+    X(list_points, "list-points", "5 10", "JUNK REJECT: points of lists from which mail is junk, refused")   \
+    X(helo_own_name, "helo-own-name", "mark", "who calls himself by our name or address: off, mark, reject") \
+    X(helo_bare_address, "helo-bare-address", "mark",                                                        \
+      "who calls himself by an address without brackets: off, mark, reject")                                 \
+    X(helo_no_domain, "helo-no-domain", "mark", "who calls himself by one word: off, mark, reject")          \
+    X(connection_rate, "connection-rate", "300/1m", "COUNT/TIME: connections from one address, or none")     \
+    X(message_rate, "message-rate", "none", "COUNT/TIME: messages from one address, or none")                \
+    X(greeting_delay, "greeting-delay", "none",                                                              \
+      "seconds; who speaks before the greeting is turned away; none: no wait")                               \
+    X(greylist, "greylist", "off",                                                                           \
+      "who must come again before mail is taken: off, suspicious clients, or all")                           \
+    X(greylist_wait, "greylist-wait", "5m", "how long, at most 12h")                                         \
+    X(milter, "milter", "none",                                                                              \
+      "ADDRESS [smtp] [submission] [defer|accept] [timeout=SECONDS] [size=BYTES]; one line each")            \
     X(dmarc_reports, "dmarc-reports", "no", "yes: tell domains once a day who sent in their name")           \
     X(outbound_port, "outbound-port", "25", "port of other servers; off: mail for them waits")               \
     X(outbound_private, "outbound-private", "no", "yes: mail also goes to private and loopback addresses")   \
@@ -89,6 +119,17 @@ struct listen_setting {
     uint16_t port;
 };
 
+/* RFC 8555 8, RFC 8737: name, as it is written, through which door */
+#define ACME_CHALLENGE_TABLE(X)             \
+    X(HTTP_01, "http-01", LISTEN_ACME_HTTP) \
+    X(TLS_ALPN_01, "tls-alpn-01", LISTEN_ACME_TLS)
+enum acme_challenge {
+#define X(name, text, listen) ACME_##name,
+    ACME_CHALLENGE_TABLE(X)
+#undef X
+};
+const char *acme_challenge_name(enum acme_challenge challenge);
+
 struct certificate_setting {
     const char *chain_file;
     const char *key_file;
@@ -114,7 +155,8 @@ enum {
     SETTINGS_CERTIFICATES_MAX = 1000,
     SETTINGS_FILE_MAX = 1024 * 1024,
     SETTINGS_NAMES_MAX = 1000, /* bytes of a list of names */
-    SETTINGS_PATH_MAX = 90,    /* bytes of the run directory: a socket's path in it must fit sun_path */
+    SETTINGS_ACME_NAMES_MAX = 64,
+    SETTINGS_PATH_MAX = 90, /* bytes of the run directory: a socket's path in it must fit sun_path */
 };
 /* Every server takes 64K octets (RFC 5321 4.5.3.1.7); the top keeps sizes within IMAP4rev1's 32 bits. */
 #define SETTINGS_MESSAGE_SIZE_LEAST UINT64_C(65536)
@@ -129,6 +171,14 @@ struct settings {
     size_t listen_count;
     struct certificate_setting *certificates;
     size_t certificate_count;
+    const char *acme;         /* `acme`: URL of the directory; empty: none */
+    const char *acme_names;   /* `acme-names`: with blanks between them, the host's own first */
+    const char *acme_contact; /* `acme-contact`; empty: none */
+    enum acme_challenge acme_challenge;
+    const char *acme_listen;    /* `acme-listen` as it is written; what it comes to is among `listens` */
+    const char *acme_kid;       /* `acme-account`; empty: none */
+    const char *acme_key_file;  /* its key in base64url */
+    struct slice acme_material; /* in relay, what it needs of files: rt/acme_material.h */
     enum log_level log_level;
     bool log_json;
     const char *user_store;
@@ -150,12 +200,25 @@ struct settings {
     bool full_mailbox_refuse;   /* `full-mailbox = defer|refuse`, default defer: 452 or 552 at RCPT */
     struct network_setting trusted_networks[SETTINGS_NETWORKS_MAX]; /* `trusted-networks` */
     size_t trusted_network_count;
-    bool trusts_private;       /* `private` is among them */
-    bool spf_refuses;          /* `spf-policy = mark|refuse`, default mark */
-    bool dmarc_reports;        /* `dmarc-reports = yes|no`, default no */
-    bool dmarc_enforced;       /* `dmarc-policy = enforce|mark`, default enforce */
-    uint16_t outbound_port;    /* `outbound-port`, default 25; 0: off */
-    bool outbound_private;     /* `outbound-private = yes|no`, default no */
+    bool trusts_private;                           /* `private` is among them */
+    bool spf_refuses;                              /* `spf-policy = mark|refuse`, default mark */
+    bool dmarc_reports;                            /* `dmarc-reports = yes|no`, default no */
+    const char *arc_trusted;                       /* `arc-trusted`: domains, as base/name_list.h */
+    bool dmarc_enforced;                           /* `dmarc-policy = enforce|mark`, default enforce */
+    uint16_t outbound_port;                        /* `outbound-port`, default 25; 0: off */
+    bool outbound_private;                         /* `outbound-private = yes|no`, default no */
+    struct list_setting lists[SETTINGS_LISTS_MAX]; /* `block-list`, `domain-list` */
+    size_t list_count;
+    uint32_t list_junk_points;
+    uint32_t list_reject_points;
+    enum helo_action helo_actions[HELO_FAULTS];          /* `helo-...`, default mark */
+    struct pace_limit connection_rate;                   /* `connection-rate`, of a stranger's address */
+    struct pace_limit message_rate;                      /* `message-rate` */
+    struct milter_setting milters[SETTINGS_MILTERS_MAX]; /* `milter`, in the order of the file */
+    size_t milter_count;
+    enum greylist_mode greylist;     /* `greylist`, default off */
+    int64_t greylist_wait_seconds;   /* `greylist-wait`, default 5 minutes */
+    uint32_t greeting_delay_seconds; /* `greeting-delay`, default 0: none */
     const char *resolver;      /* `resolver`: an address, "[::1]:53"; empty: what /etc/resolv.conf says */
     uint16_t mta_sts_port;     /* `mta-sts-port`, default 443; 0: off */
     const char *dnssec_anchor; /* `dnssec-anchor`: "root", "none", or a file */
@@ -184,5 +247,7 @@ void settings_free(struct settings *settings);
 bool settings_trust(const struct settings *settings, const char *peer);
 const char *listen_protocol_name(enum listen_protocol protocol);
 bool listen_protocol_is_tls(enum listen_protocol protocol);
+/* Not by `listen`, but by a key of its own. */
+bool listen_protocol_is_apart(enum listen_protocol protocol);
 
 #endif

@@ -136,6 +136,7 @@ void setting_put_receiving(const struct settings *s, struct buf *out)
     }
     if (!s->trusts_private && s->trusted_network_count == 0)
         buf_put(out, S("none"));
+    buf_printf(out, "\narc-trusted = \"%s\"", s->arc_trusted);
     buf_printf(out, "\nspf-policy = %s\ndmarc-policy = %s\ndmarc-reports = %s\n", spf_names[s->spf_refuses],
                dmarc_names[s->dmarc_enforced], setting_truth_names[s->dmarc_reports]);
 }

@@ -35,7 +35,7 @@ static void test_defaults_serve_every_protocol(void **state)
     struct settings *s = parse_good("hostname = mail.example\n");
     assert_string_equal(s->data_directory, "/var/lib/posthorn/data");
     assert_string_equal(s->run_directory, "/run/posthorn");
-    assert_int_equal(s->listen_count, LISTEN_PROTOCOLS - 1); /* without health */
+    assert_int_equal(s->listen_count, LISTEN_PROTOCOLS - 3); /* without health and ACME */
     assert_string_equal(s->listens[LISTEN_SMTP].address, "::");
     assert_int_equal(s->listens[LISTEN_IMAPS].port, 993);
     assert_string_equal(s->listens[LISTEN_LMTP].address, "/run/posthorn/lmtp.sock");
@@ -76,7 +76,7 @@ static void test_health_listens_on_this_machine_unless_told(void **state)
                    "health-listen = [::1]\n");
     assert_string_equal(s->listens[0].address, "::1");
     assert_int_equal(s->listens[0].port, 9420);
-    assert_int_equal(s->listen_count, LISTEN_PROTOCOLS);
+    assert_int_equal(s->listen_count, LISTEN_PROTOCOLS - 2);
     settings_free(s);
     refused("health-listen = *:9420\n",
             "posthorn.conf:1: health-listen needs an address; a port alone is 127.0.0.1's");
@@ -166,7 +166,7 @@ static void test_text_reads_back_the_same(void **state)
         "\"Some Mail*\" idle\nimap-without-for = b move, sort\nsasl-without = "
         "login\nclient-ca = /c\nimap-message-limit = 2000\n"
         "trusted-networks = 192.0.2.0/24, private 2001:db8::/32\nspf-policy = refuse\ndmarc-policy = "
-        "mark\ndmarc-reports = yes\n",
+        "mark\ndmarc-reports = yes\narc-trusted = lists.example, a.example\n",
         "hostname = a.example\ntrusted-networks = none\n",
         "hostname = a.example\nimap-save-limit = 1000\n",
     };
@@ -544,12 +544,58 @@ static void test_mail_programs_at_their_limits(void **state)
     refused(buf_cstr(&text), "posthorn.conf:66: more than 64 mail programs");
 }
 
+static void test_certificates_by_acme(void **state)
+{
+    (void)state;
+    struct settings *s = parse_good("hostname = Mail.Example\nacme = letsencrypt\nlisten = none\n"
+                                    "acme-names = imap.example, mail.example\n");
+    assert_string_equal(s->acme, "https://acme-v02.api.letsencrypt.org/directory");
+    assert_string_equal(s->acme_names, "mail.example imap.example");
+    assert_int_equal(s->listen_count, 1);
+    assert_int_equal(s->listens[0].protocol, LISTEN_ACME_HTTP);
+    assert_int_equal(s->listens[0].port, 80);
+    CLEANUP(buf_release) struct buf text = BUF(100000);
+    settings_text(s, &text);
+    struct settings *again = parse_good(buf_cstr(&text));
+    assert_string_equal(again->acme_names, s->acme_names);
+    assert_int_equal(again->listen_count, 1);
+    struct settings *tls =
+        parse_good("hostname = mail.example\nacme = https://ca.test/d\nacme-challenge = tls-alpn-01\n"
+                   "acme-listen = 127.0.0.1:4430\nlisten = none\n");
+    assert_int_equal(tls->listens[0].protocol, LISTEN_ACME_TLS);
+    assert_int_equal(tls->listens[0].port, 4430);
+    struct settings *off = parse_good("hostname = mail.example\nacme-listen = :81\nlisten = none\n");
+    assert_int_equal(off->listen_count, 0);
+    struct settings *const all[] = {s, again, tls, off};
+    for (size_t i = 0; i < ARRAY_LEN(all); i++)
+        settings_free(all[i]);
+    refused("acme = http://ca.test/d\n",
+            "posthorn.conf:1: \"http://ca.test/d\" is no https URL of an authority's "
+            "directory; letsencrypt is one");
+    /* The host's own name is one of them. */
+    char many[SETTINGS_ACME_NAMES_MAX * 16 + 200];
+    for (unsigned more = 0; more < 2; more++) {
+        int n = snprintf(many, sizeof(many),
+                         "hostname = mail.example\nlisten = none\nacme = letsencrypt\nacme-names = ");
+        for (unsigned i = 0; i < SETTINGS_ACME_NAMES_MAX - 1 + more; i++)
+            n += snprintf(many + n, sizeof(many) - (size_t)n, "n%u.example,", i);
+        if (more == 0)
+            settings_free(parse_good(many));
+        else
+            refused(many, "posthorn.conf: a certificate is for at most 64 names");
+    }
+    refused("acme-contact = nobody\n", "posthorn.conf:1: \"nobody\" is no mail address");
+    refused("acme-names = *.example\n",
+            "posthorn.conf:1: \"*.example\" is no name that a certificate could be for");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_defaults_serve_every_protocol),
         cmocka_unit_test(test_hostname_default_is_the_machines),
         cmocka_unit_test(test_health_listens_on_this_machine_unless_told),
+        cmocka_unit_test(test_certificates_by_acme),
         cmocka_unit_test(test_reads_every_key),
         cmocka_unit_test(test_text_reads_back_the_same),
         cmocka_unit_test(test_networks_are_trusted),

@@ -109,9 +109,8 @@ enum err setting_read_run(struct reading *r, const struct words *words, struct e
     return setting_keep_path(r, words->at[0], SETTINGS_PATH_MAX, &r->settings->run_directory, error);
 }
 
-/* "ADDRESS", "ADDRESS:PORT", "[ADDRESS6]:PORT", ":PORT", "*". */
-static enum err read_address(struct reading *r, struct slice text, struct listen_setting *listen,
-                             struct error *error)
+enum err setting_read_address(struct reading *r, struct slice text, struct listen_setting *listen,
+                              struct error *error)
 {
     struct slice address = text;
     struct slice port = slice_none();
@@ -148,7 +147,8 @@ static enum err read_address(struct reading *r, struct slice text, struct listen
 static bool find_protocol(struct slice name, enum listen_protocol *ret)
 {
     for (unsigned i = 0; i < LISTEN_PROTOCOLS; i++) {
-        if (i != LISTEN_HEALTH && slice_eq(name, slice_cstr(listen_protocol_name((enum listen_protocol)i)))) {
+        if (!listen_protocol_is_apart((enum listen_protocol)i) &&
+            slice_eq(name, slice_cstr(listen_protocol_name((enum listen_protocol)i)))) {
             *ret = (enum listen_protocol)i;
             return true;
         }
@@ -183,7 +183,7 @@ enum err setting_read_listen(struct reading *r, const struct words *words, struc
         return setting_refuse(r, error, "\"%.*s\" is not a protocol", SLICE_ARGS(words->at[0]));
     listen.port = listen_protocol_port(listen.protocol);
     if (listen.protocol != LISTEN_LMTP) {
-        e = read_address(r, words->count > 1 ? words->at[1] : slice_none(), &listen, error);
+        e = setting_read_address(r, words->count > 1 ? words->at[1] : slice_none(), &listen, error);
     } else {
         if (words->count < 2)
             return setting_refuse(r, error, "lmtp needs the path of its socket");
@@ -209,7 +209,7 @@ enum err setting_read_health_listen(struct reading *r, const struct words *words
         snprintf(text, sizeof(text), "127.0.0.1:%.*s", SLICE_ARGS(at));
         at = slice_cstr(text);
     }
-    e = read_address(r, at, &listen, error);
+    e = setting_read_address(r, at, &listen, error);
     return e != ERR_OK ? e : setting_add_listen(r, &listen, error);
 }
 
@@ -338,12 +338,8 @@ enum err setting_read_user_relay(struct reading *r, const struct words *words, s
     return read_user(r, words, &r->settings->user_relay, error);
 }
 
-enum err setting_read_message_size_max(struct reading *r, const struct words *words, struct error *error)
+bool setting_size(struct slice text, uint64_t *ret)
 {
-    enum err e = setting_one_word(r, words, error);
-    if (e != ERR_OK)
-        return e;
-    struct slice text = words->at[0];
     unsigned shift = 0;
     switch (text.n > 0 ? ascii_upper(text.p[text.n - 1]) : 0) {
     case 'K':
@@ -363,9 +359,17 @@ enum err setting_read_message_size_max(struct reading *r, const struct words *wo
         text.n--;
     if (!slice_to_u64(text, &n) || n > (SETTINGS_MESSAGE_SIZE_MOST >> shift) ||
         n << shift < SETTINGS_MESSAGE_SIZE_LEAST)
-        return setting_refuse(r, error, "\"%.*s\" is not a size from 64K to 2G", SLICE_ARGS(words->at[0]));
-    r->settings->message_size_max = n << shift;
-    return ERR_OK;
+        return false;
+    *ret = n << shift;
+    return true;
+}
+
+enum err setting_read_message_size_max(struct reading *r, const struct words *words, struct error *error)
+{
+    enum err e = setting_one_word(r, words, error);
+    if (e == ERR_OK && !setting_size(words->at[0], &r->settings->message_size_max))
+        e = setting_refuse(r, error, "\"%.*s\" is not a size from 64K to 2G", SLICE_ARGS(words->at[0]));
+    return e;
 }
 
 static enum err read_count(const struct reading *r, const struct words *words, uint32_t *ret,
@@ -407,6 +411,11 @@ static enum err read_names(struct reading *r, const struct words *words, const c
     if (buf_failed(&list))
         return setting_refuse(r, error, "more than %d bytes of names", SETTINGS_NAMES_MAX);
     return setting_keep(r, buf_slice(&list), ret, error);
+}
+
+enum err setting_read_arc_trusted(struct reading *r, const struct words *words, struct error *error)
+{
+    return read_names(r, words, &r->settings->arc_trusted, error);
 }
 
 enum err setting_read_imap_without(struct reading *r, const struct words *words, struct error *error)

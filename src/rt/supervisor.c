@@ -35,6 +35,7 @@ struct supervisor {
     struct listen_sockets sockets;
     int settings_fd;     /* memfd: settings as text */
     int certificates_fd; /* memfd */
+    int material_fd;     /* memfd, for relay; -1: no ACME */
     int signals;
     struct process processes[PROCESSES];
     struct measure measure;
@@ -75,6 +76,8 @@ static enum err send_package(const struct supervisor *s, const struct process *p
     struct control m = {.type = type, .number = (uint32_t)listeners, .fds = {s->settings_fd}, .fd_count = 1};
     if (p->role == ROLE_EDGE)
         m.fds[m.fd_count++] = s->certificates_fd;
+    else if (p->role == ROLE_RELAY && s->material_fd >= 0)
+        m.fds[m.fd_count++] = s->material_fd;
     return control_send(p->control, &m, error);
 }
 
@@ -216,10 +219,58 @@ static void note_ready(struct supervisor *s)
     sd_notify_send("READY=1\nSTATUS=serving");
 }
 
+static void tell_workers(struct supervisor *s)
+{
+    struct error error;
+    for (size_t i = 0; i < PROCESSES; i++) {
+        struct process *p = &s->processes[i];
+        if (alive(p) && send_package(s, p, CONTROL_SETTINGS, 0, &error) != ERR_OK)
+            abandon(p, &error);
+    }
+}
+
+/* Certificates, and what relay needs to get new ones; as the files are now. */
+static enum err load_certificates(const struct settings *settings, int *ret_certificates, int *ret_material,
+                                  struct error *error)
+{
+    CLEANUP(fd_close) int certificates = -1;
+    enum err e = certificates_load(settings, &certificates, error);
+    if (e == ERR_OK)
+        e = certificates_material(settings, ret_material, error);
+    if (e == ERR_OK)
+        *ret_certificates = fd_take(&certificates);
+    return e;
+}
+
+/* Relay is told in any case: so it knows what became of its chain. */
+static void take_certificate(struct supervisor *s, const struct control *message)
+{
+    CLEANUP(ipc_unmap) struct slice chain = {0};
+    struct error error;
+    int certificates = -1;
+    int material = -1;
+    enum err e = ipc_map(message->fds[0], CERTIFICATE_FILE_MAX, &chain, &error);
+    if (e == ERR_OK)
+        e = certificates_take(s->settings, chain, &error);
+    if (e == ERR_OK)
+        e = load_certificates(s->settings, &certificates, &material, &error);
+    if (e == ERR_OK) {
+        fd_close(&s->certificates_fd);
+        fd_close(&s->material_fd);
+        s->certificates_fd = certificates;
+        s->material_fd = material;
+        LOG(LOG_INFO, NO_SID, "supervisor.certificate_renewed");
+    } else {
+        LOG(LOG_ERROR, NO_SID, "supervisor.certificate_refused", F_CSTR("error", error.client),
+            F_CSTR("detail", error.detail));
+    }
+    tell_workers(s);
+}
+
 static void read_control(struct supervisor *s, struct process *p)
 {
     struct error error;
-    struct control m;
+    CLEANUP(control_close) struct control m = {0};
     enum err e = control_receive(p->control, FROM_WORKER, 0, &m, &error);
     if (e == ERR_OK && m.type == CONTROL_READY && p->state == PROCESS_BOOTING) {
         p->state = PROCESS_READY;
@@ -228,6 +279,8 @@ static void read_control(struct supervisor *s, struct process *p)
         note_ready(s);
     } else if (e == ERR_OK && m.type == CONTROL_STOPPED && p->state == PROCESS_STOPPING) {
         p->state = PROCESS_STOPPED;
+    } else if (e == ERR_OK && m.type == CONTROL_CERTIFICATE && p->role == ROLE_RELAY) {
+        take_certificate(s, &m);
     } else if (e == ERR_OK && !(m.type == CONTROL_READY && p->state == PROCESS_STOPPING)) {
         (void)fail(&error, ERR_INVALID, NULL, "%s out of turn", control_name(m.type));
         abandon(p, &error);
@@ -281,6 +334,7 @@ static enum err read_again(struct supervisor *s, struct buf *ret_fixed, struct e
 {
     CLEANUP(fd_close) int settings_fd = -1;
     CLEANUP(fd_close) int certificates_fd = -1;
+    CLEANUP(fd_close) int material_fd = -1;
     struct settings *settings = NULL;
     enum err e = settings_read(s->file, &settings, error);
     if (e == ERR_OK)
@@ -288,7 +342,7 @@ static enum err read_again(struct supervisor *s, struct buf *ret_fixed, struct e
     if (e == ERR_OK)
         e = setup_keep_fixed(settings, s->settings, ret_fixed, error);
     if (e == ERR_OK)
-        e = certificates_load(settings, &certificates_fd, error);
+        e = load_certificates(settings, &certificates_fd, &material_fd, error);
     if (e == ERR_OK)
         e = make_settings_fd(settings, &settings_fd, error);
     if (e != ERR_OK) {
@@ -299,8 +353,10 @@ static enum err read_again(struct supervisor *s, struct buf *ret_fixed, struct e
     s->settings = settings;
     fd_close(&s->settings_fd);
     fd_close(&s->certificates_fd);
+    fd_close(&s->material_fd);
     s->settings_fd = fd_take(&settings_fd);
     s->certificates_fd = fd_take(&certificates_fd);
+    s->material_fd = fd_take(&material_fd);
     return ERR_OK;
 }
 
@@ -316,11 +372,7 @@ static void reload(struct supervisor *s)
         log_open("supervisor", s->settings->log_level, s->settings->log_json);
         if (fixed.n > 0)
             LOG(LOG_WARN, NO_SID, "supervisor.restart_needed", F_STR("settings", buf_slice(&fixed)));
-        for (size_t i = 0; i < PROCESSES; i++) {
-            struct process *p = &s->processes[i];
-            if (alive(p) && send_package(s, p, CONTROL_SETTINGS, 0, &error) != ERR_OK)
-                abandon(p, &error);
-        }
+        tell_workers(s);
         LOG(LOG_INFO, NO_SID, "supervisor.reloaded");
     }
     sd_notify_send("READY=1\nSTATUS=serving");
@@ -422,7 +474,7 @@ static enum err prepare(struct supervisor *s, struct error *error)
     if (e == ERR_OK)
         e = measure_open(&s->measure, error);
     if (e == ERR_OK)
-        e = certificates_load(s->settings, &s->certificates_fd, error);
+        e = load_certificates(s->settings, &s->certificates_fd, &s->material_fd, error);
     if (e == ERR_OK)
         e = make_settings_fd(s->settings, &s->settings_fd, error);
     if (e == ERR_OK)
@@ -442,6 +494,7 @@ int supervisor_run(const char *settings_file, struct settings *settings, setting
                            .sockets = {.admin = -1},
                            .settings_fd = -1,
                            .certificates_fd = -1,
+                           .material_fd = -1,
                            .signals = -1,
                            .measure = MEASURE_NONE};
     for (size_t i = 0; i < PROCESSES; i++)
@@ -456,6 +509,7 @@ int supervisor_run(const char *settings_file, struct settings *settings, setting
     listen_sockets_close(&s.sockets);
     fd_close(&s.settings_fd);
     fd_close(&s.certificates_fd);
+    fd_close(&s.material_fd);
     fd_close(&s.signals);
     measure_close(&s.measure);
     settings_free(s.settings);

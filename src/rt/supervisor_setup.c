@@ -163,6 +163,7 @@ enum err setup_keep_fixed(struct settings *s, const struct settings *old, struct
         {&s->resolver, old->resolver, "resolver"},
         {&s->dnssec_anchor, old->dnssec_anchor, "dnssec-anchor"},
         {&s->ca_file, old->ca_file, "ca-file"},
+        {&s->acme_listen, old->acme_listen, "acme-listen"},
         {&s->oauth_jwks, old->oauth_jwks, "oauth-jwks"},
         {&s->oauth_introspection, old->oauth_introspection, "oauth-introspection"},
         {&s->oauth_client, old->oauth_client, "oauth-client"},

@@ -296,6 +296,7 @@ void tls_context_unref(struct tls_context *context)
     for (size_t i = 0; i < context->count; i++)
         SSL_CTX_free(context->each[i]);
     free(context->each);
+    free(context->owned);
     map_release(&context->names);
     client_ca_unref(context->client_ca);
     free(context);

@@ -13,6 +13,7 @@ struct tls_context {
     SSL_CTX **each;
     size_t count;
     int64_t expiry;              /* of the first that does; seconds since 1970 */
+    void *owned;                 /* freed with it; NULL: nothing */
     struct client_ca *client_ca; /* NULL: clients are not asked for certificates */
     struct map names;            /* lower-case name, "*.example.org" too -> SSL_CTX */
 };

@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "base/fdio.h"
 #include "base/must.h"
+#include "rt/acme_material.h"
 #include "rt/control.h"
 
 /*
@@ -23,7 +24,7 @@ enum { BOOT_TIMEOUT_SECONDS = 30, SETTINGS_BYTES_MAX = 4 * SETTINGS_FILE_MAX, MI
 /* What BOOT and SETTINGS bring. */
 struct package {
     struct settings *settings;
-    int certificates_fd; /* -1: none */
+    int certificates_fd; /* edge's; -1: none */
 };
 
 static void package_release(struct package *p)
@@ -32,7 +33,18 @@ static void package_release(struct package *p)
     fd_close(&p->certificates_fd);
 }
 
-static enum err open_package(struct control *message, struct package *ret_package, struct error *error)
+static enum err keep_material(struct settings *settings, int fd, struct error *error)
+{
+    CLEANUP(ipc_unmap) struct slice bytes = {0};
+    enum err e = ipc_map(fd, ACME_MATERIAL_MAX, &bytes, error);
+    if (e != ERR_OK)
+        return e;
+    settings->acme_material = arena_dup(&settings->arena, bytes);
+    return settings->acme_material.p != NULL ? ERR_OK : fail_nomem(error);
+}
+
+static enum err open_package(enum worker_role role, struct control *message, struct package *ret_package,
+                             struct error *error)
 {
     CLEANUP(ipc_unmap) struct slice text = {0};
     enum err e = ipc_map(message->fds[0], SETTINGS_BYTES_MAX, &text, error);
@@ -44,12 +56,17 @@ static enum err open_package(struct control *message, struct package *ret_packag
     if (e != ERR_OK)
         return e;
     settings->client_ca = arena_dup(&settings->arena, client_ca);
-    if (settings->client_ca.p == NULL) {
+    if (settings->client_ca.p == NULL)
+        e = fail_nomem(error);
+    if (e == ERR_OK && role == ROLE_RELAY && message->fd_count > 1)
+        e = keep_material(settings, message->fds[1], error);
+    if (e != ERR_OK) {
         settings_free(settings);
-        return fail_nomem(error);
+        return e;
     }
     ret_package->settings = settings;
-    ret_package->certificates_fd = message->fd_count > 1 ? fd_take(&message->fds[1]) : -1;
+    ret_package->certificates_fd =
+        role == ROLE_EDGE && message->fd_count > 1 ? fd_take(&message->fds[1]) : -1;
     return ERR_OK;
 }
 
@@ -132,7 +149,7 @@ static enum err boot(struct worker *worker, struct package *package, struct erro
         return e;
     if (m.type != CONTROL_BOOT)
         return fail(error, ERR_INVALID, NULL, "%s where BOOT is due", control_name(m.type));
-    e = open_package(&m, package, error);
+    e = open_package(worker->role, &m, package, error);
     if (e == ERR_OK)
         e = receive_metrics(worker, deadline, error);
     return e != ERR_OK ? e : receive_listeners(worker, m.number, deadline, error);
@@ -187,7 +204,7 @@ static void reload(const struct worker *worker, const struct worker_hooks *hooks
     struct error error;
     struct tls_context *tls = NULL;
     CLEANUP(package_release) struct package package = {NULL, -1};
-    enum err e = open_package(message, &package, &error);
+    enum err e = open_package(worker->role, message, &package, &error);
     if (e == ERR_OK && package.certificates_fd >= 0)
         e = make_tls(package.certificates_fd, package.settings, &tls, &error);
     if (e != ERR_OK) {

@@ -13,6 +13,7 @@
 #include <sodium.h>
 #include <stdatomic.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "base/log.h"
 #include "base/map.h"
@@ -21,6 +22,7 @@
 #include "send/ask.h"
 #include "send/callouts.h"
 #include "send/delivery.h"
+#include "send/sts_keeper.h"
 
 enum {
     TAKE_ENTRIES = 64,
@@ -387,7 +389,13 @@ static bool enqueue(struct sender *sender, struct load *load, const struct outbo
     return true;
 }
 
-/* What finds no memory here comes again when this process does: store keeps it leased. */
+/* What found no memory is leased to this process, which does not know it: the next one is given all of it. */
+static void start_anew(void)
+{
+    LOG(LOG_ERROR, NO_SID, "send.no_memory");
+    _exit(EXIT_FAILURE);
+}
+
 static void distribute(struct sender *sender, struct load *load, const struct outbound_batch *batch)
 {
     bool good = true;
@@ -401,7 +409,8 @@ static void distribute(struct sender *sender, struct load *load, const struct ou
         good = enqueue(sender, load, &batch->parcels[i]);
     bool empty = --load->left == 0;
     pthread_mutex_unlock(&sender->lock);
-    must(good); /* a small allocation failed: starting anew gives everything back */
+    if (!good)
+        start_anew();
     if (empty) {
         arena_release(&load->arena);
         free(load);
@@ -432,6 +441,8 @@ static void *taker_main(void *context)
         }
         arena_release(&load->arena);
         free(load);
+        if (err == ERR_NOMEM)
+            start_anew();
         if (!sender->stopping)
             LOG(LOG_DEBUG, NO_SID, "send.take", F_ERR(&error));
         pause_for(RETRY_STORE_SECONDS * CLOCK_SECOND);
@@ -490,6 +501,9 @@ enum err sender_create(const struct sender_options *options, struct sender **ret
                                       .names = options->resolver,
                                       .fetch = fetcher_fetch,
                                       .fetcher = options->fetcher,
+                                      .recall = sts_keeper_recall,
+                                      .keep = sts_keeper_keep,
+                                      .keeper = &sender->link,
                                       .port = options->sts_port,
                                       .private_too = options->private_too};
     enum err err = tls_client_context_create(options->authorities, &sender->tls, error);
@@ -514,7 +528,7 @@ enum err sender_start(struct sender *sender, struct error *error)
     if (pthread_create(&taker, NULL, taker_main, sender) != 0)
         return fail(error, ERR_UNAVAILABLE, NULL, "can't start the thread that takes mail to be sent");
     pthread_detach(taker);
-    return ERR_OK;
+    return sender->sts != NULL ? sts_keeper_start(sender->sts, &sender->link, error) : ERR_OK;
 }
 
 void sender_stop(struct sender *sender, int64_t deadline_us)

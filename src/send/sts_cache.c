@@ -174,27 +174,93 @@ static enum err fetch_text(struct sts_cache *cache, struct slice domain, struct 
     return ERR_OK;
 }
 
+/* False: it is no policy. */
+static bool read_text(struct entry *entry, struct slice text)
+{
+    text = arena_dup(&entry->arena, text);
+    entry->known = text.p != NULL && sts_read_policy(text, &entry->arena, &entry->policy);
+    entry->bytes =
+        sizeof(*entry) + (entry->known ? text.n + entry->policy.mx_count * sizeof(struct slice) : 0);
+    return entry->known;
+}
+
+static struct entry *new_entry(struct slice id)
+{
+    struct entry *entry = calloc(1, sizeof(*entry));
+    if (entry == NULL)
+        return NULL;
+    entry->arena = ARENA(ENTRY_ARENA_MAX);
+    snprintf(entry->id, sizeof(entry->id), "%.*s", SLICE_ARGS(id));
+    return entry;
+}
+
+/* Beyond this process. What can't be kept protects as long as the process lives. */
+static void keep_text(struct sts_cache *cache, struct slice domain, const struct entry *entry,
+                      struct slice text)
+{
+    struct error error;
+    int64_t now = clock_wall_us();
+    const struct kept_policy kept = {.domain = domain,
+                                     .id = slice_cstr(entry->id),
+                                     .text = text,
+                                     .fetched_us = now,
+                                     .expires_us = now + (int64_t)entry->policy.max_age * CLOCK_SECOND};
+    if (cache->source.keep != NULL && cache->source.keep(cache->source.keeper, &kept, &error) != ERR_OK)
+        LOG(LOG_WARN, NO_SID, "send.sts_keep", F_STR("domain", domain), F_ERR(&error));
+}
+
+/* What was kept of a domain that the cache does not know; ret_policy is set when there is something. */
+static enum err recall(struct sts_cache *cache, struct slice domain, struct arena *arena,
+                       struct sts_policy *ret_policy, struct error *error)
+{
+    struct kept_policy kept;
+    if (cache->source.recall == NULL)
+        return ERR_OK;
+    pthread_mutex_lock(&cache->lock);
+    bool known = get(cache, domain, clock_mono_us()) != NULL;
+    pthread_mutex_unlock(&cache->lock);
+    if (known)
+        return ERR_OK;
+    enum err err = cache->source.recall(cache->source.keeper, domain, arena, &kept, error);
+    if (err != ERR_OK)
+        return err == ERR_NOT_FOUND ? ERR_OK : error_context(error, "the kept MTA-STS policy");
+    struct entry *entry = new_entry(kept.id);
+    if (entry == NULL)
+        return fail_nomem(error);
+    if (!read_text(entry, kept.text)) {
+        entry_free(entry);
+        return ERR_OK;
+    }
+    int64_t now = clock_mono_us();
+    int64_t age = MAX(clock_wall_us() - kept.fetched_us, INT64_C(0)); /* a clock that was set back */
+    entry->fetched_us = now - age;
+    entry->expires_us = entry->fetched_us + (int64_t)entry->policy.max_age * CLOCK_SECOND;
+    pthread_mutex_lock(&cache->lock);
+    bool good = copy_policy(&entry->policy, arena, ret_policy);
+    if (get(cache, domain, now) == NULL)
+        put(cache, domain, entry, now);
+    else
+        entry_free(entry); /* somebody else was faster */
+    pthread_mutex_unlock(&cache->lock);
+    return good ? ERR_OK : fail_nomem(error);
+}
+
 /* A new entry: with the policy, or saying when to try again. NULL: no memory. */
 static struct entry *fetch_entry(struct sts_cache *cache, struct slice domain, const char *id)
 {
     CLEANUP(arena_release) struct arena scratch = ARENA(FETCH_ARENA_MAX);
     struct slice text;
     struct error error;
-    struct entry *entry = calloc(1, sizeof(*entry));
+    struct entry *entry = new_entry(slice_cstr(id));
     if (entry == NULL)
         return NULL;
-    entry->arena = ARENA(ENTRY_ARENA_MAX);
-    snprintf(entry->id, sizeof(entry->id), "%s", id);
     enum err err = fetch_text(cache, domain, &scratch, &text, &error);
-    if (err == ERR_OK) {
-        text = arena_dup(&entry->arena, text);
-        entry->known = text.p != NULL && sts_read_policy(text, &entry->arena, &entry->policy);
-        if (!entry->known)
-            err = fail(&error, ERR_INVALID, NULL, "it is malformed");
-    }
-    entry->bytes =
-        sizeof(*entry) + (err == ERR_OK ? text.n + entry->policy.mx_count * sizeof(struct slice) : 0);
-    if (err != ERR_OK)
+    entry->bytes = sizeof(*entry);
+    if (err == ERR_OK && !read_text(entry, text))
+        err = fail(&error, ERR_INVALID, NULL, "it is malformed");
+    if (err == ERR_OK)
+        keep_text(cache, domain, entry, text);
+    else
         LOG(LOG_INFO, NO_SID, "send.sts_policy", F_STR("domain", domain), F_ERR(&error));
     entry->fetched_us = clock_mono_us();
     entry->expires_us = entry->fetched_us + (int64_t)entry->policy.max_age * CLOCK_SECOND;
@@ -232,6 +298,9 @@ enum err sts_cache_find(struct sts_cache *cache, struct slice domain, int64_t de
     char id[STS_ID_MAX + 1];
     struct sts_policy policy = {.mode = STS_NONE};
     struct entry *fetched = NULL;
+    enum err err = recall(cache, domain, arena, &policy, error);
+    if (err != ERR_OK)
+        return err;
     bool told = find_id(cache, domain, deadline_us, arena, id);
     pthread_mutex_lock(&cache->lock);
     bool due = told && is_due(get(cache, domain, clock_mono_us()), id, clock_mono_us());

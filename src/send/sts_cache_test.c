@@ -16,6 +16,11 @@ struct world {
     unsigned status;
     unsigned fetches;
     char url[200];
+    struct { /* what is kept beyond the cache */
+        char text[300], id[STS_ID_MAX + 1];
+        int64_t fetched_us, expires_us;
+        bool lost; /* it can't be asked */
+    } kept;
 };
 
 static enum err find_records(void *context, struct slice name, int type, int64_t deadline_us,
@@ -53,14 +58,56 @@ static enum err fetch(void *context, const struct fetch_request *request, struct
     return ERR_OK;
 }
 
-static struct world *world_new(const char *id, const char *text)
+static enum err recall_kept(void *context, struct slice domain, struct arena *arena, struct kept_policy *ret,
+                            struct error *error)
+{
+    struct world *w = context;
+    (void)arena;
+    if (w->kept.lost)
+        return fail(error, ERR_UNAVAILABLE, NULL, "nobody there");
+    if (w->kept.expires_us <= clock_wall_us())
+        return fail(error, ERR_NOT_FOUND, NULL, "none");
+    *ret = (struct kept_policy){domain, slice_cstr(w->kept.id), slice_cstr(w->kept.text), w->kept.fetched_us,
+                                w->kept.expires_us};
+    return ERR_OK;
+}
+
+static enum err keep(void *context, const struct kept_policy *policy, struct error *error UNUSED)
+{
+    struct world *w = context;
+    assert_true(slice_eq(policy->domain, S("there.example")));
+    snprintf(w->kept.text, sizeof(w->kept.text), "%.*s", SLICE_ARGS(policy->text));
+    snprintf(w->kept.id, sizeof(w->kept.id), "%.*s", SLICE_ARGS(policy->id));
+    w->kept.fetched_us = policy->fetched_us;
+    w->kept.expires_us = policy->expires_us;
+    return ERR_OK;
+}
+
+static void start(struct world *w)
 {
     struct error error;
+    const struct sts_source source = {.records = find_records,
+                                      .names = w,
+                                      .fetch = fetch,
+                                      .fetcher = w,
+                                      .recall = recall_kept,
+                                      .keep = keep,
+                                      .keeper = w,
+                                      .port = 443};
+    assert_int_equal(sts_cache_create(&source, &w->cache, &error), ERR_OK);
+}
+
+static void restart(struct world *w)
+{
+    sts_cache_destroy(w->cache);
+    start(w);
+}
+
+static struct world *world_new(const char *id, const char *text)
+{
     struct world *w = calloc(1, sizeof(*w));
     *w = (struct world){.id = id, .text = text, .type = "text/plain; charset=utf-8", .status = 200};
-    const struct sts_source source = {
-        .records = find_records, .names = w, .fetch = fetch, .fetcher = w, .port = 443};
-    assert_int_equal(sts_cache_create(&source, &w->cache, &error), ERR_OK);
+    start(w);
     return w;
 }
 
@@ -182,6 +229,55 @@ static void test_only_a_plain_text_with_status_200_is_a_policy(void **state UNUS
     world_free(w);
 }
 
+static void test_policy_that_was_seen_outlives_a_restart(void **state UNUSED)
+{
+    struct world *w = world_new("1", POLICY("enforce"));
+    assert_int_equal(mode_of(w), STS_ENFORCE);
+    restart(w);
+    assert_int_equal(mode_of(w), STS_ENFORCE);
+    assert_int_equal(w->fetches, 1);
+    w->id = NULL; /* somebody hides the record */
+    w->text = NULL;
+    restart(w);
+    assert_int_equal(mode_of(w), STS_ENFORCE);
+    clock_shift(999999 * CLOCK_SECOND);
+    restart(w);
+    assert_int_equal(mode_of(w), STS_ENFORCE);
+    clock_shift(2 * CLOCK_SECOND);
+    assert_int_equal(mode_of(w), STS_NONE);
+    restart(w);
+    assert_int_equal(mode_of(w), STS_NONE);
+    world_free(w);
+}
+
+static void test_kept_policy_is_fetched_anew_when_it_is_old(void **state UNUSED)
+{
+    struct world *w = world_new("1", POLICY("enforce"));
+    assert_int_equal(mode_of(w), STS_ENFORCE);
+    clock_shift((int64_t)(STS_CACHE_REFRESH_SECONDS + 1) * CLOCK_SECOND);
+    restart(w);
+    int64_t expires = w->kept.expires_us;
+    assert_int_equal(mode_of(w), STS_ENFORCE);
+    assert_int_equal(w->fetches, 2);
+    assert_true(w->kept.expires_us > expires);
+    world_free(w);
+}
+
+static void test_nothing_is_known_while_the_keeper_can_not_be_asked(void **state UNUSED)
+{
+    CLEANUP(arena_release) struct arena arena = ARENA(1000000);
+    struct sts_policy policy;
+    struct error error;
+    struct world *w = world_new("1", POLICY("enforce"));
+    w->kept.lost = true;
+    assert_int_equal(
+        sts_cache_find(w->cache, S("there.example"), clock_mono_us() + CLOCK_SECOND, &arena, &policy, &error),
+        ERR_UNAVAILABLE);
+    w->kept.lost = false;
+    assert_int_equal(mode_of(w), STS_ENFORCE);
+    world_free(w);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -192,6 +288,9 @@ int main(void)
         cmocka_unit_test(test_expired_policy_is_not_in_force),
         cmocka_unit_test(test_policy_is_fetched_anew_before_it_expires),
         cmocka_unit_test(test_failure_is_not_repeated_at_once),
+        cmocka_unit_test(test_policy_that_was_seen_outlives_a_restart),
+        cmocka_unit_test(test_kept_policy_is_fetched_anew_when_it_is_old),
+        cmocka_unit_test(test_nothing_is_known_while_the_keeper_can_not_be_asked),
         cmocka_unit_test(test_only_a_plain_text_with_status_200_is_a_policy),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,5 +1,6 @@
 #include <stdlib.h>
 
+#include "acme/door.h"
 #include "base/fdio.h"
 #include "base/must.h"
 #include "fetch/names.h"
@@ -34,9 +35,12 @@ struct edge {
     struct current current;
     struct loop *loop;
     struct link link;
-    struct ipc_client *names; /* relay, for what the DNS says, and other servers */
+    struct ipc_client *names;    /* relay, for what the DNS says, other servers, proofs of ACME */
+    struct tls_context *proving; /* of the door for TLS-ALPN-01 */
     struct login_guard *guard;
     struct judge *judge;
+    struct guards *guards;
+    struct milter_office milters;
     struct limit *per_peer;
     struct conn_home home; /* of IMAP's connections */
     struct entrance entrances[SETTINGS_LISTEN_MAX];
@@ -91,6 +95,8 @@ static const struct {
     [LISTEN_POP3] = {pop3_login_start, {"-ERR [SYS/TEMP] Too many connections\r\n", 38}},
     [LISTEN_POP3S] = {pop3_login_start, {NULL, 0}},
     [LISTEN_HEALTH] = {endpoint_start, {NULL, 0}},
+    [LISTEN_ACME_HTTP] = {acme_http_start, {NULL, 0}},
+    [LISTEN_ACME_TLS] = {acme_tls_start, {NULL, 0}},
 };
 
 /* NULL: no memory; what was accepted is given back. */
@@ -111,8 +117,10 @@ static struct arrival *arrive(struct edge *edge, struct accepted *accepted)
         .loop = edge->loop,
         .link = &edge->link,
         .guard = edge->guard,
-        .judge = edge->judge,
         .relay = edge->names,
+        .judge = edge->judge,
+        .guards = edge->guards,
+        .milters = &edge->milters,
         .tls = arrival->version->tls,
         .settings = arrival->version->settings,
         .fd = fd_take(&accepted->fd),
@@ -131,6 +139,8 @@ static void welcome(void *context, struct accepted *accepted)
     if (arrival == NULL)
         return;
     arrival->guest.tls_first = listen_protocol_is_tls(entrance->protocol);
+    if (entrance->protocol == LISTEN_ACME_TLS)
+        arrival->guest.tls = entrance->edge->proving;
     arrival->guest.protocol = metric_protocol(listen_protocol_name(entrance->protocol));
     guest_arrived(&arrival->guest);
     protocols[entrance->protocol].start(&arrival->guest);
@@ -225,15 +235,20 @@ static enum err edge_start(struct worker *worker, void **ret_context, struct err
         e = ipc_client_create(&edge->link.client, error);
     if (e == ERR_OK)
         e = ipc_client_create(&edge->names, error);
+    if (e == ERR_OK)
+        e = tls_challenge_context_create(acme_tls_find, edge->names, &edge->proving, error);
     const struct authres_dns dns = {names_ask, edge->names};
     if (e == ERR_OK)
         e = judge_create(&dns, &edge->judge, error);
+    if (e == ERR_OK)
+        e = guards_create(&edge->guards, error);
     edge->per_peer = limit_create(per_address);
     edge->guard = login_guard_create();
     if (e == ERR_OK && (edge->per_peer == NULL || edge->guard == NULL))
         e = fail_nomem(error);
     if (e == ERR_OK)
         e = loop_create(&options, &edge->loop, error);
+    edge->milters = (struct milter_office){.relay = edge->names, .connect = milter_connect};
     edge->home.came = came_home;
     edge->link.loop = edge->loop;
     edge->link.came = came_back;

@@ -1,6 +1,10 @@
+#include "acme/renewer.h"
+#include "base/fdio.h"
 #include "base/must.h"
 #include "fetch/fetcher.h"
 #include "fetch/names.h"
+#include "milter/connect.h"
+#include "rt/control.h"
 #include "rt/ipc.h"
 #include "rt/loop.h"
 #include "send/sender.h"
@@ -28,6 +32,7 @@ struct relay {
     struct names_service resolve;
     struct callout_service callout;
     struct sender *sender;
+    struct acme_renewer *acme;
 };
 
 /* What is made of files, before they can't be opened any more. */
@@ -51,6 +56,7 @@ static enum err relay_prepare(struct worker *worker, struct error *error)
     if (prepared == NULL)
         return fail_nomem(error);
     worker->prepared = prepared;
+    acme_prepare();
     enum err e = fetcher_create(ca_file, worker->settings->resolver, &prepared->fetcher, error);
     if (e == ERR_OK)
         e = prepare_resolver(worker->settings, &prepared->proving, error);
@@ -77,6 +83,65 @@ static enum err start_sender(struct relay *relay, const struct settings *setting
     if (e == ERR_OK)
         e = sender_create(&options, &relay->sender, error);
     return e == ERR_OK ? sender_start(relay->sender, error) : e;
+}
+
+/* A certificate is the supervisor's: it has the key, and edge's ear. */
+static void certificate_issued(void *context UNUSED, struct slice chain)
+{
+    CLEANUP(fd_close) int fd = -1;
+    struct error error;
+    enum err e = ipc_memfd(chain, &fd, &error);
+    if (e == ERR_OK) {
+        const struct control message = {.type = CONTROL_CERTIFICATE, .fds = {fd}, .fd_count = 1};
+        e = control_send(CONTROL_FD, &message, &error);
+    }
+    if (e != ERR_OK)
+        LOG(LOG_ERROR, NO_SID, "relay.certificate_lost", F_ERR(&error));
+}
+
+static enum err start_acme(struct relay *relay, const struct settings *settings, struct error *error)
+{
+    const struct acme_renewer_options options = {.fetch = fetcher_fetch,
+                                                 .fetch_context = relay->fetcher,
+                                                 .issued = certificate_issued,
+                                                 .settle_us = ACME_SETTLE_US};
+    enum err e = acme_renewer_create(&options, &relay->acme, error);
+    if (e != ERR_OK)
+        return e;
+    acme_renewer_update(relay->acme, settings);
+    return acme_renewer_start(relay->acme, error);
+}
+
+static void connect_milter(struct relay *relay, struct ipc_message *request, struct buf *reply_body,
+                           struct ipc_message *reply)
+{
+    struct version *version = current_get(&relay->current);
+    milter_connect_serve(version->settings, request, reply_body, reply);
+    current_put(version);
+}
+
+/* What edge asks: names, its connections to milters, addresses of other servers, and what an authority is to
+ * find. */
+static void serve_edge(void *context, struct ipc_message *request, struct buf *reply_body,
+                       struct ipc_message *reply)
+{
+    struct relay *relay = context;
+    if (request->type == MILTER_CALL)
+        connect_milter(relay, request, reply_body, reply);
+    else if (!callout_serve(&relay->callout, request, reply_body, reply) &&
+             !acme_serve_answer(relay->acme, request, reply_body, reply))
+        names_serve(&relay->resolve, request, reply_body, reply);
+}
+
+/* What store asks: fetches, names for keys that wait for their record, and how the certificate stands. */
+static void serve_store(void *context, struct ipc_message *request, struct buf *reply_body,
+                        struct ipc_message *reply)
+{
+    struct relay *relay = context;
+    if (request->type == NAMES_CALL)
+        names_serve(&relay->resolve, request, reply_body, reply);
+    else if (!acme_serve_state(relay->acme, request, reply_body, reply))
+        fetch_serve(&relay->fetch, request, reply_body, reply);
 }
 
 static enum err no_callout(void *context, struct slice address, enum callout_answer *ret_answer,
@@ -117,6 +182,8 @@ static enum err relay_start(struct worker *worker, void **ret_context, struct er
     if (e == ERR_OK)
         e = start_sender(relay, worker->settings, error);
     if (e == ERR_OK)
+        e = start_acme(relay, worker->settings, error);
+    if (e == ERR_OK)
         e = start_names(relay, error);
     if (e == ERR_OK)
         e = loop_create(&options, &relay->loop, error);
@@ -135,21 +202,15 @@ static void relay_peer(void *context, enum worker_role role, int fd)
     ipc_client_connect(relay->store, fd);
 }
 
-static void serve_edge(void *context, struct ipc_message *request, struct buf *reply_body,
-                       struct ipc_message *reply)
-{
-    struct relay *relay = context;
-    if (!callout_serve(&relay->callout, request, reply_body, reply))
-        names_serve(&relay->resolve, request, reply_body, reply);
-}
-
 static void relay_client(void *context, enum worker_role role, int fd)
 {
     struct relay *relay = context;
     struct error error;
     LOG(LOG_DEBUG, NO_SID, "relay.client", F_CSTR("role", worker_role_name(role)));
+    if (role == ROLE_EDGE)
+        acme_renewer_door(relay->acme);
     enum err e = role == ROLE_EDGE ? ipc_serve(relay->names, fd, serve_edge, relay, &error)
-                                   : ipc_serve(relay->loop, fd, fetch_serve, &relay->fetch, &error);
+                                   : ipc_serve(relay->loop, fd, serve_store, relay, &error);
     if (e != ERR_OK)
         LOG(LOG_ERROR, NO_SID, "relay.client_failed", F_ERR(&error));
 }
@@ -159,6 +220,7 @@ static void relay_reload(void *context, struct settings *settings, struct tls_co
     struct relay *relay = context;
     struct error error;
     must(tls == NULL);
+    acme_renewer_update(relay->acme, settings);
     if (current_replace(&relay->current, settings, NULL, &error) != ERR_OK) {
         settings_free(settings);
         LOG(LOG_ERROR, NO_SID, "relay.reload_failed", F_ERR(&error));
@@ -168,6 +230,7 @@ static void relay_reload(void *context, struct settings *settings, struct tls_co
 static void relay_stop(void *context, int64_t deadline_us)
 {
     struct relay *relay = context;
+    acme_renewer_stop(relay->acme, deadline_us);
     if (relay->sender != NULL)
         sender_stop(relay->sender, deadline_us);
     loop_stop(relay->loop);

@@ -1,5 +1,6 @@
 #include <fcntl.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "admin/admin.h"
 #include "base/fdio.h"
@@ -7,9 +8,11 @@
 #include "base/must.h"
 #include "base/name_list.h"
 #include "base/wire.h"
+#include "directory/key_watch.h"
 #include "directory/limits.h"
 #include "directory/oauth.h"
 #include "directory/use.h"
+#include "fetch/names.h"
 #include "health/exposition.h"
 #include "health/status.h"
 #include "imap/capability.h"
@@ -17,6 +20,7 @@
 #include "imap/submit_url.h"
 #include "link/visit.h"
 #include "pop3/pop3.h"
+#include "queue/policies.h"
 #include "queue/warning.h"
 #include "rt/limit.h"
 #include "rt/listener.h"
@@ -24,6 +28,7 @@
 #include "serve/serve.h"
 #include "serve/stays.h"
 #include "store/share.h"
+#include "store/volume.h"
 
 /*
  * The worker that holds the mailboxes. Two loops: `sessions` has the connections that were handed over after
@@ -46,6 +51,7 @@ struct store_worker {
     struct limit *per_account;
     struct stays *stays;
     struct warner *warner;
+    struct key_watch *key_watch;
     struct ipc_client *relay; /* the way to ask the internet */
     struct gatherer *gatherer;
     struct link_service link; /* store, directory, sasl, queue */
@@ -255,6 +261,25 @@ static enum err open_feedback(struct store_worker *worker, const struct settings
     return err == ERR_OK ? feedback_start(link->feedback, error) : err;
 }
 
+/*
+ * After a sync that failed nobody knows what is on disk, and no later sync will say. The next start reads
+ * what is there; nothing that hung on this sync was acknowledged.
+ */
+static void end_at_once(void *context, const struct error *error)
+{
+    (void)context;
+    LOG(LOG_ERROR, NO_SID, "store.sync_failed", F_ERR(error));
+    _exit(EXIT_FAILURE);
+}
+
+static enum err open_greylist(struct store_worker *worker, const struct settings *settings,
+                              struct error *error)
+{
+    const struct greylist_options options = {.volume = store_volume(worker->link.store)};
+    return settings->greylist == GREYLIST_OFF ? ERR_OK
+                                              : greylist_open(&options, &worker->link.greylist, error);
+}
+
 /* Databases in the order in which they need each other. */
 static enum err open_data(struct store_worker *worker, const struct settings *settings, struct error *error)
 {
@@ -262,6 +287,8 @@ static enum err open_data(struct store_worker *worker, const struct settings *se
     const struct store_options store_options = {
         .directory = settings->data_directory, .limits = account_limits, .context = worker};
     enum err err = store_open(&store_options, &link->store, error);
+    if (err == ERR_OK)
+        volume_on_broken(store_volume(link->store), end_at_once, NULL);
     if (err == ERR_OK)
         err = directory_open(store_volume(link->store), &link->directory, error);
     if (err == ERR_OK)
@@ -281,15 +308,23 @@ static enum err open_data(struct store_worker *worker, const struct settings *se
     if (err == ERR_OK)
         err = queue_open(&queue_options, &link->queue, error);
     if (err == ERR_OK)
+        err = policies_open(store_volume(link->store), &link->policies, error);
+    if (err == ERR_OK)
         err = open_feedback(worker, settings, error);
     if (err == ERR_OK)
+        err = open_greylist(worker, settings, error);
+    if (err == ERR_OK)
         err = warner_start(link->store, link->directory, settings->hostname, &worker->warner, error);
+    const struct authres_dns dns = {names_ask, worker->relay};
+    if (err == ERR_OK)
+        err = key_watch_start(link->directory, &dns, &worker->key_watch, error);
     link->start_session = start_session;
     link->read_url = read_url;
     link->context = worker;
     worker->admin = (struct admin_context){.store = link->store,
                                            .directory = link->directory,
                                            .queue = link->queue,
+                                           .relay = worker->relay,
                                            .access_changed = access_changed,
                                            .owner = worker};
     return err;

@@ -64,7 +64,10 @@ static bool take_parameter(struct mail *mail, const struct smtp_parameter *param
             continue;
         if (parameters[i].read(mail, parameter->value))
             return true;
-        smtp_refuse(mail->session, "501 5.5.4 %.*s has a wrong value", SLICE_ARGS(parameters[i].name));
+        if (arena_failed(&mail->session->arena))
+            smtp_reply(mail->session, SMTP_NO_MEMORY);
+        else
+            smtp_refuse(mail->session, "501 5.5.4 %.*s has a wrong value", SLICE_ARGS(parameters[i].name));
         return false;
     }
     smtp_refuse(mail->session, "555 5.5.4 a parameter is not known");
@@ -115,13 +118,21 @@ void smtp_mail(struct smtp_session *session, struct slice argument)
         smtp_reset(session);
         return;
     }
+    if (!smtp_guard_message(session)) {
+        smtp_reset(session);
+        return;
+    }
     envelope.sender = arena_dup(&session->arena, path.address);
     if (arena_failed(&session->arena)) {
-        smtp_reply(session, "452 4.3.1 out of memory for this message");
+        smtp_reply(session, SMTP_NO_MEMORY);
         smtp_reset(session);
         return;
     }
     session->envelope = envelope;
+    if (!smtp_milter_mail(session)) {
+        smtp_reset(session);
+        return;
+    }
     session->state = SMTP_STATE_MAIL;
     smtp_reply(session, "250 2.1.0 sender noted");
 }

@@ -63,7 +63,10 @@ static bool take_parameters(struct smtp_session *session, struct cursor *c, stru
         }
         if (is_notify ? !take_notify(found[i].value, &recipient->notify)
                       : !take_orcpt(session, found[i].value, &recipient->orcpt)) {
-            smtp_refuse(session, "501 5.5.4 %s has a wrong value", is_notify ? "NOTIFY" : "ORCPT");
+            if (arena_failed(&session->arena))
+                smtp_reply(session, SMTP_NO_MEMORY);
+            else
+                smtp_refuse(session, "501 5.5.4 %s has a wrong value", is_notify ? "NOTIFY" : "ORCPT");
             return false;
         }
     }
@@ -87,15 +90,22 @@ static bool grow(struct smtp_session *session)
     return true;
 }
 
+bool smtp_keep_recipient(struct smtp_session *session, const struct queue_recipient *recipient)
+{
+    if (!grow(session) || arena_failed(&session->arena))
+        return false;
+    session->envelope.recipients[session->envelope.recipient_count++] = *recipient;
+    return true;
+}
+
 static void accept_recipient(struct smtp_session *session, const struct queue_recipient *recipient)
 {
     struct queue_recipient kept = *recipient;
     kept.address = arena_dup(&session->arena, recipient->address);
-    if (!grow(session) || arena_failed(&session->arena)) {
+    if (!smtp_keep_recipient(session, &kept)) {
         smtp_reply(session, "452 4.5.3 no memory for more recipients");
         return;
     }
-    session->envelope.recipients[session->envelope.recipient_count++] = kept;
     session->state = SMTP_STATE_RCPT;
     smtp_reply(session, "250 2.1.5 recipient noted");
 }
@@ -106,15 +116,18 @@ static void ask_the_rest(struct smtp_session *session, const struct queue_recipi
 {
     enum callout_answer answer = CALLOUT_UNKNOWN;
     struct error error;
+    if (!smtp_guard_greylist(session, recipient->address))
+        return;
     enum err err = session->guest->relay != NULL
                        ? callout_ask(session->guest->relay, recipient->address, &answer, &error)
                        : fail(&error, ERR_UNAVAILABLE, NULL, "nobody can be asked");
     if (err != ERR_OK)
         LOG(LOG_WARN, conn_sid(session->conn), "smtp.callout", F_STR("to", recipient->address),
             F_ERR(&error));
-    if (err == ERR_OK && answer == CALLOUT_TAKEN)
-        accept_recipient(session, recipient);
-    else if (err == ERR_OK && answer == CALLOUT_REFUSED)
+    if (err == ERR_OK && answer == CALLOUT_TAKEN) {
+        if (smtp_milter_rcpt(session, recipient->address))
+            accept_recipient(session, recipient);
+    } else if (err == ERR_OK && answer == CALLOUT_REFUSED)
         smtp_refuse(session,
                     "550 5.1.1 there is no such address, neither here nor at the domain's other server");
     else
@@ -127,6 +140,9 @@ static void answer(struct smtp_session *session, const struct queue_recipient *r
     switch (verdict) {
     case RECIPIENT_LOCAL:
     case RECIPIENT_FOREIGN:
+        if (!smtp_guard_greylist(session, recipient->address) ||
+            !smtp_milter_rcpt(session, recipient->address))
+            return;
         accept_recipient(session, recipient);
         break;
     case RECIPIENT_UNKNOWN:
@@ -184,6 +200,8 @@ void smtp_rcpt(struct smtp_session *session, struct slice argument)
     if (!take_parameters(session, &c, &recipient))
         return;
     recipient.address = complete_address(session, path.address);
+    if (!smtp_guard_recipient(session, recipient.address))
+        return;
     enum err err = link_recipient(session->guest->link, smtp_ticket(session), recipient.address,
                                   session->announced_size, &verdict, &error);
     if (err == ERR_INVALID)

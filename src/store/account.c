@@ -131,6 +131,7 @@ void account_close(struct account *account)
         free(account->keywords[i]);
     free(take(account->keywords));
     account->keyword_count = 0;
+    account->junk = (struct junk_model){0};
 }
 
 struct account_id account_id(const struct account *account)

@@ -13,6 +13,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
+#include "junk/tokens.h"
 #include "store/message.h"
 #include "store/pack.h"
 #include "store/statements.h"
@@ -24,6 +25,18 @@ struct account_meta {
 #define X(name) int64_t name;
     META_TABLE(X)
 #undef X
+};
+
+#define JUNK_MODEL_TABLE(X) X(reading) X(junk) X(good) X(era) X(era_messages) X(change) X(kept) X(pruned)
+/* The one row of junk_model, see junk_model.h. */
+struct junk_model {
+    bool loaded; /* false: to be read */
+    bool there;
+    struct junk_key key;
+#define X(name) int64_t name;
+    JUNK_MODEL_TABLE(X)
+#undef X
+    int64_t seen; /* the change number up to which there is nothing to look for; not kept */
 };
 
 enum account_phase { ACCOUNT_OPENING, ACCOUNT_OPEN, ACCOUNT_CLOSING };
@@ -57,6 +70,7 @@ struct account {
     int64_t due_us;                  /* see due.h: when the house looks at it again; 0: soon */
     bool due_noted;                  /* changed since its last visit */
     bool due_soon;
+    struct junk_model junk;
     char **keywords;
     size_t keyword_count;
     struct open_folder *open_folders;

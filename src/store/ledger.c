@@ -534,6 +534,7 @@ void store_rest(struct store *store)
 {
     static const atomic_bool go_on = false;
     struct error error;
+    background_stop(take(store->learner));
     background_stop(take(store->indexer));
     background_stop(take(store->tidier));
     if (store_sync(store, &error) != ERR_OK)

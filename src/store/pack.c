@@ -320,7 +320,7 @@ enum err packs_sync(struct packs *packs, struct error *error)
         packs->synced = end;
     pthread_mutex_unlock(&packs->lock);
     pack_file_release(packs, file);
-    return code;
+    return code == ERR_OK ? ERR_OK : volume_broke(packs->volume, error);
 }
 
 struct pack_mark packs_synced(struct packs *packs)

@@ -38,6 +38,7 @@ struct store {
     struct ledger_book *book;   /* see ledger.h; has locks of its own */
     struct background *tidier;  /* see tidy.h */
     struct background *indexer; /* see search_worker.h */
+    struct background *learner; /* see junk_learn.h */
 };
 
 /* The volume's generation: one more after every start that was not preceded by an orderly stop. */

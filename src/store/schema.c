@@ -234,6 +234,37 @@ static const char *const migrations[] = {
     " last INTEGER NOT NULL"
     ") STRICT;",
     SCHEMA_FORGET_BROKEN_KEYS,
+    /* What the owner calls junk: see junk.h. Counts are of hashed features; nothing here can be read. */
+    "CREATE TABLE junk_model ("
+    " one INTEGER PRIMARY KEY CHECK (one = 1),"
+    " key BLOB NOT NULL,"        /* under which everything here is hashed */
+    " reading INTEGER NOT NULL," /* JUNK_READING it was learnt with */
+    " junk INTEGER NOT NULL,"    /* learnt, as junk_counts are counted */
+    " good INTEGER NOT NULL,"
+    " era INTEGER NOT NULL,"
+    " era_messages INTEGER NOT NULL,"
+    " change INTEGER NOT NULL," /* the change log was looked through up to there */
+    " kept INTEGER NOT NULL,"   /* objects up to this one were looked at: were they read and kept? */
+    " pruned INTEGER NOT NULL"  /* meta.pruned when objects that are gone were last forgotten */
+    ") STRICT;"
+    "CREATE TABLE junk_token ("
+    " slot INTEGER PRIMARY KEY,"
+    " tag INTEGER NOT NULL," /* whose the slot is */
+    " junk INTEGER NOT NULL,"
+    " good INTEGER NOT NULL,"
+    " era INTEGER NOT NULL"
+    ") STRICT;"
+    "CREATE TABLE junk_object ("
+    " object INTEGER PRIMARY KEY,"
+    " wanted INTEGER NOT NULL," /* enum junk_class: what it is to be learnt as */
+    " learnt INTEGER NOT NULL," /* what it was learnt as */
+    " era INTEGER NOT NULL"     /* when */
+    ") STRICT;"
+    "CREATE INDEX junk_object_due ON junk_object (object) WHERE wanted <> learnt;"
+    "CREATE TABLE junk_known ("
+    " hash INTEGER PRIMARY KEY," /* of an address that the owner wrote to */
+    " time INTEGER NOT NULL"
+    ") STRICT;",
 };
 
 int schema_version(void)

@@ -45,6 +45,8 @@
     "key, flags, more, changed, member.size, member.internal, saved, member.id, member.object, " \
     "member.thread"
 
+#define JUNK_MODEL_COLUMNS "reading, junk, good, era, era_messages, change, kept, pruned"
+
 #define STATEMENT_TABLE(X)                                                                                   \
     X(BEGIN, "BEGIN")                                                                                        \
     X(COMMIT, "COMMIT")                                                                                      \
@@ -238,7 +240,41 @@
     X(SEEN_UNSEEN, "SELECT messages - count FROM seen JOIN folder ON folder.id = seen.folder "               \
                    "WHERE seen.folder = ?1 AND person = ?2")                                                 \
     X(MEMBER_FIRST, "SELECT key FROM member WHERE key BETWEEN ?1 AND ?2 ORDER BY key LIMIT 1")               \
-    X(MEMBER_SEEN, "SELECT key, flags & 1 FROM member WHERE key BETWEEN ?1 AND ?2 ORDER BY key")
+    X(MEMBER_SEEN, "SELECT key, flags & 1 FROM member WHERE key BETWEEN ?1 AND ?2 ORDER BY key")             \
+    X(JUNK_MODEL_READ, "SELECT key, " JUNK_MODEL_COLUMNS " FROM junk_model")                                 \
+    X(JUNK_MODEL_WRITE, "INSERT OR REPLACE INTO junk_model (one, key, " JUNK_MODEL_COLUMNS                   \
+                        ") VALUES (1, ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)")                                  \
+    X(JUNK_TOKEN_READ, "SELECT tag, junk, good, era FROM junk_token WHERE slot = ?1")                        \
+    X(JUNK_TOKEN_WRITE,                                                                                      \
+      "INSERT OR REPLACE INTO junk_token (slot, tag, junk, good, era) VALUES (?1, ?2, ?3, ?4, ?5)")          \
+    X(JUNK_TOKEN_DROP, "DELETE FROM junk_token WHERE slot = ?1")                                             \
+    X(JUNK_TOKEN_COUNT, "SELECT count(*) FROM junk_token")                                                   \
+    X(JUNK_TOKENS_FORGET, "DELETE FROM junk_token")                                                          \
+    X(JUNK_OBJECT_READ, "SELECT wanted, learnt, era FROM junk_object WHERE object = ?1")                     \
+    X(JUNK_OBJECT_WRITE,                                                                                     \
+      "INSERT OR REPLACE INTO junk_object (object, wanted, learnt, era) VALUES (?1, ?2, ?3, ?4)")            \
+    X(JUNK_OBJECT_DROP, "DELETE FROM junk_object WHERE object = ?1")                                         \
+    X(JUNK_OBJECT_DUE,                                                                                       \
+      "SELECT object, wanted, learnt, era FROM junk_object WHERE wanted <> learnt ORDER BY object LIMIT ?1") \
+    X(JUNK_OBJECTS_AGAIN, "UPDATE junk_object SET learnt = 0 WHERE wanted IN (?1, ?2)")                      \
+    X(JUNK_OBJECTS_FORGET, "DELETE FROM junk_object WHERE wanted <> ?1")                                     \
+    X(JUNK_OBJECTS_PRUNE,                                                                                    \
+      "DELETE FROM junk_object WHERE NOT EXISTS (SELECT 1 FROM object WHERE id = junk_object.object)")       \
+    X(JUNK_ACTS, "SELECT no, folder, kind, uids, flags FROM change_log WHERE no > ?1 AND kind IN (?2, ?3) "  \
+                 "ORDER BY no, folder, kind")                                                                \
+    X(JUNK_PLACE, "SELECT object.id, saved > received, flags, more FROM member JOIN object ON object.id = "  \
+                  "member.object WHERE key = ?1 UNION ALL SELECT object.id, saved > received, flags, more "  \
+                  "FROM tombstone JOIN object ON object.id = tombstone.object WHERE key = ?1 LIMIT 1")       \
+    X(JUNK_KEPT, "SELECT id, received, EXISTS (SELECT 1 FROM member JOIN folder ON folder.id = key >> 32 "   \
+                 "WHERE member.object = object.id AND flags & 1 AND role NOT IN (?3, ?4, ?5, ?6)) FROM "     \
+                 "object WHERE id > ?1 ORDER BY id LIMIT ?2")                                                \
+    X(JUNK_ROLE, "SELECT role FROM folder WHERE id = ?1")                                                    \
+    X(JUNK_KNOWN_FIND, "SELECT 1 FROM junk_known WHERE hash = ?1")                                           \
+    X(JUNK_KNOWN_SET, "INSERT OR REPLACE INTO junk_known (hash, time) VALUES (?1, ?2)")                      \
+    X(JUNK_KNOWN_COUNT, "SELECT count(*) FROM junk_known")                                                   \
+    X(JUNK_KNOWN_TRIM,                                                                                       \
+      "DELETE FROM junk_known WHERE hash IN (SELECT hash FROM junk_known ORDER BY time LIMIT ?1)")           \
+    X(JUNK_KNOWN_FORGET, "DELETE FROM junk_known")
 
 enum statement {
 #define X(name, sql) STATEMENT_##name,

@@ -5,6 +5,7 @@
 #include "base/must.h"
 #include "store/due.h"
 #include "store/generation.h"
+#include "store/junk_learn.h"
 #include "store/ledger.h"
 #include "store/registry.h"
 #include "store/search_database.h"
@@ -44,7 +45,10 @@ enum err store_open(const struct store_options *options, struct store **ret_stor
         err = tidier_start(store, &store->tidier, error);
     if (err == ERR_OK && !options->without_index)
         err = indexer_start(store, &store->indexer, error);
+    if (err == ERR_OK && !options->without_learning)
+        err = learner_start(store, &store->learner, error);
     if (err != ERR_OK) {
+        background_stop(store->indexer);
         background_stop(store->tidier);
         syncer_stop(store);
         fd_close(&store->generation_fd);
@@ -357,6 +361,7 @@ void store_close(struct store *store)
 {
     if (store == NULL)
         return;
+    background_stop(store->learner);
     background_stop(store->indexer);
     background_stop(store->tidier);
     syncer_stop(store);

@@ -26,6 +26,13 @@ enum { STORE_OPEN_MAX = 256, QUOTA_STEPS_MAX = 8 };
 
 enum { UNDELETE_KEEP_DAYS = 14 };
 
+/* Values are in the directory's database. */
+enum junk_filter {
+    JUNK_FILTER_OFF = 0,  /* nothing is learnt or judged */
+    JUNK_FILTER_ON = 1,   /* junk goes into Junk */
+    JUNK_FILTER_MARK = 2, /* it is only said in the header */
+};
+
 struct account_limits {
     uint64_t quota_bytes;     /* 0: none */
     uint64_t quota_messages;  /* 0: none */
@@ -33,9 +40,11 @@ struct account_limits {
     uint64_t trash_keep_s;    /* how long messages stay in Trash (expire.h); 0: for ever */
     uint64_t junk_keep_s;
     uint64_t pop3_keep_s;          /* what POP3 fetched, in the Inbox */
+    enum junk_filter junk_filter;  /* junk.h */
     uint8_t warn[QUOTA_STEPS_MAX]; /* percentages at which the owner is told, rising, then 0: quota.h */
 };
-#define ACCOUNT_LIMITS_DEFAULT ((struct account_limits){.undelete_keep_s = UNDELETE_KEEP_DAYS * 86400})
+#define ACCOUNT_LIMITS_DEFAULT \
+    ((struct account_limits){.undelete_keep_s = UNDELETE_KEEP_DAYS * 86400, .junk_filter = JUNK_FILTER_ON})
 /* Of an account whose limits can't be told now: nothing is thrown away meanwhile. */
 #define UNDELETE_KEEP_UNKNOWN UINT32_MAX
 #define ACCOUNT_LIMITS_UNKNOWN ((struct account_limits){.undelete_keep_s = UNDELETE_KEEP_UNKNOWN})
@@ -45,8 +54,9 @@ struct store_options {
     /* The account's limits, from the directory; asked when it is opened. NULL: ACCOUNT_LIMITS_DEFAULT. */
     void (*limits)(void *context, struct account_id id, struct account_limits *ret_limits);
     void *context;
-    unsigned open_max;  /* 0: STORE_OPEN_MAX */
-    bool without_index; /* no search index is made in the background */
+    unsigned open_max;     /* 0: STORE_OPEN_MAX */
+    bool without_learning; /* nothing is learnt about junk in the background */
+    bool without_index;    /* no search index is made in the background */
 };
 
 enum err store_open(const struct store_options *options, struct store **ret_store,

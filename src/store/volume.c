@@ -26,6 +26,8 @@ struct volume {
     int lock_fd;
     char *path; /* absolute: SQLite opens by path */
     struct codec_pool *codecs;
+    volume_broken_fn *broken; /* may be NULL */
+    void *broken_context;
 };
 
 /* Names are made by this room's code, so a bad one is our own mistake. */
@@ -152,9 +154,10 @@ static enum err parent_sync(struct volume *volume, const char *name, struct erro
     int fd = openat(volume->directory_fd, parent, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (fd < 0)
         return fail_name(error, "open", parent);
-    if (fsync(fd) < 0)
-        return fail_errno(error, "fsync %s", parent);
-    return ERR_OK;
+    if (fsync(fd) == 0)
+        return ERR_OK;
+    fail_errno(error, "fsync %s", parent);
+    return volume_broke(volume, error);
 }
 
 enum err volume_file_open(struct volume *volume, const char *name, bool create, int *ret_fd,
@@ -203,9 +206,23 @@ enum err volume_scratch_file(struct volume *volume, int *ret_fd, struct error *e
 
 enum err volume_sync(struct volume *volume, struct error *error)
 {
-    if (syncfs(volume->directory_fd) < 0)
-        return fail_errno(error, "syncfs %s", volume->path);
-    return ERR_OK;
+    if (syncfs(volume->directory_fd) == 0)
+        return ERR_OK;
+    fail_errno(error, "syncfs %s", volume->path);
+    return volume_broke(volume, error);
+}
+
+void volume_on_broken(struct volume *volume, volume_broken_fn *broken, void *context)
+{
+    volume->broken = broken;
+    volume->broken_context = context;
+}
+
+enum err volume_broke(struct volume *volume, const struct error *error)
+{
+    if (volume->broken != NULL)
+        volume->broken(volume->broken_context, error);
+    return error->code;
 }
 
 /* --- directories --- */
@@ -488,7 +505,8 @@ enum err volume_database_sync(struct database *database, struct error *error)
     }
     if (fdatasync(database->wal_fd) < 0) {
         atomic_store(&database->broken, true);
-        return fail_errno(error, "fdatasync %s-wal", database->name);
+        fail_errno(error, "fdatasync %s-wal", database->name);
+        return volume_broke(database->volume, error);
     }
     return ERR_OK;
 }

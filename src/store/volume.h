@@ -31,6 +31,12 @@ enum { VOLUME_NAME_MAX = 255, VOLUME_DEPTH_MAX = 16 };
 /* Takes ownership (a lock on the file `lock`); makes missing directories. */
 enum err volume_open_local(const char *directory, struct volume **ret_volume, struct error *error) MUST_CHECK;
 void volume_close(struct volume *volume);
+/* Called whenever a sync fails, by whichever thread it failed for: what is on disk is unknown from then on.
+ */
+typedef void volume_broken_fn(void *context, const struct error *error);
+void volume_on_broken(struct volume *volume, volume_broken_fn *broken, void *context);
+/* A sync of something on this volume failed; returns error->code. */
+enum err volume_broke(struct volume *volume, const struct error *error);
 /* Compression contexts shared by all who read and write packs on this volume. */
 struct codec_pool *volume_codecs(struct volume *volume);
 

@@ -103,10 +103,16 @@ enum err work_mailbox(struct work *work, struct folder_id id, struct touched **r
     return err;
 }
 
+/* There was no memory to note what changed: the note may be empty. */
+static bool touched_unnoted(const struct touched *touched)
+{
+    return touched->added.failed || touched->flags.failed || touched->expunged.failed;
+}
+
 static bool touched_changed(const struct touched *touched)
 {
     return touched->changed || touched->made || touched->removed || touched->added.count > 0 ||
-           touched->flags.count > 0 || touched->expunged.count > 0;
+           touched->flags.count > 0 || touched->expunged.count > 0 || touched_unnoted(touched);
 }
 
 void work_note(struct work *work, struct folder_id folder, enum change_kind kind)
@@ -264,6 +270,8 @@ static enum err write_all(struct work *work, struct error *error)
         work->account->meta.change = (int64_t)work->change.v;
     quota_settle(work->account);
     for (struct touched *touched = work->touched; touched != NULL; touched = touched->next) {
+        if (touched_unnoted(touched))
+            return fail_nomem(error);
         bool changed = touched_changed(touched);
         if (!changed && !touched->quiet)
             continue;
@@ -341,11 +349,13 @@ void work_end(struct work *work)
 {
     struct account *account = work->account;
     if (account != NULL) {
-        struct error ignored;
+        struct error error;
         /* Fails only when SQLite has rolled back by itself. */
         if (sqlite3_get_autocommit(account->database.sqlite) == 0 &&
-            DB_RUN_PLAIN(account, ROLLBACK, &ignored) != ERR_OK)
+            DB_RUN_PLAIN(account, ROLLBACK, &error) != ERR_OK) {
             account_set_broken(account);
+            (void)volume_broke(account->database.volume, &error);
+        }
         account->meta = work->before;
         ledger_end(work);
         account_unlock(account);

@@ -19,7 +19,8 @@ def wire_data(kind: str, value: str) -> bytes:
     if kind == "AAAA":
         return socket.inet_pton(socket.AF_INET6, value)
     if kind == "TXT":
-        return bytes([len(value)]) + value.encode()
+        strings = [value[at : at + 255] for at in range(0, len(value), 255)]
+        return b"".join(bytes([len(string)]) + string.encode() for string in strings)
     if kind == "PTR":
         return wire_name(value)
     numbers = [int(word) for word in words[:-1]]

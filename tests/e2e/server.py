@@ -77,6 +77,14 @@ def make_users() -> None:
             )
 
 
+def is_running(pid: int) -> bool:
+    """Also when only threads of it are left: they hold its sockets."""
+    try:
+        return "State:\tZ" not in Path(f"/proc/{pid}/status").read_text() or len(os.listdir(f"/proc/{pid}/task")) > 1
+    except OSError:
+        return False
+
+
 class Account:
     """An address of the server's, with what is needed to log in."""
 
@@ -180,6 +188,15 @@ class Server:
         """As a service manager would; it must end by itself and well."""
         self.process.send_signal(signal.SIGTERM)
         assert self.process.wait(PATIENCE_SECONDS) == 0
+
+    def kill(self) -> None:
+        """At once, and when it returns, its workers have noticed, too."""
+        supervisor = self.process.pid
+        os.kill(supervisor, signal.SIGSTOP)  # or it could make one more worker while we look
+        workers = [int(pid) for pid in Path(f"/proc/{supervisor}/task/{supervisor}/children").read_text().split()]
+        self.process.kill()
+        self.process.wait()
+        wait_until("the workers' end", lambda: not any(map(is_running, workers)))
 
     def close(self) -> None:
         if self.process is not None and self.process.poll() is None:

@@ -16,7 +16,6 @@ GOOD = {
     (DOMAIN, "MX"): [f"10 {MAIL}"],
     (DOMAIN, "TXT"): ["unrelated", "v=spf1 mx -all"],
     (f"_dmarc.{DOMAIN}", "TXT"): [f"v=DMARC1; p=none; rua=mailto:postmaster@{DOMAIN}"],
-    (f"_mta-sts.{DOMAIN}", "TXT"): ["v=STSv1; id=1"],
     (f"_smtp._tls.{DOMAIN}", "TXT"): [f"v=TLSRPTv1; rua=mailto:postmaster@{DOMAIN}"],
 }
 
@@ -29,9 +28,14 @@ def house():
     for label, protocol in (("_imaps", "imaps"), ("_submissions", "submissions"), ("_pop3s", "pop3s")):
         zone.records[f"{label}._tcp.{DOMAIN}", "SRV"] = [f"0 1 {server.ports[protocol]} {MAIL}"]
     server.services = {key: value for key, value in zone.records.items() if key[1] == "SRV"}
+    server.signing = []
     try:
         server.start()
         server.admin("domain", "add", DOMAIN)
+        for row in server.rows("domain", "dkim", "record", DOMAIN):
+            server.services[row["name"], "TXT"] = [row["record"]]
+            server.signing.append(row["name"])
+        zone.records.update(server.services)
         yield server
     finally:
         server.close()
@@ -75,7 +79,8 @@ def test_names_what_is_missing_in_the_dns(house):
     assert any(f"a:{MAIL}" in cure for cure in cures)
     assert [f["what"] for f in of(findings, "domains", "error")] == [
         f"mail for {DOMAIN} goes to mx.elsewhere.example, not to {MAIL}",
-        f"the SPF record of {DOMAIN} does not let this server send",
+        f"the SPF record of {DOMAIN} does not let this server send from {HOST}: fail",
+        *(f"the key with which mail is signed is not at {name}: the DNS has no such record" for name in house.signing),
     ]
 
 
@@ -153,6 +158,38 @@ def test_another_key_and_an_old_certificate_are_found(house):
     assert "is not that of the certificate" in of(findings, "certificates", "error")[0]["what"]
     assert of(findings, "certificate-name", "error")[0]["what"] == f"no certificate is for {MAIL}"
     assert any("expires in" in f["what"] for f in of(examine(house), "certificates", "warning"))
+
+
+def test_lists_that_are_none_are_found(house):
+    house.zone.records |= {
+        ("2.0.0.127.good.example", "A"): ["127.0.0.2"],
+        ("test.names.example", "A"): ["127.0.0.2"],
+        ("2.0.0.127.all.example", "A"): ["127.0.0.2"],
+        ("1.0.0.127.all.example", "A"): ["127.0.0.2"],
+        ("2.0.0.127.no.example", "A"): ["127.255.255.254"],
+    }
+    lists = [f"{name}.example reject" for name in ("good", "all", "no", "gone")]
+    config = write_config(house, "lists.conf", **{"block-list": lists, "domain-list": ["names.example mark"]})
+    assert [f["what"] for f in of(examine(house, config=config), "lists")] == [
+        "the list all.example has everybody",
+        "the list no.example does not want to answer us",
+        "the list gone.example does not have 2.0.0.127, as every list does",
+    ]
+
+
+def test_milters_that_are_out_of_reach_are_found(house):
+    path = house.directory / "milter.sock"
+    config = write_config(house, "milters.conf", milter=[f"unix:{path}"])
+    assert [f["what"] for f in of(examine(house, config=config), "milters")] == [f"the milter at unix:{path} can't be reached"]
+    with socket.socket(socket.AF_UNIX) as milter:
+        milter.bind(str(path))
+        milter.listen()
+        if is_root():
+            path.chmod(0o660)
+            found = of(examine(house, config=config), "milters")
+            assert [f["what"] for f in found] == [f"posthorn-relay may not connect to the milter at unix:{path}"]
+        path.chmod(0o666)
+        assert of(examine(house, config=config), "milters") == []
 
 
 def test_a_damaged_database_is_found(house):

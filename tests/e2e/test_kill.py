@@ -17,7 +17,6 @@ import smtplib
 import threading
 import time
 from collections import Counter
-from pathlib import Path
 
 from server import USERS, make_raw, wait_until
 
@@ -84,14 +83,6 @@ class Load:
                     self.acknowledged.append((account, identity))
 
 
-def is_running(pid: int) -> bool:
-    """Also when only threads of it are left: they hold its sockets."""
-    try:
-        return "State:\tZ" not in Path(f"/proc/{pid}/status").read_text() or len(os.listdir(f"/proc/{pid}/task")) > 1
-    except OSError:
-        return False
-
-
 def kill_workers(server, dice: random.Random, count: int) -> None:
     """Each at a random moment; each must come back by itself."""
     for role in dice.sample(list(USERS), count):
@@ -105,12 +96,7 @@ def kill_workers(server, dice: random.Random, count: int) -> None:
 def kill_supervisor(server, dice: random.Random) -> None:
     """And start anew, when its workers have noticed."""
     time.sleep(dice.uniform(*PAUSE_SECONDS))
-    supervisor = server.process.pid
-    os.kill(supervisor, signal.SIGSTOP)  # or it could make one more worker while we look
-    workers = [int(pid) for pid in Path(f"/proc/{supervisor}/task/{supervisor}/children").read_text().split()]
-    server.process.kill()
-    server.process.wait()
-    wait_until("the workers' end", lambda: not any(map(is_running, workers)))
+    server.kill()
     server.start()
 
 

@@ -1,6 +1,6 @@
 """After a power loss at whatever moment: what was acknowledged is there, once; no UID means another message than before.
 
-A server that notes each change of its disk (tests/power/recorder.c) works for a while; then, for moments chosen at
+A server that notes each change of its disk (tests/doubles/recorder.c) works for a while; then, for moments chosen at
 random, the disks that a loss of power may have left (disk.py) are made, and a server is started on each.
 
 POSTHORN_LOSSES says how many, POSTHORN_LOSS_SEED which ones.
@@ -23,7 +23,7 @@ from server import BINARY, DOMAIN, USERS, Account, Server, is_root, make_raw, wa
 LOSSES = int(os.environ.get("POSTHORN_LOSSES", "24"))
 SEED = int(os.environ.get("POSTHORN_LOSS_SEED", "20261123"))
 ROUNDS = int(os.environ.get("POSTHORN_LOSS_ROUNDS", "12"))
-RECORDED = Path(BINARY).with_name("posthorn-recorded")
+RECORDED = Path(BINARY).with_name("posthorn-recorder")
 
 
 class Work:

@@ -54,6 +54,8 @@ for name, policy in {
     RECORDS[f"key._domainkey.mail.{name}.example", "TXT"] = [f"v=DKIM1; k=rsa; p={PUBLIC}"]
     RECORDS[f"gone._domainkey.{name}.example", "TXT"] = "SERVFAIL"
 RECORDS["_dmarc.broken.example", "TXT"] = "SERVFAIL"
+for name in ["list", "stranger"]:
+    RECORDS[f"key._domainkey.{name}.example", "TXT"] = [f"v=DKIM1; k=rsa; p={PUBLIC}"]
 
 
 @pytest.fixture(scope="module")
@@ -64,7 +66,9 @@ def world():
 
 @pytest.fixture(scope="module")
 def running_server(world):
-    with running(**{"resolver": world.address, "trusted-networks": "none"}) as server:
+    with running(
+        **{"resolver": world.address, "trusted-networks": "none", "arc-trusted": "list.example, watch.example"}
+    ) as server:
         yield server
 
 
@@ -217,6 +221,47 @@ def test_proof_that_the_dns_keeps_back_defers(server):
     assert (code, text[:6]) == (451, "4.7.26")
     watched = signed(letter("a@watch.example"), "watch.example", "gone")
     assert judged(server, watched)["dmarc"][0].startswith("temperror (DKIM has no result)")
+
+
+def sealed(raw: bytes, sealer: str, said: str) -> bytes:
+    """With a set by dkimpy, in which the sealer says what he saw."""
+    claimed = f"Authentication-Results: mx.{sealer}; {said}\r\n".encode()
+    return b"".join(dkim.ARC(claimed + raw).sign(b"key", sealer.encode(), PEM, f"mx.{sealer}".encode())) + raw
+
+
+SEEN = "iprev=pass policy.iprev=192.0.2.9; dmarc=pass (p=reject) header.from=reject.example"
+
+
+def test_a_trusted_sealer_overrides_dmarc(server):
+    raw = sealed(letter("a@reject.example"), "list.example", SEEN)
+    found = judged(server, raw)
+    assert found["arc"][0].startswith("pass")
+    assert found["dmarc"] == ["fail (p=reject, local policy: sealed by list.example) header.from=reject.example"]
+    again = sealed(raw, "stranger.example", "arc=pass")  # who passes it on as it is harms nothing
+    assert "sealed by list.example" in judged(server, again)["dmarc"][0]
+    quarantine = SEEN.replace("reject.example", "quarantine.example")
+    account = server.account("")
+    assert bring(server, account, sealed(letter("a@quarantine.example"), "list.example", quarantine))[0] == 250
+    assert "local policy" in results(read(server, account))["dmarc"][0]
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        sealed(letter("a@reject.example"), "stranger.example", SEEN),
+        sealed(letter("a@reject.example"), "list.example", SEEN.replace("pass", "fail")),
+        sealed(letter("a@reject.example"), "list.example", SEEN.replace("reject.example", "other.example")),
+        sealed(letter("a@reject.example"), "list.example", SEEN).replace(b"A line.", b"A lie."),
+        # a stranger puts another text under the list's seal
+        sealed(
+            sealed(letter("a@reject.example"), "list.example", SEEN).replace(b"A line.", b"A lie."),
+            "stranger.example",
+            "arc=pass",
+        ),
+    ],
+)
+def test_whom_nobody_trusts_overrides_nothing(server, raw):
+    assert bring(server, server.account(""), raw)[0] == 550
 
 
 def test_two_from_fields_are_refused(server):

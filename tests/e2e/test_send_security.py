@@ -3,7 +3,9 @@
 One signed zone, one house, one server of policies; a domain for each test.
 """
 
+import sqlite3
 import threading
+from contextlib import closing
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
@@ -20,7 +22,7 @@ ADDRESSES = {
     for number, name in enumerate(
         ["good", "wrong", "clear", "unusable", "unusableclear", "anchor", "othername", "second", "alias", "aliasplain",
          "hidden", "nomx", "unsigned", "nothing", "broken", "opportune", "stsgood", "stswrong", "stsclear",
-         "stsother", "ststesting", "stsnone", "stsuntrusted", "stsdane"], start=1
+         "stsother", "ststesting", "stsnone", "stsuntrusted", "stsdane", "stskept"], start=1
     )
 }  # fmt: skip
 POLICY_HOST = "127.0.2.1"
@@ -34,6 +36,7 @@ POLICIES = {
     "stsnone": ("none", "mx.stsnone.example"),
     "stsuntrusted": ("enforce", "mx.elsewhere.example"),
     "stsdane": ("enforce", "mx.elsewhere.example"),
+    "stskept": ("enforce", "mx.stskept.example"),
 }
 
 
@@ -241,6 +244,23 @@ def test_policy_that_is_not_met_gets_nothing(world, domain, tls, why):
 def test_policy_that_demands_nothing_or_that_nobody_vouches_for_is_no_hindrance(world, domain):
     with world.sink(domain) as sink:
         world.deliver(domain, sink)
+
+
+def test_policy_that_was_seen_outlives_a_restart_until_it_expires(world, ca, monkeypatch):
+    with world.sink("stskept", tls=ca.certificate("mx.stskept.example")) as sink:
+        world.deliver("stskept", sink)
+    monkeypatch.setitem(POLICIES, "stskept", (None, None))  # the server of policies has none any more
+    world.server.stop()
+    world.server.start()
+    with world.sink("stskept", tls=world.certificate) as sink:
+        assert "MTA-STS" in world.defer("stskept")["reason"]
+        assert sink.messages == []
+        world.server.stop()
+        with closing(sqlite3.connect(world.server.data / "policies.db", isolation_level=None)) as database:
+            assert database.execute("UPDATE policy SET expires = 1 WHERE domain = CAST('stskept.example' AS BLOB)").rowcount == 1
+        world.server.start()
+        world.send("stskept")
+        wait_until("the mail", lambda: sink.messages)
 
 
 def test_tlsa_records_come_before_a_policy(world):

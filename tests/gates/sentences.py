@@ -9,7 +9,7 @@ import re
 from pathlib import Path
 from typing import Iterator, NamedTuple
 
-ROOMS = ["mime", "store", "directory", "queue", "link", "imap", "pop3"]
+ROOMS = ["mime", "store", "directory", "queue", "link", "imap", "pop3", "doctor"]
 SPEAKING_ROOMS = ["imap", "pop3"]
 
 # name of a function: which argument, counted from 0
@@ -24,6 +24,9 @@ CALLS = {
     "pop3_refuse": 1,
     "pop3_cannot": 1,
     "put_sentence": 2,
+    "spoken_find": 2,
+    "spoken_why": 1,
+    "zone_begin": 1,
 }
 PARAMETER = re.compile(r"const char \*(?:why|text|problem)$")
 

@@ -1,0 +1,306 @@
+/*
+ * A server in which one step fails: these stand in for the C library's and SQLite's calls of the same names,
+ * in the program and in the libraries that it uses. The file `failing.plan` beside the program says which
+ * step of which process it is; a test writes it through a mapping, while the server runs, and reads there
+ * what came of it. tests/e2e/failing.py is the other side.
+ *
+ * The plan is mapped before the sandbox closes. Without the file, nothing ever fails.
+ */
+#include <dlfcn.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdarg.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+#include <sqlite3.h>
+
+enum kind { MEMORY, WRITE, READ, SYNC, DESCRIPTOR, SOCKET, SQL, KINDS };
+
+/* failing.py: PLAN */
+struct plan {
+    _Atomic int32_t pid;      /* whose steps count; 0: nobody's */
+    _Atomic uint32_t kinds;   /* which steps count: 1 << kind */
+    _Atomic int64_t fail_at;  /* the first that fails, from 1; 0: none */
+    _Atomic int64_t fail_for; /* so many fail, one after another */
+    _Atomic int64_t steps;    /* that counted so far */
+    _Atomic int64_t failed;   /* of them */
+    _Atomic uint64_t caller;  /* of the last that failed, an address */
+};
+
+static struct plan *plan;
+static int (*real_step)(sqlite3_stmt *);
+
+__attribute__((constructor)) static void failing_start(void)
+{
+    real_step = (int (*)(sqlite3_stmt *))(uintptr_t)dlsym(RTLD_NEXT, "sqlite3_step");
+    char path[PATH_MAX];
+    ssize_t n = readlink("/proc/self/exe", path, sizeof(path) - 1);
+    if (n <= 0)
+        return;
+    path[n] = 0;
+    char *name = strrchr(path, '/') + 1;
+    if ((size_t)(name - path) + sizeof("failing.plan") > sizeof(path))
+        return;
+    memcpy(name, "failing.plan", sizeof("failing.plan"));
+    int fd = (int)syscall(SYS_openat, AT_FDCWD, path, O_RDWR | O_CLOEXEC, 0);
+    if (fd < 0)
+        return;
+    void *mapped = (void *)syscall(SYS_mmap, NULL, sizeof(*plan), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    syscall(SYS_close, fd);
+    if (mapped != MAP_FAILED)
+        plan = mapped;
+}
+
+/* Whether this step is one that fails. */
+static bool fails(enum kind kind, void *caller)
+{
+    if (plan == NULL || (plan->kinds & 1U << kind) == 0 || plan->pid != (int32_t)syscall(SYS_getpid))
+        return false;
+    int64_t at = plan->fail_at;
+    int64_t step = atomic_fetch_add(&plan->steps, 1) + 1;
+    if (at == 0 || step < at || step >= at + plan->fail_for)
+        return false;
+    plan->caller = (uint64_t)(uintptr_t)caller;
+    atomic_fetch_add(&plan->failed, 1);
+    return true;
+}
+
+#define FAILS(kind) fails(kind, __builtin_return_address(0))
+#define FAIL_WITH(kind, number) \
+    do {                        \
+        if (FAILS(kind)) {      \
+            errno = (number);   \
+            return -1;          \
+        }                       \
+    } while (0)
+
+/* --- memory --- */
+
+extern void *__libc_malloc(size_t size);
+extern void *__libc_calloc(size_t count, size_t size);
+extern void *__libc_realloc(void *old, size_t size);
+
+void *malloc(size_t size)
+{
+    if (FAILS(MEMORY)) {
+        errno = ENOMEM;
+        return NULL;
+    }
+    return __libc_malloc(size);
+}
+void *calloc(size_t count, size_t size)
+{
+    if (FAILS(MEMORY)) {
+        errno = ENOMEM;
+        return NULL;
+    }
+    return __libc_calloc(count, size);
+}
+void *realloc(void *old, size_t size)
+{
+    if (size > 0 && FAILS(MEMORY)) {
+        errno = ENOMEM;
+        return NULL;
+    }
+    return __libc_realloc(old, size);
+}
+void *mmap64(void *address, size_t size, int protection, int flags, int fd, off64_t offset)
+{
+    if (FAILS(MEMORY)) {
+        errno = ENOMEM;
+        return MAP_FAILED;
+    }
+    return (void *)syscall(SYS_mmap, address, size, protection, flags, fd, offset);
+}
+
+/* --- files --- */
+
+static bool is_socket(int fd)
+{
+    struct stat status;
+    int kept = errno;
+    bool is = fstat(fd, &status) == 0 && S_ISSOCK(status.st_mode);
+    errno = kept;
+    return is;
+}
+
+#define TAKE_MODE(mode, flags)                     \
+    mode_t mode = 0;                               \
+    if (((flags) & (O_CREAT | O_TMPFILE)) != 0) {  \
+        va_list more;                              \
+        va_start(more, flags);                     \
+        mode = (mode_t)va_arg(more, unsigned int); \
+        va_end(more);                              \
+    }
+
+int open64(const char *name, int flags, ...)
+{
+    TAKE_MODE(mode, flags)
+    FAIL_WITH(DESCRIPTOR, EMFILE);
+    return (int)syscall(SYS_openat, AT_FDCWD, name, flags, mode);
+}
+int openat64(int directory, const char *name, int flags, ...)
+{
+    TAKE_MODE(mode, flags)
+    FAIL_WITH(DESCRIPTOR, EMFILE);
+    return (int)syscall(SYS_openat, directory, name, flags, mode);
+}
+/* FORTIFY's names, for flags without O_CREAT */
+int __open64_2(const char *name, int flags);
+int __open64_2(const char *name, int flags)
+{
+    FAIL_WITH(DESCRIPTOR, EMFILE);
+    return (int)syscall(SYS_openat, AT_FDCWD, name, flags, 0);
+}
+int __openat64_2(int directory, const char *name, int flags);
+int __openat64_2(int directory, const char *name, int flags)
+{
+    FAIL_WITH(DESCRIPTOR, EMFILE);
+    return (int)syscall(SYS_openat, directory, name, flags, 0);
+}
+
+ssize_t write(int fd, const void *data, size_t size)
+{
+    if (is_socket(fd))
+        FAIL_WITH(SOCKET, ECONNRESET);
+    else
+        FAIL_WITH(WRITE, ENOSPC);
+    return syscall(SYS_write, fd, data, size);
+}
+ssize_t pwrite64(int fd, const void *data, size_t size, off64_t offset)
+{
+    FAIL_WITH(WRITE, ENOSPC);
+    return syscall(SYS_pwrite64, fd, data, size, offset);
+}
+ssize_t read(int fd, void *data, size_t size)
+{
+    if (is_socket(fd))
+        FAIL_WITH(SOCKET, ECONNRESET);
+    else
+        FAIL_WITH(READ, EIO);
+    return syscall(SYS_read, fd, data, size);
+}
+ssize_t pread64(int fd, void *data, size_t size, off64_t offset)
+{
+    FAIL_WITH(READ, EIO);
+    return syscall(SYS_pread64, fd, data, size, offset);
+}
+int ftruncate64(int fd, off64_t size)
+{
+    FAIL_WITH(WRITE, ENOSPC);
+    return (int)syscall(SYS_ftruncate, fd, size);
+}
+int fallocate64(int fd, int mode, off64_t offset, off64_t size)
+{
+    FAIL_WITH(WRITE, ENOSPC);
+    return (int)syscall(SYS_fallocate, fd, mode, offset, size);
+}
+int unlinkat(int directory, const char *name, int flags)
+{
+    FAIL_WITH(WRITE, EIO);
+    return (int)syscall(SYS_unlinkat, directory, name, flags);
+}
+int unlink(const char *name)
+{
+    FAIL_WITH(WRITE, EIO);
+    return (int)syscall(SYS_unlinkat, AT_FDCWD, name, 0);
+}
+int renameat(int from_directory, const char *from, int to_directory, const char *to)
+{
+    FAIL_WITH(WRITE, EIO);
+    return (int)syscall(SYS_renameat, from_directory, from, to_directory, to);
+}
+int mkdirat(int directory, const char *name, mode_t mode)
+{
+    FAIL_WITH(WRITE, ENOSPC);
+    return (int)syscall(SYS_mkdirat, directory, name, mode);
+}
+
+int fsync(int fd)
+{
+    FAIL_WITH(SYNC, EIO);
+    return (int)syscall(SYS_fsync, fd);
+}
+int fdatasync(int fd)
+{
+    FAIL_WITH(SYNC, EIO);
+    return (int)syscall(SYS_fdatasync, fd);
+}
+int syncfs(int fd)
+{
+    FAIL_WITH(SYNC, EIO);
+    return (int)syscall(SYS_syncfs, fd);
+}
+
+/* --- between processes and with clients --- */
+
+ssize_t sendmsg(int fd, const struct msghdr *message, int flags)
+{
+    FAIL_WITH(SOCKET, ECONNRESET);
+    return syscall(SYS_sendmsg, fd, message, flags);
+}
+ssize_t recvmsg(int fd, struct msghdr *message, int flags)
+{
+    FAIL_WITH(SOCKET, ECONNRESET);
+    return syscall(SYS_recvmsg, fd, message, flags);
+}
+ssize_t send(int fd, const void *data, size_t size, int flags)
+{
+    FAIL_WITH(SOCKET, ECONNRESET);
+    return syscall(SYS_sendto, fd, data, size, flags, NULL, 0);
+}
+ssize_t recv(int fd, void *data, size_t size, int flags)
+{
+    FAIL_WITH(SOCKET, ECONNRESET);
+    return syscall(SYS_recvfrom, fd, data, size, flags, NULL, NULL);
+}
+ssize_t writev(int fd, const struct iovec *parts, int count)
+{
+    if (is_socket(fd))
+        FAIL_WITH(SOCKET, ECONNRESET);
+    else
+        FAIL_WITH(WRITE, ENOSPC);
+    return syscall(SYS_writev, fd, parts, count);
+}
+int accept4(int fd, struct sockaddr *restrict address, socklen_t *restrict size, int flags)
+{
+    FAIL_WITH(DESCRIPTOR, EMFILE);
+    return (int)syscall(SYS_accept4, fd, address, size, flags);
+}
+int socket(int domain, int type, int protocol)
+{
+    FAIL_WITH(DESCRIPTOR, EMFILE);
+    return (int)syscall(SYS_socket, domain, type, protocol);
+}
+int socketpair(int domain, int type, int protocol, int ret_fds[2])
+{
+    FAIL_WITH(DESCRIPTOR, EMFILE);
+    return (int)syscall(SYS_socketpair, domain, type, protocol, ret_fds);
+}
+int epoll_ctl(int fd, int what, int target, struct epoll_event *event)
+{
+    if (what == EPOLL_CTL_ADD)
+        FAIL_WITH(DESCRIPTOR, ENOSPC);
+    return (int)syscall(SYS_epoll_ctl, fd, what, target, event);
+}
+
+/* --- SQL --- */
+
+int sqlite3_step(sqlite3_stmt *statement)
+{
+    if (FAILS(SQL))
+        return SQLITE_IOERR;
+    return real_step(statement);
+}
