@@ -3,6 +3,7 @@
 #include "admin/domain_zone.h"
 #include "admin/inquiry.h"
 #include "admin/options.h"
+#include "directory/domain_rest.h"
 #include "store/ledger.h"
 
 static const struct admin_argument only_domain[] = {
@@ -112,7 +113,24 @@ const struct admin_command admin_domain_list = {
 static const struct admin_column show_columns[] = {DOMAIN_COLUMNS,
                                                    {"domain_messages", "MOST MESSAGES", COLUMN_NUMBER},
                                                    {"max_accounts", "MAX-ACCOUNTS", COLUMN_NUMBER},
+                                                   {"rest_to", "REST-TO", COLUMN_TEXT},
+                                                   {"rest_tls", "REST-TLS", COLUMN_TEXT},
                                                    OPTION_COLUMNS{0}};
+
+/* The server that has the rest of it; empty: none. */
+static enum err show_rest(struct admin_call *call, struct slice domain, json_t *row, struct error *error)
+{
+    CLEANUP(buf_release) struct buf text = BUF(2 * SMART_HOST_NAME_MAX);
+    struct smart_host rest;
+    enum err e = domain_rest(call->context->directory, domain, &call->arena, &rest, error);
+    if (e != ERR_OK)
+        return e;
+    if (rest.host.n > 0)
+        buf_printf(&text, "%.*s:%u", SLICE_ARGS(rest.host), rest.port);
+    json_object_set_new(row, "rest_to", json_text(buf_slice(&text)));
+    json_object_set_new(row, "rest_tls", json_string(rest.host.n > 0 ? smart_host_tls_name(rest.tls) : ""));
+    return ERR_OK;
+}
 
 static enum err show(struct admin_call *call, struct error *error)
 {
@@ -126,6 +144,12 @@ static enum err show(struct admin_call *call, struct error *error)
         return e;
     if (row != NULL)
         json_object_set_new(row, "max_accounts", json_integer((json_int_t)domain.max_accounts));
+    if (row != NULL)
+        e = show_rest(call, domain.name, row, error);
+    if (e != ERR_OK) {
+        json_decref(row);
+        return e;
+    }
     return call_row(call, row_options(row, &domain.options), error);
 }
 
@@ -149,8 +173,37 @@ static const struct admin_argument set_arguments[] = {
      "most bytes of all its accounts together, with K, M or G; 0: no limit"},
     {"domain-messages", ARGUMENT_NUMBER, false, false, "NUMBER",
      "most messages of all its accounts together; 0: no limit"},
+    {"rest-to", ARGUMENT_TEXT, false, false, "HOST[:PORT]",
+     "the server that has who is not known here; none: nobody is elsewhere"},
+    {"rest-tls", ARGUMENT_TEXT, false, false, "KIND", "to that server: offered, required or implicit"},
     OPTION_ARGUMENTS{0},
 };
+
+enum { PORT_SMTP = 25, PORT_IMPLICIT = 465 };
+
+/* *ret_given: there is something to set. */
+static enum err read_rest(struct admin_call *call, struct smart_host *ret_host, bool *ret_given,
+                          struct error *error)
+{
+    struct slice text = call_text(call, "rest-to");
+    struct slice tls = call_text(call, "rest-tls");
+    struct smart_host host = {.host = S("")};
+    *ret_given = text.p != NULL;
+    if (text.p == NULL && tls.p != NULL)
+        return fail_plain(error, ERR_INVALID, "--rest-tls goes with --rest-to");
+    if (text.p == NULL)
+        return ERR_OK;
+    enum err e = slice_eq(text, S("none")) ? ERR_OK : smart_host_parse(text, &call->arena, &host, error);
+    if (e != ERR_OK)
+        return e;
+    host.tls = host.port == PORT_IMPLICIT ? SMART_HOST_TLS_IMPLICIT : SMART_HOST_TLS_OFFERED;
+    if (tls.p != NULL && !smart_host_tls_find(tls, &host.tls))
+        return fail_plain(error, ERR_INVALID, "--rest-tls is offered, required or implicit");
+    if (host.port == 0)
+        host.port = host.tls == SMART_HOST_TLS_IMPLICIT ? PORT_IMPLICIT : PORT_SMTP;
+    *ret_host = host;
+    return ERR_OK;
+}
 
 static enum err set(struct admin_call *call, struct error *error)
 {
@@ -161,9 +214,15 @@ static enum err set(struct admin_call *call, struct error *error)
                                            .quota_messages = call_number(call, "domain-messages", UINT64_MAX),
                                            .options = &options};
     struct domain domain;
+    struct smart_host rest;
+    bool rest_given = false;
     if (json_object_size(call->request) <= 2)
         return fail_plain(error, ERR_INVALID, "nothing to set: give an option; --help lists them");
     enum err e = call_options(call, &options, error);
+    if (e == ERR_OK)
+        e = read_rest(call, &rest, &rest_given, error);
+    if (e == ERR_OK && rest_given)
+        e = domain_rest_set(call->context->directory, name, &rest, error);
     if (e == ERR_OK)
         e = domain_set(call->context->directory, name, &changes, error);
     if (e == ERR_OK)
@@ -187,7 +246,10 @@ const struct admin_command admin_domain_set = {
         "account's own go before the domain's, those before its plan's. Past --max-accounts no account is "
         "added, imported or renamed into the domain; those that are there stay. Past --domain-quota or "
         "--domain-messages none of its mailboxes takes mail, whatever its own quota; at --quota-warn of it "
-        "the domain's administrators are written to, or its postmaster.",
+        "the domain's administrators are written to, or its postmaster. With --rest-to the domain is split: "
+        "who "
+        "is not known here is another server's (a customer's own Exchange, say), which is asked at RCPT "
+        "whether it knows the address, and gets the mail.",
     .example = "posthorn domain set example.org --domain-quota 50G --quota-warn 80,95",
 };
 

@@ -44,12 +44,9 @@ static enum err read_tls(const struct admin_call *call, struct smart_host *host,
                                                 : SMART_HOST_TLS_OFFERED;
         return ERR_OK;
     }
-    for (int i = 0; i < SMART_HOST_TLS_KINDS; i++)
-        if (slice_eq(text, slice_cstr(smart_host_tls_name((enum smart_host_tls)i)))) {
-            host->tls = (enum smart_host_tls)i;
-            return ERR_OK;
-        }
-    return fail_plain(error, ERR_INVALID, "--tls is offered, required or implicit");
+    return smart_host_tls_find(text, &host->tls)
+               ? ERR_OK
+               : fail_plain(error, ERR_INVALID, "--tls is offered, required or implicit");
 }
 
 static enum err read_host(struct admin_call *call, struct smart_host *ret, struct error *error)

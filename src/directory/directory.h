@@ -235,7 +235,7 @@ enum err alias_list(struct directory *directory, struct slice domain, struct are
 enum route_kind {
     ROUTE_UNKNOWN, /* our domain, no such address */
     ROUTE_LOCAL,   /* accounts and/or foreign addresses, expanded through aliases and groups */
-    ROUTE_FOREIGN, /* not our domain */
+    ROUTE_FOREIGN, /* not our domain, or its other server's */
 };
 struct route_account {
     struct account_id id;
@@ -247,10 +247,12 @@ struct route {
     size_t account_count;
     struct slice *foreign; /* addresses outside, each once */
     size_t foreign_count;
+    bool rest; /* FOREIGN: in a domain of ours, but not known here: domain_rest.h */
 };
 /* Order: exact account, alias or group, sub-address (anna+x -> anna), sender that we rewrote (srs.h),
- * catch-all. Forwards of accounts are not followed: forward.h. Loops are cut; ERR_LIMIT past GROUP_DEPTH_MAX,
- * so that nobody is left out silently. ROUTE_FOREIGN: foreign[0] is the address. */
+ * catch-all, the server that has the domain's rest. Forwards of accounts are not followed: forward.h. Loops
+ * are cut; ERR_LIMIT past GROUP_DEPTH_MAX, so that nobody is left out silently. ROUTE_FOREIGN: foreign[0] is
+ * the address. */
 enum err directory_route(struct directory *directory, struct slice address, struct arena *arena,
                          struct route *ret_route, struct error *error) MUST_CHECK;
 /* For mail that was taken before a rename: who had this free address in the last FORMER_DAYS. *ret_id 0:

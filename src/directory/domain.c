@@ -82,6 +82,11 @@ static enum err set_catch_all(struct directory *directory, struct slice name,
 {
     struct domain_row row;
     enum err code = domain_row_need(directory, name, &row, error);
+    if (code == ERR_OK && row.has_rest && target->key.n > 0)
+        code = fail_plain(error, ERR_INVALID,
+                          "%.*s is split with another server, which has who is not known here; see "
+                          "posthorn domain set --rest-to",
+                          SLICE_ARGS(name));
     if (code != ERR_OK)
         return code;
     cache_drop(directory->cache, CACHE_DOMAIN, name);

@@ -21,6 +21,7 @@
 #include "directory/forward.h"
 #include "directory/key_cache.h"
 #include "directory/option_set.h"
+#include "directory/smart_host.h"
 #include "directory/sql.h"
 #include "directory/srs.h"
 #include "store/volume.h"
@@ -86,6 +87,7 @@ enum cache_kind {
 struct domain_record {
     bool local;
     struct slice catch_all; /* as shown */
+    struct smart_host rest; /* domain_rest.h */
     struct option_set options;
 };
 enum err lookup_domain(struct directory *directory, struct slice name, struct arena *arena,
@@ -153,6 +155,7 @@ struct domain_row {
     uint64_t accounts;
     uint64_t aliases;
     uint64_t max_accounts; /* 0: no limit */
+    bool has_catch_all, has_rest;
 };
 enum err domain_row_get(struct directory *directory, struct slice name, struct domain_row *ret_row,
                         struct error *error) MUST_CHECK;

@@ -54,6 +54,9 @@ static enum err load_domain(struct directory *directory, struct slice key, struc
         code = option_set_load(directory, LEVEL_DOMAIN, NUMBER(sql_number(row, 0)), &options, error);
     if (code == ERR_OK && found) {
         wire_put_slice(out, sql_bytes(row, 1));
+        wire_put_slice(out, sql_bytes(row, 5));
+        wire_put_u32(out, (uint32_t)sql_number(row, 6));
+        wire_put_u8(out, (uint8_t)MIN(sql_number(row, 7), (uint64_t)SMART_HOST_TLS_IMPLICIT));
         option_set_put(out, &options);
     }
     return code;
@@ -70,6 +73,9 @@ enum err lookup_domain(struct directory *directory, struct slice name, struct ar
     *ret_record = (struct domain_record){.local = value.n > 0};
     if (value.n > 0) {
         ret_record->catch_all = wire_get_slice(&reader);
+        ret_record->rest.host = wire_get_slice(&reader);
+        ret_record->rest.port = (uint16_t)wire_get_u32(&reader);
+        ret_record->rest.tls = (enum smart_host_tls)wire_get_u8(&reader);
         option_set_get(&reader, &ret_record->options);
     }
     must(wire_end(&reader));
@@ -471,8 +477,12 @@ enum err domain_row_get(struct directory *directory, struct slice name, struct d
         return code;
     *ret_row = (struct domain_row){0};
     if (found)
-        *ret_row = (struct domain_row){
-            {sql_number(row, 0)}, sql_number(row, 2), sql_number(row, 3), sql_number(row, 4)};
+        *ret_row = (struct domain_row){.id = {sql_number(row, 0)},
+                                       .accounts = sql_number(row, 2),
+                                       .aliases = sql_number(row, 3),
+                                       .max_accounts = sql_number(row, 4),
+                                       .has_catch_all = sql_bytes(row, 1).n > 0,
+                                       .has_rest = sql_bytes(row, 5).n > 0};
     return ERR_OK;
 }
 

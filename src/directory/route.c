@@ -27,6 +27,7 @@ struct walk {
     struct slice *foreign;
     size_t foreign_count;
     size_t foreign_room;
+    bool rest; /* the address that was asked for is another server's part of a domain of ours */
 };
 
 static void walk_release(struct walk *walk)
@@ -185,6 +186,10 @@ static enum err resolve_ours(struct walk *walk, const struct address_parts *part
     }
     if (srs_is_form(parts->plain))
         return resolve_rewritten(walk, parts, stop, error);
+    if (domain->rest.host.n > 0) {
+        walk->rest = walk->rest || stop->depth == 0;
+        return add_foreign(walk, parts->shown, error);
+    }
     if (domain->catch_all.n == 0)
         return ERR_OK;
     return add_stop(walk, domain->catch_all, slice_none(), stop->depth + 1, error);
@@ -220,6 +225,7 @@ static enum err finish(const struct walk *walk, struct arena *arena, struct rout
         route.foreign[i] = arena_dup(arena, walk->foreign[i]);
     if (arena_failed(arena))
         return fail_nomem(error);
+    route.rest = walk->rest;
     route.kind = route.account_count + route.foreign_count > 0 ? ROUTE_LOCAL : ROUTE_UNKNOWN;
     *ret_route = route;
     return ERR_OK;

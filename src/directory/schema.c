@@ -151,6 +151,10 @@ static const char *const migrations[] = {
     " DELETE FROM smart_host WHERE level = 3 AND owner = old.id; END;",
     /* Keys that wait for their record: key_watch.h. */
     "CREATE INDEX dkim_key_pending ON dkim_key(id) WHERE state = 0;",
+    /* the server that has the rest of a split domain; '': there is none */
+    "ALTER TABLE domain ADD COLUMN rest_host TEXT NOT NULL DEFAULT '';"
+    "ALTER TABLE domain ADD COLUMN rest_port INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE domain ADD COLUMN rest_tls INTEGER NOT NULL DEFAULT 0;",
 };
 
 static enum err schema_version(struct database *database, int64_t *ret_version, struct error *error)

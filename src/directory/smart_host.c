@@ -18,6 +18,16 @@ const char *smart_host_tls_name(enum smart_host_tls tls)
     return names[tls];
 }
 
+bool smart_host_tls_find(struct slice name, enum smart_host_tls *ret_tls)
+{
+    for (int i = 0; i < SMART_HOST_TLS_KINDS; i++)
+        if (slice_eq(name, slice_cstr(smart_host_tls_name((enum smart_host_tls)i)))) {
+            *ret_tls = (enum smart_host_tls)i;
+            return true;
+        }
+    return false;
+}
+
 /* --- as it is typed --- */
 
 static bool is_address(struct slice text)

@@ -28,6 +28,8 @@ enum smart_host_tls {
         SMART_HOST_TLS_KINDS
 };
 const char *smart_host_tls_name(enum smart_host_tls tls);
+/* By its name. False: there is no such kind. */
+bool smart_host_tls_find(struct slice name, enum smart_host_tls *ret_tls) MUST_CHECK;
 
 struct smart_host {
     struct slice

@@ -41,12 +41,14 @@ struct directory;
                   " ON CONFLICT DO UPDATE SET value = excluded.value")                                       \
     X(OPTION_CLEAR, "DELETE FROM option WHERE level = ?1 AND owner = ?2 AND name = ?3")                      \
     X(DOMAIN_ADD, "INSERT INTO domain(name) VALUES (?1)")                                                    \
-    X(DOMAIN_GET, "SELECT id, catch_all, accounts, aliases, max_accounts FROM domain WHERE name = ?1")       \
+    X(DOMAIN_GET, "SELECT id, catch_all, accounts, aliases, max_accounts, rest_host, rest_port, rest_tls"    \
+                  " FROM domain WHERE name = ?1")                                                            \
     X(DOMAIN_LIST, DOMAIN_COLUMNS_ " ORDER BY name")                                                         \
     X(DOMAIN_FIND, DOMAIN_COLUMNS_ " WHERE id = ?1")                                                         \
     X(DOMAIN_TWO, "SELECT name FROM domain LIMIT 2")                                                         \
     X(DOMAIN_REMOVE, "DELETE FROM domain WHERE id = ?1")                                                     \
     X(DOMAIN_SET_CATCH_ALL, "UPDATE domain SET catch_all = ?2, catch_all_key = ?3 WHERE name = ?1")          \
+    X(DOMAIN_SET_REST, "UPDATE domain SET rest_host = ?2, rest_port = ?3, rest_tls = ?4 WHERE id = ?1")      \
     X(DOMAIN_SET_MAX_ACCOUNTS, "UPDATE domain SET max_accounts = ?2 WHERE id = ?1")                          \
     X(DOMAIN_SET_QUOTA_BYTES, "UPDATE domain SET quota_bytes = ?2 WHERE id = ?1")                            \
     X(DOMAIN_SET_QUOTA_MESSAGES, "UPDATE domain SET quota_messages = ?2 WHERE id = ?1")                      \

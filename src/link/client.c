@@ -132,8 +132,8 @@ enum err link_recipient(struct link *link, struct slice ticket, struct slice add
     if (err != ERR_OK)
         return err;
     uint8_t answer = wire_get_u8(&call.reader);
-    err = answer > RECIPIENT_TOO_MANY ? fail(error, ERR_UNAVAILABLE, NULL, "answer %u from store", answer)
-                                      : link_call_end(&call, error);
+    err = answer > RECIPIENT_REST ? fail(error, ERR_UNAVAILABLE, NULL, "answer %u from store", answer)
+                                  : link_call_end(&call, error);
     if (err == ERR_OK)
         *ret_answer = (enum recipient_answer)answer;
     return err;

@@ -41,7 +41,8 @@
     X(OUTBOUND_DONE, 52) /* what became of its recipients */               \
     X(POLICY_GET, 53)    /* the MTA-STS policy that is kept of a domain */ \
     X(POLICY_PUT, 54)    /* one to be kept */                              \
-    X(POLICY_OLD, 55)    /* of which domains to fetch it anew */
+    X(POLICY_OLD, 55)    /* of which domains to fetch it anew */           \
+    X(REST, 58)          /* the server that an address of ours belongs to */
 /* And from store to edge. */
 #define LINK_TO_EDGE_TABLE(X) X(GIVE_BACK, 60) /* a connection whose person has logged out */
 enum link_message {

@@ -21,6 +21,9 @@ enum err link_outbound_open(struct link *link, uint64_t hand, struct queue_id en
 enum err link_outbound_done(struct link *link, uint64_t hand, struct queue_id entry,
                             const struct outbound_result *results, size_t count,
                             struct error *error) MUST_CHECK;
+/* The server that has the rest of a split domain of ours, if the address is its; else host empty. */
+enum err link_rest(struct link *link, struct slice address, struct arena *arena, struct smart_host *ret_host,
+                   struct error *error) MUST_CHECK;
 
 /* queue/policies.h, at store's time. */
 enum err link_policy_get(struct link *link, struct slice domain, struct arena *arena,

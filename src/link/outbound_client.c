@@ -82,6 +82,21 @@ enum err link_outbound_done(struct link *link, uint64_t hand, struct queue_id en
     return err == ERR_OK ? link_call_end(&call, error) : err;
 }
 
+enum err link_rest(struct link *link, struct slice address, struct arena *arena, struct smart_host *ret_host,
+                   struct error *error)
+{
+    CLEANUP(link_call_release) struct link_call call = link_call_of(link, LINK_REST);
+    wire_put_slice(&call.record, address);
+    enum err err = link_call_run(&call, error);
+    if (err != ERR_OK)
+        return err;
+    struct smart_host host = link_get_route(&call.reader, arena);
+    err = arena_failed(arena) ? fail_nomem(error) : link_call_end(&call, error);
+    if (err == ERR_OK)
+        *ret_host = host;
+    return err;
+}
+
 enum err link_policy_get(struct link *link, struct slice domain, struct arena *arena,
                          struct kept_policy *ret_policy, struct error *error)
 {

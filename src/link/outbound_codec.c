@@ -1,7 +1,7 @@
 /* The records of outbound.h on the wire. */
 #include "link/outbound_codec.h"
 
-static void put_route(struct buf *b, const struct smart_host *route)
+void link_put_route(struct buf *b, const struct smart_host *route)
 {
     wire_put_slice(b, route->host);
     wire_put_u32(b, route->port);
@@ -14,7 +14,7 @@ static void put_parcel(struct buf *b, const struct outbound_parcel *p)
 {
     wire_put_u64(b, p->entry.v);
     wire_put_slice(b, p->domain);
-    put_route(b, &p->route);
+    link_put_route(b, &p->route);
     wire_put_slice(b, p->sender);
     wire_put_u64(b, p->size);
     wire_put_u64(b, (uint64_t)p->received_us);
@@ -36,7 +36,7 @@ static struct slice get_text(struct wire_reader *r, struct arena *arena)
     return arena_dup(arena, wire_get_slice(r));
 }
 
-static struct smart_host get_route(struct wire_reader *r, struct arena *arena)
+struct smart_host link_get_route(struct wire_reader *r, struct arena *arena)
 {
     struct smart_host route = {.host = get_text(r, arena)};
     route.port = (uint16_t)wire_get_u32(r);
@@ -50,7 +50,7 @@ static void get_parcel(struct wire_reader *r, struct arena *arena, struct outbou
 {
     p->entry.v = wire_get_u64(r);
     p->domain = get_text(r, arena);
-    p->route = get_route(r, arena);
+    p->route = link_get_route(r, arena);
     p->sender = get_text(r, arena);
     p->size = wire_get_u64(r);
     p->received_us = (int64_t)wire_get_u64(r);

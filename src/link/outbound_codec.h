@@ -8,6 +8,9 @@
 
 enum { LINK_PARCELS_MAX = 2 * OUTBOUND_LEASE_MAX };
 
+/* Texts are copied to the arena. */
+void link_put_route(struct buf *b, const struct smart_host *route);
+struct smart_host link_get_route(struct wire_reader *r, struct arena *arena);
 void link_put_batch(struct buf *b, const struct outbound_batch *batch);
 /* Texts are copied to the arena. */
 void link_get_batch(struct wire_reader *r, struct arena *arena, struct outbound_batch *ret);

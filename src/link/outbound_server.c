@@ -1,5 +1,6 @@
 /* The store's side of outbound.h. Relay is given mail that is to leave, and nothing of anybody's mailbox. */
 #include "base/fdio.h"
+#include "directory/domain_rest.h"
 #include "link/outbound.h"
 #include "link/outbound_codec.h"
 #include "link/serving.h"
@@ -56,6 +57,18 @@ static enum err serve_done(struct service_call *call, struct error *error)
                          : err;
 }
 
+static enum err serve_rest(struct service_call *call, struct error *error)
+{
+    struct smart_host host;
+    struct slice address = wire_get_slice(&call->request);
+    enum err err = link_check_request(call, error);
+    if (err == ERR_OK)
+        err = domain_rest_for(call->service->directory, address, &call->arena, &host, error);
+    if (err == ERR_OK)
+        link_put_route(call->reply, &host);
+    return err;
+}
+
 static enum err check_policies(const struct service_call *call, struct error *error)
 {
     enum err err = link_check_request(call, error);
@@ -106,9 +119,13 @@ static enum err serve_policy_old(struct service_call *call, struct error *error)
 }
 
 static const struct link_row rows[] = {
-    {LINK_OUTBOUND_TAKE, "outbound-take", serve_take}, {LINK_OUTBOUND_OPEN, "outbound-open", serve_open},
-    {LINK_OUTBOUND_DONE, "outbound-done", serve_done}, {LINK_POLICY_GET, "policy-get", serve_policy_get},
-    {LINK_POLICY_PUT, "policy-put", serve_policy_put}, {LINK_POLICY_OLD, "policy-old", serve_policy_old},
+    {LINK_OUTBOUND_TAKE, "outbound-take", serve_take},
+    {LINK_OUTBOUND_OPEN, "outbound-open", serve_open},
+    {LINK_OUTBOUND_DONE, "outbound-done", serve_done},
+    {LINK_POLICY_GET, "policy-get", serve_policy_get},
+    {LINK_POLICY_PUT, "policy-put", serve_policy_put},
+    {LINK_POLICY_OLD, "policy-old", serve_policy_old},
+    {LINK_REST, "rest", serve_rest},
 };
 
 void link_serve_relay(void *context, struct ipc_message *request, struct buf *reply_body,

@@ -1,5 +1,7 @@
 /* What is due for the relay, made into parcels: queue_outbound_take. */
-#include "base/must.h"
+#include <stdlib.h>
+
+#include "directory/domain_rest.h"
 #include "queue/lease.h"
 #include "queue/outbound.h"
 
@@ -23,24 +25,43 @@ static struct slice domain_of(struct slice address, struct arena *arena)
     return arena_dup(arena, address);
 }
 
-/* The server that takes the entry whoever it is for, if there is one; *ret_key tells it, with its log-in,
- * apart from others. */
-static enum err find_route(struct taking *taking, const struct entry *entry, struct smart_host *ret_route,
-                           struct slice *ret_key, struct error *error)
+/* By which server mail goes. */
+struct way {
+    struct smart_host route; /* host empty: the domain's own */
+    struct slice key;        /* tells it, with its log-in, apart from others; empty: the domain does */
+};
+
+static enum err name_way(struct taking *taking, struct way *way, struct error *error)
 {
     CLEANUP(buf_release) struct buf key = BUF(2 * SMART_HOST_NAME_MAX + SMART_HOST_USER_MAX);
+    buf_printf(&key, "%.*s:%u", SLICE_ARGS(way->route.host), way->route.port);
+    if (way->route.user.n > 0)
+        buf_printf(&key, " as %.*s", SLICE_ARGS(way->route.user));
+    way->key = arena_dup(taking->arena, buf_slice(&key));
+    return arena_failed(taking->arena) ? fail_nomem(error) : ERR_OK;
+}
+
+/* The entry's, whoever it is for, if a server takes all of it. */
+static enum err find_way(struct taking *taking, const struct entry *entry, struct way *ret_way,
+                         struct error *error)
+{
     const struct queue_envelope *e = &entry->envelope;
-    enum err err =
-        smart_host_for(taking->queue->directory, e->account, e->sender, taking->arena, ret_route, error);
+    enum err err = smart_host_for(taking->queue->directory, e->account, e->sender, taking->arena,
+                                  &ret_way->route, error);
     if (err == ERR_CORRUPT) /* the log-in, not the entry: an administrator may mend it */
         err = fail(error, ERR_UNAVAILABLE, NULL, "%s", error->detail);
-    if (err != ERR_OK || ret_route->host.n == 0)
+    return err != ERR_OK || ret_way->route.host.n == 0 ? err : name_way(taking, ret_way, error);
+}
+
+/* A recipient's, when his domain is one of ours that is split with another server. */
+static enum err find_rest(struct taking *taking, struct slice domain, struct way *way, struct error *error)
+{
+    struct smart_host rest;
+    enum err err = domain_rest(taking->queue->directory, domain, taking->arena, &rest, error);
+    if (err != ERR_OK || rest.host.n == 0)
         return err;
-    buf_printf(&key, "%.*s:%u", SLICE_ARGS(ret_route->host), ret_route->port);
-    if (ret_route->user.n > 0)
-        buf_printf(&key, " as %.*s", SLICE_ARGS(ret_route->user));
-    *ret_key = arena_dup(taking->arena, buf_slice(&key));
-    return arena_failed(taking->arena) ? fail_nomem(error) : ERR_OK;
+    way->route = rest;
+    return name_way(taking, way, error);
 }
 
 static struct outbound_parcel *add_parcel(struct taking *taking, const struct entry *entry,
@@ -93,23 +114,43 @@ static struct outbound_parcel *parcel_for(struct taking *taking, const struct en
     return add_parcel(taking, entry, route, domain);
 }
 
+/* One recipient on his way. usual: that of the entry's others. */
+static enum err put_recipient(struct taking *taking, struct lease *lease, size_t at, size_t before,
+                              const struct way *usual, struct slice domain, struct error *error)
+{
+    struct entry_recipient *r = &lease->entry->recipients[at];
+    struct way way = *usual;
+    enum err err = find_rest(taking, domain, &way, error);
+    if (err != ERR_OK)
+        return err;
+    struct outbound_parcel *parcel =
+        parcel_for(taking, lease->entry, before, &way.route, way.key.n > 0 ? way.key : domain);
+    if (parcel == NULL || arena_failed(taking->arena))
+        return fail_nomem(error);
+    parcel->recipients[parcel->recipient_count++] = (struct outbound_recipient){
+        .number = (uint32_t)at,
+        .address = arena_dup(taking->arena, r->given.address),
+        .orcpt = arena_dup(taking->arena, r->given.orcpt),
+        .notify = r->given.notify,
+    };
+    r->away = true;
+    lease->away++;
+    return ERR_OK;
+}
+
 /* What of the entry is due, as parcels; *ret_next_us: when more of it will be, unless it is held. After a
  * failure nothing of it is away. */
 static enum err put_parcels(struct taking *taking, struct lease *lease, bool flushed, int64_t *ret_next_us,
                             struct error *error)
 {
-    struct smart_host route;
-    struct slice key = slice_none();
-
+    struct way usual = {.key = S("")};
     struct entry *entry = lease->entry;
     size_t before = taking->batch.count;
     int64_t now = clock_wall_us();
     bool held = hold_covers_entry(taking->queue, entry);
-    enum err err = find_route(taking, entry, &route, &key, error);
-    if (err != ERR_OK)
-        return err;
+    enum err err = find_way(taking, entry, &usual, error);
     *ret_next_us = ENTRY_RELAY_HELD;
-    for (size_t i = 0; i < entry->recipient_count; i++) {
+    for (size_t i = 0; i < entry->recipient_count && err == ERR_OK; i++) {
         struct entry_recipient *r = &entry->recipients[i];
         if (lease->away == OUTBOUND_LEASE_MAX)
             break; /* the rest when these are done */
@@ -118,28 +159,18 @@ static enum err put_parcels(struct taking *taking, struct lease *lease, bool flu
         struct slice domain = domain_of(r->given.address, taking->arena);
         if (held || hold_covers_domain(taking->queue, domain))
             continue;
-        if (r->next_us > now && !flushed) {
+        if (r->next_us > now && !flushed)
             *ret_next_us = MIN(*ret_next_us, r->next_us);
-            continue;
-        }
-        struct outbound_parcel *parcel = parcel_for(taking, entry, before, &route, key.n > 0 ? key : domain);
-        if (parcel == NULL || arena_failed(taking->arena)) {
-            taking->batch.count = before;
-            for (size_t k = 0; k < entry->recipient_count; k++)
-                entry->recipients[k].away = false;
-            lease->away = 0;
-            return fail_nomem(error);
-        }
-        parcel->recipients[parcel->recipient_count++] = (struct outbound_recipient){
-            .number = (uint32_t)i,
-            .address = arena_dup(taking->arena, r->given.address),
-            .orcpt = arena_dup(taking->arena, r->given.orcpt),
-            .notify = r->given.notify,
-        };
-        r->away = true;
-        lease->away++;
+        else
+            err = put_recipient(taking, lease, i, before, &usual, domain, error);
     }
-    return ERR_OK;
+    if (err == ERR_OK)
+        return ERR_OK;
+    taking->batch.count = before;
+    for (size_t i = 0; i < entry->recipient_count; i++)
+        entry->recipients[i].away = false;
+    lease->away = 0;
+    return err;
 }
 
 /* It was released while it was being parked. */

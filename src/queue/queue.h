@@ -101,6 +101,7 @@ enum recipient_answer {
     RECIPIENT_NO_RELAY, /* 550 5.7.1 */
     RECIPIENT_FULL,     /* 452 4.2.2 or 552 5.2.2 as configured */
     RECIPIENT_TOO_MANY, /* 450 4.7.1: the sender has submitted as much as he may for now */
+    RECIPIENT_REST,     /* the server that has the domain's rest knows: link/callout.h */
 };
 /* size: what MAIL's SIZE announced, 0 if nothing. */
 enum err queue_recipient_check(struct queue *queue, struct account_id sender, struct slice address,

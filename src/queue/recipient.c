@@ -50,7 +50,8 @@ enum err queue_recipient_check(struct queue *queue, struct account_id sender, st
         *ret_answer = RECIPIENT_UNKNOWN;
         break;
     case ROUTE_FOREIGN:
-        *ret_answer = sender.v != 0 ? RECIPIENT_FOREIGN : RECIPIENT_NO_RELAY;
+        /* Who submits is not kept waiting for another server: what that says comes as a report. */
+        *ret_answer = sender.v != 0 ? RECIPIENT_FOREIGN : route.rest ? RECIPIENT_REST : RECIPIENT_NO_RELAY;
         break;
     case ROUTE_LOCAL:
         /* A group is not refused because one of its members is full. */

@@ -7,9 +7,15 @@
 
 enum { COMMAND_MAX = 1024 };
 
-enum err client_reply(struct client *client, int64_t timeout_us, struct error *error)
+static int64_t deadline_of(const struct client *client, int64_t timeout_us)
 {
     int64_t deadline = clock_mono_us() + timeout_us;
+    return client->deadline_us != 0 ? MIN(deadline, client->deadline_us) : deadline;
+}
+
+enum err client_reply(struct client *client, int64_t timeout_us, struct error *error)
+{
+    int64_t deadline = deadline_of(client, timeout_us);
     for (;;) {
         size_t used = 0;
         enum reply_progress progress = reply_parse(stream_input(&client->stream), &client->reply, &used);
@@ -28,7 +34,7 @@ enum err client_reply(struct client *client, int64_t timeout_us, struct error *e
 
 enum err client_ask(struct client *client, struct slice command, int64_t timeout_us, struct error *error)
 {
-    enum err err = stream_write(&client->stream, command, clock_mono_us() + timeout_us, error);
+    enum err err = stream_write(&client->stream, command, deadline_of(client, timeout_us), error);
     return err == ERR_OK ? client_reply(client, timeout_us, error) : err;
 }
 
@@ -83,6 +89,19 @@ static void read_extension(struct client *client, struct slice line)
         client->size_max = 0;
 }
 
+/* RFC 5321 6.3: mail that an administrator's mistake sends to ourselves would go in a circle. */
+static enum err check_other(const struct client *client, const struct client_options *options,
+                            struct error *error)
+{
+    struct slice name = buf_slice(&client->reply.text);
+    struct slice rest;
+    slice_cut(name, '\n', &name, &rest);
+    slice_cut(name, ' ', &name, &rest);
+    if (!options->other || !slice_eq_nocase(name, slice_cstr(options->own_name)))
+        return ERR_OK;
+    return fail(error, ERR_DENIED, NULL, "the server is this one: mail would come back");
+}
+
 /* EHLO, or HELO when the server does not know it (RFC 5321 3.2). */
 static enum err greet(struct client *client, const char *own_name, struct error *error)
 {
@@ -128,7 +147,7 @@ static enum err start_tls(struct client *client, const struct client_options *op
     }
     if (err == ERR_OK)
         err = stream_start_tls(&client->stream, options->tls, options->expectation,
-                               clock_mono_us() + CLIENT_COMMAND_US, error);
+                               deadline_of(client, CLIENT_COMMAND_US), error);
     if (err != ERR_OK) {
         *ret_tls_failed = true;
         return error_context(error, "TLS");
@@ -139,11 +158,11 @@ static enum err start_tls(struct client *client, const struct client_options *op
 static enum err begin(struct client *client, const struct client_options *options, bool *ret_tls_failed,
                       struct error *error)
 {
-    enum err err = stream_connect(&options->address, options->port, clock_mono_us() + CLIENT_CONNECT_US,
+    enum err err = stream_connect(&options->address, options->port, deadline_of(client, CLIENT_CONNECT_US),
                                   &client->stream, error);
     if (err == ERR_OK && options->tls_implicit) {
         err = stream_start_tls(&client->stream, options->tls, options->expectation,
-                               clock_mono_us() + CLIENT_COMMAND_US, error);
+                               deadline_of(client, CLIENT_COMMAND_US), error);
         if (err != ERR_OK)
             return error_context(error, "TLS");
     }
@@ -153,6 +172,8 @@ static enum err begin(struct client *client, const struct client_options *option
         err = refused(client, "greeting", error);
     if (err == ERR_OK)
         err = greet(client, options->own_name, error);
+    if (err == ERR_OK)
+        err = check_other(client, options, error);
     if (err == ERR_OK && !options->tls_implicit)
         err = start_tls(client, options, ret_tls_failed, error);
     return err == ERR_OK && options->user.n > 0 ? login_run(client, options->user, options->password, error)
@@ -169,6 +190,7 @@ enum err client_open(const struct client_options *options, struct client **ret_c
         return fail_nomem(error);
     client->stream.fd = -1;
     client->reply = REPLY;
+    client->deadline_us = options->deadline_us;
     resolver_address_text(&options->address, address);
     snprintf(client->peer, sizeof(client->peer), "%s [%s]", options->host, address);
     enum err err = begin(client, options, ret_tls_failed, error);

@@ -58,6 +58,8 @@ struct client_options {
     bool tls_required;                         /* without TLS, nothing is sent */
     bool tls_implicit;                         /* from the first byte */
     struct slice user, password;               /* user empty: no log-in */
+    int64_t deadline_us; /* monotonic: over by then, whatever the timeouts allow; 0: none */
+    bool other;          /* it must not be this server itself */
 };
 
 struct client {
@@ -68,8 +70,9 @@ struct client {
     struct reply reply;  /* the last one */
     bool in_transaction; /* RSET is due before the next message */
     unsigned replies;
-    unsigned messages; /* sent so far */
-    char peer[300];    /* "mx.example.org [192.0.2.1]" */
+    unsigned messages;   /* sent so far */
+    int64_t deadline_us; /* as in client_options */
+    char peer[300];      /* "mx.example.org [192.0.2.1]" */
 };
 
 /* *ret_tls_failed: the handshake did; without TLS it may work. */

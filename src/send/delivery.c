@@ -169,6 +169,8 @@ static enum err open_smart_host_at(struct delivery *delivery, const struct smart
         .tls_implicit = route->tls == SMART_HOST_TLS_IMPLICIT,
         .user = route->user,
         .password = route->password,
+        .deadline_us = delivery->deadline_us,
+        .other = true,
     };
     bool tls_failed;
     enum err err = client_open(&options, &delivery->client, &tls_failed, error);
@@ -180,8 +182,7 @@ static enum err open_smart_host_at(struct delivery *delivery, const struct smart
 }
 
 /* It is one host: its name is looked up, no MX. An administrator chose it, so it may stand anywhere. */
-static enum err open_smart_host(struct delivery *delivery, const struct smart_host *route,
-                                struct error *error)
+enum err delivery_open_route(struct delivery *delivery, const struct smart_host *route, struct error *error)
 {
     struct resolver_address addresses[DELIVERY_ADDRESSES_MAX];
     char text[SMART_HOST_NAME_MAX + 1];
@@ -190,8 +191,11 @@ static enum err open_smart_host(struct delivery *delivery, const struct smart_ho
     if (slice_starts(name, S("[")))
         name = slice_sub(name, 1, name.n - 2);
     snprintf(text, sizeof(text), "%.*s", SLICE_ARGS(name));
-    enum err err = resolver_addresses(delivery->options->resolver, name, clock_mono_us() + DELIVERY_DNS_US,
-                                      addresses, ARRAY_LEN(addresses), &count, error);
+    int64_t dns_until_us = clock_mono_us() + DELIVERY_DNS_US;
+    if (delivery->deadline_us != 0)
+        dns_until_us = MIN(dns_until_us, delivery->deadline_us);
+    enum err err = resolver_addresses(delivery->options->resolver, name, dns_until_us, addresses,
+                                      ARRAY_LEN(addresses), &count, error);
     if (err != ERR_OK) {
         note_failure(delivery, error);
         return err;
@@ -209,7 +213,7 @@ static enum delivery_end open_route(struct delivery *delivery, const struct outb
                                     struct arena *arena, struct outbound_result *results)
 {
     struct error error = {.detail = "the smart host has no address"};
-    if (open_smart_host(delivery, &parcel->route, &error) == ERR_OK)
+    if (delivery_open_route(delivery, &parcel->route, &error) == ERR_OK)
         return DELIVERY_SENT;
     LOG(LOG_WARN, parcel->sid, "send.smart_host", F_STR("host", parcel->route.host), F_ERR(&error));
     tell_all(parcel, OUTBOUND_DEFERRED, error.code == ERR_AUTH ? "4.7.0" : "4.4.1", error.detail, arena,

@@ -25,6 +25,7 @@ struct delivery {
     struct slice domain;   /* the parcels' */
     struct client *client; /* NULL: none is open */
     struct buf tried;      /* what went wrong on the way to this one, a line each */
+    int64_t deadline_us;   /* monotonic, of a session with one host (delivery_open_route); 0: none */
 };
 
 enum delivery_end {
@@ -35,6 +36,9 @@ enum delivery_end {
 enum delivery_end delivery_run(struct delivery *delivery, const struct outbound_parcel *parcel,
                                const struct outbound_message *message, struct arena *arena,
                                struct outbound_result *results);
+/* A session with the one host of a route, which an administrator has chosen. ERR_*: as client_open. */
+enum err delivery_open_route(struct delivery *delivery, const struct smart_host *route,
+                             struct error *error) MUST_CHECK;
 /* A new one has .tried = BUF(DELIVERY_TRIED_MAX). */
 void delivery_end(struct delivery *delivery);
 

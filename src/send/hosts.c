@@ -111,6 +111,24 @@ static bool read_literal(struct slice domain, struct hosts *hosts)
     return true;
 }
 
+void hosts_of_answer(const struct resolver_records *records, struct slice domain, struct slice own,
+                     struct arena *arena, struct hosts *ret_hosts)
+{
+    struct hosts hosts = {.secure = records->secure, .canonical = records->canonical};
+    if (records->no_name)
+        none_because(&hosts, "5.1.2", domain, "there is no such domain");
+    else if (records->count > 0)
+        read_records(records, domain, own, arena, &hosts);
+    else if (slice_eq_nocase(domain, own))
+        none_because(&hosts, "5.4.6", domain,
+                     "its mail would come back to this server, which does not know it");
+    else {
+        hosts.each[0] = (struct host){.name = records->canonical};
+        hosts.count = 1;
+    }
+    *ret_hosts = hosts;
+}
+
 void hosts_find(struct resolver *resolver, struct slice domain, struct slice own, int64_t deadline_us,
                 struct arena *arena, struct hosts *ret_hosts)
 {
@@ -122,22 +140,14 @@ void hosts_find(struct resolver *resolver, struct slice domain, struct slice own
         return;
     }
     enum err err = resolver_records(resolver, domain, RESOLVER_MX, deadline_us, arena, &records, &error);
+    if (err == ERR_OK) {
+        hosts_of_answer(&records, domain, own, arena, ret_hosts);
+        return;
+    }
     if (err == ERR_INVALID)
         none_because(&hosts, "5.1.2", domain, "no domain");
-    else if (err != ERR_OK)
+    else
         none_because(&hosts, err == ERR_AUTH ? "4.7.5" : "4.4.3", domain, error.detail);
-    else if (records.no_name)
-        none_because(&hosts, "5.1.2", domain, "there is no such domain");
-    else if (records.count > 0)
-        read_records(&records, domain, own, arena, &hosts);
-    else if (slice_eq_nocase(domain, own))
-        none_because(&hosts, "5.4.6", domain,
-                     "its mail would come back to this server, which does not know it");
-    else {
-        hosts.each[0] = (struct host){.name = records.canonical};
-        hosts.count = 1;
-    }
-    hosts.secure = err == ERR_OK && records.secure;
-    hosts.canonical = err == ERR_OK ? records.canonical : domain;
+    hosts.canonical = domain;
     *ret_hosts = hosts;
 }

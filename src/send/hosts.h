@@ -32,6 +32,10 @@ struct hosts {
 void hosts_find(struct resolver *resolver, struct slice domain, struct slice own, int64_t deadline_us,
                 struct arena *arena, struct hosts *ret_hosts);
 
+/* The same of an answer about the domain's MX, also that there is no such domain. */
+void hosts_of_answer(const struct resolver_records *records, struct slice domain, struct slice own,
+                     struct arena *arena, struct hosts *ret_hosts);
+
 /* A name in wire form (RFC 1035 3.1) as text; the root is ".". False: it is none. */
 bool hosts_name(struct slice wire, struct buf *out) MUST_CHECK;
 /* Sorts by preference, drops ourselves and what is not better than us. */

@@ -19,6 +19,8 @@
 #include "base/map.h"
 #include "base/must.h"
 #include "fetch/fetcher.h"
+#include "send/ask.h"
+#include "send/callouts.h"
 #include "send/delivery.h"
 #include "send/sts_keeper.h"
 
@@ -63,6 +65,7 @@ struct sender {
     struct link link;
     struct tls_context *tls;
     struct sts_cache *sts; /* NULL: without MTA-STS */
+    struct callouts *callouts;
     uint64_t hand;
     pthread_mutex_t lock;
     pthread_cond_t work;  /* a destination became ready, or stop */
@@ -447,6 +450,38 @@ static void *taker_main(void *context)
     return NULL;
 }
 
+/* --- asking about addresses --- */
+
+static enum err find_rest(void *context, struct slice address, struct arena *arena,
+                          struct smart_host *ret_host, struct error *error)
+{
+    struct sender *sender = context;
+    return link_rest(&sender->link, address, arena, ret_host, error);
+}
+
+static enum err ask_rest(void *context, const struct smart_host *host, struct slice address,
+                         int64_t deadline_us, enum callout_answer *ret_answer, struct error *error)
+{
+    struct sender *sender = context;
+    struct delivery delivery = {.options = &sender->options,
+                                .tls = sender->tls,
+                                .tried = BUF(DELIVERY_TRIED_MAX),
+                                .deadline_us = deadline_us};
+    *error = (struct error){.detail = "the server has no address"};
+    enum err err = delivery_open_route(&delivery, host, error);
+    if (err == ERR_OK)
+        err = ask_recipient(delivery.client, address, ret_answer, error);
+    delivery_end(&delivery);
+    return err;
+}
+
+enum err sender_callout(void *context, struct slice address, enum callout_answer *ret_answer,
+                        struct error *error)
+{
+    struct sender *sender = context;
+    return callouts_answer(sender->callouts, address, ret_answer, error);
+}
+
 /* --- beginning and end --- */
 
 enum err sender_create(const struct sender_options *options, struct sender **ret_sender, struct error *error)
@@ -472,10 +507,14 @@ enum err sender_create(const struct sender_options *options, struct sender **ret
                                       .port = options->sts_port,
                                       .private_too = options->private_too};
     enum err err = tls_client_context_create(options->authorities, &sender->tls, error);
+    const struct callouts_source callouts = {find_rest, ask_rest, sender};
+    if (err == ERR_OK)
+        err = callouts_create(&callouts, &sender->callouts, error);
     if (err == ERR_OK && options->sts_port != 0)
         err = sts_cache_create(&source, &sender->sts, error);
     if (err != ERR_OK) {
         tls_context_unref(sender->tls);
+        callouts_free(sender->callouts);
         free(sender);
         return err;
     }

@@ -10,7 +10,7 @@
 #define POSTHORN_SEND_SENDER_H
 
 #include "fetch/resolver.h"
-#include "link/link.h"
+#include "link/callout.h"
 
 enum {
     SENDER_THREADS_MAX = 200,
@@ -40,6 +40,8 @@ enum err sender_create(const struct sender_options *options, struct sender **ret
                        struct error *error) MUST_CHECK;
 /* After the sandbox: makes threads. */
 enum err sender_start(struct sender *sender, struct error *error) MUST_CHECK;
+/* A callout_fn whose context is a struct sender: asks the server that has the rest of a domain of ours. */
+callout_fn sender_callout;
 /* Takes nothing more; waits for what is being sent, until the deadline (monotonic us). */
 void sender_stop(struct sender *sender, int64_t deadline_us);
 

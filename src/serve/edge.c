@@ -35,7 +35,7 @@ struct edge {
     struct current current;
     struct loop *loop;
     struct link link;
-    struct ipc_client *names;    /* relay, for what the DNS says, and for proofs of ACME */
+    struct ipc_client *names;    /* relay, for what the DNS says, other servers, proofs of ACME */
     struct tls_context *proving; /* of the door for TLS-ALPN-01 */
     struct login_guard *guard;
     struct judge *judge;

@@ -30,6 +30,7 @@ struct relay {
     struct resolver *proving; /* with DNSSEC; NULL: none */
     struct fetch_service fetch;
     struct names_service resolve;
+    struct callout_service callout;
     struct sender *sender;
     struct acme_renewer *acme;
 };
@@ -119,14 +120,16 @@ static void connect_milter(struct relay *relay, struct ipc_message *request, str
     current_put(version);
 }
 
-/* What edge asks: names, its connections to milters, and what an authority is to find. */
+/* What edge asks: names, its connections to milters, addresses of other servers, and what an authority is to
+ * find. */
 static void serve_edge(void *context, struct ipc_message *request, struct buf *reply_body,
                        struct ipc_message *reply)
 {
     struct relay *relay = context;
     if (request->type == MILTER_CALL)
         connect_milter(relay, request, reply_body, reply);
-    else if (!acme_serve_answer(relay->acme, request, reply_body, reply))
+    else if (!callout_serve(&relay->callout, request, reply_body, reply) &&
+             !acme_serve_answer(relay->acme, request, reply_body, reply))
         names_serve(&relay->resolve, request, reply_body, reply);
 }
 
@@ -141,12 +144,21 @@ static void serve_store(void *context, struct ipc_message *request, struct buf *
         fetch_serve(&relay->fetch, request, reply_body, reply);
 }
 
+static enum err no_callout(void *context, struct slice address, enum callout_answer *ret_answer,
+                           struct error *error)
+{
+    (void)context, (void)address, (void)ret_answer;
+    return fail(error, ERR_UNAVAILABLE, NULL, "outbound-port is off: no server is asked");
+}
+
 /* Never stopped: edge asks until it is gone itself. */
 static enum err start_names(struct relay *relay, struct error *error)
 {
     const struct loop_options options = {
         .name = "names", .threads_min = THREADS_MIN, .threads_max = NAMES_THREADS_MAX};
     relay->resolve = (struct names_service){names_resolve, fetcher_resolver(relay->fetcher)};
+    relay->callout = relay->sender != NULL ? (struct callout_service){sender_callout, relay->sender}
+                                           : (struct callout_service){no_callout, NULL};
     enum err e = loop_create(&options, &relay->names, error);
     return e == ERR_OK ? loop_start(relay->names, error) : e;
 }

@@ -1,4 +1,6 @@
 /* RCPT TO (RFC 5321 4.1.1.3) with NOTIFY and ORCPT (RFC 3461 4). */
+#include "base/log.h"
+#include "link/callout.h"
 #include "smtp/session.h"
 
 static bool take_notify(struct slice value, unsigned *ret_bits)
@@ -108,6 +110,30 @@ static void accept_recipient(struct smtp_session *session, const struct queue_re
     smtp_reply(session, "250 2.1.5 recipient noted");
 }
 
+/* Who is not known here is the other server's, which says now whether it knows him: a message that is taken
+ * from a stranger and then refused by it would be answered with a report to somebody who never wrote. */
+static void ask_the_rest(struct smtp_session *session, const struct queue_recipient *recipient)
+{
+    enum callout_answer answer = CALLOUT_UNKNOWN;
+    struct error error;
+    if (!smtp_guard_greylist(session, recipient->address))
+        return;
+    enum err err = session->guest->relay != NULL
+                       ? callout_ask(session->guest->relay, recipient->address, &answer, &error)
+                       : fail(&error, ERR_UNAVAILABLE, NULL, "nobody can be asked");
+    if (err != ERR_OK)
+        LOG(LOG_WARN, conn_sid(session->conn), "smtp.callout", F_STR("to", recipient->address),
+            F_ERR(&error));
+    if (err == ERR_OK && answer == CALLOUT_TAKEN) {
+        if (smtp_milter_rcpt(session, recipient->address))
+            accept_recipient(session, recipient);
+    } else if (err == ERR_OK && answer == CALLOUT_REFUSED)
+        smtp_refuse(session,
+                    "550 5.1.1 there is no such address, neither here nor at the domain's other server");
+    else
+        smtp_reply(session, "451 4.4.1 the domain's other server can't be asked now, try again later");
+}
+
 static void answer(struct smtp_session *session, const struct queue_recipient *recipient,
                    enum recipient_answer verdict)
 {
@@ -127,6 +153,9 @@ static void answer(struct smtp_session *session, const struct queue_recipient *r
         break;
     case RECIPIENT_TOO_MANY:
         smtp_reply(session, SMTP_SENT_ENOUGH);
+        break;
+    case RECIPIENT_REST:
+        ask_the_rest(session, recipient);
         break;
     case RECIPIENT_FULL:
         smtp_reply(session, "%s", smtp_full_text(session));
