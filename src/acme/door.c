@@ -47,8 +47,8 @@ static void on_ready(struct conn *conn, void *session)
         return;
     }
     enum err e = acme_ask_answer(visit->guest->relay, ACME_BY_TOKEN, token, &authorization, &error);
-    LOG(LOG_INFO, conn_sid(conn), "acme.looked_for", F_CSTR("peer", conn_peer(conn)), F_CSTR("by", "http-01"),
-        F_CSTR("found", e == ERR_OK ? "yes" : "no"));
+    LOG(e == ERR_OK ? LOG_INFO : LOG_DEBUG, conn_sid(conn), "acme.looked_for",
+        F_CSTR("peer", conn_peer(conn)), F_CSTR("found", e == ERR_OK ? "yes" : "no"));
     answer(visit,
            e == ERR_OK          ? HTTP_OK
            : e == ERR_NOT_FOUND ? HTTP_NOT_FOUND

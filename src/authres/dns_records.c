@@ -1,5 +1,7 @@
 #include "authres/dns_records.h"
 
+#include <arpa/inet.h>
+
 enum { LABEL_MAX = 63, TEXT_MAX = 65535 };
 
 bool dns_name_valid(struct slice name)
@@ -69,6 +71,19 @@ bool dns_address(struct slice data, struct resolver_address *ret_address)
     memcpy(&address.v6, data.p, data.n);
     *ret_address = address;
     return true;
+}
+
+bool dns_address_parse(struct slice text, struct resolver_address *ret_address)
+{
+    char plain[INET6_ADDRSTRLEN];
+    if (text.n >= sizeof(plain))
+        return false;
+    snprintf(plain, sizeof(plain), "%.*s", SLICE_ARGS(text));
+    ret_address->family = AF_INET;
+    if (inet_pton(AF_INET, plain, &ret_address->v4) == 1)
+        return true;
+    ret_address->family = AF_INET6;
+    return inet_pton(AF_INET6, plain, &ret_address->v6) == 1;
 }
 
 void dns_put_reverse(const struct resolver_address *address, struct buf *out)

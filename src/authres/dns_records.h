@@ -20,6 +20,8 @@ struct slice dns_text(struct slice data, struct arena *arena);
 struct slice dns_name(struct slice data, size_t skip, struct arena *arena);
 /* An A or AAAA record. */
 bool dns_address(struct slice data, struct resolver_address *ret_address);
+/* An address as text, without brackets. */
+bool dns_address_parse(struct slice text, struct resolver_address *ret_address);
 /* "4.3.2.1.in-addr.arpa". */
 void dns_put_reverse(const struct resolver_address *address, struct buf *out) NONNULL;
 

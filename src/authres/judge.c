@@ -1,6 +1,5 @@
 #include "authres/judge.h"
 
-#include <arpa/inet.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 
@@ -74,19 +73,6 @@ const struct authres_dns *judge_dns(const struct judge *judge)
 }
 
 /* --- iprev (RFC 8601 3) --- */
-
-static bool read_address(struct slice text, struct resolver_address *ret)
-{
-    char plain[INET6_ADDRSTRLEN];
-    if (text.n >= sizeof(plain))
-        return false;
-    snprintf(plain, sizeof(plain), "%.*s", SLICE_ARGS(text));
-    ret->family = AF_INET;
-    if (inet_pton(AF_INET, plain, &ret->v4) == 1)
-        return true;
-    ret->family = AF_INET6;
-    return inet_pton(AF_INET6, plain, &ret->v6) == 1;
-}
 
 static bool leads_back(const struct resolver_records *addresses, const struct resolver_address *client)
 {
@@ -419,12 +405,16 @@ void judge_message(struct judge *judge, const struct judge_query *query, struct 
                       .sender_arena = ARENA(JUDGE_SCRATCH_MAX)};
     *ret_judgement = (struct judgement){.action = JUDGE_TAKE};
     results_begin(&t.field, query->server);
-    if (read_address(query->peer, &t.client)) {
+    if (dns_address_parse(query->peer, &t.client)) {
         judge_address(&t);
         judge_spf(&t);
     }
     judge_dkim(&t);
     decide(&t, judge_authors(&t));
+    if (ret_judgement->action == JUDGE_TAKE && query->is_junk)
+        ret_judgement->action = JUDGE_JUNK;
+    if (query->found.n < RESULTS_MAX - t.field.n) /* what is found here matters more */
+        buf_put(&t.field, query->found);
     results_end(&t.field);
     if (!buf_failed(&t.field))
         ret_judgement->field = arena_dup(arena, buf_slice(&t.field));
@@ -432,4 +422,33 @@ void judge_message(struct judge *judge, const struct judge_query *query, struct 
     arena_release(&t.arc_arena);
     arena_release(&t.helo_arena);
     arena_release(&t.sender_arena);
+}
+
+const char *judge_suspects(struct judge *judge, const struct judge_query *query, struct arena *arena)
+{
+    struct judgement unused = {0};
+    struct trial t = {.judge = judge,
+                      .query = query,
+                      .arena = arena,
+                      .judgement = &unused,
+                      .field = BUF(RESULTS_MAX),
+                      .helo_arena = ARENA(JUDGE_SCRATCH_MAX),
+                      .sender_arena = ARENA(JUDGE_SCRATCH_MAX)};
+    struct slice name;
+    const char *why = NULL;
+    if (!dns_address_parse(query->peer, &t.client))
+        return NULL;
+    /* What the DNS keeps back is not held against him. */
+    const char *found = look_back(&t, &name);
+    if (strcmp(found, "pass") != 0 && strcmp(found, "temperror") != 0)
+        why = "no name of its own";
+    if (why == NULL) {
+        judge_spf(&t);
+        if (unused.spf != SPF_RESULT_PASS && unused.spf != SPF_RESULT_TEMPERROR)
+            why = "SPF does not vouch for it";
+    }
+    buf_release(&t.field);
+    arena_release(&t.helo_arena);
+    arena_release(&t.sender_arena);
+    return why;
 }

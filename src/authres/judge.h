@@ -52,12 +52,18 @@ struct judge_query {
     struct slice helo;
     struct slice sender;            /* empty: the null path */
     struct dkim_verifier *verifier; /* that has seen the whole message */
+    struct slice found;             /* results of others, as results_put writes them */
+    bool is_junk;                   /* by them */
     bool spf_refuses;
     bool dmarc_enforced;
     struct slice arc_trusted; /* domains whose seals override DMARC (arc_trust.h) */
     unsigned dice;            /* 0 to 99 */
     int64_t now_seconds;
 };
+
+/* Before the message has come (no verifier is needed): what makes a client less than trusted, a text; NULL:
+ * his address has a name, and SPF says that he may send. */
+const char *judge_suspects(struct judge *judge, const struct judge_query *query, struct arena *arena);
 
 enum judge_action { JUDGE_TAKE, JUDGE_JUNK, JUDGE_REFUSE, JUDGE_DEFER };
 

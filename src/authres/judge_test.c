@@ -177,6 +177,27 @@ static void test_spf_refuses_if_it_may(void **state)
     assert_string_equal(t->judgement.reply, "550 5.7.23 mx.good.example does not let 192.0.2.9 send (SPF)");
 }
 
+static void test_who_is_suspicious(void **state)
+{
+    struct court *t = *state;
+    assert_null(judge_suspects(t->judge, &t->query, &t->arena));
+    t->query.sender = S("x@none.example");
+    assert_string_equal(judge_suspects(t->judge, &t->query, &t->arena), "SPF does not vouch for it");
+    t->query.sender = S("x@silent.good.example"); /* nobody answers: that is not held against him */
+    assert_null(judge_suspects(t->judge, &t->query, &t->arena));
+    t->query.peer = S("192.0.2.2");
+    assert_string_equal(judge_suspects(t->judge, &t->query, &t->arena), "no name of its own");
+}
+
+static void test_others_add_to_the_field(void **state)
+{
+    struct court *t = *state;
+    t->query.found = S(";\r\n\tx-helo=fail");
+    t->query.is_junk = true;
+    assert_int_equal(judge(t, "From: a@good.example\r\n\r\nx\r\n"), JUDGE_JUNK);
+    assert_true(slice_ends(t->judgement.field, S("header.from=good.example;\r\n\tx-helo=fail\r\n")));
+}
+
 static void test_so_many_at_once(void **state)
 {
     struct court *t = *state;
@@ -206,6 +227,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_authors_that_nobody_can_name, setup, teardown),
         cmocka_unit_test_setup_teardown(test_umlauts_are_asked_as_the_dns_has_them, setup, teardown),
         cmocka_unit_test_setup_teardown(test_spf_refuses_if_it_may, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_who_is_suspicious, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_others_add_to_the_field, setup, teardown),
         cmocka_unit_test_setup_teardown(test_so_many_at_once, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

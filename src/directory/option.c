@@ -245,60 +245,85 @@ enum err option_write(struct directory *directory, enum option_level level, stru
     return code;
 }
 
-/* What the name of an owner is in the database, and in the cache what a change makes stale. Locked. */
-static enum err owner_find(struct directory *directory, enum option_level level, struct slice name,
+enum err option_owner_normalise(enum option_level level, struct slice owner, struct arena *arena,
+                                struct slice *ret_name, struct error *error)
+{
+    struct address_parts parts = {.key = owner};
+    enum err code = ERR_OK;
+    if (level == LEVEL_DOMAIN)
+        code = domain_normalise(owner, arena, &parts.key, error);
+    else if (level == LEVEL_ACCOUNT)
+        code = address_parse(owner, arena, &parts, error);
+    if (code == ERR_OK)
+        *ret_name = parts.key;
+    return code;
+}
+
+enum err option_owner_find(struct directory *directory, enum option_level level, struct slice name,
                            struct parameter *ret_owner, struct error *error)
 {
     struct domain_row domain;
     enum address_kind kind;
     struct account_id account;
-    enum err code;
+    enum err code = ERR_OK;
     switch (level) {
+    case LEVEL_BUILT_IN:
+        *ret_owner = TEXT(S(""));
+        break;
     case LEVEL_PLAN:
         *ret_owner = TEXT(name);
-        cache_drop(directory->cache, CACHE_PLAN, name);
-        return account_check_plan(directory, name, 0, error);
+        code = account_check_plan(directory, name, 0, error);
+        break;
     case LEVEL_DOMAIN:
         code = domain_row_need(directory, name, &domain, error);
-        *ret_owner = NUMBER(domain.id.v);
-        cache_drop(directory->cache, CACHE_DOMAIN, name);
-        return code;
+        if (code == ERR_OK)
+            *ret_owner = NUMBER(domain.id.v);
+        break;
     case LEVEL_ACCOUNT:
         code = address_row_get(directory, name, &kind, &account, error);
         if (code == ERR_OK && kind != ADDRESS_ACCOUNT)
-            return fail_plain(error, ERR_NOT_FOUND, "there is no account %.*s", SLICE_ARGS(name));
-        *ret_owner = NUMBER(account.v);
-        cache_drop(directory->cache, CACHE_ACCOUNT, map_key_u64(&account.v));
-        return code;
-    case LEVEL_BUILT_IN:
+            code = fail_plain(error, ERR_NOT_FOUND, "there is no account %.*s", SLICE_ARGS(name));
+        if (code == ERR_OK)
+            *ret_owner = NUMBER(account.v);
         break;
     }
-    must(false); /* nobody owns what is built in */
-    return ERR_INVALID;
+    return code;
+}
+
+/* What a change of the owner's options makes stale in the cache. Locked. */
+static void drop_stale(struct directory *directory, enum option_level level, struct slice name,
+                       const struct parameter *owner)
+{
+    must(level != LEVEL_BUILT_IN); /* nobody owns what is built in */
+    if (level == LEVEL_PLAN)
+        cache_drop(directory->cache, CACHE_PLAN, name);
+    else if (level == LEVEL_DOMAIN)
+        cache_drop(directory->cache, CACHE_DOMAIN, name);
+    else
+        cache_drop(directory->cache, CACHE_ACCOUNT, map_key_u64(&owner->number));
 }
 
 static enum err change(struct directory *directory, enum option_level level, struct slice name,
                        const struct option_changes *changes, struct error *error)
 {
     struct parameter owner;
-    enum err code = owner_find(directory, level, name, &owner, error);
-    return code == ERR_OK ? option_write(directory, level, owner, changes, error) : code;
+    enum err code = option_owner_find(directory, level, name, &owner, error);
+    if (code != ERR_OK)
+        return code;
+    drop_stale(directory, level, name, &owner);
+    return option_write(directory, level, owner, changes, error);
 }
 
 enum err options_change(struct directory *directory, enum option_level level, struct slice owner,
                         const struct option_changes *changes, struct error *error)
 {
     CLEANUP(arena_release) struct arena scratch = ARENA(SCRATCH_MAX);
-    struct address_parts parts = {.key = owner};
-    enum err code = ERR_OK;
-    if (level == LEVEL_DOMAIN)
-        code = domain_normalise(owner, &scratch, &parts.key, error);
-    else if (level == LEVEL_ACCOUNT)
-        code = address_parse(owner, &scratch, &parts, error);
+    struct slice name;
+    enum err code = option_owner_normalise(level, owner, &scratch, &name, error);
     if (code == ERR_OK)
         code = change_begin(directory, error);
     if (code == ERR_OK)
-        code = change_end(directory, change(directory, level, parts.key, changes, error), error);
+        code = change_end(directory, change(directory, level, name, changes, error), error);
     return code;
 }
 

@@ -3,8 +3,8 @@
 #include <arpa/inet.h>
 
 #include "base/wire.h"
-#include "directory/account_check.h"
 #include "directory/inside.h"
+#include "directory/option_set.h"
 
 enum { SECRET_MAX = 4096 };
 
@@ -132,44 +132,12 @@ static enum err unseal(const struct directory *directory, enum option_level leve
 
 /* --- changing --- */
 
-/* Locked. The name of an owner as the database has it. */
-static enum err owner_find(struct directory *directory, enum option_level level, struct slice name,
-                           struct parameter *ret_owner, struct error *error)
-{
-    struct domain_row domain;
-    enum address_kind kind;
-    struct account_id account;
-    enum err code = ERR_OK;
-    switch (level) {
-    case LEVEL_BUILT_IN:
-        *ret_owner = TEXT(S(""));
-        break;
-    case LEVEL_PLAN:
-        *ret_owner = TEXT(name);
-        code = account_check_plan(directory, name, 0, error);
-        break;
-    case LEVEL_DOMAIN:
-        code = domain_row_need(directory, name, &domain, error);
-        if (code == ERR_OK)
-            *ret_owner = NUMBER(domain.id.v);
-        break;
-    case LEVEL_ACCOUNT:
-        code = address_row_get(directory, name, &kind, &account, error);
-        if (code == ERR_OK && kind != ADDRESS_ACCOUNT)
-            code = fail_plain(error, ERR_NOT_FOUND, "there is no account %.*s", SLICE_ARGS(name));
-        if (code == ERR_OK)
-            *ret_owner = NUMBER(account.v);
-        break;
-    }
-    return code;
-}
-
 static enum err write(struct directory *directory, enum option_level level, struct slice name,
                       const struct smart_host *host, struct error *error)
 {
     CLEANUP(buf_release) struct buf secret = BUF(2 * SECRET_MAX);
     struct parameter owner;
-    enum err code = owner_find(directory, level, name, &owner, error);
+    enum err code = option_owner_find(directory, level, name, &owner, error);
     if (code != ERR_OK)
         return code;
     if (host == NULL) {
@@ -192,16 +160,12 @@ static enum err change(struct directory *directory, enum option_level level, str
                        const struct smart_host *host, struct error *error)
 {
     CLEANUP(arena_release) struct arena scratch = ARENA(SCRATCH_MAX);
-    struct address_parts parts = {.key = owner};
-    enum err code = ERR_OK;
-    if (level == LEVEL_DOMAIN)
-        code = domain_normalise(owner, &scratch, &parts.key, error);
-    else if (level == LEVEL_ACCOUNT)
-        code = address_parse(owner, &scratch, &parts, error);
+    struct slice name;
+    enum err code = option_owner_normalise(level, owner, &scratch, &name, error);
     if (code == ERR_OK)
         code = change_begin(directory, error);
     if (code == ERR_OK)
-        code = change_end(directory, write(directory, level, parts.key, host, error), error);
+        code = change_end(directory, write(directory, level, name, host, error), error);
     return code;
 }
 

@@ -52,7 +52,9 @@ enum doctor_level {
     X(certificates, "certificates", "the certificates are in force and can be verified")        \
     X(hostname_covered, "certificate-name", "a certificate names this server")                  \
     X(host_addresses, "host-name", "the server's name leads here, and its addresses lead back") \
-    X(domains, "domains", "every domain's records lead here")
+    X(domains, "domains", "every domain's records lead here")                                   \
+    X(lists, "lists", "the lists that are asked about strangers answer")                        \
+    X(milters, "milters", "the milters can be reached")
 
 struct finding {
     enum doctor_level level;

@@ -261,6 +261,7 @@ void doctor_look_at_domain(struct doctor *doctor, const struct doctor_domain *do
     check_dkim(&d);
     check_dmarc(&d);
     domain_look_tls(&d);
+    domain_look_caa(&d);
     for (size_t i = 0; i < zone_service_count; i++)
         check_service(&d, &zone_services[i]);
 }

@@ -173,6 +173,15 @@ bool imap_parse_modseq(struct imap_parser *p, uint64_t *ret)
            imap_parse_fail(p, "a mod-sequence is missing or too large");
 }
 
+/* "inbox/Old" is below INBOX (RFC 9051 5.1), and its client hears of the other name like of any that was
+ * changed. */
+static void name_inbox(struct buf *name)
+{
+    static const struct slice below = {"INBOX/", 6};
+    if (slice_starts_nocase(buf_slice(name), below))
+        memcpy(name->p, below.p, below.n);
+}
+
 static bool decode_name(struct imap_parser *p, struct slice wire, struct slice *ret)
 {
     CLEANUP(buf_release) struct buf name = BUF(2 * FOLDER_PATH_MAX);
@@ -184,6 +193,7 @@ static bool decode_name(struct imap_parser *p, struct slice wire, struct slice *
     if (!right)
         return imap_parse_fail(p, p->utf8 ? "the mailbox name is no UTF-8 or too long"
                                           : "the mailbox name is no modified UTF-7 or too long");
+    name_inbox(&name);
     if (p->utf8) {
         p->written = p->written.p == NULL ? wire : p->written;
         p->denormal = p->denormal || !slice_eq(wire, buf_slice(&name));

@@ -24,7 +24,7 @@ struct imap_parser {
     bool spools;          /* the verb is one of those whose literals the reader may have spooled */
     bool utf8;            /* mailbox names come in UTF-8 (RFC 6855 3, RFC 9051 5.1) */
     struct slice written; /* the first mailbox name as the client wrote it, if `utf8` */
-    bool denormal;        /* a mailbox name was not in NFC */
+    bool denormal;        /* a mailbox name was not in NFC, or not below INBOX by that name */
     struct slice off;     /* capabilities that are switched off: their words are unknown */
 };
 

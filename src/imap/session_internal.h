@@ -228,6 +228,9 @@ struct imap_mailbox {
 };
 bool imap_resolve_mailbox(struct imap_call *call, struct slice name, unsigned needed, const char *missing,
                           struct imap_mailbox *ret_mailbox) MUST_CHECK;
+/* The same, and names that can't be selected too: there is nothing but the name. */
+bool imap_resolve_any(struct imap_call *call, struct slice name, unsigned needed, const char *missing,
+                      struct imap_mailbox *ret_mailbox) MUST_CHECK;
 /* The person's rights in the account that he logged in to. */
 static inline unsigned imap_own_rights(const struct imap_session *s)
 {

@@ -251,14 +251,12 @@ struct slice imap_name_of(struct imap_call *call, const struct imap_place *place
     return slice_of(text, n);
 }
 
-bool imap_resolve_mailbox(struct imap_call *call, struct slice name, unsigned needed, const char *missing,
-                          struct imap_mailbox *ret_mailbox)
+bool imap_resolve_any(struct imap_call *call, struct slice name, unsigned needed, const char *missing,
+                      struct imap_mailbox *ret_mailbox)
 {
     struct imap_place place;
     struct imap_mailbox mailbox;
     enum err err = find_folder(call, name, needed, &place, &mailbox.folder);
-    if (err == ERR_OK && !mailbox.folder.selectable)
-        err = nothing_there(name, &call->error);
     if (err == ERR_OK)
         err = seen_count(place.account, imap_person(call->session), &mailbox.folder, &call->error);
     if (err != ERR_OK)
@@ -272,6 +270,18 @@ bool imap_resolve_mailbox(struct imap_call *call, struct slice name, unsigned ne
         imap_call_no(call, "LIMIT", "The command needs too much memory");
         return false;
     }
+    *ret_mailbox = mailbox;
+    return true;
+}
+
+bool imap_resolve_mailbox(struct imap_call *call, struct slice name, unsigned needed, const char *missing,
+                          struct imap_mailbox *ret_mailbox)
+{
+    struct imap_mailbox mailbox;
+    if (!imap_resolve_any(call, name, needed, missing, &mailbox))
+        return false;
+    if (!mailbox.folder.selectable)
+        return not_found(call, nothing_there(name, &call->error), missing);
     *ret_mailbox = mailbox;
     return true;
 }

@@ -205,6 +205,29 @@ enum err link_sighting(struct link *link, const struct feedback_note *note, stru
     return err == ERR_OK ? link_call_end(&call, error) : err;
 }
 
+enum err link_greylist(struct link *link, const struct greylist_question *question,
+                       enum greylist_answer *ret_answer, int64_t *ret_left_us, struct error *error)
+{
+    CLEANUP(link_call_release) struct link_call call = link_call_of(link, LINK_GREYLIST);
+    wire_put_slice(&call.record, question->network);
+    wire_put_slice(&call.record, question->sender);
+    wire_put_slice(&call.record, question->recipient);
+    wire_put_u64(&call.record, (uint64_t)question->wait_us);
+    enum err err = link_call_run(&call, error);
+    if (err != ERR_OK)
+        return err;
+    uint8_t answer = wire_get_u8(&call.reader);
+    uint64_t left = wire_get_u64(&call.reader);
+    err = link_call_end(&call, error);
+    if (err == ERR_OK && (answer >= GREYLIST_ANSWERS || left > INT64_MAX))
+        err = fail(error, ERR_INVALID, NULL, "malformed reply from store");
+    if (err == ERR_OK) {
+        *ret_answer = (enum greylist_answer)answer;
+        *ret_left_us = (int64_t)left;
+    }
+    return err;
+}
+
 enum err link_health(struct link *link, enum health_question question, struct buf *ret_text, bool *ret_well,
                      struct error *error)
 {

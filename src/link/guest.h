@@ -8,8 +8,10 @@
 #ifndef POSTHORN_LINK_GUEST_H
 #define POSTHORN_LINK_GUEST_H
 
+#include "authres/guards.h"
 #include "authres/judge.h"
 #include "link/login.h"
+#include "milter/milters.h"
 #include "rt/metrics.h"
 #include "rt/settings.h"
 
@@ -17,9 +19,11 @@ struct guest {
     struct loop *loop;
     struct link *link;
     struct login_guard *guard;
-    struct ipc_client *relay; /* the way to it; NULL: none */
-    struct judge *judge;      /* of mail from strangers; NULL: nobody judges */
-    struct tls_context *tls;  /* NULL: no TLS set up */
+    struct ipc_client *relay;      /* the way to it; NULL: none */
+    struct judge *judge;           /* of mail from strangers; NULL: nobody judges */
+    struct guards *guards;         /* NULL: nobody looks at strangers before that */
+    struct milter_office *milters; /* NULL: none are asked */
+    struct tls_context *tls;       /* NULL: no TLS set up */
     const struct settings *settings;
     bool tls_first;                /* implicit TLS: the handshake comes before the greeting */
     enum metric_protocol protocol; /* under which it is counted */

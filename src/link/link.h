@@ -14,6 +14,7 @@
 
 #include "directory/sasl.h"
 #include "feedback/feedback.h"
+#include "greylist/greylist.h"
 #include "queue/queue.h"
 #include "rt/ipc.h"
 
@@ -31,6 +32,7 @@
     X(ACCEPT, 33)         /* a complete message: durable when answered */      \
     X(URL, 34)            /* what an IMAP URL means, to be submitted */        \
     X(SIGHTING, 35)       /* what was seen of a domain that wants reports */   \
+    X(GREYLIST, 36)       /* RCPT: has this client come before? */             \
     X(HEALTH, 40)         /* figures and state of the house, as text */
 /* From relay. */
 #define LINK_RELAY_TABLE(X)                                                \
@@ -118,6 +120,10 @@ enum err link_url(struct link *link, struct slice ticket, struct slice url, int 
                   struct error *error) MUST_CHECK;
 /* For the domain's DMARC report; nothing where none are written. */
 enum err link_sighting(struct link *link, const struct feedback_note *note, struct error *error) MUST_CHECK;
+/* GREYLIST_KNOWN where nobody keeps count. */
+enum err link_greylist(struct link *link, const struct greylist_question *question,
+                       enum greylist_answer *ret_answer, int64_t *ret_left_us,
+                       struct error *error) MUST_CHECK;
 
 /* What /metrics and /health answer, made by store; *ret_well: the house does not fail. */
 enum health_question { HEALTH_METRICS, HEALTH_STATE };
@@ -140,6 +146,7 @@ struct link_service {
     struct policies *policies;     /* NULL: none are kept */
     struct feedback *feedback;     /* NULL: no reports are written */
     struct feedback *tls_feedback; /* the same, of TLS reports */
+    struct greylist *greylist;     /* NULL: nobody must come again */
     struct ipc_client *edge;       /* for what is given back */
     /* What a URL means that this account submits; of serve/ too. NULL: nothing. */
     enum err (*read_url)(void *context, struct account_id account, struct slice url, int *ret_fd,

@@ -235,6 +235,20 @@ static enum err check_sender(struct service_call *call, struct slice ticket, str
     return queue_author_check(call->service->queue, holder.account, holder.person, body, spool, error);
 }
 
+/* Those to whom our people write need not come twice when they answer. That it is not noted costs them a
+ * while. */
+static void note_correspondents(struct service_call *call, const struct queue_envelope *envelope)
+{
+    enum { NOTED_MAX = 100 }; /* who writes to more has a list */
+    struct error error;
+    if (call->service->greylist == NULL || envelope->account.v == 0 || envelope->recipient_count > NOTED_MAX)
+        return;
+    for (size_t i = 0; i < envelope->recipient_count; i++)
+        if (greylist_wrote_to(call->service->greylist, envelope->recipients[i].address, clock_wall_us(),
+                              &error) != ERR_OK)
+            LOG(LOG_DEBUG, envelope->sid, "link.not_noted", F_ERR(&error));
+}
+
 static enum err serve_accept(struct service_call *call, struct error *error)
 {
     struct queue_envelope envelope;
@@ -257,8 +271,10 @@ static enum err serve_accept(struct service_call *call, struct error *error)
         err = check_room(call, &envelope, size, error);
     if (err == ERR_OK)
         err = queue_accept(call->service->queue, &envelope, body, spool, &id, error);
-    if (err == ERR_OK)
+    if (err == ERR_OK) {
+        note_correspondents(call, &envelope);
         wire_put_u64(call->reply, id.v);
+    }
     return err;
 }
 
@@ -270,6 +286,27 @@ static enum err serve_sighting(struct service_call *call, struct error *error)
     if (err != ERR_OK || call->service->feedback == NULL)
         return err;
     return feedback_note(call->service->feedback, &note, clock_wall_us(), error);
+}
+
+static enum err serve_greylist(struct service_call *call, struct error *error)
+{
+    struct greylist_question question = {.network = wire_get_slice(&call->request)};
+    enum greylist_answer answer = GREYLIST_KNOWN;
+    int64_t left_us = 0;
+    question.sender = wire_get_slice(&call->request);
+    question.recipient = wire_get_slice(&call->request);
+    uint64_t wait_us = wire_get_u64(&call->request);
+    enum err err = link_check_request(call, error);
+    if (err == ERR_OK && wait_us > (uint64_t)CLOCK_DAY)
+        err = fail(error, ERR_INVALID, NULL, "more than a day of greylisting");
+    question.wait_us = (int64_t)wait_us;
+    if (err == ERR_OK && call->service->greylist != NULL)
+        err = greylist_ask(call->service->greylist, &question, clock_wall_us(), &answer, &left_us, error);
+    if (err == ERR_OK) {
+        wire_put_u8(call->reply, (uint8_t)answer);
+        wire_put_u64(call->reply, (uint64_t)left_us);
+    }
+    return err;
 }
 
 static enum err serve_health(struct service_call *call, struct error *error)
@@ -305,6 +342,7 @@ static const struct link_row rows[] = {
     {LINK_URL, "url", serve_url},
     {LINK_ACCEPT, "accept", serve_accept},
     {LINK_SIGHTING, "sighting", serve_sighting},
+    {LINK_GREYLIST, "greylist", serve_greylist},
     {LINK_HEALTH, "health", serve_health},
 };
 

@@ -233,7 +233,7 @@ enum err queue_release(struct queue *queue, enum hold_kind kind, struct slice wh
     err = database_release(queue, key, error);
     if (err != ERR_OK)
         return err;
-    /* First nobody finds it any more, then what was parked is looked at: see outbound.c, take_entry. */
+    /* First nobody finds it any more, then what was parked is looked at: see outbound_take.c, take_entry. */
     take_off(queue, key);
     err = database_unpark(queue, id, error);
     if (err == ERR_OK)

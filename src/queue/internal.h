@@ -209,7 +209,7 @@ void backlog_stop(struct queue *queue);
 /* file.c */
 void *filer_main(void *queue);
 
-/* outbound.c */
+/* lease.c */
 void outbound_init(struct queue *queue);
 void outbound_stop(struct queue *queue);
 void outbound_teardown(struct queue *queue);

@@ -51,6 +51,7 @@
     X(METRIC_REFUSED_PROTOCOL, "protocol")           \
     X(METRIC_REFUSED_TOO_MANY, "too-many")           \
     X(METRIC_REFUSED_UNAVAILABLE, "unavailable")     \
+    X(METRIC_REFUSED_GUARD, "unwanted")              \
     X(METRIC_REFUSED_OTHER, "other")
 #define METRIC_DELIVERY_TABLE(X)            \
     X(METRIC_DELIVERY_FILED, "filed")       \

@@ -109,6 +109,16 @@ static enum err split_words(const struct reading *r, struct slice value, struct 
     return ERR_OK;
 }
 
+static bool may_be_repeated(size_t key)
+{
+    static const size_t keys_of_lines[] = {KEY_listen,     KEY_certificate, KEY_imap_without_for,
+                                           KEY_block_list, KEY_domain_list, KEY_milter};
+    for (size_t i = 0; i < ARRAY_LEN(keys_of_lines); i++)
+        if (keys_of_lines[i] == key)
+            return true;
+    return false;
+}
+
 static enum err read_line(struct reading *r, struct slice line, bool *seen, struct error *error)
 {
     struct slice key;
@@ -127,7 +137,7 @@ static enum err read_line(struct reading *r, struct slice line, bool *seen, stru
         i++;
     if (i == ARRAY_LEN(keys))
         return refuse_key(r, key, error);
-    if (seen[i] && i != KEY_listen && i != KEY_certificate && i != KEY_imap_without_for)
+    if (seen[i] && !may_be_repeated(i))
         return setting_refuse(r, error, "\"%s\" is given twice", keys[i].key);
     seen[i] = true;
     struct words words;
@@ -300,6 +310,7 @@ void settings_text(const struct settings *s, struct buf *out)
     buf_printf(out, "plaintext-login = %s\n", setting_truth_names[s->plaintext_login]);
     buf_printf(out, "full-mailbox = %s\n", setting_full_names[s->full_mailbox_refuse]);
     setting_put_receiving(s, out);
+    setting_put_guards(s, out);
     setting_put_port("outbound-port", s->outbound_port, out);
     setting_put_port("mta-sts-port", s->mta_sts_port, out);
     buf_printf(out, "outbound-private = %s\n", setting_truth_names[s->outbound_private]);

@@ -14,6 +14,7 @@
 #include "base/buf.h"
 #include "base/error.h"
 #include "base/log.h"
+#include "rt/settings_guards.h"
 
 /* name in the file, protocol's default port, TLS from the first byte */
 #define LISTEN_PROTOCOL_TABLE(X)                                          \
@@ -70,6 +71,24 @@ enum listen_protocol {
     X(spf_policy, "spf-policy", "mark", "what SPF says fails: mark, or refuse it")                           \
     X(dmarc_policy, "dmarc-policy", "enforce", "do as a domain's DMARC policy says: enforce, or mark only")  \
     X(arc_trusted, "arc-trusted", "none", "DOMAIN, DOMAIN ...: whose ARC seals override DMARC")              \
+    X(block_list, "block-list", "none",                                                                      \
+      "ZONE ACTION [ANSWER, ANSWER ...]: a list of addresses in the DNS; one line each")                     \
+    X(domain_list, "domain-list", "none",                                                                    \
+      "ZONE ACTION [ANSWER, ANSWER ...]: a list of domains in the DNS; one line each")                       \
+    X(list_points, "list-points", "5 10", "JUNK REJECT: points of lists from which mail is junk, refused")   \
+    X(helo_own_name, "helo-own-name", "mark", "who calls himself by our name or address: off, mark, reject") \
+    X(helo_bare_address, "helo-bare-address", "mark",                                                        \
+      "who calls himself by an address without brackets: off, mark, reject")                                 \
+    X(helo_no_domain, "helo-no-domain", "mark", "who calls himself by one word: off, mark, reject")          \
+    X(connection_rate, "connection-rate", "300/1m", "COUNT/TIME: connections from one address, or none")     \
+    X(message_rate, "message-rate", "none", "COUNT/TIME: messages from one address, or none")                \
+    X(greeting_delay, "greeting-delay", "none",                                                              \
+      "seconds; who speaks before the greeting is turned away; none: no wait")                               \
+    X(greylist, "greylist", "off",                                                                           \
+      "who must come again before mail is taken: off, suspicious clients, or all")                           \
+    X(greylist_wait, "greylist-wait", "5m", "how long, at most 12h")                                         \
+    X(milter, "milter", "none",                                                                              \
+      "ADDRESS [smtp] [submission] [defer|accept] [timeout=SECONDS] [size=BYTES]; one line each")            \
     X(dmarc_reports, "dmarc-reports", "no", "yes: tell domains once a day who sent in their name")           \
     X(tls_reports, "tls-reports", "no", "yes: tell domains once a day how mail to them was secured")         \
     X(outbound_port, "outbound-port", "25", "port of other servers; off: mail for them waits")               \
@@ -182,14 +201,26 @@ struct settings {
     bool full_mailbox_refuse;   /* `full-mailbox = defer|refuse`, default defer: 452 or 552 at RCPT */
     struct network_setting trusted_networks[SETTINGS_NETWORKS_MAX]; /* `trusted-networks` */
     size_t trusted_network_count;
-    bool trusts_private;       /* `private` is among them */
-    bool spf_refuses;          /* `spf-policy = mark|refuse`, default mark */
-    bool dmarc_reports;        /* `dmarc-reports = yes|no`, default no */
-    const char *arc_trusted;   /* `arc-trusted`: domains, as base/name_list.h */
-    bool tls_reports;          /* `tls-reports = yes|no`, default no */
-    bool dmarc_enforced;       /* `dmarc-policy = enforce|mark`, default enforce */
-    uint16_t outbound_port;    /* `outbound-port`, default 25; 0: off */
-    bool outbound_private;     /* `outbound-private = yes|no`, default no */
+    bool trusts_private;                           /* `private` is among them */
+    bool spf_refuses;                              /* `spf-policy = mark|refuse`, default mark */
+    bool dmarc_reports;                            /* `dmarc-reports = yes|no`, default no */
+    const char *arc_trusted;                       /* `arc-trusted`: domains, as base/name_list.h */
+    bool tls_reports;                              /* `tls-reports = yes|no`, default no */
+    bool dmarc_enforced;                           /* `dmarc-policy = enforce|mark`, default enforce */
+    uint16_t outbound_port;                        /* `outbound-port`, default 25; 0: off */
+    bool outbound_private;                         /* `outbound-private = yes|no`, default no */
+    struct list_setting lists[SETTINGS_LISTS_MAX]; /* `block-list`, `domain-list` */
+    size_t list_count;
+    uint32_t list_junk_points;
+    uint32_t list_reject_points;
+    enum helo_action helo_actions[HELO_FAULTS];          /* `helo-...`, default mark */
+    struct pace_limit connection_rate;                   /* `connection-rate`, of a stranger's address */
+    struct pace_limit message_rate;                      /* `message-rate` */
+    struct milter_setting milters[SETTINGS_MILTERS_MAX]; /* `milter`, in the order of the file */
+    size_t milter_count;
+    enum greylist_mode greylist;     /* `greylist`, default off */
+    int64_t greylist_wait_seconds;   /* `greylist-wait`, default 5 minutes */
+    uint32_t greeting_delay_seconds; /* `greeting-delay`, default 0: none */
     const char *resolver;      /* `resolver`: an address, "[::1]:53"; empty: what /etc/resolv.conf says */
     uint16_t mta_sts_port;     /* `mta-sts-port`, default 443; 0: off */
     const char *dnssec_anchor; /* `dnssec-anchor`: "root", "none", or a file */

@@ -6,7 +6,7 @@
 enum { OAUTH_TEXT_MAX = 1024 };
 
 /* "ADDRESS", "ADDRESS:PORT", "[ADDRESS6]", "[ADDRESS6]:PORT". */
-static bool address_valid(struct slice text)
+bool setting_address_valid(struct slice text)
 {
     struct slice address = text;
     struct slice port = slice_none();
@@ -79,7 +79,7 @@ enum err setting_read_resolver(struct reading *r, const struct words *words, str
         return e;
     if (slice_eq(words->at[0], S("system")))
         return setting_keep(r, slice_none(), &r->settings->resolver, error);
-    if (!address_valid(words->at[0]))
+    if (!setting_address_valid(words->at[0]))
         return setting_refuse(r, error, "\"%.*s\" is not the address of a name server",
                               SLICE_ARGS(words->at[0]));
     return setting_keep(r, words->at[0], &r->settings->resolver, error);

@@ -1,6 +1,6 @@
 /*
- * Shared by the parts of settings: settings.c (lines, keys, defaults), settings_values.c, settings_outward.c
- * and settings_receiving.c (one value each).
+ * Shared by the parts of settings: settings.c (lines, keys, defaults), settings_values.c, settings_outward.c,
+ * settings_receiving.c and settings_guards.c (one value each).
  */
 #ifndef POSTHORN_RT_SETTINGS_PRIVATE_H
 #define POSTHORN_RT_SETTINGS_PRIVATE_H
@@ -57,6 +57,11 @@ enum err setting_check_acme(struct reading *r, struct error *error) MUST_CHECK;
 void setting_put_acme(const struct settings *settings, struct buf *out);
 /* The oauth-... keys go together. */
 enum err setting_check_oauth(struct reading *r, struct error *error) MUST_CHECK;
+/* "64K", "100M": within SETTINGS_MESSAGE_SIZE_LEAST and _MOST. */
+bool setting_size(struct slice text, uint64_t *ret) MUST_CHECK;
+/* "192.0.2.1", "[::1]:53"; the port may be missing. */
+bool setting_address_valid(struct slice text);
+void setting_put_guards(const struct settings *settings, struct buf *out);
 void setting_put_receiving(const struct settings *settings, struct buf *out);
 void setting_put_oauth(const struct settings *settings, struct buf *out);
 void setting_put_port(const char *key, uint16_t port, struct buf *out);

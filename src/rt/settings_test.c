@@ -573,6 +573,18 @@ static void test_certificates_by_acme(void **state)
     refused("acme = http://ca.test/d\n",
             "posthorn.conf:1: \"http://ca.test/d\" is no https URL of an authority's "
             "directory; letsencrypt is one");
+    /* The host's own name is one of them. */
+    char many[SETTINGS_ACME_NAMES_MAX * 16 + 200];
+    for (unsigned more = 0; more < 2; more++) {
+        int n = snprintf(many, sizeof(many),
+                         "hostname = mail.example\nlisten = none\nacme = letsencrypt\nacme-names = ");
+        for (unsigned i = 0; i < SETTINGS_ACME_NAMES_MAX - 1 + more; i++)
+            n += snprintf(many + n, sizeof(many) - (size_t)n, "n%u.example,", i);
+        if (more == 0)
+            settings_free(parse_good(many));
+        else
+            refused(many, "posthorn.conf: a certificate is for at most 64 names");
+    }
     refused("acme-contact = nobody\n", "posthorn.conf:1: \"nobody\" is no mail address");
     refused("acme-names = *.example\n",
             "posthorn.conf:1: \"*.example\" is no name that a certificate could be for");

@@ -338,12 +338,8 @@ enum err setting_read_user_relay(struct reading *r, const struct words *words, s
     return read_user(r, words, &r->settings->user_relay, error);
 }
 
-enum err setting_read_message_size_max(struct reading *r, const struct words *words, struct error *error)
+bool setting_size(struct slice text, uint64_t *ret)
 {
-    enum err e = setting_one_word(r, words, error);
-    if (e != ERR_OK)
-        return e;
-    struct slice text = words->at[0];
     unsigned shift = 0;
     switch (text.n > 0 ? ascii_upper(text.p[text.n - 1]) : 0) {
     case 'K':
@@ -363,9 +359,17 @@ enum err setting_read_message_size_max(struct reading *r, const struct words *wo
         text.n--;
     if (!slice_to_u64(text, &n) || n > (SETTINGS_MESSAGE_SIZE_MOST >> shift) ||
         n << shift < SETTINGS_MESSAGE_SIZE_LEAST)
-        return setting_refuse(r, error, "\"%.*s\" is not a size from 64K to 2G", SLICE_ARGS(words->at[0]));
-    r->settings->message_size_max = n << shift;
-    return ERR_OK;
+        return false;
+    *ret = n << shift;
+    return true;
+}
+
+enum err setting_read_message_size_max(struct reading *r, const struct words *words, struct error *error)
+{
+    enum err e = setting_one_word(r, words, error);
+    if (e == ERR_OK && !setting_size(words->at[0], &r->settings->message_size_max))
+        e = setting_refuse(r, error, "\"%.*s\" is not a size from 64K to 2G", SLICE_ARGS(words->at[0]));
+    return e;
 }
 
 static enum err read_count(const struct reading *r, const struct words *words, uint32_t *ret,

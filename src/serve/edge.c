@@ -39,6 +39,8 @@ struct edge {
     struct tls_context *proving; /* of the door for TLS-ALPN-01 */
     struct login_guard *guard;
     struct judge *judge;
+    struct guards *guards;
+    struct milter_office milters;
     struct limit *per_peer;
     struct conn_home home; /* of IMAP's connections */
     struct entrance entrances[SETTINGS_LISTEN_MAX];
@@ -117,6 +119,8 @@ static struct arrival *arrive(struct edge *edge, struct accepted *accepted)
         .guard = edge->guard,
         .relay = edge->names,
         .judge = edge->judge,
+        .guards = edge->guards,
+        .milters = &edge->milters,
         .tls = arrival->version->tls,
         .settings = arrival->version->settings,
         .fd = fd_take(&accepted->fd),
@@ -236,12 +240,15 @@ static enum err edge_start(struct worker *worker, void **ret_context, struct err
     const struct authres_dns dns = {names_ask, edge->names};
     if (e == ERR_OK)
         e = judge_create(&dns, &edge->judge, error);
+    if (e == ERR_OK)
+        e = guards_create(&edge->guards, error);
     edge->per_peer = limit_create(per_address);
     edge->guard = login_guard_create();
     if (e == ERR_OK && (edge->per_peer == NULL || edge->guard == NULL))
         e = fail_nomem(error);
     if (e == ERR_OK)
         e = loop_create(&options, &edge->loop, error);
+    edge->milters = (struct milter_office){.relay = edge->names, .connect = milter_connect};
     edge->home.came = came_home;
     edge->link.loop = edge->loop;
     edge->link.came = came_back;

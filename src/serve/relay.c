@@ -3,6 +3,7 @@
 #include "base/must.h"
 #include "fetch/fetcher.h"
 #include "fetch/names.h"
+#include "milter/connect.h"
 #include "rt/control.h"
 #include "rt/ipc.h"
 #include "rt/loop.h"
@@ -111,12 +112,22 @@ static enum err start_acme(struct relay *relay, const struct settings *settings,
     return acme_renewer_start(relay->acme, error);
 }
 
-/* What edge asks: names, and what an authority is to find. */
+static void connect_milter(struct relay *relay, struct ipc_message *request, struct buf *reply_body,
+                           struct ipc_message *reply)
+{
+    struct version *version = current_get(&relay->current);
+    milter_connect_serve(version->settings, request, reply_body, reply);
+    current_put(version);
+}
+
+/* What edge asks: names, its connections to milters, and what an authority is to find. */
 static void serve_edge(void *context, struct ipc_message *request, struct buf *reply_body,
                        struct ipc_message *reply)
 {
     struct relay *relay = context;
-    if (!acme_serve_answer(relay->acme, request, reply_body, reply))
+    if (request->type == MILTER_CALL)
+        connect_milter(relay, request, reply_body, reply);
+    else if (!acme_serve_answer(relay->acme, request, reply_body, reply))
         names_serve(&relay->resolve, request, reply_body, reply);
 }
 

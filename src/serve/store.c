@@ -287,6 +287,14 @@ static void end_at_once(void *context, const struct error *error)
     _exit(EXIT_FAILURE);
 }
 
+static enum err open_greylist(struct store_worker *worker, const struct settings *settings,
+                              struct error *error)
+{
+    const struct greylist_options options = {.volume = store_volume(worker->link.store)};
+    return settings->greylist == GREYLIST_OFF ? ERR_OK
+                                              : greylist_open(&options, &worker->link.greylist, error);
+}
+
 /* Databases in the order in which they need each other. */
 static enum err open_data(struct store_worker *worker, const struct settings *settings, struct error *error)
 {
@@ -318,6 +326,8 @@ static enum err open_data(struct store_worker *worker, const struct settings *se
         err = policies_open(store_volume(link->store), &link->policies, error);
     if (err == ERR_OK)
         err = open_feedback(worker, settings, error);
+    if (err == ERR_OK)
+        err = open_greylist(worker, settings, error);
     if (err == ERR_OK)
         err = warner_start(link->store, link->directory, settings->hostname, &worker->warner, error);
     const struct authres_dns dns = {names_ask, worker->relay};

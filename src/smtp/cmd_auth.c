@@ -7,6 +7,8 @@ static void logged_in(struct smtp_session *session)
 {
     struct login *login = &session->login;
     session->logged_in = true;
+    buf_clear(&session->account);
+    buf_put(&session->account, login->result.address);
     memcpy(session->ticket, login->result.ticket, TICKET_SIZE);
     smtp_reply(session, "235 2.7.0 welcome");
 }

@@ -64,6 +64,13 @@ static void accept_message(struct smtp_session *session)
     struct error error;
     if (smtp_reception_is(&session->reception) && !smtp_reception_judge(session, &judged))
         return;
+    bool discarded;
+    if (!smtp_milter_message(session, &discarded))
+        return;
+    if (discarded) {
+        smtp_reply(session, "250 2.0.0 accepted");
+        return;
+    }
     enum err err = hand_in(session, &id, &error);
     if (err == ERR_OK) {
         char text[64 + ID_TEXT_MAX];

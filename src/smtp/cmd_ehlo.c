@@ -16,6 +16,7 @@ static bool greet(struct smtp_session *session, struct slice argument, bool exte
     }
     session->state = SMTP_STATE_READY;
     smtp_reset(session);
+    smtp_milter_close(session);
     session->extended = extended;
     buf_clear(&session->helo);
     buf_put(&session->helo, name);

@@ -118,6 +118,10 @@ void smtp_mail(struct smtp_session *session, struct slice argument)
         smtp_reset(session);
         return;
     }
+    if (!smtp_guard_message(session)) {
+        smtp_reset(session);
+        return;
+    }
     envelope.sender = arena_dup(&session->arena, path.address);
     if (arena_failed(&session->arena)) {
         smtp_reply(session, SMTP_NO_MEMORY);
@@ -125,6 +129,10 @@ void smtp_mail(struct smtp_session *session, struct slice argument)
         return;
     }
     session->envelope = envelope;
+    if (!smtp_milter_mail(session)) {
+        smtp_reset(session);
+        return;
+    }
     session->state = SMTP_STATE_MAIL;
     smtp_reply(session, "250 2.1.0 sender noted");
 }

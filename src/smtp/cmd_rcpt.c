@@ -88,15 +88,22 @@ static bool grow(struct smtp_session *session)
     return true;
 }
 
+bool smtp_keep_recipient(struct smtp_session *session, const struct queue_recipient *recipient)
+{
+    if (!grow(session) || arena_failed(&session->arena))
+        return false;
+    session->envelope.recipients[session->envelope.recipient_count++] = *recipient;
+    return true;
+}
+
 static void accept_recipient(struct smtp_session *session, const struct queue_recipient *recipient)
 {
     struct queue_recipient kept = *recipient;
     kept.address = arena_dup(&session->arena, recipient->address);
-    if (!grow(session) || arena_failed(&session->arena)) {
+    if (!smtp_keep_recipient(session, &kept)) {
         smtp_reply(session, "452 4.5.3 no memory for more recipients");
         return;
     }
-    session->envelope.recipients[session->envelope.recipient_count++] = kept;
     session->state = SMTP_STATE_RCPT;
     smtp_reply(session, "250 2.1.5 recipient noted");
 }
@@ -107,6 +114,9 @@ static void answer(struct smtp_session *session, const struct queue_recipient *r
     switch (verdict) {
     case RECIPIENT_LOCAL:
     case RECIPIENT_FOREIGN:
+        if (!smtp_guard_greylist(session, recipient->address) ||
+            !smtp_milter_rcpt(session, recipient->address))
+            return;
         accept_recipient(session, recipient);
         break;
     case RECIPIENT_UNKNOWN:
@@ -161,6 +171,8 @@ void smtp_rcpt(struct smtp_session *session, struct slice argument)
     if (!take_parameters(session, &c, &recipient))
         return;
     recipient.address = complete_address(session, path.address);
+    if (!smtp_guard_recipient(session, recipient.address))
+        return;
     enum err err = link_recipient(session->guest->link, smtp_ticket(session), recipient.address,
                                   session->announced_size, &verdict, &error);
     if (err == ERR_INVALID)

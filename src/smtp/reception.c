@@ -4,17 +4,11 @@
 #include "mime/header.h"
 #include "smtp/session.h"
 
-static bool is_stranger(const struct smtp_session *session)
-{
-    return session->service == SMTP_RELAY && session->guest->judge != NULL &&
-           !settings_trust(session->settings, conn_peer(session->conn));
-}
-
 void smtp_reception_begin(struct smtp_session *session)
 {
     struct smtp_reception *reception = &session->reception;
     smtp_reception_drop(reception);
-    if (!is_stranger(session))
+    if (!smtp_is_stranger(session))
         return;
     *reception = (struct smtp_reception){
         .body = &session->body,
@@ -143,6 +137,8 @@ bool smtp_reception_judge(struct smtp_session *session, struct arena *arena)
         .helo = buf_slice(&session->helo),
         .sender = session->envelope.sender,
         .verifier = session->reception.verifier,
+        .found = session->guard.finding.results,
+        .is_junk = session->guard.finding.verdict == GUARD_JUNK,
         .spf_refuses = session->settings->spf_refuses,
         .dmarc_enforced = session->settings->dmarc_enforced,
         .arc_trusted = slice_cstr(session->settings->arc_trusted),

@@ -6,7 +6,8 @@ static const struct {
     const char *status;
     enum metric_refusal reason;
 } reasons[] = {
-    {"450 4.7.1 ", METRIC_REFUSED_TOO_MANY}, {".1.1 ", METRIC_REFUSED_RECIPIENT},
+    {"450 4.7.1 ", METRIC_REFUSED_TOO_MANY}, {"554 5.7.1 ", METRIC_REFUSED_GUARD},
+    {"451 4.7.1 ", METRIC_REFUSED_GUARD},    {".1.1 ", METRIC_REFUSED_RECIPIENT},
     {".7.1 ", METRIC_REFUSED_RELAY},         {".2.2 ", METRIC_REFUSED_FULL},
     {".3.4 ", METRIC_REFUSED_SIZE},          {".7.8 ", METRIC_REFUSED_LOGIN},
     {"530 5.7.0 ", METRIC_REFUSED_LOGIN},    {".7.0 ", METRIC_REFUSED_TOO_MANY},

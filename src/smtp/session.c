@@ -53,6 +53,12 @@ void smtp_reply_unavailable(struct smtp_session *session, const struct error *er
     smtp_reply(session, "451 4.3.0 temporarily unavailable; please try again later");
 }
 
+bool smtp_is_stranger(const struct smtp_session *session)
+{
+    return session->service == SMTP_RELAY && session->guest->judge != NULL &&
+           !settings_trust(session->settings, conn_peer(session->conn));
+}
+
 struct slice smtp_ticket(const struct smtp_session *session)
 {
     return session->logged_in ? slice_of(session->ticket, TICKET_SIZE) : slice_none();
@@ -61,19 +67,22 @@ struct slice smtp_ticket(const struct smtp_session *session)
 void smtp_expect(struct smtp_session *session, enum smtp_input input)
 {
     struct reader *readers[] = {
-        [INPUT_COMMAND] = &session->line.reader,
-        [INPUT_AUTH] = &session->line.reader,
-        [INPUT_DATA] = &session->dot.reader,
+        [INPUT_COMMAND] = &session->line.reader, [INPUT_EARLY] = &session->early,
+        [INPUT_AUTH] = &session->line.reader,    [INPUT_DATA] = &session->dot.reader,
         [INPUT_CHUNK] = &session->chunk.reader,
     };
     session->input = input;
-    conn_expect(session->conn, readers[input], SMTP_IDLE_US);
+    conn_expect(session->conn, readers[input],
+                input == INPUT_EARLY ? session->settings->greeting_delay_seconds * CLOCK_SECOND
+                                     : SMTP_IDLE_US);
 }
 
 void smtp_reset(struct smtp_session *session)
 {
     smtp_reception_drop(&session->reception);
     smtp_body_drop(&session->body);
+    smtp_guard_forget(session);
+    smtp_milter_forget(session);
     arena_reset(&session->arena);
     session->envelope = (struct queue_envelope){0};
     session->recipients_cap = 0;
@@ -140,6 +149,9 @@ static void on_ready(struct conn *conn, void *context)
     case INPUT_COMMAND:
         serve_command(session);
         break;
+    case INPUT_EARLY:
+        smtp_guard_early(session);
+        break;
     case INPUT_AUTH:
         smtp_auth_answer(session, line_reader_line(&session->line));
         break;
@@ -150,6 +162,17 @@ static void on_ready(struct conn *conn, void *context)
         smtp_chunk_complete(session);
         break;
     }
+}
+
+/* Whatever comes is too early. */
+static enum reader_status feed_early(struct reader *reader, struct slice in, size_t *ret_used,
+                                     struct buf *out)
+{
+    (void)reader;
+    (void)in;
+    (void)out;
+    *ret_used = 0;
+    return READER_DONE;
 }
 
 /* Only lines can be too long. */
@@ -163,9 +186,20 @@ static void on_failed(struct conn *conn, void *context)
         conn_close(conn);
 }
 
+static void greet(struct smtp_session *session)
+{
+    smtp_reply(session, "220 %s %s Posthorn", session->settings->hostname,
+               session->service == SMTP_LMTP ? "LMTP" : "ESMTP");
+    smtp_expect(session, INPUT_COMMAND);
+}
+
 static void on_expired(struct conn *conn, void *context)
 {
     struct smtp_session *session = context;
+    if (session->input == INPUT_EARLY) {
+        greet(session);
+        return;
+    }
     smtp_reply(session, "421 4.4.2 %s: nothing came for too long", session->settings->hostname);
     conn_close(conn);
 }
@@ -182,6 +216,7 @@ static void forget_login(struct smtp_session *session)
     if (session->logged_in)
         link_ticket_release(session->guest->link, smtp_ticket(session));
     session->logged_in = false;
+    buf_clear(&session->account);
 }
 
 /* RFC 3207 4.2: what was said before TLS is forgotten, a log-in too: it may have been somebody in between.
@@ -197,6 +232,7 @@ static void on_secured(struct conn *conn, void *context)
     smtp_reset(session);
     login_cancel(&session->login);
     forget_login(session);
+    smtp_milter_close(session);
     session->state = SMTP_STATE_START;
     session->extended = false;
     buf_clear(&session->helo);
@@ -207,11 +243,13 @@ static void on_closed(void *context)
     struct smtp_session *session = context;
     smtp_reception_drop(&session->reception);
     smtp_body_drop(&session->body);
+    smtp_milter_close(session);
     login_release(&session->login);
     forget_login(session);
     line_reader_release(&session->line);
     arena_release(&session->arena);
     buf_release(&session->helo);
+    buf_release(&session->account);
     session->guest->release(session->guest);
     free(session);
 }
@@ -236,8 +274,12 @@ static struct smtp_session *session_create(struct guest *guest, enum smtp_servic
     session->service = service;
     session->state = SMTP_STATE_START;
     session->helo = BUF(ADDRESS_DOMAIN_MAX);
+    session->account = BUF(ADDRESS_MAX);
     session->arena = ARENA(SMTP_TRANSACTION_MAX);
     line_reader_init(&session->line, SMTP_LINE_MAX);
+    session->early.feed = feed_early;
+    smtp_guard_own_address(session, guest->fd);
+    smtp_milter_init(session);
     smtp_body_init(&session->body, guest->link, guest->settings->message_size_max);
     return session;
 }
@@ -256,8 +298,11 @@ void smtp_start(struct guest *guest, enum smtp_service service)
         return;
     }
     login_init(&session->login, guest->link, guest->guard, guest->settings, session->conn, DOOR_SUBMISSION);
-    smtp_reply(session, "220 %s %s Posthorn", guest->settings->hostname,
-               service == SMTP_LMTP ? "LMTP" : "ESMTP");
-    smtp_expect(session, INPUT_COMMAND);
+    if (!smtp_guard_connection(session))
+        conn_close(session->conn);
+    else if (smtp_is_stranger(session) && session->settings->greeting_delay_seconds > 0)
+        smtp_expect(session, INPUT_EARLY);
+    else
+        greet(session);
     conn_start(session->conn, slice_none());
 }

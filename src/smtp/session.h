@@ -15,6 +15,8 @@
 #include "rt/line_reader.h"
 #include "smtp/body.h"
 #include "smtp/chunk_reader.h"
+#include "smtp/guard.h"
+#include "smtp/milter.h"
 #include "smtp/path.h"
 #include "smtp/reception.h"
 #include "smtp/smtp.h"
@@ -29,7 +31,8 @@ enum smtp_state {
 };
 
 /* What the next unit of input is. */
-enum smtp_input { INPUT_COMMAND, INPUT_AUTH, INPUT_DATA, INPUT_CHUNK };
+/* INPUT_EARLY: none is due before the greeting. */
+enum smtp_input { INPUT_COMMAND, INPUT_EARLY, INPUT_AUTH, INPUT_DATA, INPUT_CHUNK };
 
 struct smtp_session {
     struct guest *guest;
@@ -39,6 +42,7 @@ struct smtp_session {
     enum smtp_state state;
     enum smtp_input input;
     struct line_reader line;
+    struct reader early;
     struct dot_reader dot;
     struct chunk_reader chunk;
     bool last_chunk;
@@ -50,6 +54,7 @@ struct smtp_session {
     struct login login;
     bool logged_in;
     unsigned char ticket[TICKET_SIZE];
+    struct buf account; /* who has logged in: an address */
 
     struct arena arena; /* the transaction's */
     struct queue_envelope envelope;
@@ -57,6 +62,8 @@ struct smtp_session {
     uint64_t announced_size;
     struct smtp_body body;
     struct smtp_reception reception;
+    struct smtp_guard guard;
+    struct smtp_milter milter;
 };
 
 /* Guards, effect, reply. `argument` is the line behind the verb, trimmed. */
@@ -106,12 +113,16 @@ const char *smtp_full_text(const struct smtp_session *session);
 /* Store can't be asked: 451. */
 void smtp_reply_unavailable(struct smtp_session *session, const struct error *error);
 void smtp_expect(struct smtp_session *session, enum smtp_input input);
+/* One more recipient, whose texts live in the transaction's arena; false: no memory. */
+bool smtp_keep_recipient(struct smtp_session *session, const struct queue_recipient *recipient) MUST_CHECK;
 /* Drops the transaction, if any. */
 void smtp_reset(struct smtp_session *session);
 static inline bool smtp_is_submission(const struct smtp_session *session)
 {
     return session->service == SMTP_SUBMISSION;
 }
+/* Who sends on port 25 from outside of `trusted-networks`. */
+bool smtp_is_stranger(const struct smtp_session *session);
 struct slice smtp_ticket(const struct smtp_session *session); /* empty for a stranger */
 
 /* cmd_auth.c: the answer to a challenge. cmd_data.c: a body, or a chunk of it, is complete. */

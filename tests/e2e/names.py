@@ -58,11 +58,11 @@ class Names:
         while True:
             try:
                 query, client = self.socket.recvfrom(4096)
-            except OSError:
+                reply = self.reply(query)
+                if reply is not None:
+                    self.socket.sendto(reply, client)
+            except OSError:  # closed
                 return
-            reply = self.reply(query)
-            if reply is not None:
-                self.socket.sendto(reply, client)
 
     def reply(self, query: bytes) -> bytes | None:
         labels, at = [], 12

@@ -160,6 +160,38 @@ def test_another_key_and_an_old_certificate_are_found(house):
     assert any("expires in" in f["what"] for f in of(examine(house), "certificates", "warning"))
 
 
+def test_lists_that_are_none_are_found(house):
+    house.zone.records |= {
+        ("2.0.0.127.good.example", "A"): ["127.0.0.2"],
+        ("test.names.example", "A"): ["127.0.0.2"],
+        ("2.0.0.127.all.example", "A"): ["127.0.0.2"],
+        ("1.0.0.127.all.example", "A"): ["127.0.0.2"],
+        ("2.0.0.127.no.example", "A"): ["127.255.255.254"],
+    }
+    lists = [f"{name}.example reject" for name in ("good", "all", "no", "gone")]
+    config = write_config(house, "lists.conf", **{"block-list": lists, "domain-list": ["names.example mark"]})
+    assert [f["what"] for f in of(examine(house, config=config), "lists")] == [
+        "the list all.example has everybody",
+        "the list no.example does not want to answer us",
+        "the list gone.example does not have 2.0.0.127, as every list does",
+    ]
+
+
+def test_milters_that_are_out_of_reach_are_found(house):
+    path = house.directory / "milter.sock"
+    config = write_config(house, "milters.conf", milter=[f"unix:{path}"])
+    assert [f["what"] for f in of(examine(house, config=config), "milters")] == [f"the milter at unix:{path} can't be reached"]
+    with socket.socket(socket.AF_UNIX) as milter:
+        milter.bind(str(path))
+        milter.listen()
+        if is_root():
+            path.chmod(0o660)
+            found = of(examine(house, config=config), "milters")
+            assert [f["what"] for f in found] == [f"posthorn-relay may not connect to the milter at unix:{path}"]
+        path.chmod(0o666)
+        assert of(examine(house, config=config), "milters") == []
+
+
 def test_a_damaged_database_is_found(house):
     data = house.directory / "damaged"
     data.mkdir(mode=0o700, exist_ok=True)

@@ -28,6 +28,7 @@ class House:
         self.zone = f"{MAIL}. IN A {HOST}\nbare.example. IN TXT unrelated\n"
         self.zone += "".join(f"{line}\n" for line in self.records(DOMAIN, "--dnssec"))
         self.zone += self.wrong()
+        self.zone += f'{DOMAIN}. IN CAA 0 iodef "mailto:a@b.example"\n{DOMAIN}. IN CAA 128 issue "other-ca.example; x=y"\n'
         with (self.names.directory / "example.zone").open("a") as zone:
             zone.write(self.zone)
 
@@ -136,6 +137,15 @@ def test_a_key_that_is_not_in_the_tlsa_record_is_an_error(house):
     wrong = [f for f in house.findings(DOMAIN, 1, config) if f["level"] == "error"]
     assert [f["what"] for f in wrong] == [f"no TLSA record of {MAIL} fits its certificate"]
     assert wrong[0]["do"].startswith(f"_{house.server.ports['smtp']}._tcp.{MAIL}. IN TLSA 3 1 1 ")
+
+
+def test_an_authority_that_may_not_is_an_error(house):
+    config = house.config("caa.conf", acme="letsencrypt")
+    wrong = [f for f in house.findings(DOMAIN, 1, config) if f["level"] == "error"]
+    assert [f["what"] for f in wrong] == [
+        f"the CAA records of {DOMAIN} let other-ca.example make certificates for {MAIL}, not letsencrypt.org"
+    ]
+    assert wrong[0]["do"] == f'{DOMAIN}. IN CAA 0 issue "letsencrypt.org"'
 
 
 def test_broken_signatures_are_an_error(house):

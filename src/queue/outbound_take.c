@@ -1,0 +1,280 @@
+/* What is due for the relay, made into parcels: queue_outbound_take. */
+#include "base/must.h"
+#include "queue/lease.h"
+#include "queue/outbound.h"
+
+struct taking {
+    struct queue *queue;
+    uint64_t hand;
+    struct arena *arena;
+    struct outbound_batch batch;
+    size_t room; /* of batch.parcels */
+    size_t recipients;
+};
+
+/* The domain as destinations are told apart; what is no address is a domain of its own, for the relay to
+ * refuse. */
+static struct slice domain_of(struct slice address, struct arena *arena)
+{
+    struct slice local, domain;
+    struct error error;
+    if (address_normalise(address, arena, &local, &domain, &error) == ERR_OK)
+        return domain;
+    return arena_dup(arena, address);
+}
+
+/* The server that takes the entry whoever it is for, if there is one; *ret_key tells it, with its log-in,
+ * apart from others. */
+static enum err find_route(struct taking *taking, const struct entry *entry, struct smart_host *ret_route,
+                           struct slice *ret_key, struct error *error)
+{
+    CLEANUP(buf_release) struct buf key = BUF(2 * SMART_HOST_NAME_MAX + SMART_HOST_USER_MAX);
+    const struct queue_envelope *e = &entry->envelope;
+    enum err err =
+        smart_host_for(taking->queue->directory, e->account, e->sender, taking->arena, ret_route, error);
+    if (err == ERR_CORRUPT) /* the log-in, not the entry: an administrator may mend it */
+        err = fail(error, ERR_UNAVAILABLE, NULL, "%s", error->detail);
+    if (err != ERR_OK || ret_route->host.n == 0)
+        return err;
+    buf_printf(&key, "%.*s:%u", SLICE_ARGS(ret_route->host), ret_route->port);
+    if (ret_route->user.n > 0)
+        buf_printf(&key, " as %.*s", SLICE_ARGS(ret_route->user));
+    *ret_key = arena_dup(taking->arena, buf_slice(&key));
+    return arena_failed(taking->arena) ? fail_nomem(error) : ERR_OK;
+}
+
+static struct outbound_parcel *add_parcel(struct taking *taking, const struct entry *entry,
+                                          const struct smart_host *route, struct slice domain)
+{
+    const struct queue_envelope *e = &entry->envelope;
+    struct outbound_batch *batch = &taking->batch;
+    if (batch->count == taking->room) {
+        size_t room = MAX(2 * taking->room, 16);
+        struct outbound_parcel *more = arena_array(taking->arena, room, sizeof(*more));
+        if (more == NULL)
+            return NULL;
+        if (batch->count > 0)
+            memcpy(more, batch->parcels, batch->count * sizeof(*more));
+        batch->parcels = more;
+        taking->room = room;
+    }
+    struct outbound_recipient *recipients =
+        arena_array(taking->arena, OUTBOUND_RECIPIENTS_MAX, sizeof(*recipients));
+    if (recipients == NULL)
+        return NULL;
+    struct outbound_parcel *parcel = &batch->parcels[batch->count++];
+    *parcel = (struct outbound_parcel){
+        .entry = entry->id,
+        .domain = domain,
+        .route = *route,
+        .sender = arena_dup(taking->arena, e->sender),
+        .recipients = recipients,
+        .size = entry->size,
+        .received_us = entry->received_us,
+        .eight_bit = e->eight_bit,
+        .tls_optional = e->tls_optional,
+        .smtputf8 = e->smtputf8,
+        .binary = e->binary,
+        .ret = e->ret,
+        .envid = arena_dup(taking->arena, e->envid),
+        .sid = e->sid,
+    };
+    return parcel;
+}
+
+/* The entry's last parcel for that domain that has room, or a new one. */
+static struct outbound_parcel *parcel_for(struct taking *taking, const struct entry *entry, size_t from,
+                                          const struct smart_host *route, struct slice domain)
+{
+    for (size_t i = taking->batch.count; i > from; i--) {
+        struct outbound_parcel *parcel = &taking->batch.parcels[i - 1];
+        if (slice_eq(parcel->domain, domain) && parcel->recipient_count < OUTBOUND_RECIPIENTS_MAX)
+            return parcel;
+    }
+    return add_parcel(taking, entry, route, domain);
+}
+
+/* What of the entry is due, as parcels; *ret_next_us: when more of it will be, unless it is held. After a
+ * failure nothing of it is away. */
+static enum err put_parcels(struct taking *taking, struct lease *lease, bool flushed, int64_t *ret_next_us,
+                            struct error *error)
+{
+    struct smart_host route;
+    struct slice key = slice_none();
+
+    struct entry *entry = lease->entry;
+    size_t before = taking->batch.count;
+    int64_t now = clock_wall_us();
+    bool held = hold_covers_entry(taking->queue, entry);
+    enum err err = find_route(taking, entry, &route, &key, error);
+    if (err != ERR_OK)
+        return err;
+    *ret_next_us = ENTRY_RELAY_HELD;
+    for (size_t i = 0; i < entry->recipient_count; i++) {
+        struct entry_recipient *r = &entry->recipients[i];
+        if (lease->away == OUTBOUND_LEASE_MAX)
+            break; /* the rest when these are done */
+        if (r->state != RECIPIENT_WAITING)
+            continue;
+        struct slice domain = domain_of(r->given.address, taking->arena);
+        if (held || hold_covers_domain(taking->queue, domain))
+            continue;
+        if (r->next_us > now && !flushed) {
+            *ret_next_us = MIN(*ret_next_us, r->next_us);
+            continue;
+        }
+        struct outbound_parcel *parcel = parcel_for(taking, entry, before, &route, key.n > 0 ? key : domain);
+        if (parcel == NULL || arena_failed(taking->arena)) {
+            taking->batch.count = before;
+            for (size_t k = 0; k < entry->recipient_count; k++)
+                entry->recipients[k].away = false;
+            lease->away = 0;
+            return fail_nomem(error);
+        }
+        parcel->recipients[parcel->recipient_count++] = (struct outbound_recipient){
+            .number = (uint32_t)i,
+            .address = arena_dup(taking->arena, r->given.address),
+            .orcpt = arena_dup(taking->arena, r->given.orcpt),
+            .notify = r->given.notify,
+        };
+        r->away = true;
+        lease->away++;
+    }
+    return ERR_OK;
+}
+
+/* It was released while it was being parked. */
+static void unpark(struct queue *queue, struct queue_id id)
+{
+    struct error error;
+    if (database_unpark(queue, id, &error) != ERR_OK)
+        LOG(LOG_ERROR, NO_SID, "queue.unpark", F_ID("entry", id.v), F_ERR(&error));
+    outbound_note(queue, id, ENTRY_RELAY_UNPARKED);
+}
+
+/* An entry off the list: leased when there is something due. */
+static void take_entry(struct taking *taking, const struct due *due)
+{
+    struct queue_id id = due->id;
+    struct queue *queue = taking->queue;
+    struct error error;
+    int64_t next_us = ENTRY_RELAY_NONE;
+    uint64_t holds = hold_generation(queue);
+    pthread_mutex_lock(&queue->outbound.lock);
+    bool free_to_take = map_get(&queue->outbound.leases, map_key_u64(&id.v)) == NULL &&
+                        map_get(&queue->outbound.filing, map_key_u64(&id.v)) == NULL;
+    struct lease *lease = free_to_take ? lease_begin(queue, id) : NULL;
+    pthread_mutex_unlock(&queue->outbound.lock);
+    if (!free_to_take)
+        return; /* who has it notes it again */
+    enum err err =
+        lease != NULL ? database_load(queue, id, false, &lease->entry, &error) : fail_nomem(&error);
+    if (err == ERR_OK)
+        err = put_parcels(taking, lease, due->flushed, &next_us, &error);
+    taking->recipients += lease != NULL ? lease->away : 0;
+    int64_t again = ENTRY_RELAY_NONE;
+    if (err != ERR_OK && err != ERR_NOT_FOUND) {
+        LOG(LOG_ERROR, NO_SID, "queue.outbound", F_ID("entry", id.v), F_ERR(&error));
+        again = err != ERR_CORRUPT ? clock_wall_us() + CLOCK_MINUTE : ENTRY_RELAY_NONE;
+    } else if (err == ERR_OK && lease->away == 0) {
+        /* It was listed too early, or it is held. */
+        again = entry_has_state(lease->entry, RECIPIENT_WAITING) ? next_us : ENTRY_RELAY_NONE;
+    }
+    if (again != ENTRY_RELAY_NONE && database_defer_relay(queue, id, again, &error) != ERR_OK)
+        LOG(LOG_ERROR, NO_SID, "queue.outbound", F_ID("entry", id.v), F_ERR(&error));
+    outbound_note(queue, id, again);
+    if (lease != NULL)
+        lease_done(queue, lease, lease->away == 0);
+    if (again != ENTRY_RELAY_NONE && holds != hold_generation(queue))
+        unpark(queue, id);
+}
+
+/* Puts what has become due on the list. */
+static void list_due(struct queue *queue)
+{
+    struct due due[QUEUE_BATCH_MAX];
+    size_t count = 0;
+    int64_t next = INT64_MAX;
+    struct error error;
+    if (database_relay_due(queue, clock_wall_us(), due, QUEUE_BATCH_MAX, &count, &next, &error) != ERR_OK) {
+        LOG(LOG_ERROR, NO_SID, "queue.due", F_ERR(&error));
+        next = clock_wall_us() + CLOCK_MINUTE;
+    }
+    pthread_mutex_lock(&queue->outbound.lock);
+    for (size_t i = 0; i < count; i++)
+        outbound_list(queue, due[i].id, due[i].flushed);
+    outbound_due_at(queue, next);
+    pthread_mutex_unlock(&queue->outbound.lock);
+}
+
+/* Locked. */
+static size_t take_listed(struct queue *queue, struct due *ret_due, size_t max)
+{
+    size_t count = 0;
+    size_t leased = queue->outbound.leases.count;
+    max = leased < OUTBOUND_LEASES_MAX ? MIN(max, OUTBOUND_LEASES_MAX - leased) : 0;
+    while (queue->outbound.first != NULL && count < max) {
+        struct listed *listed = queue->outbound.first;
+        queue->outbound.first = listed->next;
+        if (queue->outbound.first == NULL)
+            queue->outbound.last = &queue->outbound.first;
+        ret_due[count++] = (struct due){listed->id, listed->flushed};
+        free(listed);
+    }
+    return count;
+}
+
+/* Locked. False: the time is over. */
+static bool wait_for_more(struct queue *queue, int64_t deadline_us)
+{
+    int64_t now = clock_mono_us();
+    if (now >= deadline_us || queue->outbound.stopping)
+        return false;
+    int64_t due = queue->outbound.next_due_us;
+    int64_t until = deadline_us;
+    if (due != INT64_MAX)
+        until = MIN(until, now + MAX(due - clock_wall_us(), INT64_C(0)));
+    struct timespec real;
+    clock_gettime(CLOCK_MONOTONIC, &real); /* clock_mono_us may be shifted by a test */
+    int64_t at = (int64_t)real.tv_sec * CLOCK_SECOND + real.tv_nsec / 1000 + MAX(until - now, INT64_C(1000));
+    struct timespec deadline = {.tv_sec = at / CLOCK_SECOND, .tv_nsec = at % CLOCK_SECOND * 1000};
+    pthread_cond_timedwait(&queue->outbound.arrived, &queue->outbound.lock, &deadline);
+    return true;
+}
+
+enum err queue_outbound_take(struct queue *queue, uint64_t hand, size_t max, int64_t deadline_us,
+                             struct arena *arena, struct outbound_batch *ret_batch, struct error *error)
+{
+    struct taking taking = {.queue = queue, .hand = hand, .arena = arena};
+    struct due due[OUTBOUND_TAKE_MAX];
+    pthread_mutex_lock(&queue->outbound.lock);
+    if (hand != queue->outbound.hand && !lease_change_hand(queue, hand)) {
+        pthread_mutex_unlock(&queue->outbound.lock);
+        return fail_nomem(error);
+    }
+    while (taking.batch.count == 0 && hand == queue->outbound.hand) {
+        if (queue->outbound.next_due_us <= clock_wall_us()) {
+            queue->outbound.next_due_us = INT64_MAX;
+            pthread_mutex_unlock(&queue->outbound.lock);
+            list_due(queue);
+            pthread_mutex_lock(&queue->outbound.lock);
+        }
+        size_t count = take_listed(queue, due, MIN(max, (size_t)OUTBOUND_TAKE_MAX));
+        if (count == 0) {
+            if (!wait_for_more(queue, deadline_us))
+                break;
+            continue;
+        }
+        pthread_mutex_unlock(&queue->outbound.lock);
+        size_t taken = 0;
+        while (taken < count && taking.recipients < OUTBOUND_LEASE_MAX)
+            take_entry(&taking, &due[taken++]);
+        pthread_mutex_lock(&queue->outbound.lock);
+        for (size_t i = taken; i < count; i++)
+            outbound_list(queue, due[i].id, due[i].flushed);
+    }
+    taking.batch.flushes = queue->outbound.flushes;
+    pthread_mutex_unlock(&queue->outbound.lock);
+    *ret_batch = taking.batch;
+    return ERR_OK;
+}
