@@ -249,7 +249,7 @@ static enum err recall(struct sts_cache *cache, struct slice domain, struct aren
 static struct entry *fetch_entry(struct sts_cache *cache, struct slice domain, const char *id)
 {
     CLEANUP(arena_release) struct arena scratch = ARENA(FETCH_ARENA_MAX);
-    struct slice text;
+    struct slice text = slice_none();
     struct error error;
     struct entry *entry = new_entry(slice_cstr(id));
     if (entry == NULL)
