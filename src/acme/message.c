@@ -1,7 +1,8 @@
 #include "acme/message.h"
 
-#include <jansson.h>
 #include <time.h>
+
+#include "rt/json.h"
 
 #define PROBLEM_PREFIX "urn:ietf:params:acme:error:"
 
@@ -46,7 +47,10 @@ static bool status_of(const json_t *object, enum acme_status *ret)
 
 static json_t *load(struct slice json)
 {
-    json_t *object = json_loadb(json.n > 0 ? json.p : "", json.n, JSON_REJECT_DUPLICATES, NULL);
+    json_t *object = NULL;
+    struct error error;
+    if (json_read(json, &object, &error) != ERR_OK)
+        return NULL;
     if (json_is_object(object))
         return object;
     json_decref(object);

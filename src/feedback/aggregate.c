@@ -1,11 +1,9 @@
 #include "feedback/aggregate.h"
 
-#include <zlib.h>
+#include <stdlib.h>
 
+#include "feedback/kind.h"
 #include "mime/compose.h"
-
-/* RFC 1952: with a header of gzip. */
-enum { GZIP_WINDOW_BITS = 15 + 16, ZLIB_MEMORY_LEVEL = 8 };
 
 /* --- XML --- */
 
@@ -131,51 +129,6 @@ void aggregate_put_xml(struct buf *out, const struct aggregate *report)
 
 /* --- mail --- */
 
-static enum err gzip(struct slice text, struct buf *out, struct error *error)
-{
-    z_stream stream = {.next_in = (Bytef *)text.p, .avail_in = (uInt)text.n};
-    if (deflateInit2(&stream, Z_DEFAULT_COMPRESSION, Z_DEFLATED, GZIP_WINDOW_BITS, ZLIB_MEMORY_LEVEL,
-                     Z_DEFAULT_STRATEGY) != Z_OK)
-        return fail_nomem(error);
-    uLong bound = deflateBound(&stream, (uLong)text.n);
-    char *place = buf_reserve(out, bound);
-    int result = Z_MEM_ERROR;
-    if (place != NULL) {
-        stream.next_out = (Bytef *)place;
-        stream.avail_out = (uInt)bound;
-        result = deflate(&stream, Z_FINISH);
-        buf_grew(out, bound - stream.avail_out);
-    }
-    (void)deflateEnd(&stream);
-    return result == Z_STREAM_END ? ERR_OK : fail_nomem(error);
-}
-
-static void put_header(struct buf *out, const struct aggregate *report)
-{
-    CLEANUP(buf_release) struct buf text = BUF(4096);
-    struct slice rest = report->addresses;
-    struct slice address;
-    buf_printf(&text, "postmaster@%.*s", SLICE_ARGS(report->hostname));
-    mime_compose_mailbox(out, "From", S("DMARC reports"), buf_slice(&text));
-    buf_clear(&text);
-    while (rest.n > 0) {
-        slice_cut(rest, ',', &address, &rest);
-        buf_printf(&text, "%s<%.*s>", text.n > 0 ? ", " : "", SLICE_ARGS(address));
-    }
-    mime_compose_field(out, "To", buf_slice(&text));
-    buf_clear(&text);
-    buf_printf(&text, "Report Domain: %.*s Submitter: %.*s Report-ID: <", SLICE_ARGS(report->domain),
-               SLICE_ARGS(report->hostname));
-    put_id(&text, report);
-    buf_putc(&text, '>');
-    mime_compose_text_field(out, "Subject", buf_slice(&text));
-    mime_compose_date(out, "Date", (struct mime_date){.seconds = clock_wall_us() / CLOCK_SECOND});
-    buf_put(out, S("Message-ID: "));
-    mime_message_id_put(out, report->hostname);
-    buf_put(out, S("\r\n"));
-    mime_compose_field(out, "Auto-Submitted", S("auto-generated"));
-}
-
 enum err aggregate_put_message(struct buf *out, const struct aggregate *report, struct error *error)
 {
     CLEANUP(buf_release) struct buf xml = BUF(AGGREGATE_MAX);
@@ -185,12 +138,15 @@ enum err aggregate_put_message(struct buf *out, const struct aggregate *report, 
     aggregate_put_xml(&xml, report);
     if (buf_failed(&xml))
         return fail_nomem(error);
-    enum err err = gzip(buf_slice(&xml), &packed, error);
+    enum err err = feedback_gzip(buf_slice(&xml), &packed, error);
     if (err != ERR_OK)
         return err;
+    put_id(&name, report);
+    feedback_put_header(out, "DMARC reports", report->hostname, report->domain, report->addresses,
+                        buf_slice(&name));
+    buf_clear(&name);
     buf_printf(&name, "%.*s!%.*s!%lld!%lld.xml.gz", SLICE_ARGS(report->hostname), SLICE_ARGS(report->domain),
                (long long)report->begin_seconds, (long long)report->end_seconds);
-    put_header(out, report);
     mime_compose_multipart(&composer, "mixed");
     mime_compose_part(&composer);
     mime_compose_text(
@@ -200,4 +156,32 @@ enum err aggregate_put_message(struct buf *out, const struct aggregate *report, 
     mime_compose_attachment(&composer, "application/gzip", buf_slice(&name), buf_slice(&packed));
     mime_compose_end(&composer);
     return buf_failed(out) ? fail_nomem(error) : ERR_OK;
+}
+
+enum err aggregate_send(const struct feedback_options *options, const struct feedback_due *due,
+                        const struct feedback_row *rows, size_t count, struct error *error)
+{
+    CLEANUP(buf_release) struct buf message = BUF(AGGREGATE_MAX);
+    struct aggregate report = {
+        .domain = due->domain,
+        .addresses = due->addresses,
+        .hostname = slice_cstr(options->hostname),
+        .begin_seconds = due->day * FEEDBACK_DAY_SECONDS,
+        .end_seconds = (due->day + 1) * FEEDBACK_DAY_SECONDS - 1,
+    };
+    struct aggregate_row *read = calloc(count + 1, sizeof(*read));
+    if (read == NULL)
+        return fail_nomem(error);
+    for (size_t i = 0; i < count; i++) {
+        read[report.count].count = rows[i].count;
+        report.count += sighting_get_row(rows[i].bytes, &read[report.count].seen);
+    }
+    report.rows = read;
+    enum err err = report.count == 0 || !sighting_get_policy(due->policy, &report.policy)
+                       ? fail(error, ERR_INVALID, NULL, "no row says anything")
+                       : aggregate_put_message(&message, &report, error);
+    if (err == ERR_OK)
+        err = feedback_hand_in(options, due->domain, due->addresses, false, buf_slice(&message), error);
+    free(read);
+    return err;
 }

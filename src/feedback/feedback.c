@@ -1,6 +1,6 @@
 /*
- * feedback.db: a row for each day, policy and kind of message, with a count. Nothing is synced for a note;
- * WAL keeps the database whole.
+ * A database for each kind: a row for each day, policy and kind of message, with a count. Nothing is synced
+ * for a note; WAL keeps the database whole.
  *
  * Invariant: rows of a day that is not over are only added to; those of a day that is over are only taken
  * away.
@@ -13,9 +13,19 @@
 
 #include "base/log.h"
 #include "base/must.h"
-#include "feedback/aggregate.h"
+#include "feedback/kind.h"
+#include "feedback/tls_note.h"
 
-enum { DAY_SECONDS = 86400, REPORT_ARENA_MAX = 64 * 1024 * 1024 };
+enum { REPORT_ARENA_MAX = 64 * 1024 * 1024 };
+
+static const struct {
+    const char *file;
+    size_t addresses_max; /* bytes */
+    feedback_report_fn *send;
+} kinds[FEEDBACK_KINDS] = {
+    [FEEDBACK_DMARC] = {"feedback.db", SIGHTING_ADDRESSES_MAX *(SIGHTING_ADDRESS_MAX + 1), aggregate_send},
+    [FEEDBACK_TLS] = {"tls_feedback.db", TLS_NOTE_ADDRESSES_MAX *(TLS_NOTE_ADDRESS_MAX + 1), tls_report_send},
+};
 
 enum statement { NOTE, COUNT_ROWS, DUE, ROWS, FORGET, STATEMENTS };
 
@@ -43,8 +53,8 @@ static const char schema[] = "CREATE TABLE IF NOT EXISTS sighting ("
 struct feedback {
     struct database database;
     sqlite3_stmt *statements[STATEMENTS];
-    struct queue *queue;
-    char *hostname;
+    struct feedback_options options;
+    char *hostname;       /* of the options */
     pthread_mutex_t lock; /* of the database */
     uint64_t rows;        /* as of the last look; an upper bound of what is there */
     pthread_t thread;
@@ -116,11 +126,11 @@ enum err feedback_open(const struct feedback_options *options, struct feedback *
     pthread_condattr_destroy(&monotonic);
     pthread_mutex_init(&f->lock, NULL);
     pthread_mutex_init(&f->stop_lock, NULL);
-    f->queue = options->queue;
-    f->hostname = strdup(options->hostname);
-    enum err err = f->hostname != NULL
-                       ? volume_database_open(options->volume, "feedback.db", true, &f->database, error)
-                       : fail_nomem(error);
+    f->options = *options;
+    f->options.hostname = f->hostname = strdup(options->hostname);
+    enum err err = f->hostname != NULL ? volume_database_open(options->volume, kinds[options->kind].file,
+                                                              true, &f->database, error)
+                                       : fail_nomem(error);
     if (err == ERR_OK)
         err = prepare(f, error);
     if (err != ERR_OK) {
@@ -158,17 +168,17 @@ enum err feedback_note(struct feedback *f, const struct feedback_note *note, int
     enum err err = ERR_OK;
     if (note->policy.n > SIGHTING_BYTES_MAX || note->row.n > SIGHTING_BYTES_MAX ||
         note->domain.n > RESOLVER_NAME_MAX || note->domain.n == 0 || note->addresses.n == 0 ||
-        note->addresses.n > SIGHTING_ADDRESSES_MAX * (SIGHTING_ADDRESS_MAX + 1))
+        note->addresses.n > kinds[f->options.kind].addresses_max)
         return fail(error, ERR_INVALID, NULL, "a sighting beyond its limits");
     pthread_mutex_lock(&f->lock);
     /* Each note may be a new row: when they could be too many, they are counted. */
     if (f->rows >= FEEDBACK_ROWS_MAX)
         err = count_rows(f, error);
     if (err == ERR_OK && f->rows >= FEEDBACK_ROWS_MAX)
-        err = fail(error, ERR_LIMIT, NULL, "%d rows for DMARC reports are kept", FEEDBACK_ROWS_MAX);
+        err = fail(error, ERR_LIMIT, NULL, "%d rows for reports are kept", FEEDBACK_ROWS_MAX);
     if (err == ERR_OK) {
         sqlite3_stmt *statement = f->statements[NOTE];
-        sqlite3_bind_int64(statement, 1, now_us / CLOCK_SECOND / DAY_SECONDS);
+        sqlite3_bind_int64(statement, 1, now_us / CLOCK_SECOND / FEEDBACK_DAY_SECONDS);
         bind_slice(statement, 2, note->domain);
         bind_slice(statement, 3, note->policy);
         bind_slice(statement, 4, note->row);
@@ -182,14 +192,8 @@ enum err feedback_note(struct feedback *f, const struct feedback_note *note, int
 
 /* --- reports --- */
 
-/* A report that is due. */
-struct due {
-    int64_t day;
-    struct slice domain, policy, addresses;
-};
-
 /* The next one behind `due`; *ret_any false: there is none. */
-static enum err next_due(struct feedback *f, int64_t today, struct due *due, struct arena *arena,
+static enum err next_due(struct feedback *f, int64_t today, struct feedback_due *due, struct arena *arena,
                          bool *ret_any, struct error *error)
 {
     sqlite3_stmt *statement = f->statements[DUE];
@@ -202,20 +206,21 @@ static enum err next_due(struct feedback *f, int64_t today, struct due *due, str
     enum err err = code == SQLITE_ROW || code == SQLITE_DONE ? ERR_OK : fail_sql(f, DUE, error);
     *ret_any = code == SQLITE_ROW;
     if (*ret_any)
-        *due = (struct due){sqlite3_column_int64(statement, 0), column_slice(statement, 1, arena),
-                            column_slice(statement, 2, arena), column_slice(statement, 3, arena)};
+        *due = (struct feedback_due){sqlite3_column_int64(statement, 0), column_slice(statement, 1, arena),
+                                     column_slice(statement, 2, arena), column_slice(statement, 3, arena)};
     sqlite3_reset(statement);
     sqlite3_clear_bindings(statement);
     pthread_mutex_unlock(&f->lock);
     return err == ERR_OK && arena_failed(arena) ? fail_nomem(error) : err;
 }
 
-static enum err read_rows(struct feedback *f, const struct due *due, struct arena *arena,
-                          struct aggregate *report, struct error *error)
+static enum err read_rows(struct feedback *f, const struct feedback_due *due, struct arena *arena,
+                          struct feedback_row **ret_rows, size_t *ret_count, struct error *error)
 {
     sqlite3_stmt *statement = f->statements[ROWS];
-    struct aggregate_row *rows = arena_array(arena, FEEDBACK_REPORT_ROWS_MAX, sizeof(*rows));
+    struct feedback_row *rows = arena_array(arena, FEEDBACK_REPORT_ROWS_MAX, sizeof(*rows));
     int code = SQLITE_DONE;
+    size_t count = 0;
     if (rows == NULL)
         return fail_nomem(error);
     pthread_mutex_lock(&f->lock);
@@ -223,40 +228,19 @@ static enum err read_rows(struct feedback *f, const struct due *due, struct aren
     bind_slice(statement, 2, due->domain);
     bind_slice(statement, 3, due->policy);
     sqlite3_bind_int64(statement, 4, FEEDBACK_REPORT_ROWS_MAX);
-    while ((code = sqlite3_step(statement)) == SQLITE_ROW) {
-        struct aggregate_row *row = &rows[report->count];
-        row->count = (uint64_t)sqlite3_column_int64(statement, 1);
-        if (sighting_get_row(column_slice(statement, 0, arena), &row->seen))
-            report->count++;
-    }
+    while ((code = sqlite3_step(statement)) == SQLITE_ROW)
+        rows[count++] = (struct feedback_row){column_slice(statement, 0, arena),
+                                              (uint64_t)sqlite3_column_int64(statement, 1)};
     enum err err = code == SQLITE_DONE ? ERR_OK : fail_sql(f, ROWS, error);
     sqlite3_reset(statement);
     sqlite3_clear_bindings(statement);
     pthread_mutex_unlock(&f->lock);
-    report->rows = rows;
+    *ret_rows = rows;
+    *ret_count = count;
     return err == ERR_OK && arena_failed(arena) ? fail_nomem(error) : err;
 }
 
-static enum err hand_in(struct feedback *f, const struct due *due, struct slice message, struct error *error)
-{
-    struct queue_recipient to[SIGHTING_ADDRESSES_MAX] = {0};
-    struct queue_envelope envelope = {
-        .recipients = to, .protocol = S("ESMTP"), .helo = slice_cstr(f->hostname), .ours = true};
-    struct slice rest = due->addresses;
-    struct queue_id id;
-    while (rest.n > 0 && envelope.recipient_count < SIGHTING_ADDRESSES_MAX) {
-        struct queue_recipient *next = &to[envelope.recipient_count++];
-        slice_cut(rest, ',', &next->address, &rest);
-        next->notify = DSN_NEVER;
-    }
-    enum err err = queue_accept(f->queue, &envelope, message, 0, &id, error);
-    if (err == ERR_OK)
-        LOG(LOG_INFO, NO_SID, "feedback.report", F_STR("domain", due->domain), F_STR("to", due->addresses),
-            F_ID("entry", id.v));
-    return err;
-}
-
-static enum err forget(struct feedback *f, const struct due *due, struct error *error)
+static enum err forget(struct feedback *f, const struct feedback_due *due, struct error *error)
 {
     sqlite3_stmt *statement = f->statements[FORGET];
     pthread_mutex_lock(&f->lock);
@@ -268,35 +252,22 @@ static enum err forget(struct feedback *f, const struct due *due, struct error *
     return err;
 }
 
-static enum err send_one(struct feedback *f, const struct due *due, struct error *error)
+static enum err send_one(struct feedback *f, const struct feedback_due *due, struct error *error)
 {
     CLEANUP(arena_release) struct arena arena = ARENA(REPORT_ARENA_MAX);
-    CLEANUP(buf_release) struct buf message = BUF(AGGREGATE_MAX);
-    struct aggregate report = {
-        .domain = due->domain,
-        .addresses = due->addresses,
-        .hostname = slice_cstr(f->hostname),
-        .begin_seconds = due->day * DAY_SECONDS,
-        .end_seconds = (due->day + 1) * DAY_SECONDS - 1,
-    };
-    enum err err = ERR_OK;
-    if (!sighting_get_policy(due->policy, &report.policy))
-        return forget(f, due, error);
-    err = read_rows(f, due, &arena, &report, error);
-    if (err == ERR_OK && report.count == 0)
-        return forget(f, due, error);
+    struct feedback_row *rows = NULL;
+    size_t count = 0;
+    enum err err = read_rows(f, due, &arena, &rows, &count, error);
     if (err == ERR_OK)
-        err = aggregate_put_message(&message, &report, error);
-    if (err == ERR_OK)
-        err = hand_in(f, due, buf_slice(&message), error);
-    return err == ERR_OK ? forget(f, due, error) : err;
+        err = kinds[f->options.kind].send(&f->options, due, rows, count, error);
+    return err == ERR_OK || err == ERR_INVALID ? forget(f, due, error) : err;
 }
 
 enum err feedback_send(struct feedback *f, int64_t now_us, struct error *error)
 {
     CLEANUP(arena_release) struct arena arena = ARENA(REPORT_ARENA_MAX);
-    int64_t today = now_us / CLOCK_SECOND / DAY_SECONDS;
-    struct due due = {.day = -1};
+    int64_t today = now_us / CLOCK_SECOND / FEEDBACK_DAY_SECONDS;
+    struct feedback_due due = {.day = -1};
     enum err result = ERR_OK;
     bool any;
     for (;;) {

@@ -1,5 +1,6 @@
 /*
- * Counts what was seen of domains that want DMARC reports, and mails each day's when it is over (UTC).
+ * Counts what was seen of domains that want reports, of DMARC or of TLS, and sends each day's when it is over
+ * (UTC).
  *
  * Ownership: volume, queue and host name are borrowed. Errors: of a note, ERR_INVALID beyond the limits,
  * ERR_LIMIT when FEEDBACK_ROWS_MAX different rows are kept: then nothing is counted until a day is over. What
@@ -9,6 +10,7 @@
 #define POSTHORN_FEEDBACK_FEEDBACK_H
 
 #include "authres/sighting.h"
+#include "fetch/fetch.h"
 #include "queue/queue.h"
 #include "store/volume.h"
 
@@ -20,10 +22,16 @@ enum {
 
 struct feedback;
 
+enum feedback_kind { FEEDBACK_DMARC, FEEDBACK_TLS, FEEDBACK_KINDS };
+
 struct feedback_options {
+    enum feedback_kind kind;
     struct volume *volume;
     struct queue *queue;
     const char *hostname;
+    fetch_fn *fetch; /* for reports to web pages; NULL: they can't be sent */
+    void *fetch_context;
+    bool public_only; /* of these pages */
 };
 
 enum err feedback_open(const struct feedback_options *options, struct feedback **ret_feedback,
@@ -32,7 +40,7 @@ enum err feedback_open(const struct feedback_options *options, struct feedback *
 enum err feedback_start(struct feedback *feedback, struct error *error) MUST_CHECK;
 void feedback_close(struct feedback *feedback);
 
-/* policy, row: as sighting_put_... made them. */
+/* policy, row: as sighting_put_... made them; of TLS, tls_note_put, and without a policy. */
 struct feedback_note {
     struct slice domain;    /* of the policy */
     struct slice addresses; /* of those who get the report, with commas between */

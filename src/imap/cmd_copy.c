@@ -66,5 +66,5 @@ void cmd_move(struct imap_session *s, struct imap_call *call)
         return;
     CLEANUP(buf_release) struct buf code = BUF(IMAP_REPLY_CODE_MAX);
     put_copyuid(&code, &result);
-    imap_put_line(s, S("*"), "OK", buf_slice(&code), "Moved");
+    imap_put_line(s, S("*"), "OK", buf_failed(&code) ? slice_none() : buf_slice(&code), "Moved");
 }

@@ -1,6 +1,6 @@
 /*
- * Plays the dialogues of tests/wire/imap (rt/test_player.h) against real sessions with a real store. Verbs of
- * its own:
+ * Plays the dialogues of tests/wire/imap, or imap_limits (rt/test_player.h), against real sessions with a
+ * real store. Verbs of its own:
  *
  *   FILL: INBOX 500             messages put there as delivery does
  *   DAMAGE: hello 1             the bytes on disk where this text is stored are damaged
@@ -26,6 +26,10 @@
 #include "store/seen.h"
 
 #include "rt/test_player.h"
+
+#ifndef IMAP_DIALOGUES
+#define IMAP_DIALOGUES "imap" /* the folder; low_limits.h has another */
+#endif
 
 enum { MESSAGE_MAX = 1024 * 1024, LIMIT = 3 };
 
@@ -272,7 +276,7 @@ static void stop(struct player *player)
 int main(int argc, char **argv)
 {
     static const struct player_house house = {
-        .name = "imap",
+        .name = IMAP_DIALOGUES,
         .greeting = "login OK [CAPABILITY IMAP4rev1 ...] ...",
         .start = start,
         .connect = enter,

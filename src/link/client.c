@@ -200,10 +200,7 @@ enum err link_url(struct link *link, struct slice ticket, struct slice url, int 
 enum err link_sighting(struct link *link, const struct feedback_note *note, struct error *error)
 {
     CLEANUP(link_call_release) struct link_call call = link_call_of(link, LINK_SIGHTING);
-    wire_put_slice(&call.record, note->domain);
-    wire_put_slice(&call.record, note->addresses);
-    wire_put_slice(&call.record, note->policy);
-    wire_put_slice(&call.record, note->row);
+    link_put_note(&call.record, note);
     enum err err = link_call_run(&call, error);
     return err == ERR_OK ? link_call_end(&call, error) : err;
 }

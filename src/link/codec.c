@@ -218,3 +218,19 @@ enum err link_unpack(struct ipc_message *message, struct buf *storage, struct sl
     *ret_record = buf_slice(storage);
     return ERR_OK;
 }
+
+void link_put_note(struct buf *b, const struct feedback_note *note)
+{
+    wire_put_slice(b, note->domain);
+    wire_put_slice(b, note->addresses);
+    wire_put_slice(b, note->policy);
+    wire_put_slice(b, note->row);
+}
+
+void link_get_note(struct wire_reader *r, struct feedback_note *ret)
+{
+    *ret = (struct feedback_note){.domain = wire_get_slice(r)};
+    ret->addresses = wire_get_slice(r);
+    ret->policy = wire_get_slice(r);
+    ret->row = wire_get_slice(r);
+}

@@ -22,6 +22,8 @@ void link_get_hand_over(struct wire_reader *r, struct link_hand_over *ret);
 /* Without fd. */
 void link_put_give_back(struct buf *b, const struct link_give_back *given);
 void link_get_give_back(struct wire_reader *r, struct link_give_back *ret);
+void link_put_note(struct buf *b, const struct feedback_note *note);
+void link_get_note(struct wire_reader *r, struct feedback_note *ret);
 void link_put_envelope(struct buf *b, const struct queue_envelope *envelope);
 /* The recipients live in the arena. */
 void link_get_envelope(struct wire_reader *r, struct arena *arena, struct queue_envelope *ret);

@@ -42,6 +42,7 @@
     X(POLICY_GET, 53)    /* the MTA-STS policy that is kept of a domain */ \
     X(POLICY_PUT, 54)    /* one to be kept */                              \
     X(POLICY_OLD, 55)    /* of which domains to fetch it anew */           \
+    X(TLS_NOTE, 56)      /* how a session went, for a TLS report */        \
     X(REST, 58)          /* the server that an address of ours belongs to */
 /* And from store to edge. */
 #define LINK_TO_EDGE_TABLE(X) X(GIVE_BACK, 60) /* a connection whose person has logged out */
@@ -143,10 +144,11 @@ struct link_service {
     struct directory *directory;
     struct sasl *sasl;
     struct queue *queue;
-    struct policies *policies; /* NULL: none are kept */
-    struct feedback *feedback; /* NULL: no reports are written */
-    struct greylist *greylist; /* NULL: nobody must come again */
-    struct ipc_client *edge;   /* for what is given back */
+    struct policies *policies;     /* NULL: none are kept */
+    struct feedback *feedback;     /* NULL: no reports are written */
+    struct feedback *tls_feedback; /* the same, of TLS reports */
+    struct greylist *greylist;     /* NULL: nobody must come again */
+    struct ipc_client *edge;       /* for what is given back */
     /* What a URL means that this account submits; of serve/ too. NULL: nothing. */
     enum err (*read_url)(void *context, struct account_id account, struct slice url, int *ret_fd,
                          struct error *error);

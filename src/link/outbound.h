@@ -31,5 +31,7 @@ enum err link_policy_get(struct link *link, struct slice domain, struct arena *a
 enum err link_policy_put(struct link *link, const struct kept_policy *policy, struct error *error) MUST_CHECK;
 enum err link_policy_old(struct link *link, struct slice after, struct arena *arena,
                          struct slice **ret_domains, size_t *ret_count, struct error *error) MUST_CHECK;
+/* How a session went, for the domain's TLS report; nothing where none are written. */
+enum err link_tls_note(struct link *link, const struct feedback_note *note, struct error *error) MUST_CHECK;
 
 #endif

@@ -158,3 +158,11 @@ enum err link_policy_old(struct link *link, struct slice after, struct arena *ar
     *ret_count = count;
     return ERR_OK;
 }
+
+enum err link_tls_note(struct link *link, const struct feedback_note *note, struct error *error)
+{
+    CLEANUP(link_call_release) struct link_call call = link_call_of(link, LINK_TLS_NOTE);
+    link_put_note(&call.record, note);
+    enum err err = link_call_run(&call, error);
+    return err == ERR_OK ? link_call_end(&call, error) : err;
+}

@@ -16,6 +16,7 @@ static struct outbound_parcel parcels[] = {
      .received_us = 1700000000000000,
      .eight_bit = true,
      .binary = true,
+     .tls_optional = true,
      .ret = DSN_RET_HDRS,
      .envid = S("id+2B1"),
      .sid = {0xabcdef0123456789}},
@@ -31,6 +32,7 @@ static void assert_same_parcel(const struct outbound_parcel *got, const struct o
     assert_int_equal(got->eight_bit, sent->eight_bit);
     assert_int_equal(got->smtputf8, sent->smtputf8);
     assert_int_equal(got->binary, sent->binary);
+    assert_int_equal(got->tls_optional, sent->tls_optional);
     assert_int_equal(got->ret, sent->ret);
     assert_true(slice_eq(got->envid, sent->envid));
     assert_int_equal(got->sid.v, sent->sid.v);

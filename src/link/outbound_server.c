@@ -118,10 +118,21 @@ static enum err serve_policy_old(struct service_call *call, struct error *error)
     return pack_reply(call, &record, error);
 }
 
+static enum err serve_tls_note(struct service_call *call, struct error *error)
+{
+    struct feedback_note note;
+    link_get_note(&call->request, &note);
+    enum err err = link_check_request(call, error);
+    if (err != ERR_OK || call->service->tls_feedback == NULL)
+        return err;
+    return feedback_note(call->service->tls_feedback, &note, clock_wall_us(), error);
+}
+
 static const struct link_row rows[] = {
     {LINK_OUTBOUND_TAKE, "outbound-take", serve_take},
     {LINK_OUTBOUND_OPEN, "outbound-open", serve_open},
     {LINK_OUTBOUND_DONE, "outbound-done", serve_done},
+    {LINK_TLS_NOTE, "tls-note", serve_tls_note},
     {LINK_POLICY_GET, "policy-get", serve_policy_get},
     {LINK_POLICY_PUT, "policy-put", serve_policy_put},
     {LINK_POLICY_OLD, "policy-old", serve_policy_old},

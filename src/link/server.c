@@ -280,10 +280,8 @@ static enum err serve_accept(struct service_call *call, struct error *error)
 
 static enum err serve_sighting(struct service_call *call, struct error *error)
 {
-    struct feedback_note note = {.domain = wire_get_slice(&call->request)};
-    note.addresses = wire_get_slice(&call->request);
-    note.policy = wire_get_slice(&call->request);
-    note.row = wire_get_slice(&call->request);
+    struct feedback_note note;
+    link_get_note(&call->request, &note);
     enum err err = link_check_request(call, error);
     if (err != ERR_OK || call->service->feedback == NULL)
         return err;

@@ -1,5 +1,7 @@
 #include "milter/milters.h"
 
+#include <stdlib.h>
+
 #include "base/fdio.h"
 
 /* One step of all milters. */
@@ -14,13 +16,32 @@ struct round {
 typedef enum err round_fn(struct round *round, struct milter_filter *filter, struct milter_verdict *verdict,
                           struct error *error);
 
-void milters_init(struct milters *m, struct milter_office *office, const struct settings *settings,
-                  bool submission)
+static bool is_for(const struct milter_setting *setting, bool submission)
 {
-    *m = (struct milters){.office = office};
-    for (size_t i = 0; i < settings->milter_count; i++)
-        if (submission ? settings->milters[i].of_submission : settings->milters[i].of_smtp)
-            milter_filter_init(&m->filters[m->count++], &settings->milters[i]);
+    return submission ? setting->of_submission : setting->of_smtp;
+}
+
+enum err milters_create(struct milter_office *office, const struct settings *settings, bool submission,
+                        struct milters **ret_milters, struct error *error)
+{
+    struct milters *m = NULL;
+    for (size_t i = 0; i < settings->milter_count; i++) {
+        if (!is_for(&settings->milters[i], submission))
+            continue;
+        if (m == NULL && (m = calloc(1, sizeof(*m))) == NULL)
+            return fail_nomem(error);
+        m->office = office;
+        milter_filter_init(&m->filters[m->count++], &settings->milters[i]);
+    }
+    *ret_milters = m;
+    return ERR_OK;
+}
+
+void milters_destroy(struct milters *m)
+{
+    if (m != NULL)
+        milters_close(m);
+    free(m);
 }
 
 void milters_close(struct milters *m)

@@ -38,8 +38,11 @@ struct milters_verdict {
     struct error error;
 };
 
-void milters_init(struct milters *milters, struct milter_office *office, const struct settings *settings,
-                  bool submission);
+/* NULL where none are set. */
+enum err milters_create(struct milter_office *office, const struct settings *settings, bool submission,
+                        struct milters **ret_milters, struct error *error) MUST_CHECK;
+/* NULL is fine; its connections are closed. */
+void milters_destroy(struct milters *milters);
 /* The connection is over, or begins anew (EHLO, STARTTLS). */
 void milters_close(struct milters *milters);
 

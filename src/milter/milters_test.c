@@ -44,7 +44,7 @@ static enum err connect_played(struct ipc_client *relay, const char *address, in
 struct desk {
     struct settings *settings;
     struct milter_office office;
-    struct milters milters;
+    struct milters *milters;
     struct milter_client client;
     struct milter_message message;
     struct milter_changes changes;
@@ -76,7 +76,7 @@ static int setup(void **state)
 static int teardown(void **state)
 {
     struct desk *t = *state;
-    milters_close(&t->milters);
+    milters_destroy(t->milters);
     milter_message_release(&t->message);
     for (size_t i = 0; i < PLAYED_MAX; i++) {
         fd_close(&plays[i].fd);
@@ -93,7 +93,8 @@ static void set_up(struct desk *t, const char *settings)
     CLEANUP(buf_release) struct buf text = BUF(1000);
     buf_printf(&text, "hostname = mail.example\n%s", settings);
     assert_int_equal(settings_parse(buf_slice(&text), "x", &t->settings, &t->error), ERR_OK);
-    milters_init(&t->milters, &t->office, t->settings, false);
+    milters_destroy(t->milters);
+    assert_int_equal(milters_create(&t->office, t->settings, false, &t->milters, &t->error), ERR_OK);
 }
 
 static void says(struct desk *t, size_t milter, struct slice bytes)
@@ -104,19 +105,19 @@ static void says(struct desk *t, size_t milter, struct slice bytes)
 
 static enum milter_outcome mail(struct desk *t)
 {
-    milters_mail(&t->milters, &t->client, S("x@a.example"), &t->verdict);
+    milters_mail(t->milters, &t->client, S("x@a.example"), &t->verdict);
     return t->verdict.verdict.outcome;
 }
 
 static enum milter_outcome rcpt(struct desk *t)
 {
-    milters_rcpt(&t->milters, S("anna@demo.example"), &t->verdict);
+    milters_rcpt(t->milters, S("anna@demo.example"), &t->verdict);
     return t->verdict.verdict.outcome;
 }
 
 static enum milter_outcome message(struct desk *t)
 {
-    milters_message(&t->milters, &t->client, &t->message, &t->changes, &t->verdict);
+    milters_message(t->milters, &t->client, &t->message, &t->changes, &t->verdict);
     return t->verdict.verdict.outcome;
 }
 
@@ -184,7 +185,7 @@ static void test_client_is_refused_as_such(void **state)
     assert_int_equal(mail(t), MILTER_GO_ON);
     assert_int_equal(rcpt(t), MILTER_GO_ON);
     assert_int_equal(message(t), MILTER_GO_ON);
-    milters_abort(&t->milters);
+    milters_abort(t->milters);
     assert_int_equal(mail(t), MILTER_GO_ON); /* it has let the client pass for good */
     assert_int_equal(played, 3);
 }
@@ -228,7 +229,7 @@ static void test_milter_that_was_started_anew_is_asked_again(void **state)
     says(t, 1, ALL);
     says(t, 1, CONTINUE);
     assert_int_equal(mail(t), MILTER_GO_ON);
-    milters_abort(&t->milters);
+    milters_abort(t->milters);
     assert_int_equal(mail(t), MILTER_GO_ON);
     assert_int_equal(played, 2);
 }

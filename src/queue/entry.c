@@ -75,14 +75,15 @@ enum {
     BIT_BINARY = 4,
     BIT_OURS = 8,
     BIT_JUNK = 16,
-    BIT_RESULTS = 32 /* they follow */
+    BIT_RESULTS = 32, /* they follow */
+    BIT_TLS_OPTIONAL = 64
 };
 
 static uint8_t envelope_bits(const struct queue_envelope *e)
 {
     return (uint8_t)((e->eight_bit ? BIT_8BIT : 0) | (e->smtputf8 ? BIT_UTF8 : 0) |
                      (e->binary ? BIT_BINARY : 0) | (e->ours ? BIT_OURS : 0) | (e->junk ? BIT_JUNK : 0) |
-                     (e->results.n > 0 ? BIT_RESULTS : 0));
+                     (e->results.n > 0 ? BIT_RESULTS : 0) | (e->tls_optional ? BIT_TLS_OPTIONAL : 0));
 }
 
 void entry_encode(const struct entry *entry, struct buf *out)
@@ -146,6 +147,7 @@ static void decode_envelope(struct wire_reader *r, struct entry *entry)
     e->binary = (bits & BIT_BINARY) != 0;
     e->ours = (bits & BIT_OURS) != 0;
     e->junk = (bits & BIT_JUNK) != 0;
+    e->tls_optional = (bits & BIT_TLS_OPTIONAL) != 0;
     e->ret = (enum dsn_ret)MIN(wire_get_u8(r), (uint8_t)DSN_RET_HDRS);
     e->envid = get_text(r, &entry->arena);
     if ((bits & BIT_RESULTS) != 0)

@@ -15,6 +15,7 @@ static struct entry *make(void)
                                       .results = S("Authentication-Results: a; none\r\n"),
                                       .junk = true,
                                       .ours = true,
+                                      .tls_optional = true,
                                       .recipients = to,
                                       .recipient_count = 3,
                                       .sid = {77},
@@ -57,7 +58,7 @@ static void test_is_read_as_it_was_written(void **state)
     assert_int_equal(read->envelope.sid.v, 77);
     assert_int_equal(read->envelope.account.v, 88);
     assert_true(slice_eq(read->envelope.results, S("Authentication-Results: a; none\r\n")));
-    assert_true(read->envelope.junk && read->envelope.ours);
+    assert_true(read->envelope.junk && read->envelope.ours && read->envelope.tls_optional);
     assert_true(read->envelope.eight_bit && read->envelope.binary && !read->envelope.smtputf8);
     assert_int_equal(read->envelope.ret, DSN_RET_HDRS);
     assert_int_equal(read->received_us, 123456789);

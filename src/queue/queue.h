@@ -76,6 +76,7 @@ struct queue_envelope {
     struct slice results; /* an Authentication-Results field, whole; empty: it was not judged */
     bool junk;            /* into the recipients' Junk */
     bool ours;            /* the house wrote it: a report */
+    bool tls_optional;    /* goes out whatever policies demand of TLS: a report about it (RFC 8460 3) */
     enum dsn_ret ret;
     struct slice envid;
 };

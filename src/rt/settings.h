@@ -90,6 +90,7 @@ enum listen_protocol {
     X(milter, "milter", "none",                                                                              \
       "ADDRESS [smtp] [submission] [defer|accept] [timeout=SECONDS] [size=BYTES]; one line each")            \
     X(dmarc_reports, "dmarc-reports", "no", "yes: tell domains once a day who sent in their name")           \
+    X(tls_reports, "tls-reports", "no", "yes: tell domains once a day how mail to them was secured")         \
     X(outbound_port, "outbound-port", "25", "port of other servers; off: mail for them waits")               \
     X(outbound_private, "outbound-private", "no", "yes: mail also goes to private and loopback addresses")   \
     X(resolver, "resolver", "system", "ADDRESS[:PORT] of the name server, or system: /etc/resolv.conf")      \
@@ -204,6 +205,7 @@ struct settings {
     bool spf_refuses;                              /* `spf-policy = mark|refuse`, default mark */
     bool dmarc_reports;                            /* `dmarc-reports = yes|no`, default no */
     const char *arc_trusted;                       /* `arc-trusted`: domains, as base/name_list.h */
+    bool tls_reports;                              /* `tls-reports = yes|no`, default no */
     bool dmarc_enforced;                           /* `dmarc-policy = enforce|mark`, default enforce */
     uint16_t outbound_port;                        /* `outbound-port`, default 25; 0: off */
     bool outbound_private;                         /* `outbound-private = yes|no`, default no */

@@ -123,6 +123,15 @@ enum err setting_read_dmarc_reports(struct reading *r, const struct words *words
     return e;
 }
 
+enum err setting_read_tls_reports(struct reading *r, const struct words *words, struct error *error)
+{
+    unsigned choice;
+    enum err e = setting_choice(r, words, setting_truth_names, 2, &choice, error);
+    if (e == ERR_OK)
+        r->settings->tls_reports = choice == 1;
+    return e;
+}
+
 void setting_put_receiving(const struct settings *s, struct buf *out)
 {
     char text[INET6_ADDRSTRLEN];
@@ -137,6 +146,7 @@ void setting_put_receiving(const struct settings *s, struct buf *out)
     if (!s->trusts_private && s->trusted_network_count == 0)
         buf_put(out, S("none"));
     buf_printf(out, "\narc-trusted = \"%s\"", s->arc_trusted);
-    buf_printf(out, "\nspf-policy = %s\ndmarc-policy = %s\ndmarc-reports = %s\n", spf_names[s->spf_refuses],
-               dmarc_names[s->dmarc_enforced], setting_truth_names[s->dmarc_reports]);
+    buf_printf(out, "\nspf-policy = %s\ndmarc-policy = %s\ndmarc-reports = %s\ntls-reports = %s\n",
+               spf_names[s->spf_refuses], dmarc_names[s->dmarc_enforced],
+               setting_truth_names[s->dmarc_reports], setting_truth_names[s->tls_reports]);
 }

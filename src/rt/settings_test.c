@@ -52,6 +52,7 @@ static void test_defaults_serve_every_protocol(void **state)
     assert_false(s->full_mailbox_refuse);
     assert_string_equal(s->resolver, "");
     assert_true(s->trusts_private && s->dmarc_enforced && !s->spf_refuses && !s->dmarc_reports);
+    assert_false(s->tls_reports);
     assert_false(s->oauth);
     assert_string_equal(s->oauth_claim, "email");
     assert_string_equal(s->ca_file, "/etc/ssl/certs/ca-certificates.crt");

@@ -104,3 +104,26 @@ const char *tls_client_refusal(const struct tls *tls)
     long result = SSL_get_verify_result(tls->ssl);
     return result == X509_V_OK ? NULL : X509_verify_cert_error_string(result);
 }
+
+enum tls_client_verify tls_client_verify_error(const struct tls *tls)
+{
+    if (SSL_get_verify_mode(tls->ssl) == SSL_VERIFY_NONE)
+        return TLS_CLIENT_VERIFIED;
+    switch (SSL_get_verify_result(tls->ssl)) {
+    case X509_V_OK:
+        return TLS_CLIENT_VERIFIED;
+    case X509_V_ERR_HOSTNAME_MISMATCH:
+        return TLS_CLIENT_OTHER_NAME;
+    case X509_V_ERR_CERT_HAS_EXPIRED:
+        return TLS_CLIENT_EXPIRED;
+    case X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT:
+    case X509_V_ERR_SELF_SIGNED_CERT_IN_CHAIN:
+    case X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT:
+    case X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY:
+    case X509_V_ERR_UNABLE_TO_VERIFY_LEAF_SIGNATURE:
+    case X509_V_ERR_CERT_UNTRUSTED:
+        return TLS_CLIENT_UNTRUSTED;
+    default:
+        return TLS_CLIENT_OTHERWISE;
+    }
+}

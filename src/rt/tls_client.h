@@ -34,5 +34,14 @@ enum err tls_client_new(struct tls_context *context, int fd, const struct tls_ex
                         struct tls **ret_tls, struct error *error) MUST_CHECK;
 /* Why the last handshake's certificate was not good enough; NULL: it was, or was not looked at. */
 const char *tls_client_refusal(const struct tls *tls);
+/* The same by kinds. */
+enum tls_client_verify {
+    TLS_CLIENT_VERIFIED,
+    TLS_CLIENT_OTHER_NAME,
+    TLS_CLIENT_EXPIRED,
+    TLS_CLIENT_UNTRUSTED, /* no authority that is trusted */
+    TLS_CLIENT_OTHERWISE,
+};
+enum tls_client_verify tls_client_verify_error(const struct tls *tls);
 
 #endif

@@ -1,6 +1,7 @@
 #include "send/client.h"
 
 #include <stdlib.h>
+#include <sys/socket.h>
 
 #include "base/fdio.h"
 #include "send/login.h"
@@ -134,15 +135,59 @@ static enum err greet(struct client *client, const char *own_name, struct error 
     return err == ERR_OK && client->reply.code != 250 ? refused(client, "HELO", error) : err;
 }
 
+static void tell(const struct client_options *options, enum tls_result result)
+{
+    if (options->told == NULL)
+        return;
+    options->told->decided = true;
+    options->told->result = result;
+}
+
+static void tell_local(const struct client *client, const struct client_options *options)
+{
+    union {
+        struct sockaddr any;
+        struct sockaddr_in v4;
+        struct sockaddr_in6 v6;
+    } own;
+    socklen_t n = sizeof(own);
+    struct resolver_address address = {0};
+    if (options->told == NULL || getsockname(client->stream.fd, &own.any, &n) != 0)
+        return;
+    address.family = own.any.sa_family;
+    if (address.family == AF_INET6)
+        address.v6 = own.v6.sin6_addr;
+    else
+        address.v4 = own.v4.sin_addr;
+    resolver_address_text(&address, options->told->local);
+}
+
+static enum tls_result failure_of(const struct client *client)
+{
+    switch (client->stream.tls != NULL ? tls_client_verify_error(client->stream.tls) : TLS_CLIENT_VERIFIED) {
+    case TLS_CLIENT_OTHER_NAME:
+        return TLS_RESULT_CERTIFICATE_HOST_MISMATCH;
+    case TLS_CLIENT_EXPIRED:
+        return TLS_RESULT_CERTIFICATE_EXPIRED;
+    case TLS_CLIENT_UNTRUSTED:
+        return TLS_RESULT_CERTIFICATE_NOT_TRUSTED;
+    default:
+        return TLS_RESULT_VALIDATION_FAILURE;
+    }
+}
+
 static enum err start_tls(struct client *client, const struct client_options *options, bool *ret_tls_failed,
                           struct error *error)
 {
     bool offered = (client->extensions & CLIENT_STARTTLS) != 0;
+    if (!offered)
+        tell(options, TLS_RESULT_STARTTLS_NOT_SUPPORTED);
     if (!offered || options->tls == NULL)
         return options->tls_required ? fail(error, ERR_AUTH, NULL, "the server offers no TLS") : ERR_OK;
     enum err err = client_ask(client, S("STARTTLS\r\n"), CLIENT_COMMAND_US, error);
     if (err == ERR_OK && client->reply.code != 220) {
         *ret_tls_failed = true;
+        tell(options, TLS_RESULT_STARTTLS_NOT_SUPPORTED);
         return refused(client, "STARTTLS", error);
     }
     if (err == ERR_OK)
@@ -150,8 +195,10 @@ static enum err start_tls(struct client *client, const struct client_options *op
                                deadline_of(client, CLIENT_COMMAND_US), error);
     if (err != ERR_OK) {
         *ret_tls_failed = true;
+        tell(options, failure_of(client));
         return error_context(error, "TLS");
     }
+    tell(options, TLS_RESULT_SUCCESS);
     return greet(client, options->own_name, error);
 }
 
@@ -160,6 +207,8 @@ static enum err begin(struct client *client, const struct client_options *option
 {
     enum err err = stream_connect(&options->address, options->port, deadline_of(client, CLIENT_CONNECT_US),
                                   &client->stream, error);
+    if (err == ERR_OK)
+        tell_local(client, options);
     if (err == ERR_OK && options->tls_implicit) {
         err = stream_start_tls(&client->stream, options->tls, options->expectation,
                                deadline_of(client, CLIENT_COMMAND_US), error);

@@ -9,6 +9,7 @@
 #define POSTHORN_SEND_CLIENT_H
 
 #include "base/clock.h"
+#include "feedback/tls_note.h"
 #include "send/reply.h"
 #include "send/stream.h"
 
@@ -48,7 +49,15 @@ enum client_mechanism {
 #undef X
 };
 
+/* How far TLS got, for reports about it. */
+struct client_told {
+    bool decided; /* the server was there and said what it offers */
+    enum tls_result result;
+    char local[INET6_ADDRSTRLEN]; /* our address */
+};
+
 struct client_options {
+    struct client_told *told; /* NULL: nobody wants to know */
     struct resolver_address address;
     uint16_t port;
     const char *own_name;                      /* for EHLO */

@@ -2,7 +2,7 @@
 
 #include "base/log.h"
 #include "send/hosts.h"
-#include "send/policy.h"
+#include "send/tally.h"
 #include "send/transaction.h"
 
 /* The same word to all. */
@@ -42,24 +42,74 @@ static void note_way(const struct delivery *delivery, struct arena *arena, struc
     }
 }
 
+/* Counted: what came of TLS, if it got so far. */
+static enum err open_counted(struct delivery *delivery, const struct policy *policy,
+                             const struct sts_policy *sts, struct client_options *options,
+                             bool *ret_tls_failed, struct error *error)
+{
+    const struct tally tally = {delivery, sts};
+    struct client_told told = {.decided = false};
+    char address[INET6_ADDRSTRLEN];
+    options->told = &told;
+    enum err err = client_open(options, &delivery->client, ret_tls_failed, error);
+    options->told = NULL;
+    if (!told.decided)
+        return err;
+    resolver_address_text(&options->address, address);
+    if (told.result == TLS_RESULT_SUCCESS && policy->unnamed)
+        told.result = TLS_RESULT_VALIDATION_FAILURE;
+    else if (told.result == TLS_RESULT_SUCCESS && policy->level == POLICY_ENCRYPTED)
+        told.result = TLS_RESULT_TLSA_INVALID;
+    const struct tally_session session = {.policy = policy,
+                                          .result = told.result,
+                                          .host = slice_cstr(options->host),
+                                          .address = slice_cstr(address),
+                                          .local = slice_cstr(told.local)};
+    tally_count(&tally, &session);
+    return err;
+}
+
+/* As a policy of mode testing would demand it; when that fails, nothing is lost but a connection. */
+static bool open_on_trial(struct delivery *delivery, const struct policy *policy,
+                          const struct sts_policy *sts, const struct client_options *usual)
+{
+    struct client_options options = *usual;
+    struct tls_expectation expectation = policy->expectation;
+    struct error error;
+    bool tls_failed;
+    expectation.authority = true;
+    options.expectation = &expectation;
+    options.tls_required = true;
+    if (open_counted(delivery, policy, sts, &options, &tls_failed, &error) == ERR_OK)
+        return true;
+    note_failure(delivery, &error);
+    return false;
+}
+
 /*
  * As the policy demands; where it demands nothing, with TLS if it is offered, and without when that fails, on
  * a new connection (RFC 7435: better than nothing). ERR_AUTH: the server is not as the policy wants it.
  */
-static enum err open_at(struct delivery *delivery, const struct policy *policy, const char *host,
-                        const struct resolver_address *address, struct error *error)
+static enum err open_at(struct delivery *delivery, const struct policy *policy, const struct sts_policy *sts,
+                        const char *host, const struct resolver_address *address, struct error *error)
 {
+    const struct tls_expectation anybody = {.name = host};
+    bool demanded = policy->level != POLICY_MAY && !delivery->tls_optional;
     struct client_options options = {
         .address = *address,
         .port = delivery->options->port,
         .own_name = delivery->options->own_name,
         .host = host,
         .tls = delivery->tls,
-        .expectation = &policy->expectation,
-        .tls_required = policy->level != POLICY_MAY,
+        .expectation = delivery->tls_optional ? &anybody : &policy->expectation,
+        .tls_required = demanded,
     };
     bool tls_failed;
-    enum err err = client_open(&options, &delivery->client, &tls_failed, error);
+    bool on_trial = policy->trial && delivery->options->tls_reports && !delivery->tls_optional;
+    if (on_trial && open_on_trial(delivery, policy, sts, &options))
+        return ERR_OK;
+    enum err err = on_trial ? client_open(&options, &delivery->client, &tls_failed, error)
+                            : open_counted(delivery, policy, sts, &options, &tls_failed, error);
     if (err == ERR_OK || (!tls_failed && err != ERR_AUTH))
         return err;
     if (options.tls_required) {
@@ -82,6 +132,17 @@ struct search {
     struct error reason; /* of that one; else of the last */
 };
 
+/* A host that nothing is sent to: its domain's policy does not name it, or DNSSEC says that it is forged. */
+static void count_unnamed(const struct delivery *delivery, const struct sts_policy *sts, struct slice host)
+{
+    const struct tally tally = {delivery, sts};
+    const struct tally_session session = {.result = sts->mode == STS_ENFORCE && !sts_names_host(sts, host)
+                                                        ? TLS_RESULT_VALIDATION_FAILURE
+                                                        : TLS_RESULT_DNSSEC_INVALID,
+                                          .host = host};
+    tally_count(&tally, &session);
+}
+
 /* A host's addresses that may be tried, and how it must be spoken to. */
 static enum err look_up(struct delivery *delivery, const struct hosts *hosts, struct slice name,
                         struct search *search, struct arena *arena, struct resolver_host *ret_host,
@@ -101,6 +162,8 @@ static enum err look_up(struct delivery *delivery, const struct hosts *hosts, st
                                              .deadline_us = now + search->dns_us};
     if (err == ERR_OK)
         err = policy_find(&question, arena, ret_policy, error);
+    if (err == ERR_AUTH)
+        count_unnamed(delivery, &search->sts, name);
     search->dns_us = MAX(search->dns_us - (clock_mono_us() - now), INT64_C(0));
     if (err != ERR_OK)
         return err;
@@ -135,7 +198,7 @@ static enum err open_host(struct delivery *delivery, const struct hosts *hosts, 
     err = ERR_UNAVAILABLE;
     for (size_t i = 0; i < host.count && err != ERR_OK && search->tries > 0; i++) {
         search->tries--;
-        err = open_at(delivery, &policy, text, &host.addresses[i], error);
+        err = open_at(delivery, &policy, &search->sts, text, &host.addresses[i], error);
         if (err != ERR_OK)
             note_failure(delivery, error);
     }
@@ -224,7 +287,7 @@ static enum delivery_end open_route(struct delivery *delivery, const struct outb
 static enum err find_sts(struct delivery *delivery, const struct hosts *hosts, struct arena *arena,
                          struct sts_policy *ret_policy, struct error *error)
 {
-    if (delivery->sts == NULL || hosts->literal)
+    if (delivery->sts == NULL || hosts->literal || delivery->tls_optional)
         return ERR_OK;
     return sts_cache_find(delivery->sts, delivery->domain, clock_mono_us() + DELIVERY_DNS_US, arena,
                           ret_policy, error);
@@ -249,6 +312,9 @@ static enum delivery_end open_any(struct delivery *delivery, const struct outbou
         tell_all(parcel, OUTBOUND_DEFERRED, "4.3.0", search.reason.detail, arena, results);
         return DELIVERY_UNREACHABLE;
     }
+    if (search.sts.trouble != TLS_RESULT_SUCCESS)
+        tally_count(&(struct tally){delivery, &search.sts},
+                    &(struct tally_session){.result = search.sts.trouble});
     for (size_t i = 0; i < hosts.count && search.tries > 0; i++) {
         struct error error;
         if (open_host(delivery, &hosts, hosts.each[i].name, &search, arena, &error) == ERR_OK)
@@ -270,6 +336,7 @@ enum delivery_end delivery_run(struct delivery *delivery, const struct outbound_
 {
     bool kept = delivery->client != NULL;
     buf_clear(&delivery->tried);
+    delivery->tls_optional = parcel->tls_optional;
     for (;;) {
         if (delivery->client == NULL) {
             enum delivery_end end = open_any(delivery, parcel, arena, results);
@@ -280,7 +347,9 @@ enum delivery_end delivery_run(struct delivery *delivery, const struct outbound_
         }
         enum transaction_end end = transaction_run(delivery->client, parcel, message, arena, results);
         note_way(delivery, arena, results, parcel->recipient_count);
-        if (end != TRANSACTION_DONE || delivery->client->messages >= SENDER_MESSAGES_MAX) {
+        /* The next parcel may not use a connection that was opened for one which goes anywhere. */
+        if (end != TRANSACTION_DONE || delivery->client->messages >= SENDER_MESSAGES_MAX ||
+            delivery->tls_optional) {
             client_close(delivery->client, end == TRANSACTION_DONE);
             delivery->client = NULL;
         }

@@ -22,6 +22,8 @@ struct delivery {
     const struct sender_options *options;
     struct tls_context *tls;
     struct sts_cache *sts; /* NULL: MTA-STS is not asked for */
+    struct link *link;     /* to store, for what is counted */
+    bool tls_optional;     /* this parcel goes whatever policies demand, and is not counted */
     struct slice domain;   /* the parcels' */
     struct client *client; /* NULL: none is open */
     struct buf tried;      /* what went wrong on the way to this one, a line each */

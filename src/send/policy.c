@@ -52,6 +52,9 @@ enum err policy_find(const struct policy_question *q, struct arena *arena, struc
     else if (q->sts->mode == STS_ENFORCE) {
         ret_policy->level = POLICY_STS;
         ret_policy->expectation.authority = true;
+    } else if (q->sts->mode == STS_TESTING) {
+        ret_policy->unnamed = !sts_names_host(q->sts, q->name);
+        ret_policy->trial = !ret_policy->unnamed;
     }
     return arena_failed(arena) ? fail_nomem(error) : ERR_OK;
 }

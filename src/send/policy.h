@@ -27,6 +27,8 @@ enum { POLICY_ALIASES_MAX = 3 };
 
 struct policy {
     enum policy_level level;
+    bool trial;   /* MTA-STS of mode testing: tried as if it were demanded, and told of (RFC 8461 5) */
+    bool unnamed; /* and it does not name the host */
     struct tls_expectation expectation;
     const char *aliases[POLICY_ALIASES_MAX];
 };

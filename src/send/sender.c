@@ -298,6 +298,7 @@ static void serve(struct sender *sender, struct destination *d)
     struct delivery delivery = {.options = &sender->options,
                                 .tls = sender->tls,
                                 .sts = sender->sts,
+                                .link = &sender->link,
                                 .domain = slice_cstr(d->domain),
                                 .tried = BUF(DELIVERY_TRIED_MAX)};
     struct item *item;

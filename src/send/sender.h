@@ -34,6 +34,7 @@ struct sender_options {
     uint16_t sts_port;                 /* of the servers of MTA-STS policies; 0: they are not asked */
     struct fetcher *fetcher;           /* by which */
     struct x509_store_st *authorities; /* for their certificates, and those of the servers that they name */
+    bool tls_reports;                  /* how sessions went is counted for who asks for it */
     bool private_too;                  /* also to addresses that are not of the public internet */
 };
 enum err sender_create(const struct sender_options *options, struct sender **ret_sender,

@@ -9,6 +9,7 @@
 
 #include "base/arena.h"
 #include "base/slice.h"
+#include "feedback/tls_note.h"
 
 enum {
     STS_ID_MAX = 32,          /* characters (RFC 8461 3.1) */
@@ -29,6 +30,7 @@ struct sts_policy {
     uint32_t max_age; /* seconds */
     struct slice *mx; /* "mx.example.org", "*.example.net" */
     size_t mx_count;
+    enum tls_result trouble; /* why it could not be fetched just now */
 };
 
 /* records: the data of the TXT records at _mta-sts.DOMAIN. False: they tell of no policy, or of several. */

@@ -249,7 +249,7 @@ static enum err recall(struct sts_cache *cache, struct slice domain, struct aren
 static struct entry *fetch_entry(struct sts_cache *cache, struct slice domain, const char *id)
 {
     CLEANUP(arena_release) struct arena scratch = ARENA(FETCH_ARENA_MAX);
-    struct slice text;
+    struct slice text = slice_none();
     struct error error;
     struct entry *entry = new_entry(slice_cstr(id));
     if (entry == NULL)
@@ -261,6 +261,9 @@ static struct entry *fetch_entry(struct sts_cache *cache, struct slice domain, c
     if (err == ERR_OK)
         keep_text(cache, domain, entry, text);
     else
+        entry->policy.trouble =
+            err == ERR_INVALID ? TLS_RESULT_STS_POLICY_INVALID : TLS_RESULT_STS_POLICY_FETCH_ERROR;
+    if (err != ERR_OK)
         LOG(LOG_INFO, NO_SID, "send.sts_policy", F_STR("domain", domain), F_ERR(&error));
     entry->fetched_us = clock_mono_us();
     entry->expires_us = entry->fetched_us + (int64_t)entry->policy.max_age * CLOCK_SECOND;
@@ -311,6 +314,7 @@ enum err sts_cache_find(struct sts_cache *cache, struct slice domain, int64_t de
     /* Copied first: a full table does not keep it. */
     bool good = fetched == NULL || !fetched->known || copy_policy(&fetched->policy, arena, &policy);
     bool have = fetched != NULL && fetched->known;
+    const enum tls_result trouble = fetched != NULL ? fetched->policy.trouble : TLS_RESULT_SUCCESS;
     if (fetched != NULL)
         keep(cache, domain, fetched);
     const struct entry *entry = have ? NULL : get(cache, domain, clock_mono_us());
@@ -319,6 +323,7 @@ enum err sts_cache_find(struct sts_cache *cache, struct slice domain, int64_t de
     pthread_mutex_unlock(&cache->lock);
     if (!good)
         return fail_nomem(error);
+    policy.trouble = trouble;
     *ret_policy = policy;
     return ERR_OK;
 }

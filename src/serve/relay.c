@@ -76,6 +76,7 @@ static enum err start_sender(struct relay *relay, const struct settings *setting
         .sts_port = settings->mta_sts_port,
         .fetcher = relay->fetcher,
         .private_too = settings->outbound_private,
+        .tls_reports = settings->tls_reports,
     };
     if (settings->outbound_port == 0)
         return ERR_OK;

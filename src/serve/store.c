@@ -253,12 +253,27 @@ static enum err open_feedback(struct store_worker *worker, const struct settings
                               struct error *error)
 {
     struct link_service *link = &worker->link;
-    const struct feedback_options options = {
-        .volume = store_volume(link->store), .queue = link->queue, .hostname = settings->hostname};
-    if (!settings->dmarc_reports)
-        return ERR_OK;
-    enum err err = feedback_open(&options, &link->feedback, error);
-    return err == ERR_OK ? feedback_start(link->feedback, error) : err;
+    struct feedback_options options = {.volume = store_volume(link->store),
+                                       .queue = link->queue,
+                                       .hostname = settings->hostname,
+                                       .fetch = fetch_ask,
+                                       .fetch_context = worker->relay,
+                                       .public_only = !settings->outbound_private};
+    struct {
+        bool wanted;
+        enum feedback_kind kind;
+        struct feedback **place;
+    } kinds[] = {{settings->dmarc_reports, FEEDBACK_DMARC, &link->feedback},
+                 {settings->tls_reports, FEEDBACK_TLS, &link->tls_feedback}};
+    enum err err = ERR_OK;
+    for (size_t i = 0; i < ARRAY_LEN(kinds) && err == ERR_OK; i++) {
+        options.kind = kinds[i].kind;
+        if (kinds[i].wanted)
+            err = feedback_open(&options, kinds[i].place, error);
+        if (err == ERR_OK && kinds[i].wanted)
+            err = feedback_start(*kinds[i].place, error);
+    }
+    return err;
 }
 
 /*

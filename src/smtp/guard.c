@@ -85,27 +85,28 @@ static bool look(struct smtp_session *session)
         .helo = buf_slice(&session->helo),
         .sender = session->envelope.sender,
     };
-    if (guard->looked)
+    if (guard->finding != NULL)
         return true;
-    if (!judge_enter(judge, peer))
+    struct guard_finding *finding = ARENA_NEW(&session->arena, struct guard_finding);
+    if (finding == NULL || !judge_enter(judge, peer))
         return false;
     CLEANUP(arena_release) struct arena scratch = ARENA(JUDGE_SCRATCH_MAX);
-    guards_look(session->guest->guards, &query, &scratch, &guard->finding);
+    guards_look(session->guest->guards, &query, &scratch, finding);
     judge_leave(judge, peer);
-    guard->finding.results = arena_dup(&session->arena, guard->finding.results);
-    guard->looked = true;
+    finding->results = arena_dup(&session->arena, finding->results);
+    guard->finding = finding;
     return true;
 }
 
 bool smtp_guard_recipient(struct smtp_session *session, struct slice address)
 {
-    const struct guard_finding *finding = &session->guard.finding;
     if (!is_guarded(session) || hears_complaints(address))
         return true;
     if (!look(session)) {
         smtp_reply(session, "451 4.3.2 too many clients are being checked; please try again later");
         return false;
     }
+    const struct guard_finding *finding = session->guard.finding;
     if (finding->verdict != GUARD_REFUSE && finding->verdict != GUARD_DEFER)
         return true;
     LOG(LOG_INFO, conn_sid(session->conn), "smtp.kept_out", F_CSTR("peer", conn_peer(session->conn)),
@@ -126,8 +127,8 @@ static bool weigh(struct smtp_session *session)
     bool all = session->settings->greylist == GREYLIST_ALL;
     if (guard->weighed)
         return true;
-    guard->must_wait = !guard->finding.allowed && (all || guard->finding.suspicious);
-    if (!guard->finding.allowed && !guard->must_wait) {
+    guard->must_wait = !guard->finding->allowed && (all || guard->finding->suspicious);
+    if (!guard->finding->allowed && !guard->must_wait) {
         CLEANUP(arena_release) struct arena scratch = ARENA(JUDGE_SCRATCH_MAX);
         const struct judge_query query = {
             .server = slice_cstr(session->settings->hostname),
@@ -163,10 +164,10 @@ static void tell_greylist(struct smtp_session *session, enum greylist_answer ans
     if (guard->told)
         return;
     guard->told = true;
-    buf_put(&text, guard->finding.results);
+    buf_put(&text, guard->finding->results);
     results_put(&text, "x-greylist", "pass", slice_cstr(greylist_answer_text(answer)));
     if (!buf_failed(&text))
-        guard->finding.results = arena_dup(&session->arena, buf_slice(&text));
+        guard->finding->results = arena_dup(&session->arena, buf_slice(&text));
 }
 
 /* When store can't be asked, nobody waits. */
@@ -211,6 +212,6 @@ bool smtp_guard_greylist(struct smtp_session *session, struct slice address)
 void smtp_guard_forget(struct smtp_session *session)
 {
     struct smtp_guard *guard = &session->guard;
-    guard->looked = guard->weighed = guard->must_wait = guard->told = false;
-    guard->finding = (struct guard_finding){0};
+    guard->weighed = guard->must_wait = guard->told = false;
+    guard->finding = NULL;
 }

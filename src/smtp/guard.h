@@ -14,12 +14,11 @@
 struct smtp_session;
 
 struct smtp_guard {
-    char own[INET6_ADDRSTRLEN]; /* our address that he came to */
-    bool looked;                /* in this transaction */
-    bool weighed;               /* the same: whether he is to be greylisted */
-    bool must_wait;             /* it was so */
-    bool told;                  /* what came of it stands among the results */
-    struct guard_finding finding;
+    char own[INET6_ADDRSTRLEN];    /* our address that he came to */
+    struct guard_finding *finding; /* of this transaction; NULL: nobody has looked */
+    bool weighed;                  /* the same: whether he is to be greylisted */
+    bool must_wait;                /* it was so */
+    bool told;                     /* what came of it stands among the results */
 };
 
 /* Takes note of the address to which a connection was made. */

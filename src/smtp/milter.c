@@ -1,27 +1,35 @@
 #include "authres/results.h"
 #include "smtp/session.h"
 
-void smtp_milter_init(struct smtp_session *session)
+enum err smtp_milter_init(struct smtp_session *session, struct error *error)
 {
-    if (session->guest->milters != NULL && session->service != SMTP_LMTP)
-        milters_init(&session->milter.milters, session->guest->milters, session->settings,
-                     smtp_is_submission(session));
+    if (session->guest->milters == NULL || session->service == SMTP_LMTP)
+        return ERR_OK;
+    return milters_create(session->guest->milters, session->settings, smtp_is_submission(session),
+                          &session->milter.milters, error);
+}
+
+void smtp_milter_release(struct smtp_session *session)
+{
+    milters_destroy(take(session->milter.milters));
 }
 
 void smtp_milter_close(struct smtp_session *session)
 {
-    milters_close(&session->milter.milters);
+    if (session->milter.milters != NULL)
+        milters_close(session->milter.milters);
 }
 
 void smtp_milter_forget(struct smtp_session *session)
 {
-    milters_abort(&session->milter.milters);
+    if (session->milter.milters != NULL)
+        milters_abort(session->milter.milters);
     session->milter.discarded = false;
 }
 
 static bool has_milters(const struct smtp_session *session)
 {
-    return session->milter.milters.count > 0 && !session->milter.discarded;
+    return session->milter.milters != NULL && !session->milter.discarded;
 }
 
 static struct milter_client describe(const struct smtp_session *session, char id[static ID_TEXT_MAX])
@@ -72,7 +80,7 @@ bool smtp_milter_mail(struct smtp_session *session)
     const struct milter_client client = describe(session, id);
     if (!has_milters(session))
         return true;
-    milters_mail(&session->milter.milters, &client, session->envelope.sender, &verdict);
+    milters_mail(session->milter.milters, &client, session->envelope.sender, &verdict);
     return go_on(session, "MAIL", &verdict);
 }
 
@@ -81,7 +89,7 @@ bool smtp_milter_rcpt(struct smtp_session *session, struct slice address)
     struct milters_verdict verdict;
     if (!has_milters(session))
         return true;
-    milters_rcpt(&session->milter.milters, address, &verdict);
+    milters_rcpt(session->milter.milters, address, &verdict);
     return go_on(session, "RCPT", &verdict);
 }
 
@@ -203,7 +211,7 @@ static bool show(struct smtp_session *session, struct milter_message *message)
     struct milter_changes changes = {0};
     char id[ID_TEXT_MAX];
     const struct milter_client client = describe(session, id);
-    milters_message(&session->milter.milters, &client, message, &changes, &verdict);
+    milters_message(session->milter.milters, &client, message, &changes, &verdict);
     if (!go_on(session, "DATA", &verdict))
         return false;
     if (session->milter.discarded)

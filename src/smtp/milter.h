@@ -12,12 +12,13 @@
 struct smtp_session;
 
 struct smtp_milter {
-    struct milters milters;
-    bool discarded; /* the message of this transaction will be thrown away */
+    struct milters *milters; /* NULL: none are set */
+    bool discarded;          /* the message of this transaction will be thrown away */
 };
 
-void smtp_milter_init(struct smtp_session *session);
-/* The client begins anew: EHLO, TLS, or the end. */
+enum err smtp_milter_init(struct smtp_session *session, struct error *error) MUST_CHECK;
+void smtp_milter_release(struct smtp_session *session);
+/* The client begins anew: EHLO, TLS. */
 void smtp_milter_close(struct smtp_session *session);
 /* The transaction is over. */
 void smtp_milter_forget(struct smtp_session *session);

@@ -130,6 +130,7 @@ bool smtp_reception_judge(struct smtp_session *session, struct arena *arena)
 {
     struct judge *judge = session->guest->judge;
     struct slice peer = slice_cstr(conn_peer(session->conn));
+    const struct guard_finding *finding = session->guard.finding;
     struct judgement judgement;
     const struct judge_query query = {
         .server = session->reception.server,
@@ -137,8 +138,8 @@ bool smtp_reception_judge(struct smtp_session *session, struct arena *arena)
         .helo = buf_slice(&session->helo),
         .sender = session->envelope.sender,
         .verifier = session->reception.verifier,
-        .found = session->guard.finding.results,
-        .is_junk = session->guard.finding.verdict == GUARD_JUNK,
+        .found = finding != NULL ? finding->results : slice_none(),
+        .is_junk = finding != NULL && finding->verdict == GUARD_JUNK,
         .spf_refuses = session->settings->spf_refuses,
         .dmarc_enforced = session->settings->dmarc_enforced,
         .arc_trusted = slice_cstr(session->settings->arc_trusted),

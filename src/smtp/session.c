@@ -243,7 +243,7 @@ static void on_closed(void *context)
     struct smtp_session *session = context;
     smtp_reception_drop(&session->reception);
     smtp_body_drop(&session->body);
-    smtp_milter_close(session);
+    smtp_milter_release(session);
     login_release(&session->login);
     forget_login(session);
     line_reader_release(&session->line);
@@ -266,12 +266,17 @@ static const struct conn_handler handler = {
 
 static struct smtp_session *session_create(struct guest *guest, enum smtp_service service)
 {
+    struct error error;
     struct smtp_session *session = calloc(1, sizeof(*session));
     if (session == NULL)
         return NULL;
     session->guest = guest;
     session->settings = guest->settings;
     session->service = service;
+    if (smtp_milter_init(session, &error) != ERR_OK) {
+        free(session);
+        return NULL;
+    }
     session->state = SMTP_STATE_START;
     session->helo = BUF(ADDRESS_DOMAIN_MAX);
     session->account = BUF(ADDRESS_MAX);
@@ -279,7 +284,6 @@ static struct smtp_session *session_create(struct guest *guest, enum smtp_servic
     line_reader_init(&session->line, SMTP_LINE_MAX);
     session->early.feed = feed_early;
     smtp_guard_own_address(session, guest->fd);
-    smtp_milter_init(session);
     smtp_body_init(&session->body, guest->link, guest->settings->message_size_max);
     return session;
 }

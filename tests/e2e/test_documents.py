@@ -70,6 +70,30 @@ def test_every_extension_of_smtp_is_described():
     assert said and said <= words
 
 
+def example_problem(rfc: str, example: str, played_by: str) -> str | None:
+    """What is wrong with a row of docs/imap-examples.md."""
+    if played_by.startswith("not played: "):
+        return None
+    path, *said = re.findall(r"`(.+?)`", played_by)
+    if not (ROOT / path).is_file():
+        return "no such file"
+    text = (ROOT / path).read_bytes().decode("latin-1")
+    section, number = example.split()
+    heading = rf"^# RFC {rfc} {re.escape(section)} example {number}\b"
+    there = all(words in text for words in said) if said else re.search(heading, text, re.MULTILINE)
+    return None if there else "not in that file"
+
+
+def test_every_example_of_the_rfcs_is_played():
+    wrong = []
+    parts = re.split(r"^## RFC (\d+): (\d+) examples$", read("docs/imap-examples.md"), flags=re.MULTILINE)
+    for rfc, count, part in zip(parts[1::3], parts[2::3], parts[3::3]):
+        rows = re.findall(r"^\| ([\w.]+ \d+) \| .* \| ([^|]+) \|$", part, re.MULTILINE)
+        assert len(rows) == int(count) == len({example for example, _ in rows}), rfc
+        wrong += [(rfc, *row, why) for row in rows if (why := example_problem(rfc, *row))]
+    assert len(parts) > 100 and wrong == []
+
+
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
 def test_links_lead_somewhere(document):
     links = re.findall(r"\]\(([^)#]+)\)", document.read_text())

@@ -49,7 +49,8 @@ PLACES = {
     "src/pop3/login.c": ["refusals"],
     "src/directory/lookup.c": ["taken"],
     "src/queue/report.c": ["kinds"],
-    "src/queue/file.c": ["failure_unknown", "failure_loop", "failure_expired", "failure_refused", "report_success"],
+    "src/queue/file_result.c": ["failure_expired", "failure_refused", "filing_report_success"],
+    "src/queue/file_route.c": ["failure_unknown", "failure_loop"],
 }
 
 STATUS = re.compile(r"(?:\* |%s )?(?:OK|NO|BAD|BYE|\+OK|-ERR) ")
