@@ -129,14 +129,10 @@ static enum err serve_tls_note(struct service_call *call, struct error *error)
 }
 
 static const struct link_row rows[] = {
-    {LINK_OUTBOUND_TAKE, "outbound-take", serve_take},
-    {LINK_OUTBOUND_OPEN, "outbound-open", serve_open},
-    {LINK_OUTBOUND_DONE, "outbound-done", serve_done},
-    {LINK_TLS_NOTE, "tls-note", serve_tls_note},
-    {LINK_POLICY_GET, "policy-get", serve_policy_get},
-    {LINK_POLICY_PUT, "policy-put", serve_policy_put},
-    {LINK_POLICY_OLD, "policy-old", serve_policy_old},
-    {LINK_REST, "rest", serve_rest},
+    {LINK_OUTBOUND_TAKE, "outbound-take", serve_take}, {LINK_OUTBOUND_OPEN, "outbound-open", serve_open},
+    {LINK_OUTBOUND_DONE, "outbound-done", serve_done}, {LINK_TLS_NOTE, "tls-note", serve_tls_note},
+    {LINK_POLICY_GET, "policy-get", serve_policy_get}, {LINK_POLICY_PUT, "policy-put", serve_policy_put},
+    {LINK_POLICY_OLD, "policy-old", serve_policy_old}, {LINK_REST, "rest", serve_rest},
 };
 
 void link_serve_relay(void *context, struct ipc_message *request, struct buf *reply_body,
