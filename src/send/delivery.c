@@ -233,7 +233,7 @@ static enum err open_smart_host_at(struct delivery *delivery, const struct smart
         .user = route->user,
         .password = route->password,
         .deadline_us = delivery->deadline_us,
-        .other = true,
+        .other = delivery->other,
     };
     bool tls_failed;
     enum err err = client_open(&options, &delivery->client, &tls_failed, error);

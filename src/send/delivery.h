@@ -28,6 +28,7 @@ struct delivery {
     struct client *client; /* NULL: none is open */
     struct buf tried;      /* what went wrong on the way to this one, a line each */
     int64_t deadline_us;   /* monotonic, of a session with one host (delivery_open_route); 0: none */
+    bool other;            /* that host must not be this server */
 };
 
 enum delivery_end {

@@ -467,7 +467,8 @@ static enum err ask_rest(void *context, const struct smart_host *host, struct sl
     struct delivery delivery = {.options = &sender->options,
                                 .tls = sender->tls,
                                 .tried = BUF(DELIVERY_TRIED_MAX),
-                                .deadline_us = deadline_us};
+                                .deadline_us = deadline_us,
+                                .other = true};
     *error = (struct error){.detail = "the server has no address"};
     enum err err = delivery_open_route(&delivery, host, error);
     if (err == ERR_OK)
