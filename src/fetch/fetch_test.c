@@ -1,11 +1,10 @@
 /* Both ends, over a real channel, with a played fetcher. */
-#include "base/test.h"
+#include "rt/test_ipc.h"
 
 #include "fetch/fetch.h"
 
 struct pair {
-    struct loop *loop;
-    struct ipc_client *client;
+    struct test_ipc ipc;
     struct fetch_service service;
     struct arena arena;
     struct error error;
@@ -38,17 +37,10 @@ static enum err play(void *context, const struct fetch_request *request, struct 
 static int setup(void **state)
 {
     struct pair *t = calloc(1, sizeof(*t));
-    const struct loop_options options = {.name = "fetch", .threads_min = 2, .threads_max = 4};
-    int ends[2];
     assert_non_null(t);
     t->arena = ARENA(1024 * 1024);
     t->service = (struct fetch_service){play, NULL};
-    assert_int_equal(loop_create(&options, &t->loop, &t->error), ERR_OK);
-    assert_int_equal(loop_start(t->loop, &t->error), ERR_OK);
-    assert_int_equal(ipc_pair(ends, &t->error), ERR_OK);
-    assert_int_equal(ipc_serve(t->loop, ends[0], fetch_serve, &t->service, &t->error), ERR_OK);
-    assert_int_equal(ipc_client_create(&t->client, &t->error), ERR_OK);
-    ipc_client_connect(t->client, ends[1]);
+    test_ipc_open(&t->ipc, fetch_serve, &t->service);
     *state = t;
     return 0;
 }
@@ -56,10 +48,7 @@ static int setup(void **state)
 static int teardown(void **state)
 {
     struct pair *t = *state;
-    ipc_client_destroy(t->client);
-    loop_stop(t->loop);
-    assert_true(loop_drained(t->loop, clock_mono_us() + 10 * CLOCK_SECOND));
-    loop_destroy(t->loop);
+    test_ipc_close(&t->ipc);
     arena_release(&t->arena);
     free(t);
     return 0;
@@ -73,7 +62,7 @@ static struct fetch_request get(const char *url)
 
 static enum err ask(struct pair *t, const struct fetch_request *request, struct fetch_answer *ret_answer)
 {
-    return fetch_ask(t->client, request, &t->arena, ret_answer, &t->error);
+    return fetch_ask(t->ipc.client, request, &t->arena, ret_answer, &t->error);
 }
 
 static void test_carries_request_and_answer(void **state)

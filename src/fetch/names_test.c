@@ -1,11 +1,10 @@
 /* Both ends, over a real channel, with a played resolver. */
 #include "fetch/names.h"
 
-#include "base/test.h"
+#include "rt/test_ipc.h"
 
 struct pair {
-    struct loop *loop;
-    struct ipc_client *client;
+    struct test_ipc ipc;
     struct names_service service;
     struct arena arena;
     struct error error;
@@ -43,17 +42,10 @@ static enum err play(void *context, struct slice name, int type, int64_t deadlin
 static int setup(void **state)
 {
     struct pair *t = calloc(1, sizeof(*t));
-    const struct loop_options options = {.name = "names", .threads_min = 2, .threads_max = 4};
-    int ends[2];
     assert_non_null(t);
     t->arena = ARENA(1024 * 1024);
     t->service = (struct names_service){play, NULL};
-    assert_int_equal(loop_create(&options, &t->loop, &t->error), ERR_OK);
-    assert_int_equal(loop_start(t->loop, &t->error), ERR_OK);
-    assert_int_equal(ipc_pair(ends, &t->error), ERR_OK);
-    assert_int_equal(ipc_serve(t->loop, ends[0], names_serve, &t->service, &t->error), ERR_OK);
-    assert_int_equal(ipc_client_create(&t->client, &t->error), ERR_OK);
-    ipc_client_connect(t->client, ends[1]);
+    test_ipc_open(&t->ipc, names_serve, &t->service);
     *state = t;
     return 0;
 }
@@ -61,10 +53,7 @@ static int setup(void **state)
 static int teardown(void **state)
 {
     struct pair *t = *state;
-    ipc_client_destroy(t->client);
-    loop_stop(t->loop);
-    assert_true(loop_drained(t->loop, clock_mono_us() + 10 * CLOCK_SECOND));
-    loop_destroy(t->loop);
+    test_ipc_close(&t->ipc);
     arena_release(&t->arena);
     free(t);
     return 0;
@@ -72,7 +61,7 @@ static int teardown(void **state)
 
 static enum err ask(struct pair *t, const char *name, int type, struct resolver_records *ret_records)
 {
-    return names_ask(t->client, slice_cstr(name), type, clock_mono_us() + CLOCK_SECOND, &t->arena,
+    return names_ask(t->ipc.client, slice_cstr(name), type, clock_mono_us() + CLOCK_SECOND, &t->arena,
                      ret_records, &t->error);
 }
 
@@ -122,7 +111,7 @@ static void test_without_relay_and_without_time(void **state)
                      ERR_UNAVAILABLE);
     ipc_client_destroy(alone);
     assert_int_equal(
-        names_ask(t->client, S("a.example"), RESOLVER_A, clock_mono_us(), &t->arena, &records, &t->error),
+        names_ask(t->ipc.client, S("a.example"), RESOLVER_A, clock_mono_us(), &t->arena, &records, &t->error),
         ERR_TIMEOUT);
 }
 
@@ -135,7 +124,8 @@ static void test_malformed_question_is_refused(void **state)
         CLEANUP(buf_release) struct buf storage = BUF(IPC_BODY_MAX);
         CLEANUP(ipc_message_close) struct ipc_message reply = {0};
         const struct ipc_message message = {.type = 41, .body = bodies[i]};
-        assert_int_equal(ipc_call(t->client, &message, CLOCK_SECOND, &storage, &reply, &t->error), ERR_OK);
+        assert_int_equal(ipc_call(t->ipc.client, &message, CLOCK_SECOND, &storage, &reply, &t->error),
+                         ERR_OK);
         assert_int_equal(reply.type, 1);
     }
 }

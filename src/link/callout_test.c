@@ -3,11 +3,10 @@
 
 #include <stdlib.h>
 
-#include "base/test.h"
+#include "rt/test_ipc.h"
 
 struct pair {
-    struct loop *loop;
-    struct ipc_client *client;
+    struct test_ipc ipc;
     struct callout_service service;
     struct error error;
 };
@@ -35,16 +34,9 @@ static void serve(void *context, struct ipc_message *request, struct buf *reply_
 static int setup(void **state)
 {
     struct pair *t = calloc(1, sizeof(*t));
-    const struct loop_options options = {.name = "callout", .threads_min = 2, .threads_max = 4};
-    int ends[2];
     assert_non_null(t);
     t->service = (struct callout_service){play, NULL};
-    assert_int_equal(loop_create(&options, &t->loop, &t->error), ERR_OK);
-    assert_int_equal(loop_start(t->loop, &t->error), ERR_OK);
-    assert_int_equal(ipc_pair(ends, &t->error), ERR_OK);
-    assert_int_equal(ipc_serve(t->loop, ends[0], serve, &t->service, &t->error), ERR_OK);
-    assert_int_equal(ipc_client_create(&t->client, &t->error), ERR_OK);
-    ipc_client_connect(t->client, ends[1]);
+    test_ipc_open(&t->ipc, serve, &t->service);
     *state = t;
     return 0;
 }
@@ -52,17 +44,14 @@ static int setup(void **state)
 static int teardown(void **state)
 {
     struct pair *t = *state;
-    ipc_client_destroy(t->client);
-    loop_stop(t->loop);
-    assert_true(loop_drained(t->loop, clock_mono_us() + 10 * CLOCK_SECOND));
-    loop_destroy(t->loop);
+    test_ipc_close(&t->ipc);
     free(t);
     return 0;
 }
 
 static enum err ask(struct pair *t, struct slice address, enum callout_answer *ret_answer)
 {
-    return callout_ask(t->client, address, ret_answer, &t->error);
+    return callout_ask(t->ipc.client, address, ret_answer, &t->error);
 }
 
 static void test_carries_answers_and_errors(void **state)
@@ -101,7 +90,8 @@ static void test_malformed_questions_and_others_are_told_apart(void **state)
         CLEANUP(buf_release) struct buf storage = BUF(IPC_BODY_MAX);
         CLEANUP(ipc_message_close) struct ipc_message reply = {0};
         const struct ipc_message message = {.type = cases[i].type, .body = cases[i].body};
-        assert_int_equal(ipc_call(t->client, &message, CLOCK_SECOND, &storage, &reply, &t->error), ERR_OK);
+        assert_int_equal(ipc_call(t->ipc.client, &message, CLOCK_SECOND, &storage, &reply, &t->error),
+                         ERR_OK);
         assert_int_equal(reply.type, cases[i].reply);
     }
 }

@@ -9,8 +9,6 @@
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
-#include <stdarg.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -26,17 +24,18 @@
 
 #include <sqlite3.h>
 
-enum kind { MEMORY, WRITE, READ, SYNC, DESCRIPTOR, SOCKET, SQL, KINDS };
+#include "double.h"
+
+enum kind { MEMORY, WRITE, READ, SYNC, DESCRIPTOR, SOCKET, SQL };
 
 /* failing.py: PLAN */
 struct plan {
-    _Atomic int32_t pid;      /* whose steps count; 0: nobody's */
-    _Atomic uint32_t kinds;   /* which steps count: 1 << kind */
-    _Atomic int64_t fail_at;  /* the first that fails, from 1; 0: none */
-    _Atomic int64_t fail_for; /* so many fail, one after another */
-    _Atomic int64_t steps;    /* that counted so far */
-    _Atomic int64_t failed;   /* of them */
-    _Atomic uint64_t caller;  /* of the last that failed, an address */
+    _Atomic int32_t pid;     /* whose steps count; 0: nobody's */
+    _Atomic uint32_t kinds;  /* which steps count: 1 << kind */
+    _Atomic int64_t fail_at; /* which one fails, from 1; 0: none */
+    _Atomic int64_t steps;   /* that counted so far */
+    _Atomic int64_t failed;  /* of them */
+    _Atomic uint64_t caller; /* of the one that failed, an address */
 };
 
 static struct plan *plan;
@@ -45,16 +44,7 @@ static int (*real_step)(sqlite3_stmt *);
 __attribute__((constructor)) static void failing_start(void)
 {
     real_step = (int (*)(sqlite3_stmt *))(uintptr_t)dlsym(RTLD_NEXT, "sqlite3_step");
-    char path[PATH_MAX];
-    ssize_t n = readlink("/proc/self/exe", path, sizeof(path) - 1);
-    if (n <= 0)
-        return;
-    path[n] = 0;
-    char *name = strrchr(path, '/') + 1;
-    if ((size_t)(name - path) + sizeof("failing.plan") > sizeof(path))
-        return;
-    memcpy(name, "failing.plan", sizeof("failing.plan"));
-    int fd = (int)syscall(SYS_openat, AT_FDCWD, path, O_RDWR | O_CLOEXEC, 0);
+    int fd = open_beside_program("failing.plan", O_RDWR);
     if (fd < 0)
         return;
     void *mapped = (void *)syscall(SYS_mmap, NULL, sizeof(*plan), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
@@ -68,9 +58,7 @@ static bool fails(enum kind kind, void *caller)
 {
     if (plan == NULL || (plan->kinds & 1U << kind) == 0 || plan->pid != (int32_t)syscall(SYS_getpid))
         return false;
-    int64_t at = plan->fail_at;
-    int64_t step = atomic_fetch_add(&plan->steps, 1) + 1;
-    if (at == 0 || step < at || step >= at + plan->fail_for)
+    if (atomic_fetch_add(&plan->steps, 1) + 1 != plan->fail_at)
         return false;
     plan->caller = (uint64_t)(uintptr_t)caller;
     atomic_fetch_add(&plan->failed, 1);
@@ -136,40 +124,12 @@ static bool is_socket(int fd)
     return is;
 }
 
-#define TAKE_MODE(mode, flags)                     \
-    mode_t mode = 0;                               \
-    if (((flags) & (O_CREAT | O_TMPFILE)) != 0) {  \
-        va_list more;                              \
-        va_start(more, flags);                     \
-        mode = (mode_t)va_arg(more, unsigned int); \
-        va_end(more);                              \
-    }
-
-int open64(const char *name, int flags, ...)
+static int failing_open(int directory, const char *name, int flags, mode_t mode)
 {
-    TAKE_MODE(mode, flags)
-    FAIL_WITH(DESCRIPTOR, EMFILE);
-    return (int)syscall(SYS_openat, AT_FDCWD, name, flags, mode);
-}
-int openat64(int directory, const char *name, int flags, ...)
-{
-    TAKE_MODE(mode, flags)
     FAIL_WITH(DESCRIPTOR, EMFILE);
     return (int)syscall(SYS_openat, directory, name, flags, mode);
 }
-/* FORTIFY's names, for flags without O_CREAT */
-int __open64_2(const char *name, int flags);
-int __open64_2(const char *name, int flags)
-{
-    FAIL_WITH(DESCRIPTOR, EMFILE);
-    return (int)syscall(SYS_openat, AT_FDCWD, name, flags, 0);
-}
-int __openat64_2(int directory, const char *name, int flags);
-int __openat64_2(int directory, const char *name, int flags)
-{
-    FAIL_WITH(DESCRIPTOR, EMFILE);
-    return (int)syscall(SYS_openat, directory, name, flags, 0);
-}
+DEFINE_OPENING(failing_open)
 
 ssize_t write(int fd, const void *data, size_t size)
 {

@@ -20,6 +20,8 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
+#include "double.h"
+
 enum { LOG_FD_MIN = 800, DIRECTORIES_MAX = 1024 };
 
 struct note {
@@ -36,16 +38,7 @@ static char directories[DIRECTORIES_MAX][PATH_MAX]; /* by descriptor; "" unknown
 
 __attribute__((constructor)) static void recorder_start(void)
 {
-    char path[PATH_MAX];
-    ssize_t n = readlink("/proc/self/exe", path, sizeof(path) - 1);
-    if (n <= 0)
-        return;
-    path[n] = 0;
-    char *name = strrchr(path, '/') + 1;
-    if ((size_t)(name - path) + sizeof("disk.log") > sizeof(path))
-        return;
-    memcpy(name, "disk.log", sizeof("disk.log"));
-    int fd = (int)syscall(SYS_openat, AT_FDCWD, path, O_WRONLY | O_APPEND | O_CLOEXEC, 0);
+    int fd = open_beside_program("disk.log", O_WRONLY | O_APPEND);
     if (fd < 0)
         return;
     log_fd = fcntl(fd, F_DUPFD_CLOEXEC, LOG_FD_MIN);
@@ -104,36 +97,7 @@ static int recorded_open(int directory, const char *name, int flags, mode_t mode
 
 /* --- the C library's names --- */
 
-#define TAKE_MODE(mode, flags)                     \
-    mode_t mode = 0;                               \
-    if (((flags) & (O_CREAT | O_TMPFILE)) != 0) {  \
-        va_list more;                              \
-        va_start(more, flags);                     \
-        mode = (mode_t)va_arg(more, unsigned int); \
-        va_end(more);                              \
-    }
-
-int open64(const char *name, int flags, ...)
-{
-    TAKE_MODE(mode, flags)
-    return recorded_open(AT_FDCWD, name, flags, mode);
-}
-int openat64(int directory, const char *name, int flags, ...)
-{
-    TAKE_MODE(mode, flags)
-    return recorded_open(directory, name, flags, mode);
-}
-/* FORTIFY's names, for flags without O_CREAT */
-int __open64_2(const char *name, int flags);
-int __open64_2(const char *name, int flags)
-{
-    return recorded_open(AT_FDCWD, name, flags, 0);
-}
-int __openat64_2(int directory, const char *name, int flags);
-int __openat64_2(int directory, const char *name, int flags)
-{
-    return recorded_open(directory, name, flags, 0);
-}
+DEFINE_OPENING(recorded_open)
 
 ssize_t pwrite64(int fd, const void *data, size_t size, off64_t offset)
 {

@@ -9,7 +9,7 @@ from server import BINARY, Server
 
 FAILING = Path(BINARY).with_name("posthorn-failing")
 KINDS = ["memory", "write", "read", "sync", "descriptor", "socket", "sql"]
-PLAN = struct.Struct("<iIqqqqQ")  # process, kinds, fail_at, fail_for, steps, failed, caller
+PLAN = struct.Struct("<iIqqqQ")  # process, kinds, fail_at, steps, failed, caller
 
 
 class FailingServer(Server):
@@ -31,15 +31,15 @@ class FailingServer(Server):
         self.plan[:] = bytes(PLAN.size)
         self.start_program(self.binary)
 
-    def fail(self, role: str, kind: str, at: int, count: int = 1) -> None:
-        """From now on the steps of this kind are counted in this worker; these fail (0: none)."""
+    def fail(self, role: str, kind: str, at: int) -> None:
+        """From now on the steps of this kind are counted in this worker; this one fails (0: none)."""
         self.rest()
-        self.plan[:] = PLAN.pack(0, 1 << KINDS.index(kind), at, count, 0, 0, 0)
+        self.plan[:] = PLAN.pack(0, 1 << KINDS.index(kind), at, 0, 0, 0)
         self.plan[:4] = struct.pack("<i", self.worker(role))
 
     def rest(self) -> tuple[int, int, int]:
         """Nothing fails any more. How many steps were counted, how many failed, and the last one's caller."""
-        _, _, _, _, steps, failed, caller = PLAN.unpack(self.plan)
+        _, _, _, steps, failed, caller = PLAN.unpack(self.plan)
         self.plan[:4] = bytes(4)
         return steps, failed, caller
 

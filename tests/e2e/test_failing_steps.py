@@ -276,13 +276,13 @@ class Failures:
         self.rounds += 1
         return self.world
 
-    def play(self, role: str, kind: str, script, at: int, count: int = 1) -> tuple[int, int]:
+    def play(self, role: str, kind: str, script, at: int) -> tuple[int, int]:
         """How many steps there were, and how many failed."""
         world = self.fresh()
         said = self.server.log_file.stat().st_size
         what = f"{script.__name__}, {kind} {at} of {role}"
         wrongs = []
-        self.server.fail(role, kind, at, count)
+        self.server.fail(role, kind, at)
         try:
             script(world)
         except Lie as lie:

@@ -13,7 +13,7 @@ from collections import Counter
 
 import pytest
 from old_server import PASSWORD, Script, running_old_server
-from server import BINARY, HOST
+from server import BINARY, HOST, wait_until
 
 SETTINGS = {"message-size-max": "1M"}
 MANY = 5000
@@ -190,6 +190,7 @@ def test_too_large_messages_are_named_and_skipped(server, anna, old):
 
 def test_the_quota_ends_it_unless_it_is_to_be_ignored(server, old):
     account = server.account("small", "--quota", "20000")
+    server.admin("account", "set", account.address, "--quota-warn", "off")
     old.fill("ninth", 300)
     done = run(server, account, old.source("ninth"))
     assert done.returncode == 1 and "quota" in done.stderr, done.stderr
@@ -212,7 +213,8 @@ def test_many_messages_come_once_whatever_is_killed_meanwhile(server, anna, old)
             password.write(f"{PASSWORD}\n".encode())
             password.seek(0)
             process = subprocess.Popen(words, stdin=password, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
-        time.sleep(dice.uniform(0.1, 0.5))
+        grown = server.count(anna) + dice.randrange(50, 600)
+        wait_until("messages to come", lambda: process.poll() is not None or server.count(anna) >= grown)
         if victim == "store":
             server.kill_worker("store")
         else:
