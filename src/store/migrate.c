@@ -1,14 +1,12 @@
 #include "store/migrate.h"
 
-#include <inttypes.h>
-
-static enum err version_read(const struct database *database, int64_t *ret_version, struct error *error)
+static enum err version_read(const struct database *database, int *ret_version, struct error *error)
 {
     sqlite3_stmt *statement = NULL;
     enum err err = ERR_OK;
     if (sqlite3_prepare_v2(database->sqlite, "PRAGMA user_version", -1, &statement, NULL) == SQLITE_OK &&
         sqlite3_step(statement) == SQLITE_ROW)
-        *ret_version = sqlite3_column_int64(statement, 0);
+        *ret_version = sqlite3_column_int(statement, 0);
     else
         err = volume_database_fail(database, "reading the schema's version", error);
     sqlite3_finalize(statement);
@@ -25,16 +23,16 @@ static enum err run(const struct database *database, const char *sql, struct err
 enum err database_migrate(struct database *database, const char *const migrations[], size_t count,
                           struct error *error)
 {
-    int64_t version = 0;
+    int version = 0;
     enum err err = version_read(database, &version, error);
     if (err != ERR_OK)
         return err;
-    if (version < 0 || (uint64_t)version > count)
+    if (version < 0 || (size_t)version > count)
         return fail_plain(error, ERR_VERSION,
-                          "%s was written by a newer program (its schema is %" PRId64 ", this one knows %zu):"
+                          "%s was written by a newer program (its schema is %d, this one knows %d):"
                           " start that program again, or restore the data of before the upgrade",
-                          database->name, version, count);
-    if ((uint64_t)version == count)
+                          database->name, version, (int)count);
+    if ((size_t)version == count)
         return ERR_OK;
     char set_version[64];
     snprintf(set_version, sizeof(set_version), "PRAGMA user_version = %zu", count);
