@@ -123,6 +123,7 @@ struct queue {
         struct map filing;   /* entry id -> itself: with the filers */
         int64_t next_due_us; /* wall time of what is not on the list; INT64_MAX: none */
         uint64_t hand;
+        uint64_t batches; /* the number of the last one */
         uint64_t flushes;
         bool stopping;
     } outbound;
