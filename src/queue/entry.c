@@ -76,8 +76,15 @@ enum {
     BIT_OURS = 8,
     BIT_JUNK = 16,
     BIT_RESULTS = 32, /* they follow */
-    BIT_TLS_OPTIONAL = 64
+    BIT_TLS_OPTIONAL = 64,
+    BIT_MORE = 128 /* a byte of further bits follows */
 };
+enum { MORE_REQUIRE_TLS = 1 };
+
+static uint8_t further_bits(const struct queue_envelope *e)
+{
+    return e->require_tls ? MORE_REQUIRE_TLS : 0;
+}
 
 /* Bits of a recipient's byte. */
 enum {
@@ -90,7 +97,8 @@ static uint8_t envelope_bits(const struct queue_envelope *e)
 {
     return (uint8_t)((e->eight_bit ? BIT_8BIT : 0) | (e->smtputf8 ? BIT_UTF8 : 0) |
                      (e->binary ? BIT_BINARY : 0) | (e->ours ? BIT_OURS : 0) | (e->junk ? BIT_JUNK : 0) |
-                     (e->results.n > 0 ? BIT_RESULTS : 0) | (e->tls_optional ? BIT_TLS_OPTIONAL : 0));
+                     (e->results.n > 0 ? BIT_RESULTS : 0) | (e->tls_optional ? BIT_TLS_OPTIONAL : 0) |
+                     (further_bits(e) != 0 ? BIT_MORE : 0));
 }
 
 void entry_encode(const struct entry *entry, struct buf *out)
@@ -117,6 +125,8 @@ void entry_encode(const struct entry *entry, struct buf *out)
     wire_put_slice(out, e->envid);
     if (e->results.n > 0)
         wire_put_slice(out, e->results);
+    if (further_bits(e) != 0)
+        wire_put_u8(out, further_bits(e));
     wire_put_varint(out, left);
     bool settled = entry->settled.n > 0;
     for (size_t i = 0; i < entry->recipient_count; i++) {
@@ -165,6 +175,8 @@ static void decode_envelope(struct wire_reader *r, struct entry *entry)
     e->envid = get_text(r, &entry->arena);
     if ((bits & BIT_RESULTS) != 0)
         e->results = get_text(r, &entry->arena);
+    uint8_t further = (bits & BIT_MORE) != 0 ? wire_get_u8(r) : 0;
+    e->require_tls = (further & MORE_REQUIRE_TLS) != 0;
 }
 
 static bool decode_recipients(struct wire_reader *r, uint8_t format, struct entry *entry)

@@ -16,6 +16,7 @@ static struct entry *make(void)
                                       .junk = true,
                                       .ours = true,
                                       .tls_optional = true,
+                                      .require_tls = true,
                                       .recipients = to,
                                       .recipient_count = 3,
                                       .sid = {77},
@@ -59,6 +60,7 @@ static void test_is_read_as_it_was_written(void **state)
     assert_int_equal(read->envelope.account.v, 88);
     assert_true(slice_eq(read->envelope.results, S("Authentication-Results: a; none\r\n")));
     assert_true(read->envelope.junk && read->envelope.ours && read->envelope.tls_optional);
+    assert_true(read->envelope.require_tls);
     assert_true(read->envelope.eight_bit && read->envelope.binary && !read->envelope.smtputf8);
     assert_int_equal(read->envelope.ret, DSN_RET_HDRS);
     assert_int_equal(read->received_us, 123456789);
