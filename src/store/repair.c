@@ -214,6 +214,8 @@ static enum err tables_copy(struct check *check, sqlite3 *from, struct error *er
         {"fetched", "key", false},
         {"import_folder", "id", false},
         {"import_item", NULL, false},
+        {"script", NULL, false},
+        {"remembered", NULL, false},
     };
     enum err code = ERR_OK;
     check->incomplete = false;

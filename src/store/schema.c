@@ -265,6 +265,20 @@ static const char *const migrations[] = {
     " hash INTEGER PRIMARY KEY," /* of an address that the owner wrote to */
     " time INTEGER NOT NULL"
     ") STRICT;",
+    /* Sieve scripts; and what they are to recognize when it comes again: see remembered.h. */
+    "CREATE TABLE script ("
+    " name TEXT PRIMARY KEY,"
+    " active INTEGER NOT NULL," /* of one at most */
+    " changed INTEGER NOT NULL,"
+    " text BLOB NOT NULL,"
+    " code BLOB NOT NULL" /* sieve_program_put */
+    ") STRICT;"
+    "CREATE TABLE remembered ("
+    " key BLOB PRIMARY KEY,"
+    " expires INTEGER NOT NULL,"
+    " delivery BLOB NOT NULL" /* that made it, or empty */
+    ") STRICT, WITHOUT ROWID;"
+    "CREATE INDEX remembered_expires ON remembered (expires);",
 };
 
 int schema_version(void)
