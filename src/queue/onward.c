@@ -64,6 +64,7 @@ static struct entry *new_entry(struct queue *queue, const struct entry *from, si
     envelope.recipient_count = order->target_count;
     envelope.account = (struct account_id){0};
     envelope.ours = false;
+    envelope.release = (struct queue_release){0}; /* its time has come */
     envelope.protocol = S("ESMTP");
     envelope.helo = slice_cstr(queue->hostname);
     envelope.peer = slice_none();
