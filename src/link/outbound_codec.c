@@ -79,6 +79,7 @@ static void get_parcel(struct wire_reader *r, struct arena *arena, struct outbou
 
 void link_put_batch(struct buf *b, const struct outbound_batch *batch)
 {
+    wire_put_u64(b, batch->number);
     wire_put_u64(b, batch->flushes);
     wire_put_varint(b, batch->count);
     for (size_t i = 0; i < batch->count; i++)
@@ -87,7 +88,8 @@ void link_put_batch(struct buf *b, const struct outbound_batch *batch)
 
 void link_get_batch(struct wire_reader *r, struct arena *arena, struct outbound_batch *ret)
 {
-    *ret = (struct outbound_batch){.flushes = wire_get_u64(r)};
+    *ret = (struct outbound_batch){.number = wire_get_u64(r)};
+    ret->flushes = wire_get_u64(r);
     uint64_t count = wire_get_varint(r);
     r->failed = r->failed || count > LINK_PARCELS_MAX;
     ret->parcels = r->failed ? NULL : arena_array(arena, count, sizeof(*ret->parcels));

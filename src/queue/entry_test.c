@@ -85,10 +85,10 @@ static void test_delivery_id_tells_entries_and_accounts_apart(void **state)
     CLEANUP(entry_release) struct entry *two = make();
     unsigned char a[16], b[16], c[16], d[16];
     (void)state;
-    entry_delivery_id(one, (struct account_id){1}, a);
-    entry_delivery_id(one, (struct account_id){1}, b);
-    entry_delivery_id(one, (struct account_id){2}, c);
-    entry_delivery_id(two, (struct account_id){1}, d);
+    entry_delivery_id(one, (struct account_id){1}, 0, a);
+    entry_delivery_id(one, (struct account_id){1}, 0, b);
+    entry_delivery_id(one, (struct account_id){2}, 0, c);
+    entry_delivery_id(two, (struct account_id){1}, 0, d);
     assert_memory_equal(a, b, 16);
     assert_memory_not_equal(a, c, 16);
     assert_memory_not_equal(a, d, 16);

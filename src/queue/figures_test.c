@@ -30,7 +30,7 @@ static void test_what_is_held_or_scheduled_is_not_deferred(void **state)
     ASSERT_OK(t, queue_hold(t->queue, HOLD_DOMAIN, S("other.example"), &t->error));
     house_send(t, "anna@demo.example", "max@other.example");
     house_settle(t);
-    ASSERT_OK(t, queue_outbound_take(t->queue, 7, 10, clock_mono_us(), &arena, &batch, &t->error));
+    ASSERT_OK(t, queue_outbound_take(t->queue, 7, 0, 10, clock_mono_us(), &arena, &batch, &t->error));
     assert_int_equal(batch.count, 0);
     struct queue_recipient to = {.address = S("otto@demo.example")};
     struct queue_envelope envelope = {.recipients = &to,

@@ -8,8 +8,9 @@ enum { HAND = 7 };
 static struct outbound_batch take_now(struct house *t, uint64_t hand)
 {
     struct outbound_batch batch;
-    ASSERT_OK(t, queue_outbound_take(t->queue, hand, 10, clock_mono_us() + 100 * CLOCK_MS, &t->arena, &batch,
-                                     &t->error));
+    ASSERT_OK(t, queue_outbound_take(t->queue, hand, t->seen, 10, clock_mono_us() + 100 * CLOCK_MS, &t->arena,
+                                     &batch, &t->error));
+    t->seen = batch.number;
     return batch;
 }
 
@@ -256,6 +257,25 @@ static void test_a_new_hand_gets_what_the_old_one_had(void **state)
     assert_int_equal(house_left(t), 1);
 }
 
+static void test_a_batch_that_did_not_arrive_is_given_again(void **state)
+{
+    struct house *t = *state;
+    struct outbound_parcel had = one_parcel(t, "otto@demo.example");
+    uint64_t seen = t->seen;
+    house_send(t, "otto@demo.example", "two@elsewhere.example");
+    house_settle(t);
+    assert_int_equal(take_now(t, HAND).count, 1);
+    t->seen = seen; /* its answer was lost */
+    struct outbound_batch again = take_now(t, HAND);
+    assert_int_equal(again.count, 1);
+    assert_true(slice_eq(again.parcels[0].recipients[0].address, S("two@elsewhere.example")));
+    assert_int_equal(take_now(t, HAND).count, 0); /* it has both now */
+    assert_int_equal(take_now(t, HAND).count, 0);
+    finish(t, &had, OUTBOUND_RELAYED, "2.0.0", "250 ok");
+    finish(t, &again.parcels[0], OUTBOUND_RELAYED, "2.0.0", "250 ok");
+    assert_int_equal(house_left(t), 0);
+}
+
 static void test_a_new_queue_goes_on_with_what_waits(void **state)
 {
     struct house *t = *state;
@@ -330,6 +350,7 @@ int main(void)
         TEST(test_untried_costs_no_attempt),
         TEST(test_flush_makes_everything_due),
         TEST(test_a_new_hand_gets_what_the_old_one_had),
+        TEST(test_a_batch_that_did_not_arrive_is_given_again),
         TEST(test_a_new_queue_goes_on_with_what_waits),
         TEST(test_results_that_fit_nobody_are_refused),
         TEST(test_local_and_foreign_recipients_of_one_message_are_kept_apart),

@@ -59,6 +59,8 @@ static inline void flag_put(struct flagset *f, unsigned bit, bool on)
         flag_clear(f, bit);
 }
 
+/* The bit of "\\Seen" and the others that are no keywords. */
+bool flag_system(struct slice name, unsigned *ret_bit) NONNULL MUST_CHECK;
 /* The keyword's bit; case-insensitive, first spelling kept. With create, a new one is made (ERR_LIMIT past
  * KEYWORDS_MAX). */
 enum err keyword_bit(struct account *account, struct slice name, bool create, unsigned *ret_bit,
