@@ -65,7 +65,9 @@
 #define METRIC_QUEUE_TABLE(X)            \
     X(METRIC_QUEUE_FILING, "filing")     \
     X(METRIC_QUEUE_DEFERRED, "deferred") \
-    X(METRIC_QUEUE_WAITING, "waiting")
+    X(METRIC_QUEUE_WAITING, "waiting")   \
+    X(METRIC_QUEUE_HELD, "held")         \
+    X(METRIC_QUEUE_SCHEDULED, "scheduled")
 #define METRIC_DIRECTION_TABLE(X) \
     X(METRIC_BYTES_IN, "in")      \
     X(METRIC_BYTES_OUT, "out")
