@@ -34,6 +34,8 @@ enum {
     SIEVE_REDIRECTS_MAX = 10,    /* of one run, if the input doesn't say */
     SIEVE_ACTIONS_MAX = 64,      /* likewise */
     SIEVE_NOTIFICATIONS_MAX = 5, /* likewise */
+    SIEVE_INCLUDE_DEPTH_MAX = 8, /* scripts in scripts below the main one (RFC 6609 3.1) */
+    SIEVE_INCLUDES_MAX = 100,    /* of one run */
     SIEVE_FLAGS_MAX = 100,       /* of one message */
     SIEVE_FLAG_NAME_MAX = 100,   /* bytes; longer flags are ignored */
     SIEVE_FAILURE_MAX = 300,     /* bytes of the text of a failure */

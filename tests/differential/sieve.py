@@ -168,7 +168,7 @@ DIFFERENT = [
     ),
     (
         "a way to notify that is not there",
-        'require "enotify"; if false { notify "xmpp:tim@example.com"; }',
+        'require "enotify"; notify "xmpp:tim@example.com";',
         "RFC 5435 3.2: an error when it runs, for us with a warning before; for dovecot when it is compiled.",
     ),
     (
