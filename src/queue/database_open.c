@@ -33,7 +33,6 @@ static const char *const statement_texts[STATEMENTS] = {
     [STATEMENT_MAX_ID] = "SELECT max(id) FROM entry",
     [STATEMENT_BEGIN] = "BEGIN IMMEDIATE",
     [STATEMENT_COMMIT] = "COMMIT",
-    [STATEMENT_ROLLBACK] = "ROLLBACK",
 };
 
 static const char *const migrations[] = {

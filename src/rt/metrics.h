@@ -25,12 +25,13 @@
     X(METRIC_EDGE, "edge")             \
     X(METRIC_RELAY, "relay")           \
     X(METRIC_STORE, "store")
-#define METRIC_PROTOCOL_TABLE(X)       \
-    X(METRIC_SMTP, "smtp")             \
-    X(METRIC_SUBMISSION, "submission") \
-    X(METRIC_LMTP, "lmtp")             \
-    X(METRIC_IMAP, "imap")             \
-    X(METRIC_POP3, "pop3")             \
+#define METRIC_PROTOCOL_TABLE(X)         \
+    X(METRIC_SMTP, "smtp")               \
+    X(METRIC_SUBMISSION, "submission")   \
+    X(METRIC_LMTP, "lmtp")               \
+    X(METRIC_IMAP, "imap")               \
+    X(METRIC_POP3, "pop3")               \
+    X(METRIC_MANAGESIEVE, "managesieve") \
     X(METRIC_OTHER_PROTOCOL, "other")
 #define METRIC_TLS_TABLE(X)  \
     X(METRIC_IN_CLEAR, "no") \
