@@ -261,10 +261,11 @@ struct onward_order {
 enum err onward_make(struct queue *queue, const struct entry *from, size_t at,
                      const struct onward_order *order, struct entry **ret_entry,
                      struct error *error) MUST_CHECK;
-/* A new entry, not yet committed: what the account answers to from's sender, under the null sender. */
+/* A new entry, not yet committed: what the account writes to somebody because of from; sender "": the null
+ * one. */
 enum err onward_answer(struct queue *queue, const struct entry *from, struct account_id account,
-                       struct slice address, struct slice message, struct entry **ret_entry,
-                       struct error *error) MUST_CHECK;
+                       struct slice sender, struct slice address, struct slice message,
+                       struct entry **ret_entry, struct error *error) MUST_CHECK;
 /* It was not committed. */
 void onward_drop(struct queue *queue, struct entry *entry);
 /* The addresses at which the message says it was delivered; borrowed from it. */

@@ -102,19 +102,19 @@ enum err onward_make(struct queue *queue, const struct entry *from, size_t at,
 }
 
 enum err onward_answer(struct queue *queue, const struct entry *from, struct account_id account,
-                       struct slice address, struct slice message, struct entry **ret_entry,
-                       struct error *error)
+                       struct slice sender, struct slice address, struct slice message,
+                       struct entry **ret_entry, struct error *error)
 {
     struct queue_recipient to = {.address = address, .notify = DSN_NEVER};
     const struct queue_envelope envelope = {
         .recipients = &to,
         .recipient_count = 1,
-        .sender = S(""),
+        .sender = sender,
         .sid = from->envelope.sid,
         .account = account, /* it is signed for who answers, and takes his way out */
         .protocol = S("ESMTP"),
         .helo = slice_cstr(queue->hostname),
-        .smtputf8 = !slice_is_ascii(address),
+        .smtputf8 = !slice_is_ascii(address) || !slice_is_ascii(sender),
         .require_tls = from->envelope.require_tls, /* RFC 8689 6 */
         .tls_optional = from->envelope.tls_optional,
     };
