@@ -20,6 +20,7 @@ static void put_parcel(struct buf *b, const struct outbound_parcel *p)
     wire_put_u64(b, (uint64_t)p->received_us);
     wire_put_u8(b, (uint8_t)(p->eight_bit | p->smtputf8 << 1 | p->binary << 2 | p->tls_optional << 3 |
                              p->require_tls << 4));
+    link_put_by(b, &p->by);
     wire_put_u8(b, (uint8_t)p->ret);
     wire_put_slice(b, p->envid);
     wire_put_u64(b, p->sid.v);
@@ -61,6 +62,7 @@ static void get_parcel(struct wire_reader *r, struct arena *arena, struct outbou
     p->binary = bits >> 2 & 1;
     p->tls_optional = bits >> 3 & 1;
     p->require_tls = bits >> 4 & 1;
+    link_get_by(r, &p->by);
     p->ret = (enum dsn_ret)MIN(wire_get_u8(r), (uint8_t)DSN_RET_HDRS);
     p->envid = get_text(r, arena);
     p->sid.v = wire_get_u64(r);
@@ -109,7 +111,7 @@ void link_put_results(struct buf *b, const struct outbound_result *results, size
         wire_put_slice(b, results[i].via);
         wire_put_slice(b, results[i].tls);
         wire_put_slice(b, slice_sub(results[i].tried, 0, OUTBOUND_TEXT_MAX));
-        wire_put_u8(b, results[i].told_on);
+        wire_put_u8(b, (uint8_t)(results[i].told_on | results[i].by_passed_on << 1));
         wire_put_u64(b, (uint64_t)results[i].after_us);
     }
 }
@@ -121,19 +123,21 @@ void link_get_results(struct wire_reader *r, struct arena *arena, struct outboun
     r->failed = r->failed || count > OUTBOUND_RECIPIENTS_MAX;
     struct outbound_result *results = r->failed ? NULL : arena_array(arena, count, sizeof(*results));
     size_t n = results != NULL ? count : 0;
-    for (size_t i = 0; i < n; i++)
-        results[i] = (struct outbound_result){
-            .recipient = wire_get_u32(r),
-            .outcome = (enum outbound_outcome)MIN(wire_get_u8(r), (uint8_t)OUTBOUND_OUTCOMES),
-            .status = wire_get_slice(r),
-            .text = wire_get_slice(r),
-            .peer = wire_get_slice(r),
-            .via = wire_get_slice(r),
-            .tls = wire_get_slice(r),
-            .tried = wire_get_slice(r),
-            .told_on = wire_get_u8(r) != 0,
-            .after_us = (int64_t)wire_get_u64(r),
-        };
+    for (size_t i = 0; i < n; i++) {
+        struct outbound_result *to = &results[i];
+        *to = (struct outbound_result){.recipient = wire_get_u32(r)};
+        to->outcome = (enum outbound_outcome)MIN(wire_get_u8(r), (uint8_t)OUTBOUND_OUTCOMES);
+        to->status = wire_get_slice(r);
+        to->text = wire_get_slice(r);
+        to->peer = wire_get_slice(r);
+        to->via = wire_get_slice(r);
+        to->tls = wire_get_slice(r);
+        to->tried = wire_get_slice(r);
+        uint8_t bits = wire_get_u8(r);
+        to->told_on = bits & 1;
+        to->by_passed_on = bits >> 1 & 1;
+        to->after_us = (int64_t)wire_get_u64(r);
+    }
     *ret_results = results;
     *ret_count = n;
 }

@@ -20,7 +20,12 @@ static struct outbound_parcel parcels[] = {
      .ret = DSN_RET_HDRS,
      .envid = S("id+2B1"),
      .sid = {0xabcdef0123456789}},
-    {.entry = {42}, .domain = S("other.example"), .smtputf8 = true, .require_tls = true, .received_us = -1},
+    {.entry = {42},
+     .domain = S("other.example"),
+     .smtputf8 = true,
+     .require_tls = true,
+     .by = {DELIVER_BY_RETURN, false, 8},
+     .received_us = -1},
 };
 
 static void assert_same_parcel(const struct outbound_parcel *got, const struct outbound_parcel *sent)
@@ -34,6 +39,7 @@ static void assert_same_parcel(const struct outbound_parcel *got, const struct o
     assert_int_equal(got->binary, sent->binary);
     assert_int_equal(got->tls_optional, sent->tls_optional);
     assert_int_equal(got->require_tls, sent->require_tls);
+    assert_true(got->by.mode == sent->by.mode && got->by.until_us == sent->by.until_us);
     assert_int_equal(got->ret, sent->ret);
     assert_true(slice_eq(got->envid, sent->envid));
     assert_int_equal(got->sid.v, sent->sid.v);
@@ -117,7 +123,8 @@ static void test_results_come_as_they_were_sent(void **state UNUSED)
          .status = S("2.1.5"),
          .text = S("250 ok"),
          .peer = S("mx.far.example"),
-         .told_on = true},
+         .told_on = true,
+         .by_passed_on = true},
         {.recipient = 2, .outcome = OUTBOUND_UNTRIED, .text = S("later"), .after_us = 1700000000000000},
     };
     struct outbound_result *got;
@@ -131,6 +138,7 @@ static void test_results_come_as_they_were_sent(void **state UNUSED)
         assert_int_equal(got[i].recipient, sent[i].recipient);
         assert_int_equal(got[i].outcome, sent[i].outcome);
         assert_int_equal(got[i].told_on, sent[i].told_on);
+        assert_int_equal(got[i].by_passed_on, sent[i].by_passed_on);
         assert_int_equal(got[i].after_us, sent[i].after_us);
         assert_true(slice_eq(got[i].status, sent[i].status) && slice_eq(got[i].text, sent[i].text));
         assert_true(slice_eq(got[i].peer, sent[i].peer));

@@ -44,6 +44,7 @@ struct outbound_parcel {
     uint64_t size; /* of the message without what outbound_open puts before it */
     int64_t received_us;
     bool eight_bit, smtputf8, binary, tls_optional, require_tls;
+    struct deliver_by by;
     enum dsn_ret ret;
     struct slice envid;
     struct session_id sid;
@@ -90,6 +91,7 @@ struct outbound_result {
     struct slice tls;    /* of that connection; empty: in the clear */
     struct slice tried;  /* who was not there before, a line each */
     bool told_on;        /* RELAYED: the peer answers for the DSN that was asked for */
+    bool by_passed_on;   /* RELAYED: and for the time by which it is to be delivered */
     int64_t after_us;    /* UNTRIED: not before this wall time */
 };
 enum err queue_outbound_done(struct queue *queue, uint64_t hand, struct queue_id entry,

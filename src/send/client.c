@@ -86,6 +86,8 @@ static void read_extension(struct client *client, struct slice line)
             client->extensions |= (unsigned)known[i].bit;
     if (slice_eq_nocase(name, S("AUTH")))
         read_mechanisms(client, value);
+    if (slice_eq_nocase(name, S("DELIVERBY")) && !slice_to_u64(slice_trim(value), &client->by_min))
+        client->by_min = 0;
     if (slice_eq_nocase(name, S("SIZE")) && !slice_to_u64(slice_trim(value), &client->size_max))
         client->size_max = 0;
 }
@@ -114,6 +116,7 @@ static enum err greet(struct client *client, const char *own_name, struct error 
     client->extensions = 0;
     client->mechanisms = 0;
     client->size_max = 0;
+    client->by_min = 0;
     if (client->reply.code == 250) {
         struct slice rest = buf_slice(&client->reply.text);
         struct slice line;

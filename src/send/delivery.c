@@ -469,6 +469,10 @@ enum delivery_end delivery_run(struct delivery *delivery, const struct outbound_
 {
     bool kept = delivery->client != NULL;
     buf_clear(&delivery->tried);
+    if (deliver_by_is_over(&parcel->by, clock_wall_us())) {
+        tell_all(parcel, OUTBOUND_FAILED, "5.4.7", DELIVERY_NOT_IN_TIME, arena, results);
+        return DELIVERY_REFUSED;
+    }
     delivery->tls_optional = parcel->tls_optional;
     if (kept && parcel->require_tls && !transaction_may_require_tls(delivery->client)) {
         drop_client(delivery, true);
