@@ -65,12 +65,13 @@ static struct entry *new_entry(struct queue *queue, const struct entry *from, si
     envelope.recipient_count = order->target_count;
     envelope.account = (struct account_id){0};
     envelope.ours = false;
+    envelope.release = (struct queue_release){0}; /* its time has come */
     envelope.protocol = S("ESMTP");
     envelope.helo = slice_cstr(queue->hostname);
     envelope.peer = slice_none();
     envelope.tls = slice_none();
     envelope.results = slice_none(); /* they stand in the body now */
-    return entry_new(intake_next_id(queue), &envelope, from->received_us);
+    return entry_new(intake_next_id(queue), &envelope, entry_since(from));
 }
 
 enum err onward_make(struct queue *queue, const struct entry *from, size_t at,
@@ -114,9 +115,11 @@ enum err onward_answer(struct queue *queue, const struct entry *from, struct acc
         .protocol = S("ESMTP"),
         .helo = slice_cstr(queue->hostname),
         .smtputf8 = !slice_is_ascii(address) || !slice_is_ascii(sender),
+        .require_tls = from->envelope.require_tls, /* RFC 8689 6 */
+        .tls_optional = from->envelope.tls_optional,
     };
     CLEANUP(entry_release)
-    struct entry *entry = entry_new(intake_next_id(queue), &envelope, from->received_us);
+    struct entry *entry = entry_new(intake_next_id(queue), &envelope, entry_since(from));
     if (entry == NULL)
         return fail_nomem(error);
     enum err err = write_body(queue, entry, slice_none(), message, error);

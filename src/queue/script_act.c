@@ -116,8 +116,8 @@ static enum err create_target(struct script_run *run, const struct sieve_action 
 static enum err act_fileinto(struct script_run *run, const struct sieve_action *action, struct error *error)
 {
     struct folder folder = {0};
-    /* Who has no other way to fetch mail would never see it in another folder. */
-    if ((run->owner.doors & ~(unsigned)(DOOR_POP3 | DOOR_SUBMISSION | DOOR_MANAGESIEVE)) == 0)
+    /* Whose program fetches the Inbox and nothing else would never see it in another folder. */
+    if ((run->owner.doors & (DOOR_IMAP | DOOR_JMAP | DOOR_EAS | DOOR_EWS)) == 0)
         return deposit_into(run, run->target->inbox, action, error);
     enum err err = find_target(run, action, &folder, error);
     if (err == ERR_NOT_FOUND && action->create)

@@ -345,7 +345,7 @@ static enum err totals_read(struct check *check, struct error *error)
 
 static enum err fill(struct check *check, sqlite3 *from, struct error *error)
 {
-    enum err code = schema_migrate(check->database.sqlite, error);
+    enum err code = schema_migrate(&check->database, error);
     if (code == ERR_OK)
         code = check_exec(check, "BEGIN", error);
     if (code == ERR_OK && from != NULL)
