@@ -227,6 +227,7 @@ struct admin_command {
 /* clang-format off */
 #define ADMIN_INNER_COMMAND_TABLE(X) \
     X(certificate_state) \
+    X(certificate_records) \
     X(domain_dkim_use) \
     X(import_open) \
     X(import_look) \

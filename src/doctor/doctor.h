@@ -79,6 +79,7 @@ struct doctor {
     size_t domain_count;
     const char *acme_error; /* why the last certificate could not be had; NULL: it could, or none is wanted */
     unsigned acme_failures; /* in a row */
+    int64_t acme_next;      /* when the next one is due, seconds since 1970; 0: nothing is known */
     void (*found)(void *context, const struct finding *finding);
     void (*progress)(void *context, size_t done, size_t total);
     void *context;

@@ -52,7 +52,8 @@ enum listen_protocol {
       "letsencrypt, or the URL of an authority's directory: certificates come by themselves")                \
     X(acme_names, "acme-names", "hostname", "NAME, NAME ...: for which names, besides the host's own")       \
     X(acme_contact, "acme-contact", "none", "mail address that the authority writes to")                     \
-    X(acme_challenge, "acme-challenge", "http-01", "how the names are proven: http-01 or tls-alpn-01")       \
+    X(acme_challenge, "acme-challenge", "http-01",                                                           \
+      "how the names are proven: http-01, tls-alpn-01 or dns-01")                                            \
     X(acme_listen, "acme-listen", "default",                                                                 \
       "[ADDRESS][:PORT] of the door for that; default: port 80 or 443; none")                                \
     X(acme_account, "acme-account", "none", "KEY-ID KEY-FILE of an account that the authority has given")    \
@@ -122,9 +123,10 @@ struct listen_setting {
 };
 
 /* RFC 8555 8, RFC 8737: name, as it is written, through which door */
-#define ACME_CHALLENGE_TABLE(X)             \
-    X(HTTP_01, "http-01", LISTEN_ACME_HTTP) \
-    X(TLS_ALPN_01, "tls-alpn-01", LISTEN_ACME_TLS)
+#define ACME_CHALLENGE_TABLE(X)                    \
+    X(HTTP_01, "http-01", LISTEN_ACME_HTTP)        \
+    X(TLS_ALPN_01, "tls-alpn-01", LISTEN_ACME_TLS) \
+    X(DNS_01, "dns-01", LISTEN_PROTOCOLS /* no door */)
 enum acme_challenge {
 #define X(name, text, listen) ACME_##name,
     ACME_CHALLENGE_TABLE(X)

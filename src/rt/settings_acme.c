@@ -78,7 +78,7 @@ enum err setting_read_acme_names(struct reading *r, const struct words *words, s
             more = slice_cut(rest, ',', &name, &rest);
             if (name.n == 0)
                 continue;
-            if (!is_host_name(name))
+            if (!is_host_name(slice_starts(name, S("*.")) ? slice_from(name, S("*.").n) : name))
                 return setting_refuse(r, error, "\"%.*s\" is no name that a certificate could be for",
                                       SLICE_ARGS(name));
             if (list.n > 0)
@@ -138,6 +138,9 @@ static enum err complete_names(struct reading *r, struct error *error)
         slice_cut(rest, ' ', &name, &rest);
         if (slice_eq(name, slice_cstr(s->hostname)))
             continue;
+        if (slice_starts(name, S("*.")) && s->acme_challenge != ACME_DNS_01)
+            return setting_refuse(r, error, "\"%.*s\" can be proven in the DNS only: acme-challenge = dns-01",
+                                  SLICE_ARGS(name));
         buf_putc(&list, ' ');
         buf_put(&list, name);
         count++;
@@ -162,7 +165,7 @@ enum err setting_check_acme(struct reading *r, struct error *error)
     if (s->acme[0] == 0)
         return ERR_OK;
     enum err e = complete_names(r, error);
-    if (e != ERR_OK || strcmp(s->acme_listen, "none") == 0)
+    if (e != ERR_OK || listen.protocol == LISTEN_PROTOCOLS || strcmp(s->acme_listen, "none") == 0)
         return e;
     listen.port = listen_protocol_port(listen.protocol);
     struct slice at = strcmp(s->acme_listen, "default") == 0 ? slice_none() : slice_cstr(s->acme_listen);

@@ -141,7 +141,8 @@ static void serve_store(void *context, struct ipc_message *request, struct buf *
     struct relay *relay = context;
     if (request->type == NAMES_CALL)
         names_serve(&relay->resolve, request, reply_body, reply);
-    else if (!acme_serve_state(relay->acme, request, reply_body, reply))
+    else if (!acme_serve_state(relay->acme, request, reply_body, reply) &&
+             !acme_serve_records(relay->acme, request, reply_body, reply))
         fetch_serve(&relay->fetch, request, reply_body, reply);
 }
 
