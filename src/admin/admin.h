@@ -167,6 +167,7 @@ struct admin_command {
     X(account_set) \
     X(account_rename) \
     X(account_forward) \
+    X(account_vacation) \
     X(account_send_as) \
     X(account_people) \
     X(account_remove) \
