@@ -42,6 +42,73 @@ static void note_way(const struct delivery *delivery, struct arena *arena, struc
     }
 }
 
+/* --- what was set --- */
+
+static struct terms terms_here(const struct delivery *delivery, const struct terms *server)
+{
+    return terms_both(delivery->terms != NULL ? delivery->terms : &terms_none, server);
+}
+
+/* The address of ours that the connection leaves from: as is set for the destination, else for the sender's
+ * domain, else for the server. Where some are set, and none of the peer's family, it can't be used. */
+static enum err choose_source(const struct delivery *delivery, const struct terms *terms,
+                              struct client_options *options, struct error *error)
+{
+    const struct own_addresses *own = terms->addresses.count > 0      ? &terms->addresses
+                                      : delivery->addresses.count > 0 ? &delivery->addresses
+                                                                      : &delivery->options->addresses;
+    options->source = own_addresses_of(own, options->address.family);
+    if (options->source != NULL || own->count == 0)
+        return ERR_OK;
+    return fail(error, ERR_UNAVAILABLE, NULL, "%s: no address to send from by %s is set", options->host,
+                options->address.family == AF_INET6 ? "IPv6" : "IPv4");
+}
+
+static bool enter(struct delivery *delivery, const struct terms *server, struct error *error)
+{
+    if (delivery->gate == NULL || delivery->gate->enter(delivery->gate->context, server)) {
+        delivery->server = server;
+        return true;
+    }
+    delivery->busy_until_us = clock_mono_us() + DELIVERY_BUSY_US;
+    (void)fail(error, ERR_BUSY, NULL, "%.*s: there are as many connections as may be",
+               SLICE_ARGS(server->pattern));
+    return false;
+}
+
+static void leave(struct delivery *delivery)
+{
+    if (delivery->gate != NULL && delivery->server != NULL)
+        delivery->gate->leave(delivery->gate->context, delivery->server);
+    delivery->server = NULL;
+}
+
+void delivery_close(struct delivery *delivery, bool polite)
+{
+    client_close(delivery->client, polite);
+    delivery->client = NULL;
+    leave(delivery);
+}
+
+/* Waits for a server's turn, if that is near. False: it is not. */
+static bool await_turn(struct delivery *delivery)
+{
+    if (delivery->gate == NULL || delivery->server == NULL)
+        return true;
+    int64_t turn = delivery->gate->turn(delivery->gate->context, delivery->server);
+    int64_t wait = turn - clock_mono_us();
+    if (wait > DELIVERY_TURN_US) {
+        delivery->busy_until_us = turn;
+        return false;
+    }
+    if (wait > 0)
+        nanosleep(&(struct timespec){.tv_sec = wait / CLOCK_SECOND, .tv_nsec = wait % CLOCK_SECOND * 1000},
+                  NULL);
+    return true;
+}
+
+/* --- a session --- */
+
 /* Counted: what came of TLS, if it got so far. */
 static enum err open_counted(struct delivery *delivery, const struct policy *policy,
                              const struct sts_policy *sts, struct client_options *options,
@@ -104,6 +171,13 @@ static enum err open_at(struct delivery *delivery, const struct policy *policy, 
         .expectation = delivery->tls_optional ? &anybody : &policy->expectation,
         .tls_required = demanded,
     };
+    const struct terms terms =
+        terms_here(delivery, delivery->server != NULL ? delivery->server : &terms_none);
+    enum err source = choose_source(delivery, &terms, &options, error);
+    if (source != ERR_OK)
+        return source;
+    if (policy->clear)
+        options.tls = NULL;
     bool tls_failed;
     bool on_trial = policy->trial && delivery->options->tls_reports && !delivery->tls_optional;
     if (on_trial && open_on_trial(delivery, policy, sts, &options))
@@ -127,6 +201,7 @@ struct search {
     struct sts_policy sts; /* the domain's */
     size_t tries;
     int64_t dns_us;
+    bool busy;           /* one has as many connections as it may */
     size_t closed;       /* hosts that lead to no public address */
     bool insecure;       /* one was there, and not as its policy wants it */
     struct error reason; /* of that one; else of the last */
@@ -151,6 +226,7 @@ static enum err look_up(struct delivery *delivery, const struct hosts *hosts, st
     const struct sender_options *options = delivery->options;
     int64_t now = clock_mono_us();
     struct resolver_host host;
+    const struct terms terms = terms_here(delivery, delivery->server);
     enum err err = resolver_host(options->resolver, name, now + search->dns_us, &host, error);
     const struct policy_question question = {.resolver = options->resolver,
                                              .port = options->port,
@@ -159,6 +235,7 @@ static enum err look_up(struct delivery *delivery, const struct hosts *hosts, st
                                              .sts = &search->sts,
                                              .name = name,
                                              .host = &host,
+                                             .terms = &terms,
                                              .deadline_us = now + search->dns_us};
     if (err == ERR_OK)
         err = policy_find(&question, arena, ret_policy, error);
@@ -189,10 +266,15 @@ static enum err open_host(struct delivery *delivery, const struct hosts *hosts, 
     struct policy policy;
     char text[RESOLVER_NAME_MAX + 1];
     snprintf(text, sizeof(text), "%.*s", SLICE_ARGS(name));
+    if (!enter(delivery, terms_of_server(delivery->table, name), error)) {
+        search->busy = true;
+        return ERR_BUSY;
+    }
     enum err err = look_up(delivery, hosts, name, search, arena, &host, &policy, error);
     if (err != ERR_OK) {
         search->tries--; /* else a domain could keep a thread busy with names that lead nowhere */
         note_failure(delivery, error);
+        leave(delivery);
         return err;
     }
     err = ERR_UNAVAILABLE;
@@ -202,6 +284,8 @@ static enum err open_host(struct delivery *delivery, const struct hosts *hosts, 
         if (err != ERR_OK)
             note_failure(delivery, error);
     }
+    if (err != ERR_OK)
+        leave(delivery);
     return err;
 }
 
@@ -219,8 +303,15 @@ static enum err open_smart_host_at(struct delivery *delivery, const struct smart
                                    const char *name, const struct resolver_address *address,
                                    struct error *error)
 {
-    const bool verified = route->tls != SMART_HOST_TLS_OFFERED;
-    const struct tls_expectation expectation = {.name = name, .authority = verified};
+    const struct terms terms =
+        terms_here(delivery, delivery->server != NULL ? delivery->server : &terms_none);
+    const bool verified = route->tls != SMART_HOST_TLS_OFFERED || terms.tls == DESTINATION_TLS_VERIFY ||
+                          terms.tls == DESTINATION_TLS_DANE;
+    const bool demanded = verified || terms.tls == DESTINATION_TLS_REQUIRED;
+    const struct tls_expectation expectation = {.name = name,
+                                                .authority = verified,
+                                                .aliases = terms.names,
+                                                .alias_count = verified ? terms.name_count : 0};
     struct client_options options = {
         .address = *address,
         .port = route->port,
@@ -228,7 +319,7 @@ static enum err open_smart_host_at(struct delivery *delivery, const struct smart
         .host = name,
         .tls = delivery->tls,
         .expectation = &expectation,
-        .tls_required = verified,
+        .tls_required = demanded,
         .tls_implicit = route->tls == SMART_HOST_TLS_IMPLICIT,
         .user = route->user,
         .password = route->password,
@@ -236,8 +327,13 @@ static enum err open_smart_host_at(struct delivery *delivery, const struct smart
         .other = delivery->other,
     };
     bool tls_failed;
-    enum err err = client_open(&options, &delivery->client, &tls_failed, error);
-    if (err == ERR_OK || !tls_failed || verified)
+    enum err err = choose_source(delivery, &terms, &options, error);
+    if (err != ERR_OK)
+        return err;
+    if (terms.tls == DESTINATION_TLS_NONE && !verified)
+        options.tls = NULL;
+    err = client_open(&options, &delivery->client, &tls_failed, error);
+    if (err == ERR_OK || !tls_failed || demanded)
         return err;
     note_failure(delivery, error);
     options.tls = NULL;
@@ -254,21 +350,24 @@ enum err delivery_open_route(struct delivery *delivery, const struct smart_host 
     if (slice_starts(name, S("[")))
         name = slice_sub(name, 1, name.n - 2);
     snprintf(text, sizeof(text), "%.*s", SLICE_ARGS(name));
+    if (!enter(delivery, terms_of_server(delivery->table, name), error))
+        return ERR_BUSY;
     int64_t dns_until_us = clock_mono_us() + DELIVERY_DNS_US;
     if (delivery->deadline_us != 0)
         dns_until_us = MIN(dns_until_us, delivery->deadline_us);
     enum err err = resolver_addresses(delivery->options->resolver, name, dns_until_us, addresses,
                                       ARRAY_LEN(addresses), &count, error);
-    if (err != ERR_OK) {
+    if (err != ERR_OK)
         note_failure(delivery, error);
-        return err;
-    }
-    err = ERR_UNAVAILABLE;
+    else
+        err = ERR_UNAVAILABLE;
     for (size_t i = 0; i < count && err != ERR_OK; i++) {
         err = open_smart_host_at(delivery, route, text, &addresses[i], error);
         if (err != ERR_OK)
             note_failure(delivery, error);
     }
+    if (err != ERR_OK)
+        leave(delivery);
     return err;
 }
 
@@ -276,8 +375,9 @@ static enum delivery_end open_route(struct delivery *delivery, const struct outb
                                     struct arena *arena, struct outbound_result *results)
 {
     struct error error = {.detail = "the smart host has no address"};
-    if (delivery_open_route(delivery, &parcel->route, &error) == ERR_OK)
-        return DELIVERY_SENT;
+    enum err err = delivery_open_route(delivery, &parcel->route, &error);
+    if (err == ERR_OK || err == ERR_BUSY)
+        return err == ERR_OK ? DELIVERY_SENT : DELIVERY_BUSY;
     LOG(LOG_WARN, parcel->sid, "send.smart_host", F_STR("host", parcel->route.host), F_ERR(&error));
     tell_all(parcel, OUTBOUND_DEFERRED, error.code == ERR_AUTH ? "4.7.0" : "4.4.1", error.detail, arena,
              results);
@@ -287,7 +387,8 @@ static enum delivery_end open_route(struct delivery *delivery, const struct outb
 static enum err find_sts(struct delivery *delivery, const struct hosts *hosts, struct arena *arena,
                          struct sts_policy *ret_policy, struct error *error)
 {
-    if (delivery->sts == NULL || hosts->literal || delivery->tls_optional)
+    bool set = delivery->terms != NULL && delivery->terms->tls != DESTINATION_TLS_DEFAULT;
+    if (delivery->sts == NULL || hosts->literal || delivery->tls_optional || set)
         return ERR_OK;
     return sts_cache_find(delivery->sts, delivery->domain, clock_mono_us() + DELIVERY_DNS_US, arena,
                           ret_policy, error);
@@ -319,15 +420,27 @@ static enum delivery_end open_any(struct delivery *delivery, const struct outbou
         struct error error;
         if (open_host(delivery, &hosts, hosts.each[i].name, &search, arena, &error) == ERR_OK)
             return DELIVERY_SENT;
+        if (error.code == ERR_BUSY)
+            continue;
         give_reason(&search, &error);
         LOG(LOG_INFO, parcel->sid, "send.host", F_STR("domain", delivery->domain),
             F_STR("host", hosts.each[i].name), F_ERR(&error));
     }
+    if (search.busy)
+        return DELIVERY_BUSY;
     bool closed = search.closed == hosts.count;
     const char *status = closed ? "5.4.4" : search.insecure ? "4.7.5" : "4.4.1";
     tell_all(parcel, closed ? OUTBOUND_FAILED : OUTBOUND_DEFERRED, status, search.reason.detail, arena,
              results);
     return closed ? DELIVERY_REFUSED : DELIVERY_UNREACHABLE;
+}
+
+/* Over one connection. */
+static unsigned messages_max(const struct delivery *delivery)
+{
+    const struct terms terms =
+        terms_here(delivery, delivery->server != NULL ? delivery->server : &terms_none);
+    return terms.messages > 0 ? terms.messages : SENDER_MESSAGES_MAX;
 }
 
 enum delivery_end delivery_run(struct delivery *delivery, const struct outbound_parcel *parcel,
@@ -340,19 +453,24 @@ enum delivery_end delivery_run(struct delivery *delivery, const struct outbound_
     for (;;) {
         if (delivery->client == NULL) {
             enum delivery_end end = open_any(delivery, parcel, arena, results);
+            if (end == DELIVERY_BUSY)
+                return end;
+            delivery->connections += end == DELIVERY_SENT;
             if (end != DELIVERY_SENT) {
                 note_way(delivery, arena, results, parcel->recipient_count);
                 return end;
             }
         }
+        if (!await_turn(delivery)) {
+            delivery_close(delivery, true);
+            return DELIVERY_BUSY;
+        }
         enum transaction_end end = transaction_run(delivery->client, parcel, message, arena, results);
         note_way(delivery, arena, results, parcel->recipient_count);
         /* The next parcel may not use a connection that was opened for one which goes anywhere. */
-        if (end != TRANSACTION_DONE || delivery->client->messages >= SENDER_MESSAGES_MAX ||
-            delivery->tls_optional) {
-            client_close(delivery->client, end == TRANSACTION_DONE);
-            delivery->client = NULL;
-        }
+        if (end != TRANSACTION_DONE || delivery->client->messages >= messages_max(delivery) ||
+            delivery->tls_optional)
+            delivery_close(delivery, end == TRANSACTION_DONE);
         /* A connection that was kept may be over meanwhile: that says nothing about the server. */
         if (!kept || end != TRANSACTION_UNSAID)
             return DELIVERY_SENT;
@@ -363,6 +481,5 @@ enum delivery_end delivery_run(struct delivery *delivery, const struct outbound_
 void delivery_end(struct delivery *delivery)
 {
     buf_release(&delivery->tried);
-    client_close(delivery->client, true);
-    delivery->client = NULL;
+    delivery_close(delivery, true);
 }

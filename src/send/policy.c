@@ -32,17 +32,67 @@ static void expect_dane(const struct policy_question *q, const struct dane *dane
     policy->expectation.tlsa_count = dane->count;
 }
 
+/* Not where something else was set. */
+static bool asks_dane(const struct policy_question *q)
+{
+    return q->terms == NULL || q->terms->tls == DESTINATION_TLS_DEFAULT ||
+           q->terms->tls == DESTINATION_TLS_DANE;
+}
+
+/* Who must be named, when no name is set: the domain itself, and hosts below it; what its MX records name,
+ * nobody vouches for. */
+static enum err expect_names(const struct policy_question *q, struct arena *arena, struct policy *policy,
+                             struct error *error)
+{
+    static const size_t own = 2;
+    CLEANUP(buf_release) struct buf below = BUF(RESOLVER_NAME_MAX + 2);
+    policy->expectation.authority = true;
+    if (q->terms->name_count > 0) {
+        policy->expectation.aliases = q->terms->names;
+        policy->expectation.alias_count = q->terms->name_count;
+        return ERR_OK;
+    }
+    buf_printf(&below, ".%.*s", SLICE_ARGS(q->domain));
+    policy->aliases[0] = keep(arena, q->domain);
+    policy->aliases[1] = keep(arena, buf_slice(&below));
+    policy->expectation.aliases = policy->aliases;
+    policy->expectation.alias_count = own;
+    return buf_failed(&below) ? fail_nomem(error) : ERR_OK;
+}
+
+/* What was set. *ret_decided: nothing else counts. */
+static enum err by_terms(const struct policy_question *q, const struct dane *dane, struct arena *arena,
+                         struct policy *policy, bool *ret_decided, struct error *error)
+{
+    enum destination_tls tls = q->terms != NULL ? q->terms->tls : DESTINATION_TLS_DEFAULT;
+    *ret_decided = tls != DESTINATION_TLS_DEFAULT && tls != DESTINATION_TLS_DANE;
+    if (tls == DESTINATION_TLS_DANE && dane->level != DANE_PROVEN)
+        return fail(error, ERR_AUTH, NULL,
+                    "TLS by DANE is set for it, and DNSSEC proves no TLSA records of %.*s",
+                    SLICE_ARGS(q->name));
+    policy->clear = tls == DESTINATION_TLS_NONE;
+    if (tls == DESTINATION_TLS_REQUIRED || tls == DESTINATION_TLS_VERIFY)
+        policy->level = POLICY_REQUIRED;
+    return tls == DESTINATION_TLS_VERIFY ? expect_names(q, arena, policy, error) : ERR_OK;
+}
+
 enum err policy_find(const struct policy_question *q, struct arena *arena, struct policy *ret_policy,
                      struct error *error)
 {
     struct dane dane = {.level = DANE_NONE};
+    bool decided = false;
     *ret_policy = (struct policy){.expectation.name = keep(arena, q->name)};
     /* RFC 7672 2.2.1: what an unproven answer named, nobody vouches for. */
-    if (q->hosts->secure && !q->hosts->literal) {
+    if (q->hosts->secure && !q->hosts->literal && asks_dane(q)) {
         enum err err = dane_find(q->resolver, q->name, q->host, q->port, q->deadline_us, arena, &dane, error);
         if (err != ERR_OK)
             return err;
     }
+    enum err set = by_terms(q, &dane, arena, ret_policy, &decided, error);
+    if (set != ERR_OK)
+        return set;
+    if (decided)
+        return arena_failed(arena) ? fail_nomem(error) : ERR_OK;
     /* RFC 8461 2: where there is DANE, MTA-STS has nothing to say, neither to allow nor to refuse. */
     if (dane.level != DANE_NONE)
         expect_dane(q, &dane, arena, ret_policy);
