@@ -21,7 +21,7 @@ static struct outbound_parcel parcels[] = {
      .ret = DSN_RET_HDRS,
      .envid = S("id+2B1"),
      .sid = {0xabcdef0123456789}},
-    {.entry = {42}, .domain = S("other.example"), .smtputf8 = true, .received_us = -1},
+    {.entry = {42}, .domain = S("other.example"), .smtputf8 = true, .require_tls = true, .received_us = -1},
 };
 
 static void assert_same_parcel(const struct outbound_parcel *got, const struct outbound_parcel *sent)
@@ -35,6 +35,7 @@ static void assert_same_parcel(const struct outbound_parcel *got, const struct o
     assert_int_equal(got->smtputf8, sent->smtputf8);
     assert_int_equal(got->binary, sent->binary);
     assert_int_equal(got->tls_optional, sent->tls_optional);
+    assert_int_equal(got->require_tls, sent->require_tls);
     assert_int_equal(got->ret, sent->ret);
     assert_true(slice_eq(got->envid, sent->envid));
     assert_int_equal(got->sid.v, sent->sid.v);

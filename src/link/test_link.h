@@ -222,9 +222,9 @@ static inline void played_describe(const struct queue_envelope *e, struct buf *o
         if (r->orcpt.n > 0)
             buf_printf(out, " ORCPT=%.*s", SLICE_ARGS(r->orcpt));
     }
-    buf_printf(out, " helo %.*s %.*s%s%s%s%s", SLICE_ARGS(e->helo), SLICE_ARGS(e->protocol),
+    buf_printf(out, " helo %.*s %.*s%s%s%s%s%s", SLICE_ARGS(e->helo), SLICE_ARGS(e->protocol),
                e->eight_bit ? " 8BIT" : "", e->binary ? " BINARY" : "", e->smtputf8 ? " UTF8" : "",
-               returns[e->ret]);
+               returns[e->ret], e->require_tls ? " REQUIRETLS" : "");
     if (e->envid.n > 0)
         buf_printf(out, " ENVID=%.*s", SLICE_ARGS(e->envid));
 }

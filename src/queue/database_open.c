@@ -1,5 +1,6 @@
 /* queue.db: its tables, their statements, and what is read from it at the start. */
 #include "queue/database.h"
+#include "store/migrate.h"
 
 static const char *const statement_texts[STATEMENTS] = {
     [STATEMENT_INSERT] = "INSERT INTO entry (id, next, relay, envelope, body) VALUES (?1, ?2, ?3, ?4, ?5)",
@@ -56,28 +57,6 @@ enum err database_fail(struct queue *queue, const char *doing, struct error *err
                     : code == SQLITE_CORRUPT || code == SQLITE_NOTADB ? ERR_CORRUPT
                                                                       : ERR_IO;
     return fail(error, kind, NULL, "queue.db: %s: %s", doing, sqlite3_errmsg(queue->database.sqlite));
-}
-
-static enum err migrate(struct queue *queue, struct error *error)
-{
-    sqlite3_stmt *statement;
-    if (sqlite3_prepare_v2(queue->database.sqlite, "PRAGMA user_version", -1, &statement, NULL) != SQLITE_OK)
-        return database_fail(queue, "reading the version", error);
-    int version = sqlite3_step(statement) == SQLITE_ROW ? sqlite3_column_int(statement, 0) : -1;
-    sqlite3_finalize(statement);
-    if (version < 0)
-        return database_fail(queue, "reading the version", error);
-    if (version > (int)ARRAY_LEN(migrations))
-        return fail(error, ERR_VERSION, NULL, "queue.db has version %d; this program knows %zu", version,
-                    ARRAY_LEN(migrations));
-    for (size_t i = (size_t)version; i < ARRAY_LEN(migrations); i++) {
-        CLEANUP(buf_release) struct buf sql = BUF(4096);
-        buf_printf(&sql, "BEGIN IMMEDIATE;%s PRAGMA user_version = %zu; COMMIT", migrations[i], i + 1);
-        const char *text = buf_cstr(&sql);
-        if (text == NULL || sqlite3_exec(queue->database.sqlite, text, NULL, NULL, NULL) != SQLITE_OK)
-            return database_fail(queue, "making the tables", error);
-    }
-    return ERR_OK;
 }
 
 /* Those of messages that are gone go too. */
@@ -138,7 +117,7 @@ enum err database_setup(struct queue *queue, struct error *error)
     enum err err = volume_database_open(queue->volume, "queue.db", true, &queue->database, error);
     if (err != ERR_OK)
         return err;
-    err = migrate(queue, error);
+    err = database_migrate(&queue->database, migrations, ARRAY_LEN(migrations), error);
     for (size_t i = 0; i < STATEMENTS && err == ERR_OK; i++)
         if (sqlite3_prepare_v3(queue->database.sqlite, statement_texts[i], -1, SQLITE_PREPARE_PERSISTENT,
                                &queue->statements[i], NULL) != SQLITE_OK)

@@ -57,6 +57,7 @@ struct entry {
     struct entry_recipient *recipients;
     size_t recipient_count;
     size_t recipients_cap;
+    struct slice settled; /* 8 bytes for each account: entry_is_settled */
     int64_t received_us;
     uint64_t size;
     uint64_t spool; /* 0: inline */
@@ -78,8 +79,15 @@ void entry_encode(const struct entry *entry, struct buf *out);
 enum err entry_decode(struct queue_id id, struct slice in, struct entry **ret_entry,
                       struct error *error) MUST_CHECK;
 
-/* Identifies the filing of this entry in that account (16 bytes). */
-void entry_delivery_id(const struct entry *entry, struct account_id account, unsigned char ret_id[static 16]);
+/* Identifies a copy of this entry in that account: its first (0), or one more that a script wants. */
+void entry_delivery_id(const struct entry *entry, struct account_id account, unsigned ordinal,
+                       unsigned char ret_id[static DELIVERY_ID_SIZE]);
+/* DMARC says that somebody else may have written it: who is named as its sender is not to be answered. */
+bool entry_is_forged(const struct entry *entry);
+/* Accounts that have it (or refused it for good) while its other recipients are tried again: neither they nor
+ * their scripts see it once more. */
+bool entry_is_settled(const struct entry *entry, struct account_id account);
+bool entry_add_settled(struct entry *entry, struct account_id account) MUST_CHECK; /* false: no memory */
 bool entry_has_state(const struct entry *entry, enum recipient_state state);
 /* When the first waiting recipient is due; ENTRY_RELAY_LISTED: now; ENTRY_RELAY_NONE: there is none. */
 int64_t entry_relay_due(const struct entry *entry, int64_t now_us);

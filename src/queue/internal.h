@@ -253,11 +253,16 @@ struct onward_order {
     struct slice sender;
     const struct slice *targets;
     size_t target_count;
+    struct slice message; /* as a script changed it; p NULL: as it came */
 };
 /* A new entry, not yet committed, of from's message as it came for recipient `at`. */
 enum err onward_make(struct queue *queue, const struct entry *from, size_t at,
                      const struct onward_order *order, struct entry **ret_entry,
                      struct error *error) MUST_CHECK;
+/* A new entry, not yet committed: what the account answers to from's sender, under the null sender. */
+enum err onward_answer(struct queue *queue, const struct entry *from, struct account_id account,
+                       struct slice address, struct slice message, struct entry **ret_entry,
+                       struct error *error) MUST_CHECK;
 /* It was not committed. */
 void onward_drop(struct queue *queue, struct entry *entry);
 /* The addresses at which the message says it was delivered; borrowed from it. */

@@ -44,7 +44,7 @@ struct outbound_parcel {
     size_t recipient_count;
     uint64_t size; /* of the message without what outbound_open puts before it */
     int64_t received_us;
-    bool eight_bit, smtputf8, binary, tls_optional;
+    bool eight_bit, smtputf8, binary, tls_optional, require_tls;
     enum dsn_ret ret;
     struct slice envid;
     struct session_id sid;

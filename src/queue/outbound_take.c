@@ -46,6 +46,7 @@ static struct outbound_parcel *add_parcel(struct taking *taking, const struct en
         .received_us = entry->received_us,
         .eight_bit = e->eight_bit,
         .tls_optional = e->tls_optional,
+        .require_tls = e->require_tls,
         .smtputf8 = e->smtputf8,
         .binary = e->binary,
         .ret = e->ret,

@@ -116,6 +116,44 @@ static void test_large_message_comes_as_its_file(void **state)
     assert_null(strstr(buf_cstr(&message.text), "Subject"));
 }
 
+static struct outbound_parcel parcel_of(struct house *t, const char *message, bool require_tls, bool spooled)
+{
+    struct queue_recipient to = {.address = S("max@elsewhere.example")};
+    struct queue_envelope envelope = {.sender = S("otto@demo.example"),
+                                      .recipients = &to,
+                                      .recipient_count = 1,
+                                      .protocol = S("ESMTPS"),
+                                      .require_tls = require_tls};
+    struct queue_id id;
+    uint64_t spool = 0;
+    int fd = -1;
+    if (spooled) {
+        ASSERT_OK(t, queue_spool_create(t->queue, &spool, &fd, &t->error));
+        assert_int_equal(write(fd, message, strlen(message)), strlen(message));
+        close(fd);
+    }
+    struct slice body = spooled ? slice_none() : slice_cstr(message);
+    ASSERT_OK(t, queue_accept(t->queue, &envelope, body, spool, &id, &t->error));
+    house_settle(t);
+    struct outbound_batch batch = take_now(t, HAND);
+    assert_int_equal(batch.count, 1);
+    return batch.parcels[0];
+}
+
+/* RFC 8689 4.1 */
+static void test_what_a_message_says_of_tls_goes_with_it(void **state)
+{
+    struct house *t = *state;
+    for (int spooled = 0; spooled < 2; spooled++) {
+        struct outbound_parcel parcel = parcel_of(t, "Subject: x\r\n\r\nx\r\n", false, spooled != 0);
+        assert_true(!parcel.tls_optional && !parcel.require_tls);
+        parcel = parcel_of(t, "TLS-Required: No\r\n\r\nx\r\n", false, spooled != 0);
+        assert_true(parcel.tls_optional && !parcel.require_tls);
+        parcel = parcel_of(t, "TLS-Required: No\r\n\r\nx\r\n", true, spooled != 0);
+        assert_true(!parcel.tls_optional && parcel.require_tls);
+    }
+}
+
 static void test_failure_is_reported_with_the_peers_words(void **state)
 {
     struct house *t = *state;
@@ -304,6 +342,7 @@ int main(void)
         TEST(test_a_parcel_has_a_hundred_recipients_at_most),
         TEST(test_message_comes_with_its_trace_and_without_ours),
         TEST(test_large_message_comes_as_its_file),
+        TEST(test_what_a_message_says_of_tls_goes_with_it),
         TEST(test_failure_is_reported_with_the_peers_words),
         TEST(test_nobody_is_told_of_a_failed_report),
         TEST(test_deferred_is_tried_again_later_and_less_and_less_often),

@@ -7,6 +7,7 @@
 #include "base/must.h"
 #include "mime/header.h"
 #include "queue/internal.h"
+#include "queue/wish.h"
 
 enum { FILERS_DEFAULT = 2, HEADER_READ = 16 * 1024 };
 
@@ -150,6 +151,26 @@ static enum err take_body(struct queue *queue, struct entry *entry, struct slice
     return ERR_OK;
 }
 
+/* What the header says of how the message is to be sent. */
+static enum err read_wishes(struct queue *queue, struct entry *entry, struct error *error)
+{
+    CLEANUP(buf_release) struct buf start = BUF(WISH_HEADER_MAX);
+    CLEANUP(fd_close) int fd = -1;
+    struct slice text = slice_of(entry->body, entry->body != NULL ? entry->size : 0);
+    if (entry->spool != 0) {
+        size_t n = (size_t)MIN(entry->size, (uint64_t)WISH_HEADER_MAX);
+        char *room = buf_reserve(&start, n);
+        enum err err = room != NULL ? spool_open(queue, entry, &fd, error) : fail_nomem(error);
+        if (err == ERR_OK)
+            err = fd_pread_exact(fd, room, n, 0, error);
+        if (err != ERR_OK)
+            return err;
+        text = slice_of(room, n);
+    }
+    wish_read(mime_split(text).header, &entry->envelope);
+    return ERR_OK;
+}
+
 enum err queue_accept(struct queue *queue, const struct queue_envelope *envelope, struct slice body,
                       uint64_t spool, struct queue_id *ret_id, struct error *error)
 {
@@ -161,6 +182,8 @@ enum err queue_accept(struct queue *queue, const struct queue_envelope *envelope
     if (entry == NULL)
         return fail_nomem(error);
     enum err err = take_body(queue, entry, body, spool, error);
+    if (err == ERR_OK)
+        err = read_wishes(queue, entry, error);
     struct submitted submitted;
     bool counted = envelope->account.v != 0;
     if (err == ERR_OK && counted)

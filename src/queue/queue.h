@@ -76,7 +76,9 @@ struct queue_envelope {
     struct slice results; /* an Authentication-Results field, whole; empty: it was not judged */
     bool junk;            /* into the recipients' Junk */
     bool ours;            /* the house wrote it: a report */
-    bool tls_optional;    /* goes out whatever policies demand of TLS: a report about it (RFC 8460 3) */
+    bool tls_optional;    /* goes out whatever policies demand of TLS: a report about it (RFC 8460 3), or as
+                             its TLS-Required field says (RFC 8689 3) */
+    bool require_tls;     /* REQUIRETLS (RFC 8689 2): leaves in verified TLS only, to who promises the same */
     enum dsn_ret ret;
     struct slice envid;
 };

@@ -129,6 +129,8 @@ static void compose(struct buf *out, const struct queue *queue, const struct ent
     mime_message_id_put(out, slice_cstr(queue->hostname));
     buf_put(out, S("\r\n"));
     mime_compose_field(out, "Auto-Submitted", S("auto-replied"));
+    if (entry->envelope.tls_optional)
+        mime_compose_field(out, "TLS-Required", S("No")); /* RFC 8689 6 */
     mime_compose_multipart(&composer, "report; report-type=delivery-status");
 
     mime_compose_part(&composer);
@@ -141,7 +143,9 @@ static void compose(struct buf *out, const struct queue *queue, const struct ent
     mime_compose_status(&composer, "message/delivery-status", buf_slice(&text));
 
     mime_compose_part(&composer);
+    /* RFC 8689 5: of a message that requires TLS only the header comes back, whatever RET says. */
     bool full = kind == REPORT_FAILED && entry->envelope.ret != DSN_RET_HDRS &&
+                !entry->envelope.require_tls &&
                 (entry->envelope.ret == DSN_RET_FULL || message.n <= REPORT_ORIGINAL_MAX) &&
                 message.n <= REPORT_SIZE_MAX / 2;
     if (full)
@@ -185,6 +189,7 @@ enum err report_send(struct queue *queue, const struct entry *entry, enum report
         .helo = slice_cstr(queue->hostname),
         .smtputf8 = entry->envelope.smtputf8,
         .ours = true,
+        .require_tls = entry->envelope.require_tls,
     };
     if (entry->envelope.sender.n == 0)
         return ERR_OK;

@@ -72,8 +72,52 @@ static enum err by_terms(const struct policy_question *q, const struct dane *dan
                     SLICE_ARGS(q->name));
     policy->clear = tls == DESTINATION_TLS_NONE;
     if (tls == DESTINATION_TLS_REQUIRED || tls == DESTINATION_TLS_VERIFY)
-        policy->level = POLICY_REQUIRED;
+        policy->level = POLICY_SET;
     return tls == DESTINATION_TLS_VERIFY ? expect_names(q, arena, policy, error) : ERR_OK;
+}
+
+/* RFC 8689 2: DNSSEC names the host, or a policy does, or it is the domain itself. */
+static bool is_vouched_for(const struct policy_question *q)
+{
+    const struct hosts *hosts = q->hosts;
+    bool named = q->sts->mode != STS_NONE && sts_names_host(q->sts, q->name);
+    bool itself = hosts->direct && slice_eq_nocase(hosts->canonical, q->domain);
+    return !hosts->literal && (hosts->secure || named || itself);
+}
+
+/* What the sender demands above what the domain does. */
+static enum err require(const struct policy_question *q, struct arena *arena, struct policy *policy,
+                        struct error *error)
+{
+    if (policy_is_proof(policy))
+        return ERR_OK;
+    if (!is_vouched_for(q))
+        return fail(error, ERR_UNSUPPORTED, NULL,
+                    "REQUIRETLS: neither DNSSEC nor MTA-STS says that %.*s is a server of %.*s",
+                    SLICE_ARGS(q->name), SLICE_ARGS(q->domain));
+    *policy = (struct policy){.level = POLICY_REQUIRED,
+                              .expectation = {.name = keep(arena, q->name), .authority = true}};
+    return ERR_OK;
+}
+
+/* What the domain itself says of it. */
+static enum err by_domain(const struct policy_question *q, const struct dane *dane, struct arena *arena,
+                          struct policy *policy, struct error *error)
+{
+    /* RFC 8461 2: where there is DANE, MTA-STS has nothing to say, neither to allow nor to refuse. */
+    if (dane->level != DANE_NONE)
+        expect_dane(q, dane, arena, policy);
+    else if (q->sts->mode == STS_ENFORCE && !sts_names_host(q->sts, q->name))
+        return fail(error, ERR_AUTH, NULL, "MTA-STS: the policy of %.*s does not name %.*s",
+                    SLICE_ARGS(q->domain), SLICE_ARGS(q->name));
+    else if (q->sts->mode == STS_ENFORCE) {
+        policy->level = POLICY_STS;
+        policy->expectation.authority = true;
+    } else if (q->sts->mode == STS_TESTING) {
+        policy->unnamed = !sts_names_host(q->sts, q->name);
+        policy->trial = !policy->unnamed;
+    }
+    return ERR_OK;
 }
 
 enum err policy_find(const struct policy_question *q, struct arena *arena, struct policy *ret_policy,
@@ -81,32 +125,23 @@ enum err policy_find(const struct policy_question *q, struct arena *arena, struc
 {
     struct dane dane = {.level = DANE_NONE};
     bool decided = false;
+    enum err err = ERR_OK;
     *ret_policy = (struct policy){.expectation.name = keep(arena, q->name)};
     /* RFC 7672 2.2.1: what an unproven answer named, nobody vouches for. */
-    if (q->hosts->secure && !q->hosts->literal && asks_dane(q)) {
-        enum err err = dane_find(q->resolver, q->name, q->host, q->port, q->deadline_us, arena, &dane, error);
-        if (err != ERR_OK)
-            return err;
-    }
-    enum err set = by_terms(q, &dane, arena, ret_policy, &decided, error);
-    if (set != ERR_OK)
-        return set;
-    if (decided)
-        return arena_failed(arena) ? fail_nomem(error) : ERR_OK;
-    /* RFC 8461 2: where there is DANE, MTA-STS has nothing to say, neither to allow nor to refuse. */
-    if (dane.level != DANE_NONE)
-        expect_dane(q, &dane, arena, ret_policy);
-    else if (q->sts->mode == STS_ENFORCE && !sts_names_host(q->sts, q->name))
-        return fail(error, ERR_AUTH, NULL, "MTA-STS: the policy of %.*s does not name %.*s",
-                    SLICE_ARGS(q->domain), SLICE_ARGS(q->name));
-    else if (q->sts->mode == STS_ENFORCE) {
-        ret_policy->level = POLICY_STS;
-        ret_policy->expectation.authority = true;
-    } else if (q->sts->mode == STS_TESTING) {
-        ret_policy->unnamed = !sts_names_host(q->sts, q->name);
-        ret_policy->trial = !ret_policy->unnamed;
-    }
-    return arena_failed(arena) ? fail_nomem(error) : ERR_OK;
+    if (q->hosts->secure && !q->hosts->literal && asks_dane(q))
+        err = dane_find(q->resolver, q->name, q->host, q->port, q->deadline_us, arena, &dane, error);
+    if (err == ERR_OK)
+        err = by_terms(q, &dane, arena, ret_policy, &decided, error);
+    if (err == ERR_OK && !decided)
+        err = by_domain(q, &dane, arena, ret_policy, error);
+    if (err == ERR_OK && q->required)
+        err = require(q, arena, ret_policy, error);
+    return err == ERR_OK && arena_failed(arena) ? fail_nomem(error) : err;
+}
+
+bool policy_is_proof(const struct policy *policy)
+{
+    return policy->level == POLICY_DANE || policy->level == POLICY_STS || policy->level == POLICY_REQUIRED;
 }
 
 const char *policy_name(const struct policy *policy)

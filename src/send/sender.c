@@ -511,6 +511,7 @@ static enum err ask_rest(void *context, const struct smart_host *host, struct sl
     struct sender *sender = context;
     struct delivery delivery = {.options = &sender->options,
                                 .tls = sender->tls,
+                                .sts = sender->sts,
                                 .tried = BUF(DELIVERY_TRIED_MAX),
                                 .deadline_us = deadline_us,
                                 .other = true};

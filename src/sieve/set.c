@@ -1,4 +1,6 @@
 /* set, and string (RFC 5229 4, 5). */
+#include "sieve/set.h"
+
 #include "base/utf8.h"
 #include "sieve/match.h"
 #include "sieve/regex.h"
@@ -56,13 +58,11 @@ static void modify(const struct node *node, struct slice value, struct buf *out)
         buf_put(out, value);
 }
 
-enum err act_set(struct run *run, const struct node *node, struct error *error)
+enum err set_modified(struct run *run, const struct node *node, struct slice value, struct error *error)
 {
     CLEANUP(buf_release) struct buf modified = BUF(2 * SIEVE_TEXT_MAX);
-    struct slice name, value;
+    struct slice name;
     enum err e = run_argument(run, node, SLOT_NAME, &name, error);
-    if (e == ERR_OK)
-        e = run_argument(run, node, SLOT_VALUE, &value, error);
     if (e == ERR_OK)
         e = run_spend(run, value.n, error);
     if (e != ERR_OK)
@@ -75,6 +75,13 @@ enum err act_set(struct run *run, const struct node *node, struct error *error)
         return run_too_much(run, error);
     run_set_variable(run, variable, buf_slice(&modified));
     return ERR_OK;
+}
+
+enum err act_set(struct run *run, const struct node *node, struct error *error)
+{
+    struct slice value;
+    enum err e = run_argument(run, node, SLOT_VALUE, &value, error);
+    return e == ERR_OK ? set_modified(run, node, value, error) : e;
 }
 
 static enum err try_strings(struct run *run, const struct node *node, struct match *match, bool *ret,

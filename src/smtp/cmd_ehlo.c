@@ -43,6 +43,8 @@ void smtp_ehlo(struct smtp_session *session, struct slice argument)
                session->settings->hostname, (unsigned long long)session->settings->message_size_max);
     if (session->guest->tls != NULL && !conn_is_tls(session->conn))
         buf_put(out, S("250-STARTTLS\r\n"));
+    if (conn_is_tls(session->conn))
+        buf_put(out, S("250-REQUIRETLS\r\n")); /* RFC 8689 2 */
     if (smtp_is_submission(session)) {
         put_mechanisms(session, out);
         buf_put(out, session->logged_in ? S("250-BURL imap\r\n") : S("250-BURL\r\n")); /* RFC 4468 3.1 */

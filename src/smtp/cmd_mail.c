@@ -1,5 +1,5 @@
 /* MAIL FROM (RFC 5321 4.1.1.2) with SIZE (1870), BODY (6152, 3030), SMTPUTF8 (6531), RET and ENVID (3461),
- * AUTH (4954 5). */
+ * AUTH (4954 5), REQUIRETLS (8689). */
 #include "smtp/session.h"
 
 struct mail {
@@ -49,12 +49,23 @@ static bool take_auth(struct mail *mail, struct slice value)
     return smtp_xtext_decode(value, &mail->session->arena, &ignored);
 }
 
+static bool take_requiretls(struct mail *mail, struct slice value)
+{
+    mail->envelope->require_tls = true;
+    return value.p == NULL;
+}
+
 static const struct {
     struct slice name;
     mail_parameter_fn *read;
 } parameters[] = {
-    {{"SIZE", 4}, take_size}, {{"BODY", 4}, take_body},   {{"SMTPUTF8", 8}, take_smtputf8},
-    {{"RET", 3}, take_ret},   {{"ENVID", 5}, take_envid}, {{"AUTH", 4}, take_auth},
+    {{"SIZE", 4}, take_size},
+    {{"BODY", 4}, take_body},
+    {{"SMTPUTF8", 8}, take_smtputf8},
+    {{"RET", 3}, take_ret},
+    {{"ENVID", 5}, take_envid},
+    {{"AUTH", 4}, take_auth},
+    {{"REQUIRETLS", 10}, take_requiretls},
 };
 
 static bool take_parameter(struct mail *mail, const struct smtp_parameter *parameter)
@@ -88,6 +99,22 @@ static bool take_parameters(struct mail *mail, struct cursor *c)
     return true;
 }
 
+/* What the parameters ask for together with the rest; false: the client has heard why not. */
+static bool is_possible(struct smtp_session *session, const struct smtp_path *path,
+                        const struct queue_envelope *envelope)
+{
+    if (path->has_utf8 && !envelope->smtputf8)
+        smtp_refuse(session, "553 5.6.7 this address needs SMTPUTF8");
+    else if (envelope->require_tls && !conn_is_tls(session->conn)) /* RFC 8689 2 */
+        smtp_refuse(session, "530 5.7.10 REQUIRETLS needs TLS: STARTTLS first");
+    else if (session->announced_size > session->settings->message_size_max)
+        smtp_refuse(session, "552 5.3.4 too large: at most %llu bytes",
+                    (unsigned long long)session->settings->message_size_max);
+    else
+        return true;
+    return false;
+}
+
 void smtp_mail(struct smtp_session *session, struct slice argument)
 {
     struct cursor c = cursor_of(argument);
@@ -103,22 +130,8 @@ void smtp_mail(struct smtp_session *session, struct slice argument)
         return;
     }
     session->announced_size = 0;
-    if (!take_parameters(&mail, &c)) {
-        smtp_reset(session);
-        return;
-    }
-    if (path.has_utf8 && !envelope.smtputf8) {
-        smtp_refuse(session, "553 5.6.7 this address needs SMTPUTF8");
-        smtp_reset(session);
-        return;
-    }
-    if (session->announced_size > session->settings->message_size_max) {
-        smtp_refuse(session, "552 5.3.4 too large: at most %llu bytes",
-                    (unsigned long long)session->settings->message_size_max);
-        smtp_reset(session);
-        return;
-    }
-    if (!smtp_guard_message(session)) {
+    if (!take_parameters(&mail, &c) || !is_possible(session, &path, &envelope) ||
+        !smtp_guard_message(session)) {
         smtp_reset(session);
         return;
     }

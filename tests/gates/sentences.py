@@ -51,6 +51,7 @@ PLACES = {
     "src/queue/report.c": ["kinds"],
     "src/queue/file_result.c": ["failure_expired", "failure_refused", "filing_report_success"],
     "src/queue/file_route.c": ["failure_unknown", "failure_loop"],
+    "src/send/delivery.c": ["lacks"],
 }
 
 STATUS = re.compile(r"(?:\* |%s )?(?:OK|NO|BAD|BYE|\+OK|-ERR) ")
