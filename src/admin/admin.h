@@ -207,6 +207,10 @@ struct admin_command {
     X(queue_release) \
     X(queue_holds) \
     X(queue_drop) \
+    X(queue_destinations) \
+    X(destination_set) \
+    X(destination_list) \
+    X(destination_remove) \
     X(smart_host_set) \
     X(smart_host_list) \
     X(smart_host_remove) \

@@ -9,6 +9,7 @@ static struct outbound_recipient recipients[] = {
 static struct outbound_parcel parcels[] = {
     {.entry = {41},
      .domain = S("far.example"),
+     .addresses = S("192.0.2.1=mx.demo.example"),
      .sender = S("anna@demo.example"),
      .recipients = recipients,
      .recipient_count = 2,
@@ -32,6 +33,7 @@ static void assert_same_parcel(const struct outbound_parcel *got, const struct o
 {
     assert_int_equal(got->entry.v, sent->entry.v);
     assert_true(slice_eq(got->domain, sent->domain) && slice_eq(got->sender, sent->sender));
+    assert_true(slice_eq(got->addresses, sent->addresses));
     assert_int_equal(got->size, sent->size);
     assert_int_equal(got->received_us, sent->received_us);
     assert_int_equal(got->eight_bit, sent->eight_bit);
@@ -56,7 +58,7 @@ static void test_batch_comes_as_it_was_sent(void **state UNUSED)
 {
     CLEANUP(buf_release) struct buf b = BUF(10000);
     CLEANUP(arena_release) struct arena arena = ARENA(100000);
-    struct outbound_batch batch = {.parcels = parcels, .count = 2, .number = 3, .flushes = 9};
+    struct outbound_batch batch = {.parcels = parcels, .count = 2, .number = 3, .flushes = 9, .settings = 4};
     struct outbound_batch got;
     link_put_batch(&b, &batch);
     struct wire_reader r = wire_reader_of(buf_slice(&b));
@@ -64,6 +66,7 @@ static void test_batch_comes_as_it_was_sent(void **state UNUSED)
     assert_true(wire_end(&r));
     assert_int_equal(got.number, 3);
     assert_int_equal(got.flushes, 9);
+    assert_int_equal(got.settings, 4);
     assert_int_equal(got.count, 2);
     for (size_t i = 0; i < 2; i++)
         assert_same_parcel(&got.parcels[i], &parcels[i]);
@@ -82,7 +85,7 @@ static void test_batch_that_ends_early_is_refused(void **state UNUSED)
     }
 }
 
-enum { BATCH_NUMBERS = 2 }; /* at its beginning */
+enum { BATCH_NUMBERS = 3 }; /* at its beginning */
 
 static bool takes_batch_of(size_t count, size_t recipient_count)
 {
@@ -111,6 +114,40 @@ static void test_batch_is_bounded(void **state UNUSED)
     assert_false(takes_batch_of(1, OUTBOUND_RECIPIENTS_MAX + 1));
     assert_true(takes_batch_of(LINK_PARCELS_MAX, 0));
     assert_false(takes_batch_of(LINK_PARCELS_MAX + 1, 0));
+}
+
+static void test_destinations_come_as_they_were_sent(void **state UNUSED)
+{
+    CLEANUP(buf_release) struct buf b = BUF(10000);
+    CLEANUP(arena_release) struct arena arena = ARENA(100000);
+    const struct destination sent[] = {{.pattern = S("a.example"),
+                                        .connections = 1,
+                                        .messages = 2,
+                                        .rate = 3,
+                                        .tls = DESTINATION_TLS_VERIFY,
+                                        .names = S("b.example"),
+                                        .addresses = S("192.0.2.1")},
+                                       {.pattern = S("mx:*.b.example"), .rate = 100000}};
+    struct destination *got;
+    size_t count;
+    link_put_destinations(&b, sent, 2);
+    struct wire_reader r = wire_reader_of(buf_slice(&b));
+    link_get_destinations(&r, &arena, &got, &count);
+    assert_true(wire_end(&r));
+    assert_int_equal(count, 2);
+    for (size_t i = 0; i < count; i++) {
+        assert_true(slice_eq(got[i].pattern, sent[i].pattern) && slice_eq(got[i].names, sent[i].names));
+        assert_true(slice_eq(got[i].addresses, sent[i].addresses));
+        assert_int_equal(got[i].connections, sent[i].connections);
+        assert_int_equal(got[i].messages, sent[i].messages);
+        assert_int_equal(got[i].rate, sent[i].rate);
+        assert_int_equal(got[i].tls, sent[i].tls);
+    }
+    buf_clear(&b);
+    wire_put_varint(&b, DESTINATIONS_MAX + 1);
+    r = wire_reader_of(buf_slice(&b));
+    link_get_destinations(&r, &arena, &got, &count);
+    assert_false(wire_ok(&r));
 }
 
 static void test_results_come_as_they_were_sent(void **state UNUSED)
@@ -210,6 +247,7 @@ int main(void)
         cmocka_unit_test(test_batch_comes_as_it_was_sent),
         cmocka_unit_test(test_batch_that_ends_early_is_refused),
         cmocka_unit_test(test_batch_is_bounded),
+        cmocka_unit_test(test_destinations_come_as_they_were_sent),
         cmocka_unit_test(test_results_come_as_they_were_sent),
         cmocka_unit_test(test_only_so_much_of_a_peers_words_is_sent),
         cmocka_unit_test(test_results_are_bounded_and_unknown_outcomes_known_as_such),

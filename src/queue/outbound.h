@@ -38,6 +38,7 @@ struct outbound_parcel {
     struct queue_id entry;
     struct slice domain;     /* as it is compared; with a smart host a name for that and its log-in */
     struct smart_host route; /* which takes it; host empty: the domain's own servers */
+    struct slice addresses;  /* to send from (rt/own_address.h); empty: as the server's */
     struct slice sender;
     struct outbound_recipient *recipients;
     size_t recipient_count;
@@ -52,8 +53,9 @@ struct outbound_parcel {
 struct outbound_batch {
     struct outbound_parcel *parcels;
     size_t count;
-    uint64_t number;  /* for the next question; never 0 */
-    uint64_t flushes; /* another number: somebody wants everything to be tried now */
+    uint64_t number;   /* for the next question; never 0 */
+    uint64_t flushes;  /* another number: somebody wants everything to be tried now */
+    uint64_t settings; /* another number: of directory/destination.h something was changed */
 };
 /* What is due, of at most max entries; waits for it until the deadline (monotonic us), then an empty batch.
  * seen: the number of the last batch that came to this hand; 0: none did. One question at a time. */

@@ -14,6 +14,7 @@
 #include "base/buf.h"
 #include "base/error.h"
 #include "base/log.h"
+#include "rt/own_address.h"
 #include "rt/settings_guards.h"
 
 /* name in the file, protocol's default port, TLS from the first byte */
@@ -95,6 +96,8 @@ enum listen_protocol {
     X(tls_reports, "tls-reports", "no", "yes: tell domains once a day how mail to them was secured")         \
     X(outbound_port, "outbound-port", "25", "port of other servers; off: mail for them waits")               \
     X(outbound_private, "outbound-private", "no", "yes: mail also goes to private and loopback addresses")   \
+    X(source_addresses, "source-addresses", "none",                                                          \
+      "ADDRESS[=NAME] ...: where mail leaves from, IPv4, IPv6, and what it calls itself there")              \
     X(resolver, "resolver", "system", "ADDRESS[:PORT] of the name server, or system: /etc/resolv.conf")      \
     X(dnssec_anchor, "dnssec-anchor", "root", "FILE with the keys where DNSSEC begins, root, or none")       \
     X(mta_sts_port, "mta-sts-port", "443", "port of the servers of MTA-STS policies; off: not asked for")    \
@@ -212,6 +215,7 @@ struct settings {
     bool dmarc_enforced;                           /* `dmarc-policy = enforce|mark`, default enforce */
     uint16_t outbound_port;                        /* `outbound-port`, default 25; 0: off */
     bool outbound_private;                         /* `outbound-private = yes|no`, default no */
+    struct own_addresses sources;                  /* `source-addresses`, default none */
     struct list_setting lists[SETTINGS_LISTS_MAX]; /* `block-list`, `domain-list` */
     size_t list_count;
     uint32_t list_junk_points;

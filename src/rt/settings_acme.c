@@ -57,15 +57,6 @@ enum err setting_read_acme_contact(struct reading *r, const struct words *words,
     return setting_keep(r, address, &r->settings->acme_contact, error);
 }
 
-static bool is_host_name(struct slice name)
-{
-    for (size_t i = 0; i < name.n; i++)
-        if (!ascii_is_alnum(name.p[i]) && name.p[i] != '-' && name.p[i] != '.')
-            return false;
-    return name.n > 0 && name.n <= SETTING_HOSTNAME_MAX && slice_find_char(name, '.') > 0 &&
-           name.p[name.n - 1] != '.' && slice_find(name, S("..")) < 0;
-}
-
 enum err setting_read_acme_names(struct reading *r, const struct words *words, struct error *error)
 {
     CLEANUP(buf_release) struct buf list = BUF(SETTINGS_FILE_MAX);
@@ -78,7 +69,7 @@ enum err setting_read_acme_names(struct reading *r, const struct words *words, s
             more = slice_cut(rest, ',', &name, &rest);
             if (name.n == 0)
                 continue;
-            if (!is_host_name(slice_starts(name, S("*.")) ? slice_from(name, S("*.").n) : name))
+            if (!own_name_valid(slice_starts(name, S("*.")) ? slice_from(name, S("*.").n) : name))
                 return setting_refuse(r, error, "\"%.*s\" is no name that a certificate could be for",
                                       SLICE_ARGS(name));
             if (list.n > 0)
@@ -147,7 +138,7 @@ static enum err complete_names(struct reading *r, struct error *error)
     }
     if (count > SETTINGS_ACME_NAMES_MAX)
         return setting_refuse(r, error, "a certificate is for at most %d names", SETTINGS_ACME_NAMES_MAX);
-    if (!is_host_name(slice_cstr(s->hostname)))
+    if (!own_name_valid(slice_cstr(s->hostname)))
         return setting_refuse(r, error, "no authority makes a certificate for \"%s\": set \"hostname\"",
                               s->hostname);
     return setting_keep(r, buf_slice(&list), &s->acme_names, error);

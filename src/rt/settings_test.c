@@ -170,6 +170,7 @@ static void test_text_reads_back_the_same(void **state)
         "mark\ndmarc-reports = yes\narc-trusted = lists.example, a.example\n",
         "hostname = a.example\ntrusted-networks = none\n",
         "hostname = a.example\nimap-save-limit = 1000\n",
+        "hostname = a.example\nsource-addresses = 192.0.2.1=mx.a.example, 2001:db8::1\n",
     };
     for (size_t i = 0; i < ARRAY_LEN(texts); i++) {
         CLEANUP(buf_release) struct buf first = BUF(SETTINGS_FILE_MAX);

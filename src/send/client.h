@@ -62,7 +62,8 @@ struct client_options {
     struct client_told *told; /* NULL: nobody wants to know */
     struct resolver_address address;
     uint16_t port;
-    const char *own_name;                      /* for EHLO */
+    const struct own_address *source;          /* of address's family; NULL: as the machine chooses */
+    const char *own_name;                      /* for EHLO, where the source has no name of its own */
     const char *host;                          /* its name, for people and for TLS */
     struct tls_context *tls;                   /* NULL: in the clear, though it offers TLS */
     const struct tls_expectation *expectation; /* of the certificate */
