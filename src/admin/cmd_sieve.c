@@ -174,6 +174,8 @@ static enum err tell_action(struct admin_call *call, const struct sieve_action *
             json_object_set_new(row, texts[i].name, json_text(texts[i].text));
     if (row != NULL && action->flag_count > 0)
         json_object_set_new(row, "flags", json_texts(action->flags, action->flag_count));
+    if (row != NULL && action->recipient_count > 0)
+        json_object_set_new(row, "recipients", json_texts(action->recipients, action->recipient_count));
     return call_row(call, row, error);
 }
 
@@ -264,16 +266,21 @@ static void show_reply(const char *reply)
     }
 }
 
+static void show_texts(const json_t *texts)
+{
+    for (size_t i = 0; i < json_array_size(texts); i++)
+        printf(" %s", json_string_value(json_array_get(texts, i)));
+}
+
 static void show_action(const json_t *row)
 {
     static const char *const keys[] = {"mailbox", "mailbox-id", "special-use", "address", "reason"};
-    const json_t *flags = json_object_get(row, "flags");
     printf("=> %s", text_of(row, "action"));
     for (size_t i = 0; i < ARRAY_LEN(keys); i++)
         if (json_object_get(row, keys[i]) != NULL)
             printf(" \"%s\"", text_of(row, keys[i]));
-    for (size_t i = 0; i < json_array_size(flags); i++)
-        printf(" %s", json_string_value(json_array_get(flags, i)));
+    show_texts(json_object_get(row, "flags"));
+    show_texts(json_object_get(row, "recipients"));
     printf("\n");
     show_reply(text_of(row, "reply"));
 }

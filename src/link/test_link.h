@@ -227,6 +227,10 @@ static inline void played_describe(const struct queue_envelope *e, struct buf *o
                returns[e->ret], e->require_tls ? " REQUIRETLS" : "");
     if (e->envid.n > 0)
         buf_printf(out, " ENVID=%.*s", SLICE_ARGS(e->envid));
+    if (e->release.hold_seconds > 0)
+        buf_printf(out, " HOLDFOR=%u", e->release.hold_seconds);
+    else if (e->release.at_us > 0)
+        buf_printf(out, " HOLDUNTIL=%lld", (long long)(e->release.at_us / CLOCK_SECOND));
 }
 
 static inline enum err played_take_body(struct slice body, uint64_t spool, struct error *error)

@@ -8,13 +8,18 @@ static const char *const statement_texts[STATEMENTS] = {
     [STATEMENT_DELETE] = "DELETE FROM entry WHERE id = ?1",
     [STATEMENT_LOAD] = "SELECT next, envelope, relay FROM entry WHERE id = ?1",
     [STATEMENT_BODY] = "SELECT body FROM entry WHERE id = ?1",
-    [STATEMENT_DUE] = "SELECT id, next FROM entry WHERE next <= ?1 AND next > 0 ORDER BY next LIMIT ?2",
+    [STATEMENT_DUE] =
+        "SELECT * FROM (SELECT id, next FROM entry WHERE next < 0 AND next >= -?1 ORDER BY next LIMIT ?2)"
+        " UNION ALL SELECT * FROM"
+        " (SELECT id, next FROM entry WHERE next <= ?1 AND next > 0 ORDER BY next LIMIT ?2) LIMIT ?2",
     [STATEMENT_RELAY_DUE] =
         "SELECT id, relay FROM entry WHERE relay <= ?1 AND relay > 0 ORDER BY relay LIMIT ?2",
     [STATEMENT_RELAY_NEXT] = "SELECT min(relay) FROM entry WHERE relay > 0",
     [STATEMENT_SET_RELAY] = "UPDATE entry SET relay = ?2 WHERE id = ?1",
     [STATEMENT_SET_NEXT] = "UPDATE entry SET next = ?2 WHERE id = ?1",
-    [STATEMENT_NEXT_DUE] = "SELECT min(next) FROM entry WHERE next > 0 AND next < 9223372036854775807",
+    [STATEMENT_NEXT_DUE] =
+        "SELECT min(at) FROM (SELECT min(next) AS at FROM entry WHERE next > 0 AND next < 9223372036854775807"
+        " UNION ALL SELECT -max(next) FROM entry WHERE next < 0)",
     [STATEMENT_LIST] = "SELECT id, next, envelope, relay FROM entry WHERE id > ?1 ORDER BY id LIMIT ?2",
     [STATEMENT_FLUSH] =
         "UPDATE entry SET next = 1 WHERE next > 1 AND next < 9223372036854775807 AND (?1 = 0 OR id = ?1)",
@@ -28,7 +33,6 @@ static const char *const statement_texts[STATEMENTS] = {
     [STATEMENT_MAX_ID] = "SELECT max(id) FROM entry",
     [STATEMENT_BEGIN] = "BEGIN IMMEDIATE",
     [STATEMENT_COMMIT] = "COMMIT",
-    [STATEMENT_ROLLBACK] = "ROLLBACK",
 };
 
 static const char *const migrations[] = {

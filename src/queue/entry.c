@@ -79,11 +79,11 @@ enum {
     BIT_TLS_OPTIONAL = 64,
     BIT_MORE = 128 /* a byte of further bits follows */
 };
-enum { MORE_REQUIRE_TLS = 1 };
+enum { MORE_REQUIRE_TLS = 1, MORE_RELEASE = 2 };
 
 static uint8_t further_bits(const struct queue_envelope *e)
 {
-    return e->require_tls ? MORE_REQUIRE_TLS : 0;
+    return (uint8_t)((e->require_tls ? MORE_REQUIRE_TLS : 0) | (e->release.at_us != 0 ? MORE_RELEASE : 0));
 }
 
 /* Bits of a recipient's byte. */
@@ -127,6 +127,10 @@ void entry_encode(const struct entry *entry, struct buf *out)
         wire_put_slice(out, e->results);
     if (further_bits(e) != 0)
         wire_put_u8(out, further_bits(e));
+    if (e->release.at_us != 0) {
+        wire_put_u64(out, (uint64_t)e->release.at_us);
+        wire_put_u32(out, e->release.hold_seconds);
+    }
     wire_put_varint(out, left);
     bool settled = entry->settled.n > 0;
     for (size_t i = 0; i < entry->recipient_count; i++) {
@@ -177,6 +181,10 @@ static void decode_envelope(struct wire_reader *r, struct entry *entry)
         e->results = get_text(r, &entry->arena);
     uint8_t further = (bits & BIT_MORE) != 0 ? wire_get_u8(r) : 0;
     e->require_tls = (further & MORE_REQUIRE_TLS) != 0;
+    if ((further & MORE_RELEASE) != 0) {
+        e->release.at_us = (int64_t)wire_get_u64(r);
+        e->release.hold_seconds = wire_get_u32(r);
+    }
 }
 
 static bool decode_recipients(struct wire_reader *r, uint8_t format, struct entry *entry)
@@ -276,6 +284,11 @@ bool entry_add_settled(struct entry *entry, struct account_id account)
     memcpy(grown + n, &account.v, sizeof(account.v));
     entry->settled = slice_of(grown, n + sizeof(account.v));
     return true;
+}
+
+int64_t entry_since(const struct entry *entry)
+{
+    return MAX(entry->received_us, entry->envelope.release.at_us);
 }
 
 bool entry_has_state(const struct entry *entry, enum recipient_state state)

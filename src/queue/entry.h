@@ -42,6 +42,8 @@ enum {
     ENTRY_RECIPIENTS_MAX = QUEUE_RECIPIENTS_MAX + GROUP_MEMBERS_MAX, /* with a group's foreign members */
 };
 #define ENTRY_NEXT_NOW INT64_C(0)
+/* Below 0: its sender has set the time, which is the opposite number; nobody's hurry changes it. */
+#define ENTRY_NEXT_SCHEDULED(at_us) (-(at_us))
 #define ENTRY_NEXT_RELAY INT64_MAX /* only foreign recipients are left */
 #define ENTRY_RELAY_NONE INT64_MAX /* no foreign recipient is left */
 #define ENTRY_RELAY_LISTED INT64_C(0)
@@ -88,6 +90,8 @@ bool entry_is_forged(const struct entry *entry);
  * their scripts see it once more. */
 bool entry_is_settled(const struct entry *entry, struct account_id account);
 bool entry_add_settled(struct entry *entry, struct account_id account) MUST_CHECK; /* false: no memory */
+/* Since when it is on its way: how old it is counts from here. */
+int64_t entry_since(const struct entry *entry);
 bool entry_has_state(const struct entry *entry, enum recipient_state state);
 /* When the first waiting recipient is due; ENTRY_RELAY_LISTED: now; ENTRY_RELAY_NONE: there is none. */
 int64_t entry_relay_due(const struct entry *entry, int64_t now_us);

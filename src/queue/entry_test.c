@@ -17,6 +17,7 @@ static struct entry *make(void)
                                       .ours = true,
                                       .tls_optional = true,
                                       .require_tls = true,
+                                      .release = {987654321, 60},
                                       .recipients = to,
                                       .recipient_count = 3,
                                       .sid = {77},
@@ -61,6 +62,9 @@ static void test_is_read_as_it_was_written(void **state)
     assert_true(slice_eq(read->envelope.results, S("Authentication-Results: a; none\r\n")));
     assert_true(read->envelope.junk && read->envelope.ours && read->envelope.tls_optional);
     assert_true(read->envelope.require_tls);
+    assert_int_equal(read->envelope.release.at_us, 987654321);
+    assert_int_equal(read->envelope.release.hold_seconds, 60);
+    assert_int_equal(entry_since(read), 987654321);
     assert_true(read->envelope.eight_bit && read->envelope.binary && !read->envelope.smtputf8);
     assert_int_equal(read->envelope.ret, DSN_RET_HDRS);
     assert_int_equal(read->received_us, 123456789);

@@ -31,7 +31,7 @@ static enum err put_items(struct batch *batch, const struct filing *filing, stru
             .prefix = deposit->prefix,
             .body = deposit->body,
             .flags = deposit->flags,
-            .internal_date_us = filing->entry->received_us,
+            .internal_date_us = entry_since(filing->entry),
             .delivery_id = id,
             .ignore_quota = deposit->notice,
             .remember = plan->remember,

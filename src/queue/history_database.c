@@ -28,7 +28,6 @@ static const char *const texts[HISTORY_STATEMENTS] = {
                       " pragma_freelist_count, pragma_page_size",
     [HISTORY_BEGIN] = "BEGIN IMMEDIATE",
     [HISTORY_COMMIT] = "COMMIT",
-    [HISTORY_ROLLBACK] = "ROLLBACK",
 };
 
 static const char *const migrations[] = {
@@ -107,10 +106,8 @@ static enum err end(struct history *history, enum err err, struct error *error)
 {
     if (err == ERR_OK)
         err = run(history, HISTORY_COMMIT, error);
-    struct error ignored;
-    if (err != ERR_OK && !sqlite3_get_autocommit(history->database.sqlite) &&
-        run(history, HISTORY_ROLLBACK, &ignored) != ERR_OK)
-        error_context(error, "rolling back failed too");
+    if (err != ERR_OK)
+        volume_database_undo(&history->database);
     return err;
 }
 

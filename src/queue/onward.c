@@ -65,12 +65,13 @@ static struct entry *new_entry(struct queue *queue, const struct entry *from, si
     envelope.recipient_count = order->target_count;
     envelope.account = (struct account_id){0};
     envelope.ours = false;
+    envelope.release = (struct queue_release){0}; /* its time has come */
     envelope.protocol = S("ESMTP");
     envelope.helo = slice_cstr(queue->hostname);
     envelope.peer = slice_none();
     envelope.tls = slice_none();
     envelope.results = slice_none(); /* they stand in the body now */
-    return entry_new(intake_next_id(queue), &envelope, from->received_us);
+    return entry_new(intake_next_id(queue), &envelope, entry_since(from));
 }
 
 enum err onward_make(struct queue *queue, const struct entry *from, size_t at,
@@ -101,22 +102,24 @@ enum err onward_make(struct queue *queue, const struct entry *from, size_t at,
 }
 
 enum err onward_answer(struct queue *queue, const struct entry *from, struct account_id account,
-                       struct slice address, struct slice message, struct entry **ret_entry,
-                       struct error *error)
+                       struct slice sender, struct slice address, struct slice message,
+                       struct entry **ret_entry, struct error *error)
 {
     struct queue_recipient to = {.address = address, .notify = DSN_NEVER};
     const struct queue_envelope envelope = {
         .recipients = &to,
         .recipient_count = 1,
-        .sender = S(""),
+        .sender = sender,
         .sid = from->envelope.sid,
         .account = account, /* it is signed for who answers, and takes his way out */
         .protocol = S("ESMTP"),
         .helo = slice_cstr(queue->hostname),
-        .smtputf8 = !slice_is_ascii(address),
+        .smtputf8 = !slice_is_ascii(address) || !slice_is_ascii(sender),
+        .require_tls = from->envelope.require_tls, /* RFC 8689 6 */
+        .tls_optional = from->envelope.tls_optional,
     };
     CLEANUP(entry_release)
-    struct entry *entry = entry_new(intake_next_id(queue), &envelope, from->received_us);
+    struct entry *entry = entry_new(intake_next_id(queue), &envelope, entry_since(from));
     if (entry == NULL)
         return fail_nomem(error);
     enum err err = write_body(queue, entry, slice_none(), message, error);

@@ -83,6 +83,21 @@ static void put_diagnostic(struct buf *out, const struct report_item *item, enum
     buf_put(out, S("\r\n"));
 }
 
+/* RFC 4865: what was asked for. */
+static void put_release(struct buf *out, const struct queue_release *release)
+{
+    if (release->at_us == 0)
+        return;
+    buf_put(out, S("Future-Release-Request: "));
+    if (release->hold_seconds > 0) {
+        buf_printf(out, "for;%u\r\n", release->hold_seconds);
+        return;
+    }
+    buf_put(out, S("until;"));
+    mime_date_put_rfc3339(out, (struct mime_date){.seconds = release->at_us / CLOCK_SECOND});
+    buf_put(out, S("\r\n"));
+}
+
 static void put_status(struct buf *out, const struct queue *queue, const struct entry *entry,
                        enum report_kind kind, const struct report_item *items, size_t count)
 {
@@ -95,6 +110,7 @@ static void put_status(struct buf *out, const struct queue *queue, const struct 
     buf_put(out, S("Arrival-Date: "));
     mime_date_put(out, (struct mime_date){.seconds = entry->received_us / CLOCK_SECOND});
     buf_put(out, S("\r\n"));
+    put_release(out, &entry->envelope.release);
     for (size_t i = 0; i < count; i++) {
         const struct queue_recipient *given = &items[i].recipient->given;
         buf_put(out, S("\r\n"));

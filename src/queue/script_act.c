@@ -179,12 +179,13 @@ static enum err act_redirect(struct script_run *run, const struct sieve_action *
     return err == ERR_OK ? file_add_onward(run->batch, onward, error) : err;
 }
 
-static enum err answer(struct script_run *run, struct slice message, struct error *error)
+static enum err answer(struct script_run *run, struct slice sender, struct slice address,
+                       struct slice message, struct error *error)
 {
     struct filing *filing = run->filing;
     struct onward onward = {.from = filing->entry, .cause = filing};
-    enum err err = onward_answer(run->batch->queue, filing->entry, filing->account,
-                                 filing->entry->envelope.sender, message, &onward.entry, error);
+    enum err err = onward_answer(run->batch->queue, filing->entry, filing->account, sender, address, message,
+                                 &onward.entry, error);
     return err == ERR_OK ? file_add_onward(run->batch, onward, error) : err;
 }
 
@@ -248,7 +249,7 @@ static enum err act_reject(struct script_run *run, const struct sieve_action *ac
     if (buf_failed(&message))
         return buf_no_memory(&message) ? fail_nomem(error)
                                        : fail_plain(error, ERR_INVALID, "the reason is too long");
-    return answer(run, buf_slice(&message), error);
+    return answer(run, S(""), run->filing->entry->envelope.sender, buf_slice(&message), error);
 }
 
 /* RFC 5429 2.1.2: a report of its delivery. */
@@ -288,7 +289,7 @@ static enum err act_vacation(struct script_run *run, const struct sieve_action *
         err = script_knows(run, &item, &known, error);
     if (err != ERR_OK || known)
         return err;
-    err = answer(run, action->reply, error);
+    err = answer(run, S(""), action->address, action->reply, error);
     if (err == ERR_OK && action->seconds > 0)
         err = script_remember(run, item, action->seconds, error);
     if (err != ERR_OK || action->mailbox.p == NULL)
@@ -298,12 +299,22 @@ static enum err act_vacation(struct script_run *run, const struct sieve_action *
     return act_fileinto(run, &copy, error);
 }
 
+/* One entry each: what becomes of one recipient is nothing to the others. */
+static enum err act_notify(struct script_run *run, const struct sieve_action *action, struct error *error)
+{
+    enum err err = ERR_OK;
+    for (size_t i = 0; i < action->recipient_count && err == ERR_OK; i++)
+        err = answer(run, action->sender, action->recipients[i], action->reply, error);
+    return err;
+}
+
 enum err script_act(struct script_run *run, const struct sieve_action *action, struct error *error)
 {
     static enum err (*const acts[])(struct script_run *, const struct sieve_action *, struct error *) = {
         [SIEVE_ACTION_KEEP] = act_keep,         [SIEVE_ACTION_FILEINTO] = act_fileinto,
         [SIEVE_ACTION_REDIRECT] = act_redirect, [SIEVE_ACTION_REJECT] = act_reject,
         [SIEVE_ACTION_EREJECT] = act_ereject,   [SIEVE_ACTION_VACATION] = act_vacation,
+        [SIEVE_ACTION_NOTIFY] = act_notify,
     };
     return acts[action->kind](run, action, error);
 }

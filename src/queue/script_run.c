@@ -45,7 +45,7 @@ void script_key(const char *kind, struct slice a, struct slice b, struct remembe
 
 enum err script_knows(struct script_run *run, const struct remembered *item, bool *ret, struct error *error)
 {
-    return remembered_find(run->target->account, item, run->delivery_id, run->filing->entry->received_us, ret,
+    return remembered_find(run->target->account, item, run->delivery_id, entry_since(run->filing->entry), ret,
                            error);
 }
 
@@ -55,7 +55,7 @@ enum err script_remember(struct script_run *run, struct remembered item, uint64_
     struct filing_plan *plan = run->plan;
     if (plan->remember_count == FILING_REMEMBER_MAX)
         return fail_plain(error, ERR_INVALID, "too much is to be remembered");
-    item.expires_us = run->filing->entry->received_us + (int64_t)seconds * CLOCK_SECOND;
+    item.expires_us = entry_since(run->filing->entry) + (int64_t)seconds * CLOCK_SECOND;
     plan->remember[plan->remember_count++] = item;
     return ERR_OK;
 }
@@ -126,7 +126,7 @@ enum err script_execute(struct script_run *run, const struct sieve_program *prog
     const struct slice to = entry->recipients[run->filing->recipient].given.address;
     const struct slice own[] = {run->owner.address, to};
     const bool owns = directory_may_send_as(run->batch->queue->directory, run->owner.id, to);
-    const int64_t now = entry->received_us / CLOCK_SECOND;
+    const int64_t now = entry_since(entry) / CLOCK_SECOND;
     const struct sieve_input input = {
         .message = run->message,
         .envelope_from = entry->envelope.sender.p != NULL ? entry->envelope.sender : S(""),

@@ -163,6 +163,39 @@ static void test_a_vacation_does_not_answer_lists_robots_and_nobody(void **state
     assert_int_equal(house_count(t, t->anna), 5);
 }
 
+#define NOTIFY "require \"enotify\"; notify :message \"Mail\" \"mailto:phone@outside.example\";"
+
+static void test_somebody_is_notified(void **state)
+{
+    struct house *t = *state;
+    give(t, t->anna, NOTIFY);
+    send(t, FROM_OUTSIDE, "anna@demo.example");
+    const char *text = waiting(t, "anna@demo.example", "phone@outside.example");
+    ASSERT_HAS(text, "Auto-Submitted: auto-notified; owner-email=\"anna@demo.example\"\r\n");
+    ASSERT_HAS(text, "Subject: Mail\r\n");
+    assert_int_equal(house_count(t, t->anna), 1);
+}
+
+static void test_a_notification_of_what_has_no_sender_has_none(void **state)
+{
+    struct house *t = *state;
+    give(t, t->anna, NOTIFY);
+    send(t, "", "anna@demo.example");
+    assert_non_null(waiting(t, "", "phone@outside.example"));
+}
+
+static void test_people_do_not_notify_each_other_for_ever(void **state)
+{
+    struct house *t = *state;
+    give(t, t->anna, "require \"enotify\"; notify \"mailto:otto@demo.example?cc=anna@demo.example\";");
+    give(t, t->otto, "require \"enotify\"; notify \"mailto:anna@demo.example\";");
+    send(t, FROM_OUTSIDE, "anna@demo.example");
+    house_settle(t);
+    assert_int_equal(house_left(t), 0);
+    assert_int_equal(house_count(t, t->anna), 2);
+    assert_int_equal(house_count(t, t->otto), 1);
+}
+
 static void test_duplicate_knows_what_came_before(void **state)
 {
     struct house *t = *state;
@@ -278,6 +311,9 @@ int main(void)
         HOUSE_TEST(test_what_goes_in_a_circle_is_kept),
         HOUSE_TEST(test_a_vacation_answers_each_sender_once),
         HOUSE_TEST(test_a_vacation_does_not_answer_lists_robots_and_nobody),
+        HOUSE_TEST(test_somebody_is_notified),
+        HOUSE_TEST(test_a_notification_of_what_has_no_sender_has_none),
+        HOUSE_TEST(test_people_do_not_notify_each_other_for_ever),
         HOUSE_TEST(test_duplicate_knows_what_came_before),
         HOUSE_TEST(test_duplicate_remembers_what_was_thrown_away),
         HOUSE_TEST(test_reject_answers_with_a_disposition),

@@ -9,6 +9,7 @@
 #include "sieve/include.h"
 #include "sieve/letter.h"
 #include "sieve/match.h"
+#include "sieve/notify.h"
 #include "sieve/regex.h"
 
 enum { REGEX_ARENA_MAX = 16 << 20 };
@@ -313,6 +314,20 @@ void check_replace(struct compiler *compiler, const struct node *node)
     if (node_has(node, SLOT_MIME))
         check_texts(compiler, node, SLOT_REASON, letter_entity_valid,
                     "...: the fields of a MIME entity can't hold 8-bit text");
+}
+
+/* --- notify (RFC 5435) --- */
+
+void check_notify(struct compiler *compiler, const struct node *node)
+{
+    const struct text *method = &node_value(node, SLOT_METHOD)->texts[0];
+    check_texts(compiler, node, SLOT_FROM, notify_from_valid, "is no address");
+    check_texts(compiler, node, SLOT_IMPORTANCE, notify_importance_valid, "is none of \"1\", \"2\", \"3\"");
+    check_texts(compiler, node, SLOT_OPTIONS, notify_option_valid, "is no \"name=value\"");
+    /* An error only when it runs (RFC 5435 3.2): a script may ask valid_notify_method before. */
+    if (text_is_constant(method) && !notify_method_valid(text_constant(method)))
+        warn(&compiler->complaining, compiler->places[SLOT_METHOD], "nobody can be notified by \"%.*s\"",
+             SLICE_ARGS(complain_word(text_constant(method))));
 }
 
 /* --- editheader (RFC 5293) --- */

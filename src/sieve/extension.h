@@ -51,7 +51,8 @@
     X(FOREVERYPART, "foreverypart", false) \
     X(EXTRACTTEXT, "extracttext", false) \
     X(REPLACE, "replace", false) \
-    X(ENCLOSE, "enclose", false)
+    X(ENCLOSE, "enclose", false) \
+    X(ENOTIFY, "enotify", false)
 /* clang-format on */
 
 enum sieve_extension {

@@ -6,6 +6,20 @@
 
 enum { FROM_ARENA_MAX = 1 << 20 };
 
+struct slice letter_cause(const struct run *run)
+{
+    return run->unenclosed.p != NULL ? mime_split(run->unenclosed).header : run->header;
+}
+
+bool letter_is_own(const struct run *run, struct slice address)
+{
+    const struct sieve_input *input = run->input;
+    bool own = slice_eq_nocase(address, input->owner_address);
+    for (size_t i = 0; i < input->address_count; i++)
+        own = own || slice_eq_nocase(address, input->addresses[i]);
+    return own;
+}
+
 bool letter_from_valid(struct slice from)
 {
     CLEANUP(arena_release) struct arena arena = ARENA(FROM_ARENA_MAX);

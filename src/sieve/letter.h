@@ -7,6 +7,11 @@
 
 #include "sieve/run.h"
 
+/* The header of the message that is answered: also when the script has put it into another one. */
+struct slice letter_cause(const struct run *run);
+/* Whether the address is one of the owner's. */
+bool letter_is_own(const struct run *run, struct slice address);
+
 /* A list of mailboxes with domains. */
 bool letter_from_valid(struct slice from);
 /* The entity of :mime: its fields are ASCII. */

@@ -21,8 +21,6 @@ struct match_variables {
     size_t count;
 };
 
-enum { INCLUDE_DEPTH_MAX = 8, INCLUDES_MAX = 100 };
-
 /* One script that runs: the main one, or an included one (RFC 6609). */
 struct frame {
     const struct sieve_program *program;
@@ -51,7 +49,7 @@ struct run {
     size_t depth;
     struct shared_variable shared[SIEVE_VARIABLES_MAX];
     size_t shared_count;
-    struct included included[INCLUDES_MAX];
+    struct included included[SIEVE_INCLUDES_MAX];
     size_t included_count;
     bool returned;
     const struct sieve_input *input;

@@ -20,6 +20,16 @@ static void put_quoted(struct buf *out, struct slice text)
     }
 }
 
+/* All but the unreserved characters (RFC 5435 6, RFC 3986 2.3). */
+static void put_encoded(struct buf *out, struct slice text)
+{
+    for (size_t i = 0; i < text.n; i++)
+        if (ascii_is_alnum(text.p[i]) || slice_find_char(S("-._~"), text.p[i]) >= 0)
+            buf_putc(out, text.p[i]);
+        else
+            buf_printf(out, "%%%02X", (unsigned char)text.p[i]);
+}
+
 static size_t count_characters(struct slice text)
 {
     struct cursor c = cursor_of(text);
@@ -51,6 +61,11 @@ static void modify(const struct node *node, struct slice value, struct buf *out)
         else
             put_quoted(&quoted, value);
         value = buf_slice(&quoted);
+    }
+    CLEANUP(buf_release) struct buf encoded = BUF(3 * SIEVE_TEXT_MAX);
+    if (node_has(node, SLOT_ENCODE_URL)) {
+        put_encoded(&encoded, value);
+        value = buf_slice(&encoded);
     }
     if (node_has(node, SLOT_LENGTH))
         buf_put_u64(out, count_characters(value));

@@ -7,12 +7,6 @@
 
 enum { REFERENCES_TEXT_MAX = 4000, MESSAGE_ID_TEXT_MAX = 998 };
 
-/* The header of what came, also when the script has put it into another message. */
-static struct slice asked(const struct run *run)
-{
-    return run->unenclosed.p != NULL ? mime_split(run->unenclosed).header : run->header;
-}
-
 /* --- whether --- */
 
 /* Programs, not people (RFC 5230 4.6). */
@@ -32,12 +26,8 @@ static bool is_machine(struct slice address)
 
 static bool is_owner(const struct run *run, const struct vacation *vacation, struct slice address)
 {
-    const struct sieve_input *input = run->input;
-    if (slice_eq_nocase(address, input->owner_address) || slice_eq_nocase(address, input->envelope_to))
+    if (letter_is_own(run, address) || slice_eq_nocase(address, run->input->envelope_to))
         return true;
-    for (size_t i = 0; i < input->address_count; i++)
-        if (slice_eq_nocase(address, input->addresses[i]))
-            return true;
     for (size_t i = 0; i < vacation->address_count; i++)
         if (slice_eq_nocase(address, vacation->addresses[i]))
             return true;
@@ -63,7 +53,7 @@ static bool names_owner(struct run *run, const struct vacation *vacation, struct
 static bool is_to_owner(struct run *run, const struct vacation *vacation)
 {
     static const char *const names[] = {"to", "cc", "bcc", "resent-to", "resent-cc", "resent-bcc"};
-    struct cursor c = cursor_of(asked(run));
+    struct cursor c = cursor_of(letter_cause(run));
     struct mime_field field;
     while (mime_field_next(&c, &field))
         for (size_t i = 0; i < ARRAY_LEN(names); i++)
@@ -79,12 +69,12 @@ static const char *impersonal(const struct run *run)
                                         "list-post", "list-owner", "list-archive"};
     struct mime_field field;
     for (size_t i = 0; i < ARRAY_LEN(lists); i++)
-        if (mime_field_find(asked(run), slice_cstr(lists[i]), &field))
+        if (mime_field_find(letter_cause(run), slice_cstr(lists[i]), &field))
             return "it came by a mailing list";
-    struct slice automatic = mime_field_value(asked(run), S("auto-submitted"));
+    struct slice automatic = mime_field_value(letter_cause(run), S("auto-submitted"));
     if (automatic.n > 0 && !slice_starts_nocase(automatic, S("no")))
         return "a program wrote it";
-    struct slice precedence = mime_field_value(asked(run), S("precedence"));
+    struct slice precedence = mime_field_value(letter_cause(run), S("precedence"));
     if (slice_eq_nocase(precedence, S("bulk")) || slice_eq_nocase(precedence, S("list")) ||
         slice_eq_nocase(precedence, S("junk")))
         return "it is bulk mail";
@@ -114,7 +104,7 @@ static void put_subject(struct run *run, const struct vacation *vacation, struct
     struct mime_field field;
     if (vacation->subject.p != NULL)
         buf_put(&subject, slice_sub(vacation->subject, 0, VACATION_SUBJECT_MAX));
-    else if (mime_field_find(asked(run), S("subject"), &field)) {
+    else if (mime_field_find(letter_cause(run), S("subject"), &field)) {
         CLEANUP(buf_release) struct buf original = BUF(16 * 1024 + 4 * field.value.n);
         mime_words_decode(&original, field.value);
         buf_put(&subject, S("Auto: "));
@@ -140,12 +130,12 @@ static void put_thread(struct run *run, struct buf *out)
 {
     CLEANUP(buf_release) struct buf id = BUF(REFERENCES_TEXT_MAX);
     CLEANUP(buf_release) struct buf references = BUF(3 * REFERENCES_TEXT_MAX);
-    mime_unfold(&id, mime_field_value(asked(run), S("message-id")));
+    mime_unfold(&id, mime_field_value(letter_cause(run), S("message-id")));
     if (!ids_usable(buf_slice(&id), MESSAGE_ID_TEXT_MAX))
         return;
-    struct slice before = mime_field_value(asked(run), S("references"));
+    struct slice before = mime_field_value(letter_cause(run), S("references"));
     if (before.n == 0)
-        before = mime_field_value(asked(run), S("in-reply-to"));
+        before = mime_field_value(letter_cause(run), S("in-reply-to"));
     mime_unfold(&references, before);
     if (buf_failed(&references) || !ids_usable(buf_slice(&references), REFERENCES_TEXT_MAX))
         buf_clear(&references);

@@ -48,6 +48,7 @@
     TAG(FIRST_LETTER, "upperfirst", FLAG, CASE_UPPER, BASE), \
     TAG(QUOTE, "quotewildcard", FLAG, QUOTE_WILDCARD, BASE), \
     TAG(QUOTE, "quoteregex", FLAG, QUOTE_REGEX, REGEX), \
+    TAG(ENCODE_URL, "encodeurl", FLAG, 0, ENOTIFY), \
     TAG(LENGTH, "length", FLAG, 0, BASE)
 
 /* Where something is filed, besides the mailbox's name. */
@@ -97,6 +98,12 @@ static const struct argument enclose_arguments[] = {
     TAG(SUBJECT, "subject", TEXT, 0, BASE),
     TAG(HEADERS, "headers", TEXTS, 0, BASE),
     POSITIONAL(REASON, TEXT), END};
+static const struct argument notify_arguments[] = {
+    TAG(FROM, "from", TEXT, 0, BASE),
+    TAG(IMPORTANCE, "importance", TEXT, 0, BASE),
+    TAG(OPTIONS, "options", TEXTS, 0, BASE),
+    TAG(REASON, "message", TEXT, 0, BASE),
+    POSITIONAL(METHOD, TEXT), END};
 static const struct argument unknown_arguments[] = {CONSTANT(REASON, TEXT), END};
 
 static const struct argument size_arguments[] = {
@@ -151,6 +158,9 @@ static const struct argument duplicate_arguments[] = {
     TAG(UNIQUE, "uniqueid", TEXT, UNIQUE_ID, BASE),
     TAG(PERIOD, "seconds", NUMBER, PERIOD_SECONDS, BASE),
     TAG(TOUCH, "last", FLAG, 0, BASE), END};
+static const struct argument valid_method_arguments[] = {POSITIONAL(METHOD, TEXTS), END};
+static const struct argument method_capability_arguments[] = {
+    MATCHING, POSITIONAL(METHOD, TEXT), POSITIONAL(NAME, TEXT), POSITIONAL(KEYS, TEXTS), END};
 static const struct argument spamtest_arguments[] = {
     MATCHING, TAG(PERCENT, "percent", FLAG, 0, SPAMTESTPLUS), POSITIONAL(KEYS, TEXT), END};
 static const struct argument virustest_arguments[] = {MATCHING, POSITIONAL(KEYS, TEXT), END};

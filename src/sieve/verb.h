@@ -86,6 +86,7 @@ struct verb {
     X(EXTRACTTEXT, "extracttext", EXTRACTTEXT, 0, extracttext_arguments, check_extracttext, act_extracttext) \
     X(REPLACE, "replace", REPLACE, 0, replace_arguments, check_replace, act_replace) \
     X(ENCLOSE, "enclose", ENCLOSE, 0, enclose_arguments, NULL, act_enclose) \
+    X(NOTIFY, "notify", ENOTIFY, 0, notify_arguments, check_notify, act_notify) \
     X(UNKNOWN, "", BASE, 0, unknown_arguments, NULL, act_unknown)
 
 #define TEST_TABLE(X) \
@@ -117,6 +118,10 @@ struct verb {
     X(DUPLICATE, "duplicate", DUPLICATE, 0, duplicate_arguments, NULL, test_duplicate) \
     X(SPAMTEST, "spamtest", SPAMTEST, 0, spamtest_arguments, check_match, test_spamtest) \
     X(VIRUSTEST, "virustest", VIRUSTEST, 0, virustest_arguments, check_match, test_virustest) \
+    X(VALID_NOTIFY_METHOD, "valid_notify_method", ENOTIFY, 0, valid_method_arguments, NULL, \
+      test_valid_notify_method) \
+    X(NOTIFY_METHOD_CAPABILITY, "notify_method_capability", ENOTIFY, 0, method_capability_arguments, check_match, \
+      test_notify_method_capability) \
     X(UNKNOWN, "", BASE, 0, unknown_arguments, NULL, test_unknown)
 /* clang-format on */
 
@@ -151,6 +156,7 @@ check_fn check_break;
 check_fn check_extracttext;
 check_fn check_replace;
 check_fn check_mime;
+check_fn check_notify;
 check_fn check_size;
 check_fn check_match;
 check_fn check_header;

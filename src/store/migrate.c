@@ -44,6 +44,6 @@ enum err database_migrate(struct database *database, const char *const migration
     if (err == ERR_OK)
         err = run(database, "COMMIT", error);
     if (err != ERR_OK)
-        sqlite3_exec(database->sqlite, "ROLLBACK", NULL, NULL, NULL);
+        volume_database_undo(database);
     return err;
 }

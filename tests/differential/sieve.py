@@ -44,6 +44,8 @@ def our_action(row: dict) -> tuple:
     if kind in ("keep", "fileinto"):
         name = row.get("mailbox", "INBOX")
         return ("store", "INBOX" if name.upper() == "INBOX" else name, flags)
+    if kind == "notify":
+        return (kind, " ".join(row["recipients"]))
     return (kind, row.get("address", row.get("reason", "")).strip() if kind != "vacation" else "")
 
 
@@ -76,6 +78,10 @@ def their_actions(text: str) -> Actions:
             found.append(["redirect", match[1]])
         elif match := re.match(r" \* reject message with reason: (.*)", line):
             found.append(["reject", match[1].strip()])
+        elif line.startswith(" * send notification"):
+            found.append(["notify", ""])
+        elif match := re.match(r"\s+\+ (?:To|Cc): (.*)", line):
+            found[-1][1] = f"{found[-1][1]} {match[1]}".strip()
         elif line.startswith(" * send vacation message"):
             found.append(["vacation", ""])
     return frozenset((a[0], a[1], frozenset(a[2])) if a[0] == "store" else tuple(a) for a in found)
@@ -161,6 +167,16 @@ DIFFERENT = [
         "An example of RFC 5703 4.2; dovecot refuses this field.",
     ),
     (
+        "a way to notify that is not there",
+        'require "enotify"; notify "xmpp:tim@example.com";',
+        "RFC 5435 3.2: an error when it runs, for us with a warning before; for dovecot when it is compiled.",
+    ),
+    (
+        "a comma between addresses of a mailto",
+        'require "enotify"; notify "mailto:a@example.com,b@example.com";',
+        "Allowed since RFC 6068 2; dovecot wants it encoded (RFC 2368 2).",
+    ),
+    (
         "where a script runs",
         'require "environment"; if environment "location" "MDA" { discard; }',
         "RFC 5183 4.1: we say MDA, dovecot MS.",
@@ -206,6 +222,7 @@ HEADERS = ["subject", "from", "to", "cc", "x-one", "received", "date", "missing"
 EXTENSIONS = [
     "fileinto", "copy", "variables", "relational", "imap4flags", "envelope", "body", "date", "index", "subaddress",
     "comparator-i;ascii-numeric", "encoded-character", "reject", "vacation", "mime", "foreverypart", "extracttext",
+    "enotify",
 ]  # fmt: skip
 SUBJECTS = [b"Hello World", b"", b"=?utf-8?q?=C3=9Cber?= all", b"[x] bob", b"07 bonds", b"a\r\n folded one", b"B*b"]
 FROMS = [b"Bob <bob@example.net>", b"bob+x@Example.NET (Bob)", b"\"B, o\" <b.o@example.org>", b"undisclosed:;", b"broken"]
@@ -269,6 +286,7 @@ class Writer:
             f'string {match} {quoted(self.one("${v}", "${1}", "a ${0}", ""))} {keys}',
             f"hasflag {match} {quoted(self.one('a', 'A b', 'c'))}" if ":count" not in match else "true",
             f"body {self.one(':text', ':raw', ':content ' + quoted('text'))} {self.one(':contains', ':is', ':matches')} {self.words()}",
+            f'valid_notify_method {quoted(self.one("mailto:", "mailto:a@b.example", "mailto:a b@c.example", "tel:+1"))}',
             f"header :mime {match} {quoted(self.one('content-type', 'subject'))} {keys}",
             f"header :mime {self.piece(match)} {match} \"content-type\" {keys}",
             f"exists :mime {quoted(self.one('content-type', 'subject', 'content-id'))}",
@@ -294,6 +312,8 @@ class Writer:
             "stop;",
             'reject "no";',
             'vacation "away";',
+            f'notify "mailto:{self.one("x@example.org", "y@example.org?cc=z@example.org&from=a@b.c", "?to=x@example.org")}";',
+            f'notify :importance "1" :message {quoted(self.one(*WORDS))} "mailto:z@example.org?subject=x&body=a%20b";',
         )
 
     def block(self, depth: int) -> str:

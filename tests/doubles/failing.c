@@ -40,12 +40,13 @@ struct held {
 
 /* failing.py: PLAN */
 struct plan {
-    _Atomic int32_t pid;     /* whose steps count; 0: nobody's */
-    _Atomic uint32_t kinds;  /* which steps count: 1 << kind */
-    _Atomic int64_t fail_at; /* which one fails, from 1; 0: none */
-    _Atomic int64_t steps;   /* that counted so far */
-    _Atomic int64_t failed;  /* of them */
-    _Atomic uint64_t caller; /* of the one that failed, an address */
+    _Atomic int32_t pid;      /* whose steps count; 0: nobody's */
+    _Atomic uint32_t kinds;   /* which steps count: 1 << kind */
+    _Atomic int64_t fail_at;  /* which one fails, from 1; 0: none */
+    _Atomic int64_t in_a_row; /* that many from there on */
+    _Atomic int64_t steps;    /* that counted so far */
+    _Atomic int64_t failed;   /* of them */
+    _Atomic uint64_t caller;  /* of the one that failed, an address */
     _Atomic int64_t processes;
     struct held held[PROCESSES_MAX];
 };
@@ -81,7 +82,8 @@ static bool fails(enum kind kind, void *caller)
 {
     if (plan == NULL || (plan->kinds & 1U << kind) == 0 || plan->pid != (int32_t)syscall(SYS_getpid))
         return false;
-    if (atomic_fetch_add(&plan->steps, 1) + 1 != plan->fail_at)
+    int64_t step = atomic_fetch_add(&plan->steps, 1) + 1;
+    if (plan->fail_at == 0 || step < plan->fail_at || step >= plan->fail_at + plan->in_a_row)
         return false;
     plan->caller = (uint64_t)(uintptr_t)caller;
     atomic_fetch_add(&plan->failed, 1);

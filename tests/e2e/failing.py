@@ -10,7 +10,7 @@ from server import BINARY, Server
 
 FAILING = Path(BINARY).with_name("posthorn-failing")
 KINDS = ["memory", "write", "read", "sync", "descriptor", "socket", "sql"]
-PLAN = struct.Struct("<iIqqqQ")  # process, kinds, fail_at, steps, failed, caller
+PLAN = struct.Struct("<iIqqqqQ")  # process, kinds, fail_at, in_a_row, steps, failed, caller
 HELD = struct.Struct("<qqq")  # process, blocks, bytes
 HELD_FROM = PLAN.size + 8  # after how many there are
 PROCESSES_MAX = 1000
@@ -35,15 +35,15 @@ class FailingServer(Server):
         self.plan[:] = bytes(len(self.plan))
         self.start_program(self.binary)
 
-    def fail(self, role: str, kind: str, at: int) -> None:
-        """From now on the steps of this kind are counted in this worker; this one fails (0: none)."""
+    def fail(self, role: str, kind: str, at: int, in_a_row: int = 1) -> None:
+        """From now on the steps of this kind are counted in this worker; this one fails (0: none), and those after it."""
         self.rest()
-        self.plan[: PLAN.size] = PLAN.pack(0, 1 << KINDS.index(kind), at, 0, 0, 0)
+        self.plan[: PLAN.size] = PLAN.pack(0, 1 << KINDS.index(kind), at, in_a_row, 0, 0, 0)
         self.plan[:4] = struct.pack("<i", self.worker(role))
 
     def rest(self) -> tuple[int, int, int]:
         """Nothing fails any more. How many steps were counted, how many failed, and the last one's caller."""
-        _, _, _, steps, failed, caller = PLAN.unpack_from(self.plan)
+        *_, steps, failed, caller = PLAN.unpack_from(self.plan)
         self.plan[:4] = bytes(4)
         return steps, failed, caller
 

@@ -9,8 +9,8 @@ import re
 from pathlib import Path
 from typing import Iterator, NamedTuple
 
-ROOMS = ["mime", "store", "directory", "queue", "link", "imap", "pop3", "doctor"]
-SPEAKING_ROOMS = ["imap", "pop3"]
+ROOMS = ["mime", "store", "directory", "queue", "link", "imap", "pop3", "managesieve", "doctor"]
+SPEAKING_ROOMS = ["imap", "pop3", "managesieve"]
 
 # name of a function: which argument, counted from 0
 CALLS = {
