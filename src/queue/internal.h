@@ -283,7 +283,7 @@ void trace_put_relayed(struct buf *out, const struct queue *queue, const struct 
 size_t trace_hops(struct slice message);
 
 /* report.c: a DSN (RFC 3464) about the recipients in that condition, handed to the queue as a new message. */
-enum report_kind { REPORT_FAILED, REPORT_DELIVERED, REPORT_DELAYED, REPORT_RELAYED };
+enum report_kind { REPORT_FAILED, REPORT_DELIVERED, REPORT_DELAYED, REPORT_RELAYED, REPORT_TRACED };
 struct report_item {
     const struct entry_recipient *recipient;
     const char *status;     /* "5.1.1" */
