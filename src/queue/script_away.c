@@ -67,7 +67,7 @@ enum err script_answer_away(struct script_run *run, struct error *error)
 {
     struct away away;
     struct sieve_program *program;
-    const int64_t now_us = run->filing->entry->received_us;
+    const int64_t now_us = entry_since(run->filing->entry);
     if (!wants_reply(run))
         return ERR_OK;
     enum err err = away_get(run->target->account, &run->plan->arena, &away, error);
