@@ -111,7 +111,7 @@ static enum err plan_result(struct script_run *run, struct error *error)
     }
     if (err == ERR_OK)
         err = note_tracked(run, result, error);
-    if (err == ERR_INVALID) {
+    if (err == ERR_INVALID || err == ERR_LIMIT) {
         const struct error why = *error;
         return plan_failure(run, line, why.detail, error);
     }
@@ -169,6 +169,14 @@ enum err script_ready(struct script_run *run, struct error *error)
     return err == ERR_OK ? filing_delivery_id(run->filing, 0, arena, &run->delivery_id, error) : err;
 }
 
+/* It was good once, but not for this version of the program. */
+static enum err plan_unusable(struct script_run *run, struct error *error)
+{
+    const struct error why = *error;
+    enum err err = script_ready(run, error);
+    return err == ERR_OK ? plan_failure(run, 0, why.detail, error) : err;
+}
+
 /* The account's script, if it has one. */
 static enum err plan_by_script(struct script_run *run, struct error *error)
 {
@@ -177,6 +185,8 @@ static enum err plan_by_script(struct script_run *run, struct error *error)
         script_load(run->target->account, slice_none(), &run->plan->arena, &program, &run->script, error);
     if (err == ERR_NOT_FOUND)
         return plan_default(run, error);
+    if (err == ERR_INVALID)
+        return plan_unusable(run, error);
     if (err != ERR_OK)
         return err;
     err = script_ready(run, error);

@@ -92,6 +92,28 @@ static void test_a_script_that_fails_keeps_the_message_and_tells_the_owner_once(
     assert_int_equal(house_count(t, t->anna), 5);
 }
 
+static void test_a_script_of_another_time_keeps_the_message_and_tells_the_owner(void **state)
+{
+    struct house *t = *state;
+    struct message *messages;
+    give(t, t->anna, "discard;");
+    char id[ID_TEXT_MAX], path[200];
+    sqlite3 *database;
+    id_to_text(t->anna.v, id);
+    snprintf(path, sizeof(path), "%s/accounts/%.2s/%s/account.db", t->path, id, id);
+    house_close(t);
+    assert_int_equal(sqlite3_open_v2(path, &database, SQLITE_OPEN_READWRITE, NULL), SQLITE_OK);
+    assert_int_equal(sqlite3_exec(database,
+                                  "UPDATE script SET code = x'00', text = CAST('of another time;' AS BLOB)",
+                                  NULL, NULL, NULL),
+                     SQLITE_OK);
+    sqlite3_close(database);
+    house_open(t);
+    send(t, FROM_OUTSIDE, "anna@demo.example");
+    assert_int_equal(house_inbox(t, t->anna, &messages), 2);
+    ASSERT_HAS(house_read(t, t->anna), "Subject: Your mail filter failed\r\n");
+}
+
 /* --- what goes out --- */
 
 static void test_redirects_and_keeps_no_copy(void **state)
@@ -309,6 +331,7 @@ int main(void)
         HOUSE_TEST(test_a_changed_header_is_filed),
         HOUSE_TEST(test_asks_about_the_account),
         HOUSE_TEST(test_a_script_that_fails_keeps_the_message_and_tells_the_owner_once),
+        HOUSE_TEST(test_a_script_of_another_time_keeps_the_message_and_tells_the_owner),
         HOUSE_TEST(test_redirects_and_keeps_no_copy),
         HOUSE_TEST(test_a_changed_message_is_redirected_as_it_is),
         HOUSE_TEST(test_what_goes_in_a_circle_is_kept),

@@ -346,7 +346,8 @@ static enum err write_code(struct account *account, const struct script *script,
     return err == ERR_OK ? work_commit(&work, error) : err;
 }
 
-/* Another version of the program compiled it. It need not be durable: else it is done once more. */
+/* Another version of the program compiled it, or it is damaged. It need not be durable: else it is done once
+ * more. */
 static enum err compile_again(struct account *account, const struct script *script, struct slice text,
                               struct sieve_program **ret_program, struct error *error)
 {
@@ -372,10 +373,9 @@ enum err script_load(struct account *account, struct slice name, struct arena *a
     enum err err = read_unlocked(account, name, arena, &script, &text, &code, error);
     if (err != ERR_OK)
         return err;
+    *ret_script = script;
     err = sieve_program_load(code, ret_program, error);
-    if (err == ERR_VERSION)
+    if (err == ERR_VERSION || err == ERR_CORRUPT)
         err = compile_again(account, &script, text, ret_program, error);
-    if (err == ERR_OK)
-        *ret_script = script;
     return err;
 }

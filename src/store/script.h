@@ -49,7 +49,8 @@ enum err script_rename(struct account *account, struct slice from, struct slice 
 enum err script_activate(struct account *account, struct slice name, struct error *error) MUST_CHECK;
 
 /* The script to be run: that of this name, or with p NULL the active one. *ret_script is as script_list gives
- * it. ERR_NOT_FOUND: there is none. */
+ * it. ERR_NOT_FOUND: there is none. ERR_INVALID, with *ret_script: this version of the program does not take
+ * it any more. */
 enum err script_load(struct account *account, struct slice name, struct arena *arena,
                      struct sieve_program **ret_program, struct script *ret_script,
                      struct error *error) MUST_CHECK;

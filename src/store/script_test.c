@@ -150,13 +150,14 @@ static void test_the_active_one_is_loaded_to_be_run(void **state)
     sieve_program_free(program);
 }
 
-static void set_code(struct fixture *fixture, struct slice code)
+#define SET_CODE "UPDATE script SET code = ?1"
+
+static void set_column(struct fixture *fixture, const char *sql, struct slice value)
 {
     sqlite3_stmt *statement;
     OK(account_lock(fixture->account, &fixture->error));
-    must(sqlite3_prepare_v2(fixture->account->database.sqlite, "UPDATE script SET code = ?1", -1, &statement,
-                            NULL) == SQLITE_OK);
-    db_bind_blob(statement, 1, code);
+    must(sqlite3_prepare_v2(fixture->account->database.sqlite, sql, -1, &statement, NULL) == SQLITE_OK);
+    db_bind_blob(statement, 1, value);
     must(sqlite3_step(statement) == SQLITE_DONE);
     sqlite3_finalize(statement);
     account_unlock(fixture->account);
@@ -176,7 +177,7 @@ static void test_code_of_another_version_is_compiled_again(void **state)
     buf_put(&other, buf_slice(&code));
     other.p[3]++; /* the version, see sieve/code_test.c */
     assert_int_equal(sieve_program_load(buf_slice(&other), &program, &fixture->error), ERR_VERSION);
-    set_code(fixture, buf_slice(&other));
+    set_column(fixture, SET_CODE, buf_slice(&other));
     for (int i = 0; i < 2; i++) {
         OK(script_load(fixture->account, S("a"), &fixture->arena, &program, &script, &fixture->error));
         CLEANUP(buf_release) struct buf again = BUF(SIEVE_CODE_MAX);
@@ -184,6 +185,31 @@ static void test_code_of_another_version_is_compiled_again(void **state)
         assert_true(slice_eq(buf_slice(&again), buf_slice(&code)));
         sieve_program_free(program);
     }
+}
+
+static void test_damaged_code_is_compiled_again(void **state)
+{
+    struct fixture *fixture = *state;
+    struct sieve_program *program;
+    struct script script;
+    OK(put(fixture, S("a"), FILING));
+    set_column(fixture, SET_CODE, S("nonsense"));
+    OK(script_load(fixture->account, S("a"), &fixture->arena, &program, &script, &fixture->error));
+    sieve_program_free(program);
+}
+
+static void test_a_script_that_is_not_taken_any_more_is_named(void **state)
+{
+    struct fixture *fixture = *state;
+    struct sieve_program *program;
+    struct script script;
+    OK(put(fixture, S("a"), FILING));
+    set_column(fixture, SET_CODE, S("nonsense"));
+    set_column(fixture, "UPDATE script SET text = ?1", S("of another time;"));
+    assert_int_equal(
+        script_load(fixture->account, S("a"), &fixture->arena, &program, &script, &fixture->error),
+        ERR_INVALID);
+    assert_true(slice_eq(script.name, S("a")));
 }
 
 int main(void)
@@ -197,6 +223,8 @@ int main(void)
         STORE_TEST(test_room_ends_at_its_limits),
         STORE_TEST(test_the_active_one_is_loaded_to_be_run),
         STORE_TEST(test_code_of_another_version_is_compiled_again),
+        STORE_TEST(test_damaged_code_is_compiled_again),
+        STORE_TEST(test_a_script_that_is_not_taken_any_more_is_named),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
