@@ -8,11 +8,13 @@ A failure is shown and counted, and the rest goes on.
 """
 
 import argparse
+import datetime
 import json
 import os
 import re
 import subprocess
 import sys
+import tarfile
 import tempfile
 import time
 import xml.etree.ElementTree as ElementTree
@@ -23,6 +25,10 @@ ROOT = Path(__file__).resolve().parent.parent
 JOBS = os.cpu_count() or 1
 END_TO_END = ["tests/e2e", "tests/differential"]
 SHOWN_LINES = 60  # of a failure's output; the whole is in the log
+# With 30 s for each target the fuzzing alone would take a quarter of an hour on two cores.
+FUZZ_LONG_SECONDS = 30
+FUZZ_SHORT_SECONDS = 5
+FUZZ_TURNS = 3  # days, on one of which a target has its long turn
 
 TREES = {
     "build": [],
@@ -150,28 +156,46 @@ def check_threads(tally: Tally) -> None:
         check_unit_tests("build-tsan", tally, "--suite", "tsan")
 
 
+def kept_inputs(name: str) -> list[Path]:
+    """Directories: what tests/corpus has for this target, by name and packed."""
+    kept = ROOT / "tests" / "corpus" / name
+    unpacked = ROOT / "build-fuzz" / "kept" / name
+    with tarfile.open(f"{kept}.tar.xz") as archive:
+        archive.extractall(unpacked)
+    return [unpacked, *([kept] if kept.is_dir() else [])]
+
+
 def fuzz(target: dict, seconds: int) -> tuple[str, bool, str]:
-    """Lets one target look for this long, beginning at its kept corpus. What it finds new is kept in the tree."""
+    """Tries the kept corpus, then looks on from it for this long. What it finds new is kept in the tree."""
     name = target["name"]
     source = Path(target["target_sources"][0]["sources"][0])
     tree = ROOT / "build-fuzz"
     found = tree / "corpus" / name
     found.mkdir(parents=True, exist_ok=True)
-    kept = ROOT / "tests" / "corpus" / name
     command = [
         tree / name, f"-max_total_time={seconds}", "-timeout=10", "-rss_limit_mb=2048", "-print_final_stats=1",
         f"-artifact_prefix={tree}/crash-{name}-", f"-dict={source.with_suffix('.dict')}", found,
-        *([kept] if kept.is_dir() else []),
+        *kept_inputs(name),
     ]  # fmt: skip
     done = run(command, tree / f"check-{name}.log", **SANITIZERS)
     return name, done.returncode == 0, done.stdout
 
 
-def check_fuzz(tally: Tally, seconds: int) -> None:
+def fuzz_seconds(number: int, wanted: int | None, day: int) -> int:
+    """How long the target of this number looks on this day: each has a long turn every few days."""
+    if wanted is not None:
+        return wanted
+    return FUZZ_LONG_SECONDS if number % FUZZ_TURNS == day % FUZZ_TURNS else FUZZ_SHORT_SECONDS
+
+
+def check_fuzz(tally: Tally, wanted: int | None) -> None:
     targets = [t for t in introspect("build-fuzz", "--targets") if t["type"] == "executable" and t["name"].endswith("_fuzz")]
-    step(f"fuzz targets: {len(targets)}, {seconds} s each")
+    targets.sort(key=lambda target: target["name"])
+    day = datetime.date.today().toordinal()
+    seconds = [fuzz_seconds(number, wanted, day) for number in range(len(targets))]
+    step(f"fuzz targets: {len(targets)}, " + ", ".join(f"{seconds.count(n)} of them {n} s" for n in sorted(set(seconds))))
     with ThreadPoolExecutor(JOBS) as pool:
-        for name, good, output in pool.map(lambda target: fuzz(target, seconds), targets):
+        for name, good, output in pool.map(fuzz, targets, seconds):
             tally.add(f"fuzz {name}", good, output)
 
 
@@ -203,7 +227,10 @@ def check_end_to_end(tally: Tally) -> None:
 def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="./check", description="Builds Posthorn and runs every test.")
     parser.add_argument("--quick", action="store_true", help="only the gates and the unit tests")
-    parser.add_argument("--fuzz-seconds", type=int, default=5, metavar="N", help="for each fuzz target (default 5)")
+    parser.add_argument(
+        "--fuzz-seconds", type=int, metavar="N",
+        help=f"for each fuzz target (default {FUZZ_SHORT_SECONDS}, and {FUZZ_LONG_SECONDS} for a third of them, each day another)",
+    )  # fmt: skip
     return parser.parse_args()
 
 

@@ -211,6 +211,12 @@ struct admin_command {
     X(smart_host_remove) \
     X(sieve_check) \
     X(sieve_test) \
+    X(sieve_list) \
+    X(sieve_show) \
+    X(sieve_put) \
+    X(sieve_activate) \
+    X(sieve_deactivate) \
+    X(sieve_remove) \
     X(plan_list) \
     X(plan_show) \
     X(plan_add) \

@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include "admin/domain_zone.h"
+#include "admin/findings.h"
 #include "admin/inquiry.h"
 
 /* `posthorn doctor`: runs in the command line's own process, and asks the server (or the files) for the
@@ -12,18 +13,6 @@ static int supervisor_of(json_t *status)
 {
     const json_t *processes = json_object_get(json_array_get(status, 0), "processes");
     return (int)json_integer_value(json_object_get(json_array_get(processes, 0), "pid"));
-}
-
-static void tell(void *context, const struct finding *finding)
-{
-    struct admin_call *call = context;
-    struct error ignored; /* what can't be shown for want of memory is not shown */
-    if (call_row(call,
-                 json_pack("{s:s,s:s,s:o,s:o,s:o}", "level", doctor_level_name(finding->level), "check",
-                           finding->check, "what", json_text(slice_cstr(finding->what)), "why",
-                           json_text(slice_cstr(finding->why)), "do", json_text(slice_cstr(finding->cure))),
-                 &ignored) != ERR_OK)
-        call->unclean = true;
 }
 
 static void progress(void *context, size_t done, size_t total)
@@ -91,7 +80,7 @@ static enum err doctor(struct admin_call *call, struct error *error)
     if (context->settings == NULL)
         return fail_plain(error, ERR_UNSUPPORTED, "the doctor works at the command line only");
     struct doctor doctor = {
-        .settings = context->settings, .found = tell, .progress = progress, .context = call};
+        .settings = context->settings, .found = findings_tell, .progress = progress, .context = call};
     json_t *status = ask(context, "status", true);
     json_t *acme = ask(context, "certificate.state", true);
     const char *why = json_string_value(json_object_get(json_array_get(acme, 0), "error"));
@@ -122,15 +111,10 @@ static void show(const json_t *row)
         printf("         > %s\n", cure);
 }
 
-static const struct admin_column columns[] = {
-    {"level", "LEVEL", COLUMN_TEXT}, {"check", "CHECK", COLUMN_TEXT}, {"what", "WHAT", COLUMN_TEXT},
-    {"why", "WHY", COLUMN_TEXT},     {"do", "DO", COLUMN_TEXT},       {0},
-};
-
 const struct admin_command admin_doctor = {
     .name = "doctor",
     .run = doctor,
-    .columns = columns,
+    .columns = findings_columns,
     .show = show,
     .flags = COMMAND_HERE,
     .summary = "look for what is wrong, and say what to do",

@@ -1,4 +1,5 @@
 #include "admin/domain_zone.h"
+#include "admin/findings.h"
 
 /* What a domain needs in the DNS, and what is there: `domain records`, `domain check`. Both run at the
  * command line, which may ask the DNS and read certificates. */
@@ -36,18 +37,6 @@ const struct admin_command admin_domain_records = {
 
 /* --- checking --- */
 
-static void tell(void *context, const struct finding *finding)
-{
-    struct admin_call *call = context;
-    struct error ignored; /* what can't be shown for want of memory is not shown */
-    if (call_row(call,
-                 json_pack("{s:s,s:s,s:o,s:o,s:o}", "level", doctor_level_name(finding->level), "check",
-                           finding->check, "what", json_text(slice_cstr(finding->what)), "why",
-                           json_text(slice_cstr(finding->why)), "do", json_text(slice_cstr(finding->cure))),
-                 &ignored) != ERR_OK)
-        call->unclean = true;
-}
-
 static void no_progress(void *context, size_t done, size_t total)
 {
     (void)context;
@@ -64,8 +53,10 @@ static enum err check(struct admin_call *call, struct error *error)
     enum err e = domain_zone_read(call->context, call_text(call, "domain"), &call->arena, &zone, error);
     if (e != ERR_OK)
         return e;
-    struct doctor doctor = {
-        .settings = call->context->settings, .found = tell, .progress = no_progress, .context = call};
+    struct doctor doctor = {.settings = call->context->settings,
+                            .found = findings_tell,
+                            .progress = no_progress,
+                            .context = call};
     e = doctor_run_domain(&doctor, &zone.domain, &lacking, error);
     call->unclean = call->unclean || lacking;
     return e;
@@ -93,16 +84,11 @@ static const struct admin_argument check_arguments[] = {
     {0},
 };
 
-static const struct admin_column check_columns[] = {
-    {"level", "LEVEL", COLUMN_TEXT}, {"check", "CHECK", COLUMN_TEXT}, {"what", "WHAT", COLUMN_TEXT},
-    {"why", "WHY", COLUMN_TEXT},     {"do", "DO", COLUMN_TEXT},       {0},
-};
-
 const struct admin_command admin_domain_check = {
     .name = "domain.check",
     .run = check,
     .arguments = check_arguments,
-    .columns = check_columns,
+    .columns = findings_columns,
     .show = show_finding,
     .flags = COMMAND_HERE,
     .summary = "say which DNS records of a domain are missing or wrong",

@@ -3,11 +3,10 @@
 #include <limits.h>
 #include <unistd.h>
 
-#include "admin/admin.h"
+#include "admin/sieve_complaints.h"
 #include "base/fdio.h"
 #include "mime/address.h"
 #include "mime/header.h"
-#include "sieve/sieve.h"
 
 /* `posthorn sieve check` and `posthorn sieve test`: they run in the command line's own process and need no
  * server. */
@@ -33,22 +32,6 @@ static enum err read_file(const struct admin_call *call, struct slice path, size
 
 /* --- check --- */
 
-static enum err tell_complaints(struct admin_call *call, const struct sieve_complaints *complaints,
-                                struct error *error)
-{
-    enum err e = ERR_OK;
-    for (size_t i = 0; i < complaints->count && e == ERR_OK; i++) {
-        const struct sieve_complaint *item = &complaints->items[i];
-        call->unclean = call->unclean || !item->warning;
-        e = call_row(call,
-                     json_pack("{s:I,s:I,s:s,s:o}", "line", (json_int_t)item->line, "column",
-                               (json_int_t)item->column, "level", item->warning ? "warning" : "error", "what",
-                               json_text(slice_cstr(item->text))),
-                     error);
-    }
-    return e;
-}
-
 /* ERR_INVALID after the complaints were told. */
 static enum err compile(struct admin_call *call, struct slice path, struct sieve_program **ret,
                         struct error *error)
@@ -60,7 +43,7 @@ static enum err compile(struct admin_call *call, struct slice path, struct sieve
         return e;
     e = sieve_compile(buf_slice(&script), SIEVE_ALL, ret, &complaints, error);
     struct error ignored;
-    if (tell_complaints(call, &complaints, &ignored) != ERR_OK)
+    if (sieve_complaints_tell(call, &complaints, &ignored) != ERR_OK)
         call->unclean = true;
     return e;
 }
@@ -191,6 +174,8 @@ static enum err tell_action(struct admin_call *call, const struct sieve_action *
             json_object_set_new(row, texts[i].name, json_text(texts[i].text));
     if (row != NULL && action->flag_count > 0)
         json_object_set_new(row, "flags", json_texts(action->flags, action->flag_count));
+    if (row != NULL && action->recipient_count > 0)
+        json_object_set_new(row, "recipients", json_texts(action->recipients, action->recipient_count));
     return call_row(call, row, error);
 }
 
@@ -271,23 +256,6 @@ static const char *text_of(const json_t *row, const char *key)
     return text != NULL ? text : "";
 }
 
-static void show_line(const json_t *row)
-{
-    json_int_t line = json_integer_value(json_object_get(row, "line"));
-    if (line > 0)
-        printf("line %-4lld ", (long long)line);
-    else
-        printf("          ");
-}
-
-static void show_complaint(const json_t *row)
-{
-    show_line(row);
-    if (json_object_get(row, "column") != NULL)
-        printf("column %-4lld ", (long long)json_integer_value(json_object_get(row, "column")));
-    printf("%s: %s\n", text_of(row, "level"), text_of(row, "what"));
-}
-
 static void show_reply(const char *reply)
 {
     struct cursor c = cursor_of(slice_cstr(reply));
@@ -298,16 +266,21 @@ static void show_reply(const char *reply)
     }
 }
 
+static void show_texts(const json_t *texts)
+{
+    for (size_t i = 0; i < json_array_size(texts); i++)
+        printf(" %s", json_string_value(json_array_get(texts, i)));
+}
+
 static void show_action(const json_t *row)
 {
     static const char *const keys[] = {"mailbox", "mailbox-id", "special-use", "address", "reason"};
-    const json_t *flags = json_object_get(row, "flags");
     printf("=> %s", text_of(row, "action"));
     for (size_t i = 0; i < ARRAY_LEN(keys); i++)
         if (json_object_get(row, keys[i]) != NULL)
             printf(" \"%s\"", text_of(row, keys[i]));
-    for (size_t i = 0; i < json_array_size(flags); i++)
-        printf(" %s", json_string_value(json_array_get(flags, i)));
+    show_texts(json_object_get(row, "flags"));
+    show_texts(json_object_get(row, "recipients"));
     printf("\n");
     show_reply(text_of(row, "reply"));
 }
@@ -317,9 +290,9 @@ static void show(const json_t *row)
     if (json_object_get(row, "action") != NULL)
         show_action(row);
     else if (json_object_get(row, "level") != NULL)
-        show_complaint(row);
+        sieve_complaint_show(row);
     else {
-        show_line(row);
+        sieve_line_show(row);
         printf("%-14s %s\n", text_of(row, "step"), text_of(row, "outcome"));
     }
 }
@@ -331,19 +304,11 @@ static const struct admin_argument check_arguments[] = {
     {0},
 };
 
-static const struct admin_column check_columns[] = {
-    {"line", "LINE", COLUMN_NUMBER},
-    {"column", "COLUMN", COLUMN_NUMBER},
-    {"level", "LEVEL", COLUMN_TEXT},
-    {"what", "WHAT", COLUMN_TEXT},
-    {0},
-};
-
 const struct admin_command admin_sieve_check = {
     .name = "sieve.check",
     .run = check,
     .arguments = check_arguments,
-    .columns = check_columns,
+    .columns = sieve_complaint_columns,
     .show = show,
     .flags = COMMAND_ALONE,
     .summary = "say what is wrong with a Sieve script",

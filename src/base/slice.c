@@ -212,3 +212,16 @@ bool cursor_u32(struct cursor *c, uint32_t *ret)
     *ret = (uint32_t)value;
     return true;
 }
+
+bool slice_is_ascii(struct slice s)
+{
+    size_t i = 0;
+    for (uint64_t eight; i + sizeof(eight) <= s.n; i += sizeof(eight)) {
+        memcpy(&eight, s.p + i, sizeof(eight));
+        if ((eight & UINT64_C(0x8080808080808080)) != 0)
+            return false;
+    }
+    while (i < s.n && (unsigned char)s.p[i] < 0x80)
+        i++;
+    return i >= s.n;
+}

@@ -93,6 +93,8 @@ static inline bool ascii_is_alnum(char c)
 {
     return ascii_is_alpha(c) || ascii_is_digit(c);
 }
+
+bool slice_is_ascii(struct slice s);
 static inline bool ascii_is_space(char c)
 {
     return c == ' ' || c == '\t' || c == '\r' || c == '\n';

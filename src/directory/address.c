@@ -186,14 +186,6 @@ static enum err to_nfc(struct slice text, struct arena *arena, struct slice *ret
     return ret_text->p != NULL ? ERR_OK : fail_nomem(error);
 }
 
-static bool is_ascii(struct slice text)
-{
-    for (size_t i = 0; i < text.n; i++)
-        if ((unsigned char)text.p[i] >= 0x80)
-            return false;
-    return true;
-}
-
 static enum err fold_ascii(struct slice plain, struct arena *arena, struct address_parts *parts,
                            struct error *error)
 {
@@ -211,7 +203,7 @@ static enum err fold_ascii(struct slice plain, struct arena *arena, struct addre
 static enum err fold_local(struct slice plain, struct arena *arena, struct address_parts *parts,
                            struct error *error)
 {
-    if (is_ascii(plain))
+    if (slice_is_ascii(plain))
         return fold_ascii(plain, arena, parts, error);
     if (!utf8_valid(plain))
         return fail_plain(error, ERR_INVALID, "the name before the @ is not UTF-8 text");

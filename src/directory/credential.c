@@ -234,14 +234,6 @@ static enum err matches_keys(struct directory *directory, struct account_id acco
     return ERR_OK;
 }
 
-static bool is_ascii(struct slice text)
-{
-    for (size_t i = 0; i < text.n; i++)
-        if ((unsigned char)text.p[i] >= 0x80)
-            return false;
-    return true;
-}
-
 static enum err matches(struct directory *directory, struct account_id account,
                         const struct credential *credential, struct slice password, bool *ret_match,
                         struct error *error)
@@ -249,7 +241,7 @@ static enum err matches(struct directory *directory, struct account_id account,
     if (credential->hash[0] != 0) {
         *ret_match = password_hash_verify(credential->hash, password);
         /* The hash is of the bytes; another keyboard may make others of the same letters (RFC 6856 2.2). */
-        if (!*ret_match && !is_ascii(password)) {
+        if (!*ret_match && !slice_is_ascii(password)) {
             enum err code = matches_keys(directory, account, credential, password, ret_match, error);
             if (code != ERR_OK)
                 return code;

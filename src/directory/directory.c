@@ -151,13 +151,10 @@ enum err change_end(struct directory *directory, enum err code, struct error *er
 {
     if (code == ERR_OK)
         code = sql_run(directory, STATEMENT_COMMIT, NULL, 0, error);
-    /* SQLite rolls back by itself after some failures (a full disk); a second time is refused. */
-    if (code != ERR_OK && sqlite3_get_autocommit(directory->database.sqlite) == 0) {
-        struct error ignored;
-        must(sql_run(directory, STATEMENT_ROLLBACK, NULL, 0, &ignored) == ERR_OK);
-    } else if (code == ERR_OK) {
+    if (code != ERR_OK)
+        volume_database_undo(&directory->database);
+    else
         atomic_fetch_add(&directory->generation, 1);
-    }
     pthread_mutex_unlock(&directory->lock);
     return code == ERR_OK ? volume_database_sync(&directory->database, error) : code;
 }

@@ -1,6 +1,6 @@
 #include "directory/schema.h"
 
-#include <inttypes.h>
+#include "store/migrate.h"
 
 /*
  * address.kind: 1 account, 2 alias, 3 group. `shown` is as a person wrote it, `address` and `key` as they are
@@ -157,55 +157,7 @@ static const char *const migrations[] = {
     "ALTER TABLE domain ADD COLUMN rest_tls INTEGER NOT NULL DEFAULT 0;",
 };
 
-static enum err schema_version(struct database *database, int64_t *ret_version, struct error *error)
-{
-    sqlite3_stmt *statement = NULL;
-    if (sqlite3_prepare_v2(database->sqlite, "PRAGMA user_version", -1, &statement, NULL) != SQLITE_OK ||
-        sqlite3_step(statement) != SQLITE_ROW) {
-        enum err code = volume_database_fail(database, "PRAGMA user_version", error);
-        sqlite3_finalize(statement);
-        return code;
-    }
-    *ret_version = sqlite3_column_int64(statement, 0);
-    sqlite3_finalize(statement);
-    return ERR_OK;
-}
-
-static enum err run(struct database *database, const char *sql, struct error *error)
-{
-    if (sqlite3_exec(database->sqlite, sql, NULL, NULL, NULL) == SQLITE_OK)
-        return ERR_OK;
-    return volume_database_fail(database, "migration", error);
-}
-
-static enum err migrate_one(struct database *database, size_t which, struct error *error)
-{
-    char set_version[64];
-    snprintf(set_version, sizeof(set_version), "PRAGMA user_version = %zu; COMMIT", which + 1);
-    enum err code = run(database, "BEGIN IMMEDIATE", error);
-    if (code == ERR_OK)
-        code = run(database, migrations[which], error);
-    if (code == ERR_OK)
-        code = run(database, set_version, error);
-    if (code != ERR_OK)
-        sqlite3_exec(database->sqlite, "ROLLBACK", NULL, NULL, NULL);
-    return code;
-}
-
 enum err directory_schema_migrate(struct database *database, struct error *error)
 {
-    int64_t version = 0;
-    enum err code = schema_version(database, &version, error);
-    if (code != ERR_OK)
-        return code;
-    if (version < 0 || (size_t)version > ARRAY_LEN(migrations))
-        return fail_plain(error, ERR_VERSION,
-                          "%s is of version %" PRId64 ", made by a newer program; this one knows %zu",
-                          database->name, version, ARRAY_LEN(migrations));
-    bool changed = (size_t)version < ARRAY_LEN(migrations);
-    for (size_t i = (size_t)version; code == ERR_OK && i < ARRAY_LEN(migrations); i++)
-        code = migrate_one(database, i, error);
-    if (code == ERR_OK && changed)
-        code = volume_database_sync(database, error);
-    return code;
+    return database_migrate(database, migrations, ARRAY_LEN(migrations), error);
 }

@@ -1,7 +1,4 @@
-/*
- * directory.db's tables, by migrations: PRAGMA user_version counts those that ran. A database of a newer
- * program is refused with ERR_VERSION. Threads: the caller holds the only connection.
- */
+/* directory.db's tables; errors and threads as in store/migrate.h. */
 #ifndef POSTHORN_DIRECTORY_SCHEMA_H
 #define POSTHORN_DIRECTORY_SCHEMA_H
 

@@ -28,7 +28,6 @@ struct directory;
 #define STATEMENT_TABLE(X)                                                                                   \
     X(BEGIN, "BEGIN IMMEDIATE")                                                                              \
     X(COMMIT, "COMMIT")                                                                                      \
-    X(ROLLBACK, "ROLLBACK")                                                                                  \
     X(PLAN_LIST, "SELECT name FROM plan ORDER BY quota_bytes, doors, name")                                  \
     X(PLAN_ADD, "INSERT INTO plan(name, doors, quota_bytes, quota_max) VALUES (?1, ?2, ?3, ?4)")             \
     X(PLAN_SET, "UPDATE plan SET doors = ?2, quota_bytes = ?3, quota_max = ?4 WHERE name = ?1")              \

@@ -28,6 +28,8 @@ static const char *greeting_of(enum listen_protocol protocol)
         return NULL;
     if (protocol == LISTEN_IMAP)
         return "* OK";
+    if (protocol == LISTEN_MANAGESIEVE)
+        return "\"IMPLEMENTATION\"";
     return protocol == LISTEN_POP3 ? "+OK" : "220 ";
 }
 

@@ -10,6 +10,7 @@ enum { DATA_MAX = 16 * 1024, NAME_TEXT_MAX = 2 * RESOLVER_NAME_MAX, POLICY_MAX =
 const struct zone_service zone_services[] = {
     {"_imaps._tcp", LISTEN_IMAPS, 0},
     {"_pop3s._tcp", LISTEN_POP3S, 10}, /* RFC 6186 3.4: who can do both prefers IMAP */
+    {"_sieve._tcp", LISTEN_MANAGESIEVE, 0},
     {"_submissions._tcp", LISTEN_SUBMISSIONS, 0},
     {"_submission._tcp", LISTEN_SUBMISSION, 10}, /* RFC 8314 3.3: TLS from the first byte goes before */
 };

@@ -15,6 +15,7 @@
 #include "base/must.h"
 #include "feedback/kind.h"
 #include "feedback/tls_note.h"
+#include "store/migrate.h"
 
 enum { REPORT_ARENA_MAX = 64 * 1024 * 1024 };
 
@@ -41,14 +42,15 @@ static const char *const statement_texts[STATEMENTS] = {
     [FORGET] = "DELETE FROM sighting WHERE day = ?1 AND domain = ?2 AND policy = ?3",
 };
 
-static const char schema[] = "CREATE TABLE IF NOT EXISTS sighting ("
-                             " day INTEGER NOT NULL," /* since 1970, UTC */
-                             " domain BLOB NOT NULL,"
-                             " policy BLOB NOT NULL,"
-                             " row BLOB NOT NULL,"
-                             " addresses BLOB NOT NULL,"
-                             " count INTEGER NOT NULL,"
-                             " PRIMARY KEY (day, domain, policy, row)) WITHOUT ROWID";
+/* Those of before versions were counted have the table already. */
+static const char *const migrations[] = {"CREATE TABLE IF NOT EXISTS sighting ("
+                                         " day INTEGER NOT NULL," /* since 1970, UTC */
+                                         " domain BLOB NOT NULL,"
+                                         " policy BLOB NOT NULL,"
+                                         " row BLOB NOT NULL,"
+                                         " addresses BLOB NOT NULL,"
+                                         " count INTEGER NOT NULL,"
+                                         " PRIMARY KEY (day, domain, policy, row)) WITHOUT ROWID"};
 
 struct feedback {
     struct database database;
@@ -104,8 +106,9 @@ static enum err count_rows(struct feedback *f, struct error *error)
 
 static enum err prepare(struct feedback *f, struct error *error)
 {
-    if (sqlite3_exec(f->database.sqlite, schema, NULL, NULL, NULL) != SQLITE_OK)
-        return volume_database_fail(&f->database, "making the table", error);
+    enum err err = database_migrate(&f->database, migrations, ARRAY_LEN(migrations), error);
+    if (err != ERR_OK)
+        return err;
     for (size_t i = 0; i < STATEMENTS; i++)
         if (sqlite3_prepare_v3(f->database.sqlite, statement_texts[i], -1, SQLITE_PREPARE_PERSISTENT,
                                &f->statements[i], NULL) != SQLITE_OK)

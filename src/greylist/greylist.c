@@ -11,6 +11,7 @@
 #include <stdlib.h>
 
 #include "base/must.h"
+#include "store/migrate.h"
 
 enum { KEY_BYTES = 16 };
 #define PRUNE_US CLOCK_HOUR
@@ -29,14 +30,15 @@ static const char *const statement_texts[STATEMENTS] = {
                     " (SELECT key FROM seen WHERE kind = ?1 ORDER BY last LIMIT 1)",
 };
 
-static const char schema[] = "CREATE TABLE IF NOT EXISTS seen ("
-                             " kind INTEGER NOT NULL,"
-                             " key BLOB NOT NULL,"
-                             " first INTEGER NOT NULL," /* us since 1970 */
-                             " last INTEGER NOT NULL,"
-                             " count INTEGER NOT NULL,"
-                             " PRIMARY KEY (kind, key)) WITHOUT ROWID;"
-                             "CREATE INDEX IF NOT EXISTS seen_last ON seen (kind, last)";
+/* Those of before versions were counted have the table already. */
+static const char *const migrations[] = {"CREATE TABLE IF NOT EXISTS seen ("
+                                         " kind INTEGER NOT NULL,"
+                                         " key BLOB NOT NULL,"
+                                         " first INTEGER NOT NULL," /* us since 1970 */
+                                         " last INTEGER NOT NULL,"
+                                         " count INTEGER NOT NULL,"
+                                         " PRIMARY KEY (kind, key)) WITHOUT ROWID;"
+                                         "CREATE INDEX IF NOT EXISTS seen_last ON seen (kind, last)"};
 
 struct greylist {
     struct database database;
@@ -162,8 +164,9 @@ static enum err make_room(struct greylist *g, enum kind kind, struct error *erro
 
 static enum err prepare(struct greylist *g, struct error *error)
 {
-    if (sqlite3_exec(g->database.sqlite, schema, NULL, NULL, NULL) != SQLITE_OK)
-        return volume_database_fail(&g->database, "making the table", error);
+    enum err err = database_migrate(&g->database, migrations, ARRAY_LEN(migrations), error);
+    if (err != ERR_OK)
+        return err;
     for (size_t i = 0; i < STATEMENTS; i++)
         if (sqlite3_prepare_v3(g->database.sqlite, statement_texts[i], -1, SQLITE_PREPARE_PERSISTENT,
                                &g->statements[i], NULL) != SQLITE_OK)

@@ -42,7 +42,9 @@ static void measure_queue(struct queue *queue)
 {
     static const enum metric_queue labels[QUEUE_FIGURES] = {[QUEUE_FILING] = METRIC_QUEUE_FILING,
                                                             [QUEUE_DEFERRED] = METRIC_QUEUE_DEFERRED,
-                                                            [QUEUE_WAITING] = METRIC_QUEUE_WAITING};
+                                                            [QUEUE_WAITING] = METRIC_QUEUE_WAITING,
+                                                            [QUEUE_HELD] = METRIC_QUEUE_HELD,
+                                                            [QUEUE_SCHEDULED] = METRIC_QUEUE_SCHEDULED};
     struct queue_figures figures;
     struct error error;
     int64_t now = clock_wall_us();

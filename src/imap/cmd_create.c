@@ -38,5 +38,5 @@ void cmd_create(struct imap_session *s, struct imap_call *call)
     if (folder_create(place.account, place.path, FOLDER_MAIL, role, &id, &call->error) != ERR_OK)
         imap_call_failed(call);
     else if (imap_has(s, S("OBJECTID"))) /* RFC 8474 4.1 */
-        buf_printf(&call->reply.code, "[MAILBOXID (" IMAP_MAILBOXID_FORMAT ")]", (unsigned long long)id.v);
+        buf_printf(&call->reply.code, "[MAILBOXID (" FOLDER_ID_FORMAT ")]", (unsigned long long)id.v);
 }

@@ -27,8 +27,7 @@ static bool tell_mailbox(struct imap_session *s, struct imap_call *call, const s
     imap_say(s, "OK", "UIDs are valid", "[UIDVALIDITY %u]", folder->uidvalidity);
     imap_say(s, "OK", "The next UID, at least", "[UIDNEXT %u]", folder->uidnext);
     if (imap_has(s, S("OBJECTID")))
-        imap_say(s, "OK", "It stays", "[MAILBOXID (" IMAP_MAILBOXID_FORMAT ")]",
-                 (unsigned long long)folder->id.v);
+        imap_say(s, "OK", "It stays", "[MAILBOXID (" FOLDER_ID_FORMAT ")]", (unsigned long long)folder->id.v);
     /* RFC 7162 3.1.2.1: with every SELECT, asked for or not. */
     if (imap_has(s, S("CONDSTORE")))
         imap_say(s, "OK", "What was told so far", "[HIGHESTMODSEQ %llu]",

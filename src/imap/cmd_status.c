@@ -47,7 +47,7 @@ void imap_send_status(struct imap_session *s, struct slice name, const struct fo
             continue;
         buf_printf(out, "%s%s ", before, names[i]);
         if (i == IMAP_STATUS_MAILBOXID)
-            buf_printf(out, "(" IMAP_MAILBOXID_FORMAT ")", (unsigned long long)folder->id.v);
+            buf_printf(out, "(" FOLDER_ID_FORMAT ")", (unsigned long long)folder->id.v);
         else
             buf_printf(out, "%llu", (unsigned long long)value_of(s, folder, (enum imap_status_item)i));
         before = " ";

@@ -27,7 +27,6 @@ void imap_put_flag_names(struct buf *out, const struct flagset *only, const stru
 void imap_put_internal_date(struct buf *out, int64_t at_us) NONNULL;
 
 /* Ids as clients see them (RFC 8474): a letter says of what, so that none is taken for another. */
-#define IMAP_MAILBOXID_FORMAT "F%llx"
 #define IMAP_EMAILID_FORMAT "M%llx"
 #define IMAP_THREADID_FORMAT "T%llx"
 

@@ -120,7 +120,10 @@ void link_put_envelope(struct buf *b, const struct queue_envelope *e)
     wire_put_slice(b, e->helo);
     wire_put_slice(b, e->peer);
     wire_put_slice(b, e->tls);
-    wire_put_u8(b, (uint8_t)(e->eight_bit | e->smtputf8 << 1 | e->binary << 2 | e->junk << 3));
+    wire_put_u8(
+        b, (uint8_t)(e->eight_bit | e->smtputf8 << 1 | e->binary << 2 | e->junk << 3 | e->require_tls << 4));
+    wire_put_u64(b, (uint64_t)e->release.at_us);
+    wire_put_u32(b, e->release.hold_seconds);
     wire_put_u8(b, (uint8_t)e->ret);
     wire_put_slice(b, e->envid);
     wire_put_slice(b, e->results);
@@ -146,6 +149,9 @@ void link_get_envelope(struct wire_reader *r, struct arena *arena, struct queue_
     ret->smtputf8 = bits >> 1 & 1;
     ret->binary = bits >> 2 & 1;
     ret->junk = bits >> 3 & 1;
+    ret->require_tls = bits >> 4 & 1;
+    ret->release.at_us = (int64_t)wire_get_u64(r);
+    ret->release.hold_seconds = wire_get_u32(r);
     ret->ret = (enum dsn_ret)MIN(wire_get_u8(r), (uint8_t)DSN_RET_HDRS);
     ret->envid = wire_get_slice(r);
     ret->results = wire_get_slice(r);

@@ -111,6 +111,8 @@ static void put_envelope(struct buf *b, size_t recipients)
                                       .tls = S("TLSv1.3"),
                                       .smtputf8 = true,
                                       .binary = true,
+                                      .require_tls = true,
+                                      .release = {INT64_C(1) << 50, 77},
                                       .ret = DSN_RET_FULL,
                                       .envid = S("QQ")};
     link_put_envelope(b, &envelope);
@@ -129,7 +131,8 @@ static void test_envelope_comes_as_it_was_sent(void **state)
     assert_true(slice_eq(got.sender, S("max@other.example")) && slice_eq(got.protocol, S("ESMTPS")));
     assert_true(slice_eq(got.helo, S("client")) && slice_eq(got.peer, S("192.0.2.1")));
     assert_true(slice_eq(got.tls, S("TLSv1.3")) && slice_eq(got.envid, S("QQ")));
-    assert_true(!got.eight_bit && got.smtputf8 && got.binary);
+    assert_true(!got.eight_bit && got.smtputf8 && got.binary && got.require_tls);
+    assert_true(got.release.at_us == INT64_C(1) << 50 && got.release.hold_seconds == 77);
     assert_int_equal(got.ret, DSN_RET_FULL);
     assert_int_equal(got.account.v, 0); /* who it is, only a ticket says */
     assert_int_equal(got.recipient_count, QUEUE_RECIPIENTS_MAX);

@@ -135,11 +135,18 @@ static void remember_name(struct login *login, struct slice name)
         login->name[i] = ascii_lower(name.p[i]);
 }
 
+enum metric_protocol login_metric(enum door door)
+{
+    if (door == DOOR_IMAP)
+        return METRIC_IMAP;
+    if (door == DOOR_POP3)
+        return METRIC_POP3;
+    return door == DOOR_MANAGESIEVE ? METRIC_MANAGESIEVE : METRIC_SUBMISSION;
+}
+
 static void count(const struct login *login, enum metric_login result)
 {
-    enum metric_protocol protocol = login->door == DOOR_IMAP   ? METRIC_IMAP
-                                    : login->door == DOOR_POP3 ? METRIC_POP3
-                                                               : METRIC_SUBMISSION;
+    enum metric_protocol protocol = login_metric(login->door);
     metric_count(LOGINS, METRIC_LABELS(protocol, result, METRIC_LOGIN_COUNT));
 }
 

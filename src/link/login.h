@@ -16,6 +16,7 @@
 #include "link/link.h"
 #include "rt/conn.h"
 #include "rt/limit.h"
+#include "rt/metrics.h"
 #include "rt/settings.h"
 
 enum {
@@ -101,5 +102,7 @@ bool login_offers(const struct conn *conn, enum sasl_mechanism mechanism, const 
 /* `sasl-without` names it, or it needs an identity provider and there is none: it is as if we did not know
  * it. */
 bool login_is_off(enum sasl_mechanism mechanism, const struct settings *settings);
+/* Under which a door's log-ins and sessions are counted. */
+enum metric_protocol login_metric(enum door door);
 
 #endif

@@ -14,7 +14,7 @@
 
 #define LINK_OUTBOUND_WAIT_US (20 * CLOCK_SECOND) /* how long store waits for something to give */
 
-enum err link_outbound_take(struct link *link, uint64_t hand, size_t max, struct arena *arena,
+enum err link_outbound_take(struct link *link, uint64_t hand, uint64_t seen, size_t max, struct arena *arena,
                             struct outbound_batch *ret_batch, struct error *error) MUST_CHECK;
 enum err link_outbound_open(struct link *link, uint64_t hand, struct queue_id entry,
                             struct outbound_message *ret_message, struct error *error) MUST_CHECK;

@@ -20,7 +20,7 @@ static enum err malformed(struct error *error)
     return fail(error, ERR_INVALID, NULL, "malformed reply from store");
 }
 
-enum err link_outbound_take(struct link *link, uint64_t hand, size_t max, struct arena *arena,
+enum err link_outbound_take(struct link *link, uint64_t hand, uint64_t seen, size_t max, struct arena *arena,
                             struct outbound_batch *ret_batch, struct error *error)
 {
     CLEANUP(link_call_release) struct link_call call = link_call_of(link, LINK_OUTBOUND_TAKE);
@@ -28,6 +28,7 @@ enum err link_outbound_take(struct link *link, uint64_t hand, size_t max, struct
     struct wire_reader reader;
     struct outbound_batch batch;
     wire_put_u64(&call.record, hand);
+    wire_put_u64(&call.record, seen);
     wire_put_varint(&call.record, max);
     enum err err = link_call_run(&call, error);
     if (err == ERR_OK)

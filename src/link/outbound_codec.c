@@ -18,7 +18,8 @@ static void put_parcel(struct buf *b, const struct outbound_parcel *p)
     wire_put_slice(b, p->sender);
     wire_put_u64(b, p->size);
     wire_put_u64(b, (uint64_t)p->received_us);
-    wire_put_u8(b, (uint8_t)(p->eight_bit | p->smtputf8 << 1 | p->binary << 2 | p->tls_optional << 3));
+    wire_put_u8(b, (uint8_t)(p->eight_bit | p->smtputf8 << 1 | p->binary << 2 | p->tls_optional << 3 |
+                             p->require_tls << 4));
     wire_put_u8(b, (uint8_t)p->ret);
     wire_put_slice(b, p->envid);
     wire_put_u64(b, p->sid.v);
@@ -59,6 +60,7 @@ static void get_parcel(struct wire_reader *r, struct arena *arena, struct outbou
     p->smtputf8 = bits >> 1 & 1;
     p->binary = bits >> 2 & 1;
     p->tls_optional = bits >> 3 & 1;
+    p->require_tls = bits >> 4 & 1;
     p->ret = (enum dsn_ret)MIN(wire_get_u8(r), (uint8_t)DSN_RET_HDRS);
     p->envid = get_text(r, arena);
     p->sid.v = wire_get_u64(r);
@@ -77,6 +79,7 @@ static void get_parcel(struct wire_reader *r, struct arena *arena, struct outbou
 
 void link_put_batch(struct buf *b, const struct outbound_batch *batch)
 {
+    wire_put_u64(b, batch->number);
     wire_put_u64(b, batch->flushes);
     wire_put_varint(b, batch->count);
     for (size_t i = 0; i < batch->count; i++)
@@ -85,7 +88,8 @@ void link_put_batch(struct buf *b, const struct outbound_batch *batch)
 
 void link_get_batch(struct wire_reader *r, struct arena *arena, struct outbound_batch *ret)
 {
-    *ret = (struct outbound_batch){.flushes = wire_get_u64(r)};
+    *ret = (struct outbound_batch){.number = wire_get_u64(r)};
+    ret->flushes = wire_get_u64(r);
     uint64_t count = wire_get_varint(r);
     r->failed = r->failed || count > LINK_PARCELS_MAX;
     ret->parcels = r->failed ? NULL : arena_array(arena, count, sizeof(*ret->parcels));

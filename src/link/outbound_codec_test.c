@@ -20,7 +20,7 @@ static struct outbound_parcel parcels[] = {
      .ret = DSN_RET_HDRS,
      .envid = S("id+2B1"),
      .sid = {0xabcdef0123456789}},
-    {.entry = {42}, .domain = S("other.example"), .smtputf8 = true, .received_us = -1},
+    {.entry = {42}, .domain = S("other.example"), .smtputf8 = true, .require_tls = true, .received_us = -1},
 };
 
 static void assert_same_parcel(const struct outbound_parcel *got, const struct outbound_parcel *sent)
@@ -33,6 +33,7 @@ static void assert_same_parcel(const struct outbound_parcel *got, const struct o
     assert_int_equal(got->smtputf8, sent->smtputf8);
     assert_int_equal(got->binary, sent->binary);
     assert_int_equal(got->tls_optional, sent->tls_optional);
+    assert_int_equal(got->require_tls, sent->require_tls);
     assert_int_equal(got->ret, sent->ret);
     assert_true(slice_eq(got->envid, sent->envid));
     assert_int_equal(got->sid.v, sent->sid.v);
@@ -49,12 +50,13 @@ static void test_batch_comes_as_it_was_sent(void **state UNUSED)
 {
     CLEANUP(buf_release) struct buf b = BUF(10000);
     CLEANUP(arena_release) struct arena arena = ARENA(100000);
-    struct outbound_batch batch = {.parcels = parcels, .count = 2, .flushes = 9};
+    struct outbound_batch batch = {.parcels = parcels, .count = 2, .number = 3, .flushes = 9};
     struct outbound_batch got;
     link_put_batch(&b, &batch);
     struct wire_reader r = wire_reader_of(buf_slice(&b));
     link_get_batch(&r, &arena, &got);
     assert_true(wire_end(&r));
+    assert_int_equal(got.number, 3);
     assert_int_equal(got.flushes, 9);
     assert_int_equal(got.count, 2);
     for (size_t i = 0; i < 2; i++)
@@ -74,19 +76,22 @@ static void test_batch_that_ends_early_is_refused(void **state UNUSED)
     }
 }
 
+enum { BATCH_NUMBERS = 2 }; /* at its beginning */
+
 static bool takes_batch_of(size_t count, size_t recipient_count)
 {
     CLEANUP(buf_release) struct buf b = BUF(1000000);
     CLEANUP(arena_release) struct arena arena = ARENA(10000000);
     struct outbound_recipient many[OUTBOUND_RECIPIENTS_MAX + 1] = {0};
     struct outbound_batch got;
-    wire_put_u64(&b, 0);
+    for (size_t i = 0; i < BATCH_NUMBERS; i++)
+        wire_put_u64(&b, 0);
     wire_put_varint(&b, count);
     for (size_t i = 0; i < count; i++) {
         CLEANUP(buf_release) struct buf one = BUF(100000);
         struct outbound_parcel parcel = {.recipients = many, .recipient_count = recipient_count};
         link_put_batch(&one, &(struct outbound_batch){.parcels = &parcel, .count = 1});
-        buf_put(&b, slice_from(buf_slice(&one), 8 + 1)); /* without flushes and count */
+        buf_put(&b, slice_from(buf_slice(&one), BATCH_NUMBERS * 8 + 1)); /* without them and count */
     }
     assert_false(buf_failed(&b));
     struct wire_reader r = wire_reader_of(buf_slice(&b));

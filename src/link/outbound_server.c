@@ -16,11 +16,12 @@ static enum err serve_take(struct service_call *call, struct error *error)
     CLEANUP(buf_release) struct buf record = BUF(LINK_RECORD_MAX);
     struct outbound_batch batch;
     uint64_t hand = wire_get_u64(&call->request);
+    uint64_t seen = wire_get_u64(&call->request);
     uint64_t max = wire_get_varint(&call->request);
     enum err err = link_check_request(call, error);
     if (err == ERR_OK)
-        err = queue_outbound_take(call->service->queue, hand, max, clock_mono_us() + LINK_OUTBOUND_WAIT_US,
-                                  &call->arena, &batch, error);
+        err = queue_outbound_take(call->service->queue, hand, seen, max,
+                                  clock_mono_us() + LINK_OUTBOUND_WAIT_US, &call->arena, &batch, error);
     if (err != ERR_OK)
         return err;
     link_put_batch(&record, &batch);

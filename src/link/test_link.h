@@ -222,11 +222,15 @@ static inline void played_describe(const struct queue_envelope *e, struct buf *o
         if (r->orcpt.n > 0)
             buf_printf(out, " ORCPT=%.*s", SLICE_ARGS(r->orcpt));
     }
-    buf_printf(out, " helo %.*s %.*s%s%s%s%s", SLICE_ARGS(e->helo), SLICE_ARGS(e->protocol),
+    buf_printf(out, " helo %.*s %.*s%s%s%s%s%s", SLICE_ARGS(e->helo), SLICE_ARGS(e->protocol),
                e->eight_bit ? " 8BIT" : "", e->binary ? " BINARY" : "", e->smtputf8 ? " UTF8" : "",
-               returns[e->ret]);
+               returns[e->ret], e->require_tls ? " REQUIRETLS" : "");
     if (e->envid.n > 0)
         buf_printf(out, " ENVID=%.*s", SLICE_ARGS(e->envid));
+    if (e->release.hold_seconds > 0)
+        buf_printf(out, " HOLDFOR=%u", e->release.hold_seconds);
+    else if (e->release.at_us > 0)
+        buf_printf(out, " HOLDUNTIL=%lld", (long long)(e->release.at_us / CLOCK_SECOND));
 }
 
 static inline enum err played_take_body(struct slice body, uint64_t spool, struct error *error)

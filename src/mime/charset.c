@@ -326,26 +326,13 @@ void mime_charset_release(struct mime_charset *charset)
     *charset = (struct mime_charset){0};
 }
 
-static bool is_ascii(struct slice s)
-{
-    size_t i = 0;
-    for (uint64_t eight; i + sizeof(eight) <= s.n; i += sizeof(eight)) {
-        memcpy(&eight, s.p + i, sizeof(eight));
-        if ((eight & UINT64_C(0x8080808080808080)) != 0)
-            return false;
-    }
-    while (i < s.n && (unsigned char)s.p[i] < 0x80)
-        i++;
-    return i >= s.n;
-}
-
 bool mime_charset_read(struct buf *out, struct slice name, struct slice in, struct slice *ret_text)
 {
     CLEANUP(mime_charset_release) struct mime_charset charset;
     mime_charset_open(&charset, name);
     bool utf8 = charset.way == MIME_CHARSET_UTF8 || charset.way == MIME_CHARSET_GUESS;
     *ret_text = in;
-    if (utf8 ? utf8_valid(in) : charset.way == MIME_CHARSET_WINDOWS && is_ascii(in))
+    if (utf8 ? utf8_valid(in) : charset.way == MIME_CHARSET_WINDOWS && slice_is_ascii(in))
         return !charset.bad;
     if (charset.way == MIME_CHARSET_GUESS)
         charset.way = MIME_CHARSET_WINDOWS;

@@ -21,6 +21,31 @@ void mime_skip_blanks(struct cursor *c, char separator)
     }
 }
 
+static bool is_token_char(char c)
+{
+    return (unsigned char)c > ' ' && slice_find_char(S("()<>@,;:\\\"/[]?="), c) < 0;
+}
+
+struct slice mime_take_token(struct cursor *c)
+{
+    const char *from = c->p;
+    while (!cursor_done(c) && is_token_char(*c->p))
+        c->p++;
+    return slice_of(from, (size_t)(c->p - from));
+}
+
+void mime_take_type(struct cursor *c, struct slice *ret_type, struct slice *ret_subtype)
+{
+    mime_skip_blanks(c, '"');
+    *ret_type = mime_take_token(c);
+    *ret_subtype = S("");
+    mime_skip_blanks(c, '"');
+    if (!cursor_skip_char(c, '/'))
+        return;
+    mime_skip_blanks(c, '"');
+    *ret_subtype = mime_take_token(c);
+}
+
 /* Unfolds and unquotes into the arena; borrows when there is nothing to change. */
 static bool clean_value(struct arena *arena, struct slice raw, bool quoted, struct slice *ret)
 {

@@ -27,6 +27,10 @@ struct mime_parameter {
 /* Passes over blanks, comments (RFC 822 3.4.3; RFC 2045 5.1 has them anywhere) and the given separator. A
  * comment that is never closed takes all the rest, so that no byte is read twice. */
 void mime_skip_blanks(struct cursor *c, char separator) NONNULL;
+/* A token (RFC 2045 5.1), maybe empty. */
+struct slice mime_take_token(struct cursor *c) NONNULL;
+/* "text/plain", or one token alone, at the start of such a field: *ret_subtype is empty without "/". */
+void mime_take_type(struct cursor *c, struct slice *ret_type, struct slice *ret_subtype) NONNULL;
 /* The parameters of "; a=b; c=d" (text after the first word of the field). *ret NULL: none. */
 enum err mime_parameters_parse(struct arena *arena, struct slice text, struct mime_parameter **ret,
                                struct error *error) NONNULL MUST_CHECK;

@@ -16,19 +16,6 @@ void mime_part_make_text(struct mime_part *part)
     part->parameters = &default_charset;
 }
 
-static bool is_token_char(char c)
-{
-    return (unsigned char)c > ' ' && slice_find_char(S("()<>@,;:\\\"/[]?="), c) < 0;
-}
-
-static struct slice take_token(struct cursor *c)
-{
-    const char *from = c->p;
-    while (!cursor_done(c) && is_token_char(*c->p))
-        c->p++;
-    return slice_of(from, (size_t)(c->p - from));
-}
-
 /* The parameters of a field, unless the budget is used up. */
 static enum err take_parameters(struct arena *arena, const struct cursor *c,
                                 const struct mime_parameter **ret, struct mime_field_budget *budget,
@@ -54,13 +41,9 @@ static enum err read_type(struct arena *arena, struct mime_part *part, struct sl
                           struct mime_field_budget *budget, struct error *error)
 {
     struct cursor c = cursor_of(value);
-    mime_skip_blanks(&c, '"');
-    struct slice type = take_token(&c);
-    mime_skip_blanks(&c, '"');
-    bool slash = cursor_skip_char(&c, '/');
-    mime_skip_blanks(&c, '"');
-    struct slice subtype = take_token(&c);
-    *ret_good = slash && type.n > 0 && subtype.n > 0;
+    struct slice type, subtype;
+    mime_take_type(&c, &type, &subtype);
+    *ret_good = type.n > 0 && subtype.n > 0;
     if (!*ret_good)
         return ERR_OK;
     part->type = type;
@@ -76,7 +59,7 @@ static enum err read_disposition(struct arena *arena, struct mime_part *part, st
     struct cursor c = cursor_of(value);
     mime_skip_blanks(&c, '"');
     struct cursor start = c;
-    part->disposition = take_token(&c);
+    part->disposition = mime_take_token(&c);
     if (cursor_peek(&c) == '=') {
         part->disposition = S("attachment");
         c = start;

@@ -10,14 +10,6 @@ enum { FIELD_ARENA_MAX = 16 * 1024 * 1024, EDITS_FIRST = 4 };
 /* Puts the field's ASCII form; putting nothing leaves the field out. */
 typedef void put_field_fn(struct buf *out, const char *name, struct slice value);
 
-static bool is_ascii(struct slice text)
-{
-    unsigned char bits = 0;
-    for (size_t i = 0; i < text.n; i++)
-        bits |= (unsigned char)text.p[i];
-    return bits < 0x80;
-}
-
 static struct slice decoded(struct arena *arena, struct slice raw)
 {
     CLEANUP(buf_release) struct buf text = BUF(8 * SURROGATE_FIELD_MAX);
@@ -50,7 +42,7 @@ static void put_addresses(struct buf *out, const char *name, struct slice value)
     for (struct mime_address *a = list.first; a != NULL; a = a->next) {
         struct slice *shown = a->kind == MIME_ADDRESS_GROUP_START ? &a->local : &a->name;
         *shown = decoded(&arena, *shown);
-        if (a->kind == MIME_ADDRESS_MAILBOX && !(is_ascii(a->local) && is_ascii(a->domain)))
+        if (a->kind == MIME_ADDRESS_MAILBOX && !(slice_is_ascii(a->local) && slice_is_ascii(a->domain)))
             hide_address(&arena, a);
     }
     if (!arena_failed(&arena))
@@ -72,16 +64,16 @@ static void put_parameters(struct buf *out, const char *name, struct slice value
     struct slice first, rest;
     struct error error;
     slice_cut(value, ';', &first, &rest);
-    if (!is_ascii(first) || mime_parameters_parse(&arena, rest, &list, &error) != ERR_OK)
+    if (!slice_is_ascii(first) || mime_parameters_parse(&arena, rest, &list, &error) != ERR_OK)
         return;
     buf_put(&field, slice_trim(first));
     for (const struct mime_parameter *p = list; p != NULL; p = p->next) {
         CLEANUP(buf_release) struct buf text = BUF(8 * SURROGATE_FIELD_MAX);
-        if (is_ascii(p->name) && slice_ends(p->name, S("*")) && is_ascii(p->value))
+        if (slice_is_ascii(p->name) && slice_ends(p->name, S("*")) && slice_is_ascii(p->value))
             buf_printf(&field, "; %.*s=%.*s", SLICE_ARGS(p->name), SLICE_ARGS(p->value));
-        else if (is_ascii(p->name) && is_ascii(p->value))
+        else if (slice_is_ascii(p->name) && slice_is_ascii(p->value))
             mime_parameter_put(&field, p->name, p->value);
-        else if (is_ascii(p->name) && mime_parameter_decode(&text, list, p->name))
+        else if (slice_is_ascii(p->name) && mime_parameter_decode(&text, list, p->name))
             mime_parameter_put(&field, p->name, buf_slice(&text));
     }
     mime_compose_field(out, name, buf_slice(&field));
@@ -121,7 +113,7 @@ static void put_field(struct buf *out, const struct mime_field *field)
 
 static void put_if_ascii(struct buf *out, struct slice text)
 {
-    if (is_ascii(text))
+    if (slice_is_ascii(text))
         buf_put(out, text);
 }
 
@@ -135,7 +127,7 @@ static void put_header(struct buf *out, struct slice header)
         size_t at = (size_t)(field.whole.p - header.p);
         put_if_ascii(out, slice_sub(header, done, at - done));
         done = at + field.whole.n;
-        if (is_ascii(field.whole))
+        if (slice_is_ascii(field.whole))
             buf_put(out, field.whole);
         else
             put_field(out, &field);
@@ -171,13 +163,13 @@ enum err pop3_surrogate_make(struct slice message, struct surrogate *ret, struct
     size_t cap = 0;
     *ret =
         (struct surrogate){.arena = ARENA(2 * MIME_STRUCTURE_ARENA_MAX), .texts = BUF(SURROGATE_HEADERS_MAX)};
-    if (is_ascii(message))
+    if (slice_is_ascii(message))
         return ERR_OK;
     enum err err = mime_parse(&ret->arena, message, &root, error);
     if (err != ERR_OK)
         return err;
     for (const struct mime_part *p = root; p != NULL && err == ERR_OK; p = mime_part_walk(root, p))
-        if (!is_ascii(p->header))
+        if (!slice_is_ascii(p->header))
             err = replace(ret, mime_part_offset(root, p), p->header, &cap, error);
     return err;
 }

@@ -11,18 +11,41 @@ void backlog_init(struct queue *queue)
     queue->backlog.next_due_us = INT64_MAX;
 }
 
+/* It is on disk: it is looked at again soon. At worst, when there are too many of them, at the next start. */
+static void stray(struct queue *queue, struct queue_id id)
+{
+    struct error error;
+    int64_t soon = clock_wall_us() + CLOCK_SECOND;
+    pthread_mutex_lock(&queue->backlog.lock);
+    bool room = queue->backlog.stray_count < QUEUE_STRAYS_MAX;
+    if (room)
+        queue->backlog.strays[queue->backlog.stray_count++] = id;
+    pthread_mutex_unlock(&queue->backlog.lock);
+    if (room || database_defer(queue, id, soon, &error) == ERR_OK)
+        backlog_due_at(queue, soon);
+    else
+        LOG(LOG_ERROR, NO_SID, "queue.left_waiting", F_ID("entry", id.v), F_ERR(&error));
+}
+
+/* The backlog's lock is not held. */
+static void add_strays(struct queue *queue)
+{
+    struct queue_id ids[QUEUE_STRAYS_MAX];
+    pthread_mutex_lock(&queue->backlog.lock);
+    size_t count = queue->backlog.stray_count;
+    memcpy(ids, queue->backlog.strays, count * sizeof(*ids));
+    queue->backlog.stray_count = 0;
+    pthread_mutex_unlock(&queue->backlog.lock);
+    for (size_t i = 0; i < count; i++)
+        backlog_add(queue, ids[i], NULL);
+}
+
 void backlog_add(struct queue *queue, struct queue_id id, struct entry *entry)
 {
     struct flight *flight = calloc(1, sizeof(*flight));
     if (flight == NULL) {
-        /* It is on disk: have it looked for again soon. At worst, it waits for the next start. */
-        struct error error;
-        int64_t soon = clock_wall_us() + CLOCK_SECOND;
         entry_free(entry);
-        if (database_defer(queue, id, soon, &error) == ERR_OK)
-            backlog_due_at(queue, soon);
-        else
-            LOG(LOG_ERROR, NO_SID, "queue.left_waiting", F_ID("entry", id.v), F_ERR(&error));
+        stray(queue, id);
         return;
     }
     flight->id = id;
@@ -58,6 +81,7 @@ static void add_due(struct queue *queue)
     size_t count = 0;
     int64_t next = INT64_MAX;
     struct error error;
+    add_strays(queue);
     if (database_due(queue, clock_wall_us(), due, QUEUE_FILE_BATCH, &count, &next, &error) != ERR_OK) {
         LOG(LOG_ERROR, NO_SID, "queue.due", F_ERR(&error));
         backlog_due_at(queue, clock_wall_us() + CLOCK_MINUTE);

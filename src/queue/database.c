@@ -72,12 +72,8 @@ static enum err commit(struct queue *queue, const struct job *jobs, struct error
         err = run_job(queue, job, error);
     if (err == ERR_OK)
         err = database_run(queue, STATEMENT_COMMIT, error);
-    if (err != ERR_OK) {
-        struct error ignored;
-        if (!sqlite3_get_autocommit(queue->database.sqlite) &&
-            database_run(queue, STATEMENT_ROLLBACK, &ignored) != ERR_OK)
-            error_context(error, "rolling back failed too: %s", ignored.detail);
-    }
+    if (err != ERR_OK)
+        volume_database_undo(&queue->database);
     return err;
 }
 

@@ -1,5 +1,6 @@
 /* queue.db: its tables, their statements, and what is read from it at the start. */
 #include "queue/database.h"
+#include "store/migrate.h"
 
 static const char *const statement_texts[STATEMENTS] = {
     [STATEMENT_INSERT] = "INSERT INTO entry (id, next, relay, envelope, body) VALUES (?1, ?2, ?3, ?4, ?5)",
@@ -7,13 +8,18 @@ static const char *const statement_texts[STATEMENTS] = {
     [STATEMENT_DELETE] = "DELETE FROM entry WHERE id = ?1",
     [STATEMENT_LOAD] = "SELECT next, envelope, relay FROM entry WHERE id = ?1",
     [STATEMENT_BODY] = "SELECT body FROM entry WHERE id = ?1",
-    [STATEMENT_DUE] = "SELECT id, next FROM entry WHERE next <= ?1 AND next > 0 ORDER BY next LIMIT ?2",
+    [STATEMENT_DUE] =
+        "SELECT * FROM (SELECT id, next FROM entry WHERE next < 0 AND next >= -?1 ORDER BY next LIMIT ?2)"
+        " UNION ALL SELECT * FROM"
+        " (SELECT id, next FROM entry WHERE next <= ?1 AND next > 0 ORDER BY next LIMIT ?2) LIMIT ?2",
     [STATEMENT_RELAY_DUE] =
         "SELECT id, relay FROM entry WHERE relay <= ?1 AND relay > 0 ORDER BY relay LIMIT ?2",
     [STATEMENT_RELAY_NEXT] = "SELECT min(relay) FROM entry WHERE relay > 0",
     [STATEMENT_SET_RELAY] = "UPDATE entry SET relay = ?2 WHERE id = ?1",
     [STATEMENT_SET_NEXT] = "UPDATE entry SET next = ?2 WHERE id = ?1",
-    [STATEMENT_NEXT_DUE] = "SELECT min(next) FROM entry WHERE next > 0 AND next < 9223372036854775807",
+    [STATEMENT_NEXT_DUE] =
+        "SELECT min(at) FROM (SELECT min(next) AS at FROM entry WHERE next > 0 AND next < 9223372036854775807"
+        " UNION ALL SELECT -max(next) FROM entry WHERE next < 0)",
     [STATEMENT_LIST] = "SELECT id, next, envelope, relay FROM entry WHERE id > ?1 ORDER BY id LIMIT ?2",
     [STATEMENT_FLUSH] =
         "UPDATE entry SET next = 1 WHERE next > 1 AND next < 9223372036854775807 AND (?1 = 0 OR id = ?1)",
@@ -27,7 +33,6 @@ static const char *const statement_texts[STATEMENTS] = {
     [STATEMENT_MAX_ID] = "SELECT max(id) FROM entry",
     [STATEMENT_BEGIN] = "BEGIN IMMEDIATE",
     [STATEMENT_COMMIT] = "COMMIT",
-    [STATEMENT_ROLLBACK] = "ROLLBACK",
 };
 
 static const char *const migrations[] = {
@@ -56,28 +61,6 @@ enum err database_fail(struct queue *queue, const char *doing, struct error *err
                     : code == SQLITE_CORRUPT || code == SQLITE_NOTADB ? ERR_CORRUPT
                                                                       : ERR_IO;
     return fail(error, kind, NULL, "queue.db: %s: %s", doing, sqlite3_errmsg(queue->database.sqlite));
-}
-
-static enum err migrate(struct queue *queue, struct error *error)
-{
-    sqlite3_stmt *statement;
-    if (sqlite3_prepare_v2(queue->database.sqlite, "PRAGMA user_version", -1, &statement, NULL) != SQLITE_OK)
-        return database_fail(queue, "reading the version", error);
-    int version = sqlite3_step(statement) == SQLITE_ROW ? sqlite3_column_int(statement, 0) : -1;
-    sqlite3_finalize(statement);
-    if (version < 0)
-        return database_fail(queue, "reading the version", error);
-    if (version > (int)ARRAY_LEN(migrations))
-        return fail(error, ERR_VERSION, NULL, "queue.db has version %d; this program knows %zu", version,
-                    ARRAY_LEN(migrations));
-    for (size_t i = (size_t)version; i < ARRAY_LEN(migrations); i++) {
-        CLEANUP(buf_release) struct buf sql = BUF(4096);
-        buf_printf(&sql, "BEGIN IMMEDIATE;%s PRAGMA user_version = %zu; COMMIT", migrations[i], i + 1);
-        const char *text = buf_cstr(&sql);
-        if (text == NULL || sqlite3_exec(queue->database.sqlite, text, NULL, NULL, NULL) != SQLITE_OK)
-            return database_fail(queue, "making the tables", error);
-    }
-    return ERR_OK;
 }
 
 /* Those of messages that are gone go too. */
@@ -138,7 +121,7 @@ enum err database_setup(struct queue *queue, struct error *error)
     enum err err = volume_database_open(queue->volume, "queue.db", true, &queue->database, error);
     if (err != ERR_OK)
         return err;
-    err = migrate(queue, error);
+    err = database_migrate(&queue->database, migrations, ARRAY_LEN(migrations), error);
     for (size_t i = 0; i < STATEMENTS && err == ERR_OK; i++)
         if (sqlite3_prepare_v3(queue->database.sqlite, statement_texts[i], -1, SQLITE_PREPARE_PERSISTENT,
                                &queue->statements[i], NULL) != SQLITE_OK)

@@ -76,14 +76,29 @@ enum {
     BIT_OURS = 8,
     BIT_JUNK = 16,
     BIT_RESULTS = 32, /* they follow */
-    BIT_TLS_OPTIONAL = 64
+    BIT_TLS_OPTIONAL = 64,
+    BIT_MORE = 128 /* a byte of further bits follows */
+};
+enum { MORE_REQUIRE_TLS = 1, MORE_RELEASE = 2 };
+
+static uint8_t further_bits(const struct queue_envelope *e)
+{
+    return (uint8_t)((e->require_tls ? MORE_REQUIRE_TLS : 0) | (e->release.at_us != 0 ? MORE_RELEASE : 0));
+}
+
+/* Bits of a recipient's byte. */
+enum {
+    RECIPIENT_BIT_EXPANDED = 1,
+    RECIPIENT_BIT_DELAY_TOLD = 2,
+    RECIPIENT_BIT_SETTLED = 4 /* the entry's settled accounts follow; with the first recipient that is left */
 };
 
 static uint8_t envelope_bits(const struct queue_envelope *e)
 {
     return (uint8_t)((e->eight_bit ? BIT_8BIT : 0) | (e->smtputf8 ? BIT_UTF8 : 0) |
                      (e->binary ? BIT_BINARY : 0) | (e->ours ? BIT_OURS : 0) | (e->junk ? BIT_JUNK : 0) |
-                     (e->results.n > 0 ? BIT_RESULTS : 0) | (e->tls_optional ? BIT_TLS_OPTIONAL : 0));
+                     (e->results.n > 0 ? BIT_RESULTS : 0) | (e->tls_optional ? BIT_TLS_OPTIONAL : 0) |
+                     (further_bits(e) != 0 ? BIT_MORE : 0));
 }
 
 void entry_encode(const struct entry *entry, struct buf *out)
@@ -110,7 +125,14 @@ void entry_encode(const struct entry *entry, struct buf *out)
     wire_put_slice(out, e->envid);
     if (e->results.n > 0)
         wire_put_slice(out, e->results);
+    if (further_bits(e) != 0)
+        wire_put_u8(out, further_bits(e));
+    if (e->release.at_us != 0) {
+        wire_put_u64(out, (uint64_t)e->release.at_us);
+        wire_put_u32(out, e->release.hold_seconds);
+    }
     wire_put_varint(out, left);
+    bool settled = entry->settled.n > 0;
     for (size_t i = 0; i < entry->recipient_count; i++) {
         const struct entry_recipient *r = &entry->recipients[i];
         if (r->state == RECIPIENT_DONE)
@@ -119,7 +141,12 @@ void entry_encode(const struct entry *entry, struct buf *out)
         wire_put_slice(out, r->given.orcpt);
         wire_put_u8(out, (uint8_t)r->given.notify);
         wire_put_u8(out, (uint8_t)r->state);
-        wire_put_u8(out, (uint8_t)(r->expanded | r->delay_told << 1));
+        wire_put_u8(out, (uint8_t)((r->expanded ? RECIPIENT_BIT_EXPANDED : 0) |
+                                   (r->delay_told ? RECIPIENT_BIT_DELAY_TOLD : 0) |
+                                   (settled ? RECIPIENT_BIT_SETTLED : 0)));
+        if (settled)
+            wire_put_slice(out, entry->settled);
+        settled = false;
         wire_put_slice(out, r->reason);
         wire_put_varint(out, r->attempts);
         wire_put_u64(out, (uint64_t)r->next_us);
@@ -152,6 +179,12 @@ static void decode_envelope(struct wire_reader *r, struct entry *entry)
     e->envid = get_text(r, &entry->arena);
     if ((bits & BIT_RESULTS) != 0)
         e->results = get_text(r, &entry->arena);
+    uint8_t further = (bits & BIT_MORE) != 0 ? wire_get_u8(r) : 0;
+    e->require_tls = (further & MORE_REQUIRE_TLS) != 0;
+    if ((further & MORE_RELEASE) != 0) {
+        e->release.at_us = (int64_t)wire_get_u64(r);
+        e->release.hold_seconds = wire_get_u32(r);
+    }
 }
 
 static bool decode_recipients(struct wire_reader *r, uint8_t format, struct entry *entry)
@@ -173,8 +206,10 @@ static bool decode_recipients(struct wire_reader *r, uint8_t format, struct entr
             return false;
         to->state = (enum recipient_state)state;
         uint8_t bits = wire_get_u8(r);
-        to->expanded = bits & 1;
-        to->delay_told = bits >> 1 & 1;
+        to->expanded = (bits & RECIPIENT_BIT_EXPANDED) != 0;
+        to->delay_told = (bits & RECIPIENT_BIT_DELAY_TOLD) != 0;
+        if ((bits & RECIPIENT_BIT_SETTLED) != 0)
+            entry->settled = get_text(r, &entry->arena);
         to->reason = get_text(r, &entry->arena);
         if (format == ENTRY_FORMAT_BEFORE_RELAY)
             continue;
@@ -210,12 +245,50 @@ enum err entry_decode(struct queue_id id, struct slice in, struct entry **ret_en
     return ERR_OK;
 }
 
-void entry_delivery_id(const struct entry *entry, struct account_id account, unsigned char ret_id[static 16])
+void entry_delivery_id(const struct entry *entry, struct account_id account, unsigned ordinal,
+                       unsigned char ret_id[static DELIVERY_ID_SIZE])
 {
-    unsigned char in[ENTRY_NONCE_SIZE + sizeof(account.v)];
+    unsigned char in[ENTRY_NONCE_SIZE + sizeof(account.v) + 1];
     memcpy(in, entry->nonce, ENTRY_NONCE_SIZE);
     memcpy(in + ENTRY_NONCE_SIZE, &account.v, sizeof(account.v));
-    crypto_generichash(ret_id, 16, in, sizeof(in), NULL, 0);
+    in[sizeof(in) - 1] = (unsigned char)ordinal;
+    /* The first copy's is what it was before there were others. */
+    crypto_generichash(ret_id, DELIVERY_ID_SIZE, in, sizeof(in) - (ordinal == 0), NULL, 0);
+}
+
+/* The field is ours (authres/results.h). */
+bool entry_is_forged(const struct entry *entry)
+{
+    return slice_find(entry->envelope.results, S("\tdmarc=fail")) >= 0;
+}
+
+bool entry_is_settled(const struct entry *entry, struct account_id account)
+{
+    for (struct slice rest = entry->settled; rest.n >= sizeof(account.v);
+         rest = slice_from(rest, sizeof(account.v)))
+        if (memcmp(rest.p, &account.v, sizeof(account.v)) == 0)
+            return true;
+    return false;
+}
+
+bool entry_add_settled(struct entry *entry, struct account_id account)
+{
+    size_t n = entry->settled.n;
+    if (entry_is_settled(entry, account))
+        return true;
+    char *grown = arena_alloc(&entry->arena, n + sizeof(account.v));
+    if (grown == NULL)
+        return false;
+    if (n > 0)
+        memcpy(grown, entry->settled.p, n);
+    memcpy(grown + n, &account.v, sizeof(account.v));
+    entry->settled = slice_of(grown, n + sizeof(account.v));
+    return true;
+}
+
+int64_t entry_since(const struct entry *entry)
+{
+    return MAX(entry->received_us, entry->envelope.release.at_us);
 }
 
 bool entry_has_state(const struct entry *entry, enum recipient_state state)

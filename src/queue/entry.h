@@ -42,6 +42,8 @@ enum {
     ENTRY_RECIPIENTS_MAX = QUEUE_RECIPIENTS_MAX + GROUP_MEMBERS_MAX, /* with a group's foreign members */
 };
 #define ENTRY_NEXT_NOW INT64_C(0)
+/* Below 0: its sender has set the time, which is the opposite number; nobody's hurry changes it. */
+#define ENTRY_NEXT_SCHEDULED(at_us) (-(at_us))
 #define ENTRY_NEXT_RELAY INT64_MAX /* only foreign recipients are left */
 #define ENTRY_RELAY_NONE INT64_MAX /* no foreign recipient is left */
 #define ENTRY_RELAY_LISTED INT64_C(0)
@@ -57,6 +59,7 @@ struct entry {
     struct entry_recipient *recipients;
     size_t recipient_count;
     size_t recipients_cap;
+    struct slice settled; /* 8 bytes for each account: entry_is_settled */
     int64_t received_us;
     uint64_t size;
     uint64_t spool; /* 0: inline */
@@ -78,8 +81,17 @@ void entry_encode(const struct entry *entry, struct buf *out);
 enum err entry_decode(struct queue_id id, struct slice in, struct entry **ret_entry,
                       struct error *error) MUST_CHECK;
 
-/* Identifies the filing of this entry in that account (16 bytes). */
-void entry_delivery_id(const struct entry *entry, struct account_id account, unsigned char ret_id[static 16]);
+/* Identifies a copy of this entry in that account: its first (0), or one more that a script wants. */
+void entry_delivery_id(const struct entry *entry, struct account_id account, unsigned ordinal,
+                       unsigned char ret_id[static DELIVERY_ID_SIZE]);
+/* DMARC says that somebody else may have written it: who is named as its sender is not to be answered. */
+bool entry_is_forged(const struct entry *entry);
+/* Accounts that have it (or refused it for good) while its other recipients are tried again: neither they nor
+ * their scripts see it once more. */
+bool entry_is_settled(const struct entry *entry, struct account_id account);
+bool entry_add_settled(struct entry *entry, struct account_id account) MUST_CHECK; /* false: no memory */
+/* Since when it is on its way: how old it is counts from here. */
+int64_t entry_since(const struct entry *entry);
 bool entry_has_state(const struct entry *entry, enum recipient_state state);
 /* When the first waiting recipient is due; ENTRY_RELAY_LISTED: now; ENTRY_RELAY_NONE: there is none. */
 int64_t entry_relay_due(const struct entry *entry, int64_t now_us);

@@ -16,6 +16,8 @@ static struct entry *make(void)
                                       .junk = true,
                                       .ours = true,
                                       .tls_optional = true,
+                                      .require_tls = true,
+                                      .release = {987654321, 60},
                                       .recipients = to,
                                       .recipient_count = 3,
                                       .sid = {77},
@@ -59,6 +61,10 @@ static void test_is_read_as_it_was_written(void **state)
     assert_int_equal(read->envelope.account.v, 88);
     assert_true(slice_eq(read->envelope.results, S("Authentication-Results: a; none\r\n")));
     assert_true(read->envelope.junk && read->envelope.ours && read->envelope.tls_optional);
+    assert_true(read->envelope.require_tls);
+    assert_int_equal(read->envelope.release.at_us, 987654321);
+    assert_int_equal(read->envelope.release.hold_seconds, 60);
+    assert_int_equal(entry_since(read), 987654321);
     assert_true(read->envelope.eight_bit && read->envelope.binary && !read->envelope.smtputf8);
     assert_int_equal(read->envelope.ret, DSN_RET_HDRS);
     assert_int_equal(read->received_us, 123456789);
@@ -79,10 +85,10 @@ static void test_delivery_id_tells_entries_and_accounts_apart(void **state)
     CLEANUP(entry_release) struct entry *two = make();
     unsigned char a[16], b[16], c[16], d[16];
     (void)state;
-    entry_delivery_id(one, (struct account_id){1}, a);
-    entry_delivery_id(one, (struct account_id){1}, b);
-    entry_delivery_id(one, (struct account_id){2}, c);
-    entry_delivery_id(two, (struct account_id){1}, d);
+    entry_delivery_id(one, (struct account_id){1}, 0, a);
+    entry_delivery_id(one, (struct account_id){1}, 0, b);
+    entry_delivery_id(one, (struct account_id){2}, 0, c);
+    entry_delivery_id(two, (struct account_id){1}, 0, d);
     assert_memory_equal(a, b, 16);
     assert_memory_not_equal(a, c, 16);
     assert_memory_not_equal(a, d, 16);

@@ -1,14 +1,15 @@
 #include "queue/internal.h"
 
 /*
- * By the indexes of `next` and `relay` alone; ids are the times of arrival (intake_next_id). Who has
- * recipients here and with others is counted in both.
+ * The numbers are enum queue_figure's. By the indexes of `next` and `relay` alone; ids are the times of
+ * arrival (intake_next_id). Who has recipients here and with others is counted in both.
  */
 static const char text[] =
-    "SELECT CASE WHEN next > 0 THEN 1 ELSE 0 END AS state, count(*), min(id) FROM entry"
+    "SELECT CASE WHEN next > 0 THEN 1 WHEN next < 0 THEN 4 ELSE 0 END AS state, count(*), min(id) FROM entry"
     " WHERE next < 9223372036854775807 GROUP BY state"
     " UNION ALL "
-    "SELECT CASE WHEN relay > 0 THEN 1 ELSE 2 END AS state, count(*), min(id) FROM entry"
+    "SELECT CASE WHEN relay = 9223372036854775806 THEN 3 WHEN relay > 0 THEN 1 ELSE 2 END AS state, "
+    "count(*), min(id) FROM entry"
     " WHERE relay IS NOT NULL GROUP BY state";
 
 static enum err read_rows(sqlite3_stmt *statement, struct queue_figures *ret, struct error *error)

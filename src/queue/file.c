@@ -5,8 +5,6 @@
  */
 #include <stdlib.h>
 
-#include <stdlib.h>
-
 #include "queue/file.h"
 
 /* Claimed before what is there is believed: until then the relay could change it. ERR_BUSY: the relay has it.

@@ -9,8 +9,43 @@
 #define POSTHORN_QUEUE_FILE_H
 
 #include "queue/internal.h"
+#include "sieve/sieve.h"
+#include "store/remembered.h"
 
-enum { FILINGS_PER_BATCH_MAX = 20000, FILE_ARENA_MAX = 64 * 1024 * 1024, FILING_PREFIX_MAX = 32 * 1024 };
+enum {
+    FILINGS_PER_BATCH_MAX = 20000,
+    FILE_ARENA_MAX = 64 * 1024 * 1024,
+    FILING_PREFIX_MAX = 32 * 1024,
+    FILING_DEPOSITS_MAX = SIEVE_ACTIONS_MAX + 2, /* with the implicit keep and a notice */
+    FILING_REMEMBER_MAX = 2 * SIEVE_TRACKED_MAX, /* keys noted with one message */
+    FILING_PLANS_BYTES_MAX = 64 * 1024 * 1024,   /* of what scripts made, before it is filed */
+    FILING_PLAN_ARENA_MAX = 256 * 1024 * 1024,
+};
+
+/* The account of some filings, open, and the folders that most mail goes to. */
+struct target {
+    struct account *account;
+    struct folder_id inbox;
+    struct folder_id junk; /* the Inbox, where there is no Junk */
+};
+
+/* A copy that goes into a folder. */
+struct deposit {
+    struct folder_id folder;
+    struct slice prefix, body;
+    struct flagset flags;
+    bool notice; /* the server's own words to the owner: filed although the mailbox is full */
+};
+
+/* What is to be done with one message in one account; goes when it was filed. */
+struct filing_plan {
+    struct arena arena;
+    struct sieve_result result; /* deposits borrow from it */
+    struct deposit deposits[FILING_DEPOSITS_MAX];
+    size_t deposit_count; /* 0: it is thrown away */
+    struct remembered remember[FILING_REMEMBER_MAX];
+    size_t remember_count;
+};
 
 /* One entry on its way into one account. */
 struct filing {
@@ -19,6 +54,9 @@ struct filing {
     struct account_id account;
     struct buf prefix;
     bool junk; /* into Junk */
+    struct filing_plan *plan;
+    struct slice refusal; /* what the sender is told by the account's script; p NULL: it is not refused */
+    bool discarded;       /* by the script */
     enum err result;
     struct error error;
 };
@@ -27,6 +65,7 @@ struct filing {
 struct onward {
     struct entry *from;
     struct entry *entry;
+    const struct filing *cause; /* the filing whose script sends it: it goes only if that succeeds; or NULL */
     bool committed;
 };
 
@@ -43,6 +82,21 @@ struct batch {
 
 /* file_route.c: gives up what has nowhere to go, and adds to the batch what the entry comes to. */
 void file_route(struct batch *batch, struct entry *entry);
+
+/* The entry is the batch's from then on, also when this fails. */
+enum err file_add_onward(struct batch *batch, struct onward onward, struct error *error) MUST_CHECK;
+/* Those behind the first `count`. */
+void file_drop_onwards(struct batch *batch, size_t count);
+
+/* script_run.c: filing->plan, by the account's script; without one, into the Inbox or Junk. Once its target
+ * is open. */
+enum err script_plan(struct batch *batch, const struct target *target, struct filing *filing,
+                     struct error *error) MUST_CHECK;
+void filing_plan_free(struct filing *filing);
+/* Identifies a filing's copy number `ordinal` (DELIVERY_ID_SIZE bytes in the arena). */
+enum { ORDINAL_NOTICE = 255 };
+enum err filing_delivery_id(const struct filing *filing, unsigned ordinal, struct arena *arena,
+                            struct slice *ret_id, struct error *error) MUST_CHECK;
 
 /* file_account.c: appends all filings; what came of it stands in each. */
 void file_into_accounts(struct batch *batch);

@@ -14,34 +14,68 @@ static int by_account(const void *a, const void *b)
     return left->entry->id.v < right->entry->id.v ? -1 : left->entry->id.v > right->entry->id.v;
 }
 
-struct target {
-    struct account *account;
-    struct folder_id inbox;
-    struct folder_id junk; /* the Inbox, where there is no Junk */
-};
-
-static enum err append(struct batch *batch, const struct target *target, struct filing *filings, size_t count,
-                       struct error *error)
+/* Its copies, all to be added or none. */
+static enum err put_items(struct batch *batch, const struct filing *filing, struct append_item *items,
+                          struct error *error)
 {
-    struct append_item *items = arena_array(&batch->arena, count, sizeof(*items));
-    struct append_result *results = arena_array(&batch->arena, count, sizeof(*results));
-    if (items == NULL || results == NULL)
-        return fail_nomem(error);
-    for (size_t i = 0; i < count; i++) {
-        struct entry *entry = filings[i].entry;
-        unsigned char *delivery_id = arena_alloc(&batch->arena, 16);
-        if (delivery_id == NULL || buf_failed(&filings[i].prefix))
-            return fail_nomem(error);
-        entry_delivery_id(entry, filings[i].account, delivery_id);
+    const struct filing_plan *plan = filing->plan;
+    for (size_t i = 0; i < plan->deposit_count; i++) {
+        const struct deposit *deposit = &plan->deposits[i];
+        struct slice id;
+        enum err err = filing_delivery_id(filing, deposit->notice ? ORDINAL_NOTICE : (unsigned)i,
+                                          &batch->arena, &id, error);
+        if (err != ERR_OK)
+            return err;
         items[i] = (struct append_item){
-            .folder = filings[i].junk ? target->junk : target->inbox,
-            .prefix = buf_slice(&filings[i].prefix),
-            .body = slice_of(entry->body, entry->size),
-            .internal_date_us = entry->received_us,
-            .delivery_id = slice_of(delivery_id, 16),
+            .folder = deposit->folder,
+            .prefix = deposit->prefix,
+            .body = deposit->body,
+            .flags = deposit->flags,
+            .internal_date_us = entry_since(filing->entry),
+            .delivery_id = id,
+            .ignore_quota = deposit->notice,
+            .remember = plan->remember,
+            .remember_count = i == 0 ? plan->remember_count : 0,
         };
     }
-    return message_append(target->account, items, count, results, error);
+    return ERR_OK;
+}
+
+/* A message that is thrown away leaves only what is to be remembered of it. */
+static enum err remember_alone(struct batch *batch, const struct target *target, const struct filing *filing,
+                               struct error *error)
+{
+    struct slice id;
+    enum err err = filing_delivery_id(filing, 0, &batch->arena, &id, error);
+    return err == ERR_OK ? remembered_note(target->account, filing->plan->remember,
+                                           filing->plan->remember_count, id, error)
+                         : err;
+}
+
+/* Those that have a plan. */
+static enum err append(struct batch *batch, const struct target *target, const struct filing *filings,
+                       size_t count, struct error *error)
+{
+    size_t room = 1, total = 0;
+    for (size_t i = 0; i < count; i++)
+        room += filings[i].plan != NULL ? filings[i].plan->deposit_count : 0;
+    struct append_item *items = calloc(room, sizeof(*items));
+    struct append_result *results = calloc(room, sizeof(*results));
+    enum err err = items == NULL || results == NULL ? fail_nomem(error) : ERR_OK;
+    for (size_t i = 0; err == ERR_OK && i < count; i++) {
+        const struct filing_plan *plan = filings[i].plan;
+        if (plan == NULL)
+            continue;
+        err = put_items(batch, &filings[i], items + total, error);
+        total += plan->deposit_count;
+        if (err == ERR_OK && plan->deposit_count == 0 && plan->remember_count > 0)
+            err = remember_alone(batch, target, &filings[i], error);
+    }
+    if (err == ERR_OK)
+        err = message_append(target->account, items, total, results, error);
+    free(items);
+    free(results);
+    return err;
 }
 
 static enum err open_target(struct batch *batch, struct account_id id, struct target *ret,
@@ -77,25 +111,45 @@ static void put_prefix(struct queue *queue, struct account *account, struct fili
     filing->junk = junk_filing(account, entry, &filing->prefix);
 }
 
-/* All filings of one account: in one transaction; if that fails, one by one, so that one bad message harms no
- * other. */
+/* In one transaction; if that fails, one by one, so that one bad message harms no other. */
+static void append_all(struct batch *batch, const struct target *target, struct filing *filings, size_t count)
+{
+    struct error error;
+    enum err err = append(batch, target, filings, count, &error);
+    for (size_t i = 0; i < count; i++) {
+        if (err != ERR_OK && filings[i].plan != NULL)
+            filings[i].result = append(batch, target, &filings[i], 1, &filings[i].error);
+        filing_plan_free(&filings[i]);
+    }
+}
+
+/* All filings of one account, as many at once as their scripts' doings leave room for. */
 static void file_into_account(struct batch *batch, struct filing *filings, size_t count)
 {
     struct target target;
     struct error error;
     enum err err = open_target(batch, filings[0].account, &target, &error);
-    if (err != ERR_OK) {
-        for (size_t i = 0; i < count; i++) {
-            filings[i].result = err;
-            filings[i].error = error;
-        }
-        return;
+    for (size_t i = 0; i < count && err != ERR_OK; i++) {
+        filings[i].result = err;
+        filings[i].error = error;
     }
-    for (size_t i = 0; i < count; i++)
+    if (err != ERR_OK)
+        return;
+    size_t from = 0, bytes = 0, items = 0;
+    for (size_t i = 0; i < count; i++) {
         put_prefix(batch->queue, target.account, &filings[i]);
-    err = append(batch, &target, filings, count, &error);
-    for (size_t i = 0; i < count && err != ERR_OK; i++)
-        filings[i].result = append(batch, &target, &filings[i], 1, &filings[i].error);
+        filings[i].result = script_plan(batch, &target, &filings[i], &filings[i].error);
+        if (filings[i].plan != NULL) {
+            bytes += filings[i].plan->arena.used + filings[i].plan->result.arena.used;
+            items += filings[i].plan->deposit_count;
+        }
+        if (bytes > FILING_PLANS_BYTES_MAX || items + FILING_DEPOSITS_MAX > APPEND_ITEMS_MAX) {
+            append_all(batch, &target, filings + from, i + 1 - from);
+            from = i + 1;
+            bytes = items = 0;
+        }
+    }
+    append_all(batch, &target, filings + from, count - from);
     account_unref(target.account);
 }
 

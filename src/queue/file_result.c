@@ -73,10 +73,44 @@ static void note_try_again(struct queue *queue, const struct filing *filing, con
 
 static void note_success(struct queue *queue, const struct filing *f)
 {
-    remember(queue, f->entry, recipient_of(f), HISTORY_FILED, "2.1.5", NULL);
+    remember(queue, f->entry, recipient_of(f), HISTORY_FILED, "2.1.5",
+             f->discarded ? "The account's script threw it away." : NULL);
     metric_count(DELIVERIES, METRIC_DELIVERY_FILED);
     LOG(LOG_INFO, f->entry->envelope.sid, "queue.filed", F_ID("entry", f->entry->id.v),
         F_STR("to", recipient_of(f)->given.address), F_INT("bytes", f->entry->size));
+}
+
+/* The account's script refused it. While another of the recipient's accounts is tried again, so is this one.
+ */
+static void note_refusal(struct queue *queue, const struct filing *f)
+{
+    struct entry_recipient *recipient = recipient_of(f);
+    const struct filing_failure failure = {"5.7.1", f->refusal.p};
+    if (recipient->state == RECIPIENT_DONE && !recipient->reported)
+        filing_give_up(queue, f->entry, recipient, &failure);
+}
+
+/* While the entry stays for others, this account is done with it. If there is no memory to say so, it is
+ * filed once more, which changes nothing, and its script runs once more. */
+static void note_settled(const struct filing *f, bool synced)
+{
+    if (synced && (f->result == ERR_OK || is_refusal(f->result)) && f->refusal.p == NULL &&
+        entry_has_state(f->entry, RECIPIENT_NEW) && !entry_add_settled(f->entry, f->account))
+        LOG(LOG_WARN, f->entry->envelope.sid, "queue.settle", F_ID("entry", f->entry->id.v));
+}
+
+/* What a script sends goes only when what it files is there. */
+static void drop_failed_onwards(struct batch *batch, bool synced)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < batch->onward_count; i++) {
+        const struct onward *onward = &batch->onwards[i];
+        if (onward->cause != NULL && (!synced || onward->cause->result != ERR_OK))
+            onward_drop(batch->queue, onward->entry);
+        else
+            batch->onwards[kept++] = *onward;
+    }
+    batch->onward_count = kept;
 }
 
 /*
@@ -99,9 +133,13 @@ void file_note_results(struct batch *batch, struct flight *flights, bool synced,
         struct entry_recipient *recipient = recipient_of(f);
         if (is_refusal(f->result) && recipient->state == RECIPIENT_DONE && !recipient->reported)
             filing_give_up(batch->queue, f->entry, recipient, &failure_refused);
+        else if (f->result == ERR_OK && synced && f->refusal.p != NULL)
+            note_refusal(batch->queue, f);
         else if (f->result == ERR_OK && synced)
             note_success(batch->queue, f);
+        note_settled(f, synced);
     }
+    drop_failed_onwards(batch, synced);
 }
 
 void filing_report_success(struct queue *queue, struct entry *entry)

@@ -13,6 +13,8 @@ static bool add_filing(struct batch *batch, struct entry *entry, size_t recipien
     for (size_t i = batch->count; i > 0 && batch->filings[i - 1].entry == entry; i--)
         if (batch->filings[i - 1].account.v == account.v)
             return true; /* one copy, however many addresses lead there */
+    if (entry_is_settled(entry, account))
+        return true;
     if (batch->count == FILINGS_PER_BATCH_MAX)
         return false;
     if (batch->count == batch->cap) {
@@ -28,22 +30,34 @@ static bool add_filing(struct batch *batch, struct entry *entry, size_t recipien
     return true;
 }
 
-static enum err add_onward(struct batch *batch, struct entry *entry, size_t at,
-                           const struct onward_order *order, struct error *error)
+enum err file_add_onward(struct batch *batch, struct onward onward, struct error *error)
 {
     if (batch->onward_count == batch->onward_cap) {
         size_t cap = MAX(2 * batch->onward_cap, (size_t)8);
         struct onward *onwards = realloc(batch->onwards, cap * sizeof(*onwards));
-        if (onwards == NULL)
+        if (onwards == NULL) {
+            onward_drop(batch->queue, onward.entry);
             return fail_nomem(error);
+        }
         batch->onwards = onwards;
         batch->onward_cap = cap;
     }
-    struct onward *onward = &batch->onwards[batch->onward_count];
-    *onward = (struct onward){.from = entry};
-    enum err err = onward_make(batch->queue, entry, at, order, &onward->entry, error);
-    batch->onward_count += err == ERR_OK;
-    return err;
+    batch->onwards[batch->onward_count++] = onward;
+    return ERR_OK;
+}
+
+void file_drop_onwards(struct batch *batch, size_t count)
+{
+    while (batch->onward_count > count)
+        onward_drop(batch->queue, batch->onwards[--batch->onward_count].entry);
+}
+
+static enum err add_onward(struct batch *batch, struct entry *entry, size_t at,
+                           const struct onward_order *order, struct error *error)
+{
+    struct onward onward = {.from = entry};
+    enum err err = onward_make(batch->queue, entry, at, order, &onward.entry, error);
+    return err == ERR_OK ? file_add_onward(batch, onward, error) : err;
 }
 
 /* The foreign targets of a group or an alias: recipients of their own, or, when their servers would take the
@@ -97,8 +111,7 @@ static enum err add_outside(struct batch *batch, struct entry *entry, size_t at,
     if (err == ERR_OK)
         return err;
     entry->recipient_count = recipients;
-    while (batch->onward_count > onwards)
-        onward_drop(batch->queue, batch->onwards[--batch->onward_count].entry);
+    file_drop_onwards(batch, onwards);
     return err;
 }
 

@@ -15,7 +15,7 @@ static void settle(struct queue *queue, struct entry *entry, struct job *job, st
 {
     filing_report_success(queue, entry);
     if (entry_has_state(entry, RECIPIENT_NEW) &&
-        clock_wall_us() - entry->received_us > QUEUE_EXPIRE_DAYS * CLOCK_DAY)
+        clock_wall_us() - entry_since(entry) > QUEUE_EXPIRE_DAYS * CLOCK_DAY)
         filing_expire(queue, entry);
     bool deferred = entry_has_state(entry, RECIPIENT_NEW);
     /* A spool file must not go before its entry: it would be missed at the start after a power loss. */

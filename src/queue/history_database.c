@@ -5,6 +5,7 @@
 #include "base/wire.h"
 #include "queue/history_private.h"
 #include "queue/internal.h"
+#include "store/migrate.h"
 
 static const char *const texts[HISTORY_STATEMENTS] = {
     [HISTORY_PUT_MESSAGE] =
@@ -27,46 +28,28 @@ static const char *const texts[HISTORY_STATEMENTS] = {
                       " pragma_freelist_count, pragma_page_size",
     [HISTORY_BEGIN] = "BEGIN IMMEDIATE",
     [HISTORY_COMMIT] = "COMMIT",
-    [HISTORY_ROLLBACK] = "ROLLBACK",
 };
 
-/* Another version's history is begun anew: it is worth less than the trouble. */
-enum { VERSION = 1 };
-static const char schema[] =
-    "DROP TABLE IF EXISTS message; DROP TABLE IF EXISTS event;"
+static const char *const migrations[] = {
     "CREATE TABLE message (id INTEGER PRIMARY KEY, message_id BLOB NOT NULL, sender BLOB NOT NULL,"
     " detail BLOB NOT NULL);"
     "CREATE INDEX message_by_message_id ON message (message_id);"
     "CREATE INDEX message_by_sender ON message (sender);"
     "CREATE TABLE event (message INTEGER NOT NULL, number INTEGER NOT NULL, kind INTEGER NOT NULL,"
     " address BLOB NOT NULL, detail BLOB NOT NULL, PRIMARY KEY (message, number)) WITHOUT ROWID;"
-    "CREATE INDEX event_by_address ON event (address, message);"
-    "PRAGMA user_version = 1;";
+    "CREATE INDEX event_by_address ON event (address, message);",
+};
 
 static enum err fail_sql(struct history *history, enum history_statement which, struct error *error)
 {
     return volume_database_fail(&history->database, texts[which], error);
 }
 
-static enum err make_tables(struct history *history, struct error *error)
-{
-    sqlite3_stmt *statement = NULL;
-    int version = -1;
-    if (sqlite3_prepare_v2(history->database.sqlite, "PRAGMA user_version", -1, &statement, NULL) ==
-            SQLITE_OK &&
-        sqlite3_step(statement) == SQLITE_ROW)
-        version = sqlite3_column_int(statement, 0);
-    sqlite3_finalize(statement);
-    if (version != VERSION && sqlite3_exec(history->database.sqlite, schema, NULL, NULL, NULL) != SQLITE_OK)
-        return volume_database_fail(&history->database, "making the tables", error);
-    return ERR_OK;
-}
-
 enum err history_database_open(struct volume *volume, struct history *history, struct error *error)
 {
     enum err err = volume_database_open(volume, "history.db", true, &history->database, error);
     if (err == ERR_OK)
-        err = make_tables(history, error);
+        err = database_migrate(&history->database, migrations, ARRAY_LEN(migrations), error);
     for (size_t i = 0; i < HISTORY_STATEMENTS && err == ERR_OK; i++)
         if (sqlite3_prepare_v3(history->database.sqlite, texts[i], -1, SQLITE_PREPARE_PERSISTENT,
                                &history->statements[i], NULL) != SQLITE_OK)
@@ -123,10 +106,8 @@ static enum err end(struct history *history, enum err err, struct error *error)
 {
     if (err == ERR_OK)
         err = run(history, HISTORY_COMMIT, error);
-    struct error ignored;
-    if (err != ERR_OK && !sqlite3_get_autocommit(history->database.sqlite) &&
-        run(history, HISTORY_ROLLBACK, &ignored) != ERR_OK)
-        error_context(error, "rolling back failed too");
+    if (err != ERR_OK)
+        volume_database_undo(&history->database);
     return err;
 }
 

@@ -30,7 +30,6 @@ enum history_statement {
     HISTORY_PAGES,
     HISTORY_BEGIN,
     HISTORY_COMMIT,
-    HISTORY_ROLLBACK,
     HISTORY_STATEMENTS
 };
 

@@ -9,8 +9,8 @@ enum { HAND = 7 };
 static struct outbound_parcel take_one(struct house *t)
 {
     struct outbound_batch batch;
-    ASSERT_OK(t, queue_outbound_take(t->queue, HAND, 10, clock_mono_us() + 100 * CLOCK_MS, &t->arena, &batch,
-                                     &t->error));
+    ASSERT_OK(t, queue_outbound_take(t->queue, HAND, 0, 10, clock_mono_us() + 100 * CLOCK_MS, &t->arena,
+                                     &batch, &t->error));
     assert_int_equal(batch.count, 1);
     return batch.parcels[0];
 }

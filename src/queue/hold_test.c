@@ -9,8 +9,9 @@ enum { HAND = 7 };
 static struct outbound_batch take_now(struct house *t)
 {
     struct outbound_batch batch;
-    ASSERT_OK(t, queue_outbound_take(t->queue, HAND, 10, clock_mono_us() + 50 * CLOCK_MS, &t->arena, &batch,
-                                     &t->error));
+    ASSERT_OK(t, queue_outbound_take(t->queue, HAND, t->seen, 10, clock_mono_us() + 50 * CLOCK_MS, &t->arena,
+                                     &batch, &t->error));
+    t->seen = batch.number;
     return batch;
 }
 

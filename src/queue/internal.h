@@ -24,6 +24,7 @@
 enum {
     QUEUE_FILERS_MAX = 16,
     QUEUE_FILE_BATCH = 64,                      /* entries filed before one sync */
+    QUEUE_STRAYS_MAX = 256,                     /* entries that memory lacked for, looked at again soon */
     QUEUE_BACKLOG_BYTES_MAX = 64 * 1024 * 1024, /* of bodies kept in memory until filed */
     QUEUE_FILE_BYTES_MAX =
         64 * 1024 * 1024, /* of bodies in a batch; the message that passes it is its last */
@@ -52,7 +53,6 @@ enum statement {
     STATEMENT_MAX_ID,
     STATEMENT_BEGIN,
     STATEMENT_COMMIT,
-    STATEMENT_ROLLBACK,
     STATEMENTS
 };
 
@@ -110,6 +110,8 @@ struct queue {
         size_t bytes;        /* of bodies in memory */
         unsigned filing;     /* filers at work */
         int64_t next_due_us; /* wall time of the earliest deferred entry; INT64_MAX: none */
+        struct queue_id strays[QUEUE_STRAYS_MAX]; /* for which there was no memory to list them */
+        size_t stray_count;
         bool stopping;
     } backlog;
     pthread_t filers[QUEUE_FILERS_MAX];
@@ -123,6 +125,7 @@ struct queue {
         struct map filing;   /* entry id -> itself: with the filers */
         int64_t next_due_us; /* wall time of what is not on the list; INT64_MAX: none */
         uint64_t hand;
+        uint64_t batches; /* the number of the last one */
         uint64_t flushes;
         bool stopping;
     } outbound;
@@ -252,11 +255,17 @@ struct onward_order {
     struct slice sender;
     const struct slice *targets;
     size_t target_count;
+    struct slice message; /* as a script changed it; p NULL: as it came */
 };
 /* A new entry, not yet committed, of from's message as it came for recipient `at`. */
 enum err onward_make(struct queue *queue, const struct entry *from, size_t at,
                      const struct onward_order *order, struct entry **ret_entry,
                      struct error *error) MUST_CHECK;
+/* A new entry, not yet committed: what the account writes to somebody because of from; sender "": the null
+ * one. */
+enum err onward_answer(struct queue *queue, const struct entry *from, struct account_id account,
+                       struct slice sender, struct slice address, struct slice message,
+                       struct entry **ret_entry, struct error *error) MUST_CHECK;
 /* It was not committed. */
 void onward_drop(struct queue *queue, struct entry *entry);
 /* The addresses at which the message says it was delivered; borrowed from it. */

@@ -3,13 +3,6 @@
 #include "base/log.h"
 #include "store/junk.h"
 
-/* Who is known is trusted only as himself: not where DMARC says that somebody else may have written it. The
- * field is ours (authres/results.h). */
-static bool is_forged(const struct entry *entry)
-{
-    return slice_find(entry->envelope.results, S("\tdmarc=fail")) >= 0;
-}
-
 bool junk_filing(struct account *account, const struct entry *entry, struct buf *prefix)
 {
     CLEANUP(arena_release) struct arena arena = ARENA(JUNK_ARENA_MAX);
@@ -28,7 +21,8 @@ bool junk_filing(struct account *account, const struct entry *entry, struct buf 
     }
     if (!opinion.verdict.judged)
         return false;
-    opinion.known = opinion.known && !is_forged(entry);
+    /* Who is known is trusted only as himself. */
+    opinion.known = opinion.known && !entry_is_forged(entry);
     junk_field_put(prefix, &opinion.verdict, opinion.known);
     return junk_is_junk(&opinion) && usage.limits.junk_filter == JUNK_FILTER_ON;
 }

@@ -142,6 +142,7 @@ void lease_done(struct queue *queue, struct lease *lease, bool over)
 struct ids {
     struct queue_id *ids;
     size_t count;
+    uint64_t confirmed; /* for lease_confirm */
 };
 
 static void collect_id(void *context, struct slice key, void *value)
@@ -151,23 +152,48 @@ static void collect_id(void *context, struct slice key, void *value)
     all->ids[all->count++] = ((struct lease *)value)->id;
 }
 
-/* Locked. The leases of another hand are over; their entries are on the list again. Without memory the old
- * hand stays, and the new one asks again. */
-bool lease_change_hand(struct queue *queue, uint64_t hand)
+/* Locked. Those that `collect` picks are over; their entries are on the list again. False: no memory. */
+static bool end_leases(struct queue *queue, struct ids *ids,
+                       void (*collect)(void *context, struct slice key, void *value))
 {
-    struct ids all = {.ids = calloc(queue->outbound.leases.count + 1, sizeof(struct queue_id))};
-    if (all.ids == NULL)
+    ids->ids = calloc(queue->outbound.leases.count + 1, sizeof(*ids->ids));
+    if (ids->ids == NULL)
         return false;
-    map_each(&queue->outbound.leases, collect_id, &all);
-    for (size_t i = 0; i < all.count; i++) {
-        struct lease *lease = map_remove(&queue->outbound.leases, map_key_u64(&all.ids[i].v));
+    map_each(&queue->outbound.leases, collect, ids);
+    for (size_t i = 0; i < ids->count; i++) {
+        struct lease *lease = map_remove(&queue->outbound.leases, map_key_u64(&ids->ids[i].v));
         lease->over = true;
         lease_end(queue, lease);
-        outbound_list(queue, all.ids[i], false);
+        outbound_list(queue, ids->ids[i], false);
     }
-    free(all.ids);
+    free(ids->ids);
+    return true;
+}
+
+bool lease_change_hand(struct queue *queue, uint64_t hand)
+{
+    struct ids all = {.count = 0};
+    if (!end_leases(queue, &all, collect_id))
+        return false;
     queue->outbound.hand = hand;
     return true;
+}
+
+static void confirm_or_collect(void *context, struct slice key, void *value)
+{
+    struct ids *lost = context;
+    struct lease *lease = value;
+    if (lease->batch == lost->confirmed)
+        lease->batch = 0;
+    if (lease->batch != 0)
+        collect_id(lost, key, lease);
+}
+
+void lease_confirm(struct queue *queue, uint64_t batch)
+{
+    struct ids lost = {.confirmed = batch};
+    if (end_leases(queue, &lost, confirm_or_collect) && lost.count > 0)
+        LOG(LOG_WARN, NO_SID, "queue.batch_lost", F_INT("entries", lost.count));
 }
 
 static void free_lease(void *context, struct slice key, void *value)

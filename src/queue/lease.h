@@ -25,6 +25,7 @@ struct lease {
     struct entry *entry;
     size_t away; /* recipients with the relay */
     /* Under outbound.lock: */
+    uint64_t batch; /* in which the relay is given it; 0: it has it for sure */
     unsigned users;
     bool over; /* a new hand came, or all results did */
 };
@@ -42,5 +43,8 @@ void lease_done(struct queue *queue, struct lease *lease, bool over);
 /* Locked. The leases of another hand are over; their entries are on the list again. Without memory the old
  * hand stays, and the new one asks again. */
 bool lease_change_hand(struct queue *queue, uint64_t hand);
+/* Locked. That batch has come to the relay; what it was given in others is over, and on the list again.
+ * Without memory that is found out at its next question. */
+void lease_confirm(struct queue *queue, uint64_t batch);
 
 #endif

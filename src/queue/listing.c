@@ -3,6 +3,8 @@
 
 static const char *state_of(struct queue *queue, const struct entry *entry)
 {
+    if (entry->next_us < 0)
+        return "scheduled";
     if (hold_covers_all(queue, entry))
         return "held";
     if (entry->next_us == ENTRY_NEXT_RELAY)
@@ -22,7 +24,8 @@ static bool describe(struct queue *queue, const struct entry *entry, struct aren
         .recipients = arena_array(arena, entry->recipient_count, sizeof(struct slice)),
         .size = entry->size,
         .received_us = entry->received_us,
-        .next_us = MIN(entry->next_us, entry->relay_us > 0 && !held ? entry->relay_us : INT64_MAX),
+        .next_us = MIN(entry->next_us < 0 ? -entry->next_us : entry->next_us,
+                       entry->relay_us > 0 && !held ? entry->relay_us : INT64_MAX),
         .state = slice_cstr(state),
         .sid = entry->envelope.sid,
     };

@@ -39,7 +39,8 @@ static enum err write_body(struct queue *queue, struct entry *entry, struct slic
     entry->body = malloc(prefix.n + body.n + 1);
     if (entry->body == NULL)
         return fail_nomem(error);
-    memcpy(entry->body, prefix.p, prefix.n);
+    if (prefix.n > 0)
+        memcpy(entry->body, prefix.p, prefix.n);
     if (body.n > 0)
         memcpy(entry->body + prefix.n, body.p, body.n);
     entry->size = prefix.n + body.n;
@@ -64,12 +65,13 @@ static struct entry *new_entry(struct queue *queue, const struct entry *from, si
     envelope.recipient_count = order->target_count;
     envelope.account = (struct account_id){0};
     envelope.ours = false;
+    envelope.release = (struct queue_release){0}; /* its time has come */
     envelope.protocol = S("ESMTP");
     envelope.helo = slice_cstr(queue->hostname);
     envelope.peer = slice_none();
     envelope.tls = slice_none();
     envelope.results = slice_none(); /* they stand in the body now */
-    return entry_new(intake_next_id(queue), &envelope, from->received_us);
+    return entry_new(intake_next_id(queue), &envelope, entry_since(from));
 }
 
 enum err onward_make(struct queue *queue, const struct entry *from, size_t at,
@@ -78,7 +80,7 @@ enum err onward_make(struct queue *queue, const struct entry *from, size_t at,
     CLEANUP(entry_release) struct entry *entry = new_entry(queue, from, at, order);
     CLEANUP(buf_release) struct buf prefix = BUF(ONWARD_PREFIX_MAX);
     CLEANUP(buf_release) struct buf sealed = BUF(2 * ONWARD_PREFIX_MAX);
-    struct slice body = slice_of(from->body, from->size);
+    struct slice body = order->message.p != NULL ? order->message : slice_of(from->body, from->size);
     if (entry == NULL)
         return fail_nomem(error);
     buf_put(&prefix, S("Delivered-To: "));
@@ -94,6 +96,33 @@ enum err onward_make(struct queue *queue, const struct entry *from, size_t at,
     if (buf_failed(&sealed))
         return fail_nomem(error);
     err = write_body(queue, entry, buf_slice(&sealed), body, error);
+    if (err == ERR_OK)
+        *ret_entry = take(entry);
+    return err;
+}
+
+enum err onward_answer(struct queue *queue, const struct entry *from, struct account_id account,
+                       struct slice sender, struct slice address, struct slice message,
+                       struct entry **ret_entry, struct error *error)
+{
+    struct queue_recipient to = {.address = address, .notify = DSN_NEVER};
+    const struct queue_envelope envelope = {
+        .recipients = &to,
+        .recipient_count = 1,
+        .sender = sender,
+        .sid = from->envelope.sid,
+        .account = account, /* it is signed for who answers, and takes his way out */
+        .protocol = S("ESMTP"),
+        .helo = slice_cstr(queue->hostname),
+        .smtputf8 = !slice_is_ascii(address) || !slice_is_ascii(sender),
+        .require_tls = from->envelope.require_tls, /* RFC 8689 6 */
+        .tls_optional = from->envelope.tls_optional,
+    };
+    CLEANUP(entry_release)
+    struct entry *entry = entry_new(intake_next_id(queue), &envelope, entry_since(from));
+    if (entry == NULL)
+        return fail_nomem(error);
+    enum err err = write_body(queue, entry, slice_none(), message, error);
     if (err == ERR_OK)
         *ret_entry = take(entry);
     return err;

@@ -4,7 +4,9 @@
  * A parcel is one message for recipients of one domain, or for all of them, when a smart host takes it. An
  * entry of which the relay holds parcels is *leased*: only results change it, until each of them has come. A
  * lease belongs to a hand (the relay's process); a new hand ends the leases of the one before, so nothing is
- * lost with a relay that died, and what it had sent but not told is sent again.
+ * lost with a relay that died, and what it had sent but not told is sent again. A batch whose answer is lost
+ * while both live ends, too: with its next question the relay says which batch it got last, and what it was
+ * given beside that, it never saw.
  *
  * Invariants: 1. An entry is with the filers or with the relay, never with both. 2. A recipient's result is
  * on disk before queue_outbound_done returns; a report of a failure, before that. 3. Every waiting recipient
@@ -41,7 +43,7 @@ struct outbound_parcel {
     size_t recipient_count;
     uint64_t size; /* of the message without what outbound_open puts before it */
     int64_t received_us;
-    bool eight_bit, smtputf8, binary, tls_optional;
+    bool eight_bit, smtputf8, binary, tls_optional, require_tls;
     enum dsn_ret ret;
     struct slice envid;
     struct session_id sid;
@@ -49,12 +51,13 @@ struct outbound_parcel {
 struct outbound_batch {
     struct outbound_parcel *parcels;
     size_t count;
+    uint64_t number;  /* for the next question; never 0 */
     uint64_t flushes; /* another number: somebody wants everything to be tried now */
 };
 /* What is due, of at most max entries; waits for it until the deadline (monotonic us), then an empty batch.
- */
-enum err queue_outbound_take(struct queue *queue, uint64_t hand, size_t max, int64_t deadline_us,
-                             struct arena *arena, struct outbound_batch *ret_batch,
+ * seen: the number of the last batch that came to this hand; 0: none did. One question at a time. */
+enum err queue_outbound_take(struct queue *queue, uint64_t hand, uint64_t seen, size_t max,
+                             int64_t deadline_us, struct arena *arena, struct outbound_batch *ret_batch,
                              struct error *error) MUST_CHECK;
 
 /* A leased message: what stands before the file's content; and the file, -1 when all is in `text`. */

@@ -94,6 +94,7 @@ static struct outbound_parcel *add_parcel(struct taking *taking, const struct en
         .received_us = entry->received_us,
         .eight_bit = e->eight_bit,
         .tls_optional = e->tls_optional,
+        .require_tls = e->require_tls,
         .smtputf8 = e->smtputf8,
         .binary = e->binary,
         .ret = e->ret,
@@ -195,6 +196,8 @@ static void take_entry(struct taking *taking, const struct due *due)
     bool free_to_take = map_get(&queue->outbound.leases, map_key_u64(&id.v)) == NULL &&
                         map_get(&queue->outbound.filing, map_key_u64(&id.v)) == NULL;
     struct lease *lease = free_to_take ? lease_begin(queue, id) : NULL;
+    if (lease != NULL)
+        lease->batch = taking->batch.number;
     pthread_mutex_unlock(&queue->outbound.lock);
     if (!free_to_take)
         return; /* who has it notes it again */
@@ -273,8 +276,9 @@ static bool wait_for_more(struct queue *queue, int64_t deadline_us)
     return true;
 }
 
-enum err queue_outbound_take(struct queue *queue, uint64_t hand, size_t max, int64_t deadline_us,
-                             struct arena *arena, struct outbound_batch *ret_batch, struct error *error)
+enum err queue_outbound_take(struct queue *queue, uint64_t hand, uint64_t seen, size_t max,
+                             int64_t deadline_us, struct arena *arena, struct outbound_batch *ret_batch,
+                             struct error *error)
 {
     struct taking taking = {.queue = queue, .hand = hand, .arena = arena};
     struct due due[OUTBOUND_TAKE_MAX];
@@ -283,6 +287,8 @@ enum err queue_outbound_take(struct queue *queue, uint64_t hand, size_t max, int
         pthread_mutex_unlock(&queue->outbound.lock);
         return fail_nomem(error);
     }
+    lease_confirm(queue, seen);
+    taking.batch.number = ++queue->outbound.batches;
     while (taking.batch.count == 0 && hand == queue->outbound.hand) {
         if (queue->outbound.next_due_us <= clock_wall_us()) {
             queue->outbound.next_due_us = INT64_MAX;

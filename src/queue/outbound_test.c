@@ -8,8 +8,9 @@ enum { HAND = 7 };
 static struct outbound_batch take_now(struct house *t, uint64_t hand)
 {
     struct outbound_batch batch;
-    ASSERT_OK(t, queue_outbound_take(t->queue, hand, 10, clock_mono_us() + 100 * CLOCK_MS, &t->arena, &batch,
-                                     &t->error));
+    ASSERT_OK(t, queue_outbound_take(t->queue, hand, t->seen, 10, clock_mono_us() + 100 * CLOCK_MS, &t->arena,
+                                     &batch, &t->error));
+    t->seen = batch.number;
     return batch;
 }
 
@@ -115,6 +116,44 @@ static void test_large_message_comes_as_its_file(void **state)
     assert_null(strstr(buf_cstr(&message.text), "Subject"));
 }
 
+static struct outbound_parcel parcel_of(struct house *t, const char *message, bool require_tls, bool spooled)
+{
+    struct queue_recipient to = {.address = S("max@elsewhere.example")};
+    struct queue_envelope envelope = {.sender = S("otto@demo.example"),
+                                      .recipients = &to,
+                                      .recipient_count = 1,
+                                      .protocol = S("ESMTPS"),
+                                      .require_tls = require_tls};
+    struct queue_id id;
+    uint64_t spool = 0;
+    int fd = -1;
+    if (spooled) {
+        ASSERT_OK(t, queue_spool_create(t->queue, &spool, &fd, &t->error));
+        assert_int_equal(write(fd, message, strlen(message)), strlen(message));
+        close(fd);
+    }
+    struct slice body = spooled ? slice_none() : slice_cstr(message);
+    ASSERT_OK(t, queue_accept(t->queue, &envelope, body, spool, &id, &t->error));
+    house_settle(t);
+    struct outbound_batch batch = take_now(t, HAND);
+    assert_int_equal(batch.count, 1);
+    return batch.parcels[0];
+}
+
+/* RFC 8689 4.1 */
+static void test_what_a_message_says_of_tls_goes_with_it(void **state)
+{
+    struct house *t = *state;
+    for (int spooled = 0; spooled < 2; spooled++) {
+        struct outbound_parcel parcel = parcel_of(t, "Subject: x\r\n\r\nx\r\n", false, spooled != 0);
+        assert_true(!parcel.tls_optional && !parcel.require_tls);
+        parcel = parcel_of(t, "TLS-Required: No\r\n\r\nx\r\n", false, spooled != 0);
+        assert_true(parcel.tls_optional && !parcel.require_tls);
+        parcel = parcel_of(t, "TLS-Required: No\r\n\r\nx\r\n", true, spooled != 0);
+        assert_true(!parcel.tls_optional && parcel.require_tls);
+    }
+}
+
 static void test_failure_is_reported_with_the_peers_words(void **state)
 {
     struct house *t = *state;
@@ -218,6 +257,25 @@ static void test_a_new_hand_gets_what_the_old_one_had(void **state)
     assert_int_equal(house_left(t), 1);
 }
 
+static void test_a_batch_that_did_not_arrive_is_given_again(void **state)
+{
+    struct house *t = *state;
+    struct outbound_parcel had = one_parcel(t, "otto@demo.example");
+    uint64_t seen = t->seen;
+    house_send(t, "otto@demo.example", "two@elsewhere.example");
+    house_settle(t);
+    assert_int_equal(take_now(t, HAND).count, 1);
+    t->seen = seen; /* its answer was lost */
+    struct outbound_batch again = take_now(t, HAND);
+    assert_int_equal(again.count, 1);
+    assert_true(slice_eq(again.parcels[0].recipients[0].address, S("two@elsewhere.example")));
+    assert_int_equal(take_now(t, HAND).count, 0); /* it has both now */
+    assert_int_equal(take_now(t, HAND).count, 0);
+    finish(t, &had, OUTBOUND_RELAYED, "2.0.0", "250 ok");
+    finish(t, &again.parcels[0], OUTBOUND_RELAYED, "2.0.0", "250 ok");
+    assert_int_equal(house_left(t), 0);
+}
+
 static void test_a_new_queue_goes_on_with_what_waits(void **state)
 {
     struct house *t = *state;
@@ -284,6 +342,7 @@ int main(void)
         TEST(test_a_parcel_has_a_hundred_recipients_at_most),
         TEST(test_message_comes_with_its_trace_and_without_ours),
         TEST(test_large_message_comes_as_its_file),
+        TEST(test_what_a_message_says_of_tls_goes_with_it),
         TEST(test_failure_is_reported_with_the_peers_words),
         TEST(test_nobody_is_told_of_a_failed_report),
         TEST(test_deferred_is_tried_again_later_and_less_and_less_often),
@@ -291,6 +350,7 @@ int main(void)
         TEST(test_untried_costs_no_attempt),
         TEST(test_flush_makes_everything_due),
         TEST(test_a_new_hand_gets_what_the_old_one_had),
+        TEST(test_a_batch_that_did_not_arrive_is_given_again),
         TEST(test_a_new_queue_goes_on_with_what_waits),
         TEST(test_results_that_fit_nobody_are_refused),
         TEST(test_local_and_foreign_recipients_of_one_message_are_kept_apart),

@@ -76,7 +76,7 @@ static void defer(struct entry *entry, struct entry_recipient *recipient,
 {
     char text[OUTBOUND_TEXT_MAX + 1];
     int64_t now = clock_wall_us();
-    int64_t age = now - entry->received_us;
+    int64_t age = now - entry_since(entry);
     if (age > QUEUE_EXPIRE_DAYS * CLOCK_DAY) {
         fail_recipient(recipient, S("4.4.7"), result, tellings); /* RFC 3463: delivery time expired */
         return;

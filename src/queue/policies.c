@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "base/clock.h"
+#include "store/migrate.h"
 
 enum statement { PUT, GET, COUNT, OLD, TRIM, STATEMENTS };
 
@@ -16,9 +17,11 @@ static const char *const texts[STATEMENTS] = {
     [TRIM] = "DELETE FROM policy WHERE expires <= ?1",
 };
 
-static const char schema[] =
+/* Those of before versions were counted have the table already. */
+static const char *const migrations[] = {
     "CREATE TABLE IF NOT EXISTS policy (domain BLOB PRIMARY KEY NOT NULL, id BLOB NOT NULL,"
-    " text BLOB NOT NULL, fetched INTEGER NOT NULL, expires INTEGER NOT NULL) WITHOUT ROWID";
+    " text BLOB NOT NULL, fetched INTEGER NOT NULL, expires INTEGER NOT NULL) WITHOUT ROWID",
+};
 
 struct policies {
     struct database database;
@@ -58,8 +61,9 @@ static enum err run(struct policies *p, enum statement which, struct error *erro
 
 static enum err prepare(struct policies *p, struct error *error)
 {
-    if (sqlite3_exec(p->database.sqlite, schema, NULL, NULL, NULL) != SQLITE_OK)
-        return volume_database_fail(&p->database, "making the table", error);
+    enum err err = database_migrate(&p->database, migrations, ARRAY_LEN(migrations), error);
+    if (err != ERR_OK)
+        return err;
     for (size_t i = 0; i < STATEMENTS; i++)
         if (sqlite3_prepare_v3(p->database.sqlite, texts[i], -1, SQLITE_PREPARE_PERSISTENT, &p->statements[i],
                                NULL) != SQLITE_OK)

@@ -7,6 +7,7 @@
 #include "base/must.h"
 #include "mime/header.h"
 #include "queue/internal.h"
+#include "queue/wish.h"
 
 enum { FILERS_DEFAULT = 2, HEADER_READ = 16 * 1024 };
 
@@ -25,7 +26,7 @@ static enum err resume(struct queue *queue, struct error *error)
             if (pending[i].next_us == ENTRY_NEXT_NOW)
                 backlog_add(queue, pending[i].id, NULL);
             else if (pending[i].next_us != ENTRY_NEXT_RELAY)
-                backlog_due_at(queue, pending[i].next_us);
+                backlog_due_at(queue, pending[i].next_us < 0 ? -pending[i].next_us : pending[i].next_us);
             outbound_note(queue, pending[i].id, pending[i].relay_us);
         }
     }
@@ -150,6 +151,26 @@ static enum err take_body(struct queue *queue, struct entry *entry, struct slice
     return ERR_OK;
 }
 
+/* What the header says of how the message is to be sent. */
+static enum err read_wishes(struct queue *queue, struct entry *entry, struct error *error)
+{
+    CLEANUP(buf_release) struct buf start = BUF(WISH_HEADER_MAX);
+    CLEANUP(fd_close) int fd = -1;
+    struct slice text = slice_of(entry->body, entry->body != NULL ? entry->size : 0);
+    if (entry->spool != 0) {
+        size_t n = (size_t)MIN(entry->size, (uint64_t)WISH_HEADER_MAX);
+        char *room = buf_reserve(&start, n);
+        enum err err = room != NULL ? spool_open(queue, entry, &fd, error) : fail_nomem(error);
+        if (err == ERR_OK)
+            err = fd_pread_exact(fd, room, n, 0, error);
+        if (err != ERR_OK)
+            return err;
+        text = slice_of(room, n);
+    }
+    wish_read(mime_split(text).header, &entry->envelope);
+    return ERR_OK;
+}
+
 enum err queue_accept(struct queue *queue, const struct queue_envelope *envelope, struct slice body,
                       uint64_t spool, struct queue_id *ret_id, struct error *error)
 {
@@ -157,10 +178,17 @@ enum err queue_accept(struct queue *queue, const struct queue_envelope *envelope
     CLEANUP(buf_release) struct buf encoded = BUF(ENTRY_ARENA_MAX);
     if (envelope->recipient_count == 0 || envelope->recipient_count > QUEUE_RECIPIENTS_MAX)
         return fail(error, ERR_INVALID, NULL, "%zu recipients", envelope->recipient_count);
-    entry = entry_new(intake_next_id(queue), envelope, clock_wall_us());
+    const int64_t release_us = envelope->release.at_us;
+    const int64_t now = clock_wall_us();
+    if (release_us < 0 || release_us > now + QUEUE_RELEASE_DAYS_MAX * CLOCK_DAY ||
+        (release_us != 0 && envelope->account.v == 0))
+        return fail(error, ERR_INVALID, NULL, "held back for too long, or by a stranger");
+    entry = entry_new(intake_next_id(queue), envelope, now);
     if (entry == NULL)
         return fail_nomem(error);
     enum err err = take_body(queue, entry, body, spool, error);
+    if (err == ERR_OK)
+        err = read_wishes(queue, entry, error);
     struct submitted submitted;
     bool counted = envelope->account.v != 0;
     if (err == ERR_OK && counted)
@@ -171,7 +199,7 @@ enum err queue_accept(struct queue *queue, const struct queue_envelope *envelope
     struct job job = {
         .kind = JOB_INSERT,
         .id = entry->id,
-        .next_us = ENTRY_NEXT_NOW,
+        .next_us = release_us > now ? ENTRY_NEXT_SCHEDULED(release_us) : ENTRY_NEXT_NOW,
         .relay_us = ENTRY_RELAY_NONE,
         .envelope = buf_slice(&encoded),
         .body = slice_of(entry->body, spool == 0 ? entry->size : 0),
@@ -189,7 +217,10 @@ enum err queue_accept(struct queue *queue, const struct queue_envelope *envelope
         F_STR("from", envelope->sender), F_INT("recipients", envelope->recipient_count),
         F_INT("bytes", entry->size));
     queue_remember(queue, entry);
-    backlog_add(queue, *ret_id, take(entry));
+    if (release_us > now)
+        backlog_due_at(queue, release_us);
+    else
+        backlog_add(queue, *ret_id, take(entry));
     return ERR_OK;
 }
 

@@ -32,7 +32,8 @@ enum {
     QUEUE_BATCH_MAX = 256,          /* entries in one transaction */
     QUEUE_DEFER_FIRST_SECONDS = 60, /* doubles up to an hour */
     QUEUE_EXPIRE_DAYS = 5,
-    QUEUE_HOPS_MAX = 50, /* Received fields: more is a loop (RFC 5321 6.3) */
+    QUEUE_RELEASE_DAYS_MAX = 60, /* that a message may be held back by its sender (RFC 4865) */
+    QUEUE_HOPS_MAX = 50,         /* Received fields: more is a loop (RFC 5321 6.3) */
 };
 #define QUEUE_MESSAGE_MOST UINT64_C(2147483648) /* bytes of a message, whatever the settings say */
 
@@ -57,6 +58,11 @@ void queue_set_message_size_max(struct queue *queue, uint64_t bytes);
 enum dsn_notify { DSN_NEVER = 1, DSN_SUCCESS = 2, DSN_FAILURE = 4, DSN_DELAY = 8 };
 enum dsn_ret { DSN_RET_NONE, DSN_RET_FULL, DSN_RET_HDRS };
 
+/* When a message is to be sent, if not at once (RFC 4865 4). */
+struct queue_release {
+    int64_t at_us;         /* wall time; 0: at once */
+    uint32_t hold_seconds; /* as its sender put it; 0: he named the time */
+};
 struct queue_recipient {
     struct slice address; /* as given in RCPT */
     struct slice orcpt;   /* "rfc822;..." decoded, or empty */
@@ -76,7 +82,10 @@ struct queue_envelope {
     struct slice results; /* an Authentication-Results field, whole; empty: it was not judged */
     bool junk;            /* into the recipients' Junk */
     bool ours;            /* the house wrote it: a report */
-    bool tls_optional;    /* goes out whatever policies demand of TLS: a report about it (RFC 8460 3) */
+    bool tls_optional;    /* goes out whatever policies demand of TLS: a report about it (RFC 8460 3), or as
+                             its TLS-Required field says (RFC 8689 3) */
+    bool require_tls;     /* REQUIRETLS (RFC 8689 2): leaves in verified TLS only, to who promises the same */
+    struct queue_release release;
     enum dsn_ret ret;
     struct slice envid;
 };
@@ -90,7 +99,8 @@ enum err queue_spool_size(struct queue *queue, uint64_t spool, uint64_t *ret_siz
                           struct error *error) MUST_CHECK;
 
 /* body: in memory (copied), used when spool is 0. Durable on return. Message line ends are CRLF. ERR_BUSY:
- * the account has submitted as much as it may for now. */
+ * the account has submitted as much as it may for now. ERR_INVALID: it is to be held for longer than
+ * QUEUE_RELEASE_DAYS_MAX, or a stranger wants that. */
 enum err queue_accept(struct queue *queue, const struct queue_envelope *envelope, struct slice body,
                       uint64_t spool, struct queue_id *ret_id, struct error *error) MUST_CHECK;
 
@@ -117,7 +127,8 @@ struct queue_entry {
     uint64_t size;
     int64_t received_us;
     int64_t next_us;    /* next attempt; INT64_MAX: no time is set */
-    struct slice state; /* "filing", "deferred", "waiting", "held"; "damaged": only id and reason are known */
+    struct slice state; /* "filing", "deferred", "waiting", "held", "scheduled"; "damaged": only id and reason
+                           are known */
     struct slice reason; /* last problem */
     struct session_id sid;
 };
@@ -125,7 +136,7 @@ enum err queue_list(struct queue *queue, struct queue_id after, size_t max, stru
                     struct queue_entry **ret_entries, size_t *ret_count, struct error *error) MUST_CHECK;
 /* How many are in each state, and since when the oldest is (microseconds since 1970; 0: none). For metrics.
  */
-enum queue_figure { QUEUE_FILING, QUEUE_DEFERRED, QUEUE_WAITING, QUEUE_FIGURES };
+enum queue_figure { QUEUE_FILING, QUEUE_DEFERRED, QUEUE_WAITING, QUEUE_HELD, QUEUE_SCHEDULED, QUEUE_FIGURES };
 struct queue_figures {
     uint64_t count[QUEUE_FIGURES];
     int64_t oldest_us[QUEUE_FIGURES];
@@ -135,7 +146,7 @@ enum err queue_figures(struct queue *queue, struct queue_figures *ret_figures,
 /* The message itself by malloc, ret_entry->size bytes; free it. */
 enum err queue_get(struct queue *queue, struct queue_id id, struct arena *arena,
                    struct queue_entry *ret_entry, char **ret_body, struct error *error) MUST_CHECK;
-/* Tries deferred ones now; id 0: all. */
+/* Tries deferred ones now, not those whose time their sender has set; id 0: all. */
 enum err queue_flush(struct queue *queue, struct queue_id id, struct error *error) MUST_CHECK;
 /* A damaged entry goes too; its spool file, which nobody knows, with the next start. */
 enum err queue_drop(struct queue *queue, struct queue_id id, struct error *error) MUST_CHECK;

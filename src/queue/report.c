@@ -83,6 +83,21 @@ static void put_diagnostic(struct buf *out, const struct report_item *item, enum
     buf_put(out, S("\r\n"));
 }
 
+/* RFC 4865: what was asked for. */
+static void put_release(struct buf *out, const struct queue_release *release)
+{
+    if (release->at_us == 0)
+        return;
+    buf_put(out, S("Future-Release-Request: "));
+    if (release->hold_seconds > 0) {
+        buf_printf(out, "for;%u\r\n", release->hold_seconds);
+        return;
+    }
+    buf_put(out, S("until;"));
+    mime_date_put_rfc3339(out, (struct mime_date){.seconds = release->at_us / CLOCK_SECOND});
+    buf_put(out, S("\r\n"));
+}
+
 static void put_status(struct buf *out, const struct queue *queue, const struct entry *entry,
                        enum report_kind kind, const struct report_item *items, size_t count)
 {
@@ -95,6 +110,7 @@ static void put_status(struct buf *out, const struct queue *queue, const struct 
     buf_put(out, S("Arrival-Date: "));
     mime_date_put(out, (struct mime_date){.seconds = entry->received_us / CLOCK_SECOND});
     buf_put(out, S("\r\n"));
+    put_release(out, &entry->envelope.release);
     for (size_t i = 0; i < count; i++) {
         const struct queue_recipient *given = &items[i].recipient->given;
         buf_put(out, S("\r\n"));
@@ -129,6 +145,8 @@ static void compose(struct buf *out, const struct queue *queue, const struct ent
     mime_message_id_put(out, slice_cstr(queue->hostname));
     buf_put(out, S("\r\n"));
     mime_compose_field(out, "Auto-Submitted", S("auto-replied"));
+    if (entry->envelope.tls_optional)
+        mime_compose_field(out, "TLS-Required", S("No")); /* RFC 8689 6 */
     mime_compose_multipart(&composer, "report; report-type=delivery-status");
 
     mime_compose_part(&composer);
@@ -141,7 +159,9 @@ static void compose(struct buf *out, const struct queue *queue, const struct ent
     mime_compose_status(&composer, "message/delivery-status", buf_slice(&text));
 
     mime_compose_part(&composer);
+    /* RFC 8689 5: of a message that requires TLS only the header comes back, whatever RET says. */
     bool full = kind == REPORT_FAILED && entry->envelope.ret != DSN_RET_HDRS &&
+                !entry->envelope.require_tls &&
                 (entry->envelope.ret == DSN_RET_FULL || message.n <= REPORT_ORIGINAL_MAX) &&
                 message.n <= REPORT_SIZE_MAX / 2;
     if (full)
@@ -185,6 +205,7 @@ enum err report_send(struct queue *queue, const struct entry *entry, enum report
         .helo = slice_cstr(queue->hostname),
         .smtputf8 = entry->envelope.smtputf8,
         .ours = true,
+        .require_tls = entry->envelope.require_tls,
     };
     if (entry->envelope.sender.n == 0)
         return ERR_OK;

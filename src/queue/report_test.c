@@ -74,6 +74,41 @@ static void test_ret_says_how_much_comes_back(void **state)
     assert_null(strstr(text, "\r\nhello\r\n"));
 }
 
+static void bounce(struct house *t, bool require_tls, const char *message)
+{
+    struct queue_recipient recipient = {.address = S("who@demo.example")};
+    struct queue_envelope envelope = {.sender = S("anna@demo.example"),
+                                      .recipients = &recipient,
+                                      .recipient_count = 1,
+                                      .protocol = S("ESMTPS"),
+                                      .ret = DSN_RET_FULL,
+                                      .require_tls = require_tls};
+    struct queue_id id;
+    ASSERT_OK(t, queue_accept(t->queue, &envelope, slice_cstr(message), 0, &id, &t->error));
+    house_settle(t);
+}
+
+/* RFC 8689 5: whatever RET says. */
+static void test_message_that_requires_tls_comes_back_as_its_header(void **state)
+{
+    struct house *t = *state;
+    bounce(t, true, "Subject: x\r\nTLS-Required: No\r\n\r\nsecret\r\n");
+    const char *text = house_read(t, t->anna);
+    ASSERT_HAS(text, "Content-Type: text/rfc822-headers\r\n");
+    assert_null(strstr(text, "secret"));
+    assert_null(strstr(text, "auto-replied\r\nTLS-Required"));
+}
+
+/* RFC 8689 6 */
+static void test_report_of_what_needs_no_tls_needs_none(void **state)
+{
+    struct house *t = *state;
+    bounce(t, false, "Subject: x\r\nTLS-Required: No\r\n\r\nopen\r\n");
+    const char *text = house_read(t, t->anna);
+    ASSERT_HAS(text, "Auto-Submitted: auto-replied\r\nTLS-Required: No\r\n");
+    ASSERT_HAS(text, "\r\nopen\r\n");
+}
+
 static void test_null_sender_is_never_answered(void **state)
 {
     struct house *t = *state;
@@ -127,6 +162,8 @@ int main(void)
         TEST(test_unknown_recipient_is_reported),
         TEST(test_ret_says_how_much_comes_back),
         TEST(test_is_in_the_language_of_who_submits),
+        TEST(test_message_that_requires_tls_comes_back_as_its_header),
+        TEST(test_report_of_what_needs_no_tls_needs_none),
         TEST(test_null_sender_is_never_answered),
         TEST(test_notify_never_and_success_alone_hide_failures),
         TEST(test_success_is_told_to_those_who_ask),

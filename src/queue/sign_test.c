@@ -93,8 +93,8 @@ static void assert_signed(struct house *t, const struct mail *mail, const char *
     struct dkim_results results;
     struct queue_id id = submit(t, mail);
     fill_zone(t, &zone);
-    ASSERT_OK(t, queue_outbound_take(t->queue, HAND, 10, clock_mono_us() + 100 * CLOCK_MS, &t->arena, &batch,
-                                     &t->error));
+    ASSERT_OK(t, queue_outbound_take(t->queue, HAND, 0, 10, clock_mono_us() + 100 * CLOCK_MS, &t->arena,
+                                     &batch, &t->error));
     ASSERT_OK(t, queue_outbound_open(t->queue, HAND, id, &message, &t->error));
     ASSERT_OK(t, dkim_verifier_create(&verifier, &t->error));
     dkim_verifier_feed(verifier, buf_slice(&message.text));
@@ -208,8 +208,8 @@ static void assert_passed_on(struct house *t, const char *results, const char *t
     ASSERT_OK(t, queue_accept(t->queue, &envelope, slice_cstr(text), 0, &id, &t->error));
     house_settle(t);
     fill_zone(t, &zone);
-    ASSERT_OK(t, queue_outbound_take(t->queue, HAND, 10, clock_mono_us() + 100 * CLOCK_MS, &t->arena, &batch,
-                                     &t->error));
+    ASSERT_OK(t, queue_outbound_take(t->queue, HAND, 0, 10, clock_mono_us() + 100 * CLOCK_MS, &t->arena,
+                                     &batch, &t->error));
     assert_int_equal(batch.count, 1);
     ASSERT_OK(t, queue_outbound_open(t->queue, HAND, batch.parcels[0].entry, &message, &t->error));
     ASSERT_OK(t, dkim_verifier_create(&verifier, &t->error));

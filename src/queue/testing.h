@@ -19,6 +19,7 @@ struct house {
     struct arena arena;
     struct error error;
     struct account_id anna, otto, small; /* small: at most two messages */
+    uint64_t seen;                       /* the last batch for the relay */
 };
 
 #define ASSERT_OK(t, call) assert_string_equal((call) == ERR_OK ? "" : (t)->error.detail, "")

@@ -150,6 +150,8 @@ __attribute__((noinline)) enum err ipc_receive_now(int fd, struct buf *storage,
     bool ok = get_fds(&header, &message);
     if (n == 0)
         return fail(error, ERR_CLOSED, NULL, "receive: the other side is gone");
+    if ((header.msg_flags & MSG_CTRUNC) != 0 && message.fd_count < IPC_FDS_MAX)
+        return fail(error, ERR_UNAVAILABLE, NULL, "receive: no room for a descriptor that came");
     if (!ok || (header.msg_flags & MSG_TRUNC) != 0 || n < TYPE_BYTES)
         return fail(error, ERR_INVALID, NULL, "a malformed or oversized record of %zd bytes", n);
     buf_clear(storage);

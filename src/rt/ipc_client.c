@@ -98,7 +98,11 @@ static enum err open_channel(struct ipc_client *client, struct channel *channel,
         return result;
     channel->fd = fds[0];
     message.fds[message.fd_count++] = fds[1];
+    /* An error of the socket's is told once, a service that is gone each time: without it there is no way
+     * back. */
     result = ipc_send(client->main_fd, &message, error);
+    if (result == ERR_CLOSED)
+        result = ipc_send(client->main_fd, &message, error);
     if (result == ERR_OK)
         return ERR_OK;
     fd_close(&channel->fd);

@@ -93,14 +93,32 @@ static enum err serve_one(struct loop *loop, struct channel *channel, bool *ret_
                             : serve_request(channel, &request, error);
 }
 
+/*
+ * Whether an error ends the channel. A client that lives has no other way to us than its main channel: lack
+ * of descriptors or memory costs it the one channel that it sent, and it is gone only when that is told
+ * twice.
+ */
+static bool ends(const struct channel *channel, enum err result, unsigned *closed)
+{
+    if (!channel->is_main)
+        return true;
+    *closed += result == ERR_CLOSED;
+    return result == ERR_INVALID || *closed > 1;
+}
+
 static void channel_wake(struct loop *loop, struct place place, void *owner, unsigned wakes)
 {
     struct channel *channel = owner;
+    unsigned closed = 0;
     struct error error;
     bool none = (wakes & WAKE_STOP) != 0;
     enum err result = none ? fail_plain(&error, ERR_CLOSED, "the service stops") : ERR_OK;
     for (int i = 0; i < REQUESTS_IN_A_ROW && result == ERR_OK && !none; i++) {
         result = serve_one(loop, channel, &none, &error);
+        if (result != ERR_OK && !ends(channel, result, &closed)) {
+            LOG(LOG_WARN, NO_SID, "rt.ipc_failed", F_ERR(&error));
+            result = ERR_OK;
+        }
         /* A channel has one request at a time, so there is no second one to look for. */
         none = none || !channel->is_main;
     }

@@ -1,4 +1,6 @@
 /* Calls between two sides in one process, over real socket pairs. */
+#include <linux/sockios.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
 
@@ -277,6 +279,50 @@ static void test_malformed_records_close_the_channel(void **state)
     end(&side);
 }
 
+/* The lowest that is free is the limit: nobody gets one. */
+static void descriptors_end(struct rlimit *ret_before)
+{
+    int free = dup(STDERR_FILENO);
+    assert_true(free >= 0);
+    close(free);
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, ret_before), 0);
+    struct rlimit limit = {.rlim_cur = (rlim_t)free, .rlim_max = ret_before->rlim_max};
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &limit), 0);
+}
+
+static void test_without_descriptors_one_channel_is_lost_and_not_the_way(void **state)
+{
+    (void)state;
+    struct side side;
+    struct error error;
+    struct rlimit before;
+    int fds[2];
+    int inner[2];
+    char byte;
+    begin(&side);
+    assert_int_equal(ipc_pair(fds, &error), ERR_OK);
+    assert_int_equal(ipc_pair(inner, &error), ERR_OK);
+    assert_int_equal(ipc_serve(side.loop, fds[1], serve, &side.served, &error), ERR_OK);
+    descriptors_end(&before);
+    struct ipc_message channel = {.type = UINT32_MAX, .fds = {inner[1]}, .fd_count = 1};
+    enum err sent = ipc_send(fds[0], &channel, &error);
+    /* Closed while the limit stands, its number would be free for the one that comes. */
+    int waiting = 1;
+    for (int i = 0; i < 5000 && waiting > 0; i++) {
+        assert_int_equal(ioctl(fds[0], SIOCOUTQ, &waiting), 0);
+        usleep(1000);
+    }
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+    assert_int_equal(sent, ERR_OK);
+    assert_int_equal(waiting, 0);
+    close(inner[1]);
+    assert_int_equal(recv(inner[0], &byte, 1, 0), 0);
+    close(inner[0]);
+    ipc_client_connect(side.client, fds[0]);
+    assert_int_equal(call(&side, ECHO, S("still"), 5 * CLOCK_SECOND, &error), ERR_OK);
+    end(&side);
+}
+
 /* A client taken over by somebody else must not take all descriptors of the service. */
 static void test_channels_of_one_client_are_bounded(void **state)
 {
@@ -329,6 +375,7 @@ int main(void)
         cmocka_unit_test(test_a_new_way_ends_calls_to_a_service_that_hangs),
         cmocka_unit_test(test_a_late_reply_is_not_taken_for_the_next),
         cmocka_unit_test(test_malformed_records_close_the_channel),
+        cmocka_unit_test(test_without_descriptors_one_channel_is_lost_and_not_the_way),
         cmocka_unit_test(test_channels_of_one_client_are_bounded),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

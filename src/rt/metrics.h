@@ -25,12 +25,13 @@
     X(METRIC_EDGE, "edge")             \
     X(METRIC_RELAY, "relay")           \
     X(METRIC_STORE, "store")
-#define METRIC_PROTOCOL_TABLE(X)       \
-    X(METRIC_SMTP, "smtp")             \
-    X(METRIC_SUBMISSION, "submission") \
-    X(METRIC_LMTP, "lmtp")             \
-    X(METRIC_IMAP, "imap")             \
-    X(METRIC_POP3, "pop3")             \
+#define METRIC_PROTOCOL_TABLE(X)         \
+    X(METRIC_SMTP, "smtp")               \
+    X(METRIC_SUBMISSION, "submission")   \
+    X(METRIC_LMTP, "lmtp")               \
+    X(METRIC_IMAP, "imap")               \
+    X(METRIC_POP3, "pop3")               \
+    X(METRIC_MANAGESIEVE, "managesieve") \
     X(METRIC_OTHER_PROTOCOL, "other")
 #define METRIC_TLS_TABLE(X)  \
     X(METRIC_IN_CLEAR, "no") \
@@ -64,7 +65,9 @@
 #define METRIC_QUEUE_TABLE(X)            \
     X(METRIC_QUEUE_FILING, "filing")     \
     X(METRIC_QUEUE_DEFERRED, "deferred") \
-    X(METRIC_QUEUE_WAITING, "waiting")
+    X(METRIC_QUEUE_WAITING, "waiting")   \
+    X(METRIC_QUEUE_HELD, "held")         \
+    X(METRIC_QUEUE_SCHEDULED, "scheduled")
 #define METRIC_DIRECTION_TABLE(X) \
     X(METRIC_BYTES_IN, "in")      \
     X(METRIC_BYTES_OUT, "out")

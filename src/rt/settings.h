@@ -26,6 +26,7 @@
     X(IMAPS, "imaps", 993, true)                                          \
     X(POP3, "pop3", 110, false)                                           \
     X(POP3S, "pop3s", 995, true)                                          \
+    X(MANAGESIEVE, "managesieve", 4190, false)                            \
     X(HEALTH, "health", 9420, false)     /* by `health-listen` */         \
     X(ACME_HTTP, "acme-http", 80, false) /* these two by `acme-listen` */ \
     X(ACME_TLS, "acme-tls", 443, true)

@@ -2,19 +2,11 @@
 
 enum { COMMAND_MAX = 1024, TOO_MANY = 552 };
 
-static bool is_ascii(struct slice text)
-{
-    for (size_t i = 0; i < text.n; i++)
-        if ((unsigned char)text.p[i] >= 0x80)
-            return false;
-    return true;
-}
-
 enum err ask_recipient(struct client *client, struct slice address, enum callout_answer *ret_answer,
                        struct error *error)
 {
     CLEANUP(buf_release) struct buf command = BUF(COMMAND_MAX);
-    bool utf8 = !is_ascii(address);
+    bool utf8 = !slice_is_ascii(address);
     if (utf8 && (client->extensions & CLIENT_SMTPUTF8) == 0) {
         *ret_answer = CALLOUT_REFUSED; /* a server without SMTPUTF8 has no such address */
         return ERR_OK;

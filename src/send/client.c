@@ -182,6 +182,7 @@ static enum err start_tls(struct client *client, const struct client_options *op
     bool offered = (client->extensions & CLIENT_STARTTLS) != 0;
     if (!offered)
         tell(options, TLS_RESULT_STARTTLS_NOT_SUPPORTED);
+    *ret_tls_failed = !offered && options->tls_required;
     if (!offered || options->tls == NULL)
         return options->tls_required ? fail(error, ERR_AUTH, NULL, "the server offers no TLS") : ERR_OK;
     enum err err = client_ask(client, S("STARTTLS\r\n"), CLIENT_COMMAND_US, error);
@@ -212,6 +213,7 @@ static enum err begin(struct client *client, const struct client_options *option
     if (err == ERR_OK && options->tls_implicit) {
         err = stream_start_tls(&client->stream, options->tls, options->expectation,
                                deadline_of(client, CLIENT_COMMAND_US), error);
+        *ret_tls_failed = err != ERR_OK;
         if (err != ERR_OK)
             return error_context(error, "TLS");
     }

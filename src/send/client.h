@@ -22,16 +22,17 @@
 #define CLIENT_END_US (10 * CLOCK_MINUTE)
 #define CLIENT_QUIT_US (5 * CLOCK_SECOND)
 
-#define CLIENT_EXTENSION_TABLE(X)  \
-    X(PIPELINING, 1, "PIPELINING") \
-    X(SIZE, 2, "SIZE")             \
-    X(EIGHT_BIT, 4, "8BITMIME")    \
-    X(SMTPUTF8, 8, "SMTPUTF8")     \
-    X(DSN, 16, "DSN")              \
-    X(STARTTLS, 32, "STARTTLS")    \
-    X(CHUNKING, 64, "CHUNKING")    \
-    X(BINARY, 128, "BINARYMIME")   \
-    X(ENHANCED, 256, "ENHANCEDSTATUSCODES")
+#define CLIENT_EXTENSION_TABLE(X)           \
+    X(PIPELINING, 1, "PIPELINING")          \
+    X(SIZE, 2, "SIZE")                      \
+    X(EIGHT_BIT, 4, "8BITMIME")             \
+    X(SMTPUTF8, 8, "SMTPUTF8")              \
+    X(DSN, 16, "DSN")                       \
+    X(STARTTLS, 32, "STARTTLS")             \
+    X(CHUNKING, 64, "CHUNKING")             \
+    X(BINARY, 128, "BINARYMIME")            \
+    X(ENHANCED, 256, "ENHANCEDSTATUSCODES") \
+    X(REQUIRETLS, 512, "REQUIRETLS")
 enum client_extension {
 #define X(name, bit, text) CLIENT_##name = (bit),
     CLIENT_EXTENSION_TABLE(X)
@@ -78,13 +79,15 @@ struct client {
     uint64_t size_max;   /* of SIZE; 0: none */
     struct reply reply;  /* the last one */
     bool in_transaction; /* RSET is due before the next message */
+    bool proven;         /* in TLS, with who it should be: good enough for REQUIRETLS (RFC 8689 2) */
     unsigned replies;
     unsigned messages;   /* sent so far */
     int64_t deadline_us; /* as in client_options */
     char peer[300];      /* "mx.example.org [192.0.2.1]" */
 };
 
-/* *ret_tls_failed: the handshake did; without TLS it may work. */
+/* *ret_tls_failed: it is not there, though it is required, or the handshake failed; without TLS it may work.
+ */
 enum err client_open(const struct client_options *options, struct client **ret_client, bool *ret_tls_failed,
                      struct error *error) MUST_CHECK;
 void client_close(struct client *client, bool polite);

@@ -17,6 +17,33 @@ static void tell_all(const struct outbound_parcel *parcel, enum outbound_outcome
                                               .text = kept.p != NULL ? kept : S("out of memory")};
 }
 
+/* The sentences are translated: which server it was about, the message's history has (note_failure). */
+static const struct lack {
+    const char *status, *text;
+} lacks[] = {
+    {"5.7.10", "The message requires secure connections, and none could be made to a server of the "
+               "recipient's domain."},
+    {"5.7.30", "The message requires secure connections, also from server to server, and the recipient's "
+               "server does not promise that (REQUIRETLS)."},
+};
+
+static bool falls_short(const struct shortfall *shortfall)
+{
+    return shortfall->tls || shortfall->promise;
+}
+
+/* RFC 8689 4.2.1: when no server will ever do, the sender is told at once. */
+static bool tell_shortfall(const struct delivery *delivery, const struct outbound_parcel *parcel,
+                           struct arena *arena, struct outbound_result *results)
+{
+    const struct shortfall *shortfall = &delivery->shortfall;
+    if (shortfall->other || !falls_short(shortfall))
+        return false;
+    const struct lack *told = &lacks[shortfall->promise];
+    tell_all(parcel, OUTBOUND_FAILED, told->status, told->text, arena, results);
+    return true;
+}
+
 static void note_failure(struct delivery *delivery, const struct error *error)
 {
     if (!buf_failed(&delivery->tried) && delivery->tried.n + strlen(error->detail) < DELIVERY_TRIED_MAX)
@@ -69,6 +96,29 @@ static enum err open_counted(struct delivery *delivery, const struct policy *pol
     return err;
 }
 
+/* The connection is there. Who requires TLS wants more of it. */
+static enum err check_promise(struct delivery *delivery, const struct policy *policy, struct error *error)
+{
+    struct client *client = delivery->client;
+    client->proven = client->stream.tls != NULL && policy_is_proof(policy);
+    if (!delivery->require_tls || transaction_may_require_tls(client))
+        return ERR_OK;
+    delivery->shortfall.promise = true;
+    delivery->client = NULL;
+    (void)fail(error, ERR_UNSUPPORTED, NULL, "%s: the server does not offer REQUIRETLS", client->peer);
+    client_close(client, true);
+    return error->code;
+}
+
+/* No connection. */
+static void note_shortfall(struct delivery *delivery, bool tls_failed)
+{
+    if (tls_failed)
+        delivery->shortfall.tls = true;
+    else
+        delivery->shortfall.other = true;
+}
+
 /* As a policy of mode testing would demand it; when that fails, nothing is lost but a connection. */
 static bool open_on_trial(struct delivery *delivery, const struct policy *policy,
                           const struct sts_policy *sts, const struct client_options *usual)
@@ -108,9 +158,14 @@ static enum err open_at(struct delivery *delivery, const struct policy *policy, 
     bool on_trial = policy->trial && delivery->options->tls_reports && !delivery->tls_optional;
     if (on_trial && open_on_trial(delivery, policy, sts, &options))
         return ERR_OK;
-    enum err err = on_trial ? client_open(&options, &delivery->client, &tls_failed, error)
-                            : open_counted(delivery, policy, sts, &options, &tls_failed, error);
-    if (err == ERR_OK || (!tls_failed && err != ERR_AUTH))
+    /* What only the sender demands, says nothing about the domain. */
+    bool counted = !on_trial && policy->level != POLICY_REQUIRED;
+    enum err err = counted ? open_counted(delivery, policy, sts, &options, &tls_failed, error)
+                           : client_open(&options, &delivery->client, &tls_failed, error);
+    if (err == ERR_OK)
+        return check_promise(delivery, policy, error);
+    note_shortfall(delivery, tls_failed);
+    if (!tls_failed)
         return err;
     if (options.tls_required) {
         error_context(error, "%s", policy_name(policy));
@@ -132,13 +187,17 @@ struct search {
     struct error reason; /* of that one; else of the last */
 };
 
+static bool is_unnamed(const struct sts_policy *sts, struct slice host)
+{
+    return sts->mode == STS_ENFORCE && !sts_names_host(sts, host);
+}
+
 /* A host that nothing is sent to: its domain's policy does not name it, or DNSSEC says that it is forged. */
 static void count_unnamed(const struct delivery *delivery, const struct sts_policy *sts, struct slice host)
 {
     const struct tally tally = {delivery, sts};
-    const struct tally_session session = {.result = sts->mode == STS_ENFORCE && !sts_names_host(sts, host)
-                                                        ? TLS_RESULT_VALIDATION_FAILURE
-                                                        : TLS_RESULT_DNSSEC_INVALID,
+    const struct tally_session session = {.result = is_unnamed(sts, host) ? TLS_RESULT_VALIDATION_FAILURE
+                                                                          : TLS_RESULT_DNSSEC_INVALID,
                                           .host = host};
     tally_count(&tally, &session);
 }
@@ -159,11 +218,17 @@ static enum err look_up(struct delivery *delivery, const struct hosts *hosts, st
                                              .sts = &search->sts,
                                              .name = name,
                                              .host = &host,
-                                             .deadline_us = now + search->dns_us};
-    if (err == ERR_OK)
+                                             .deadline_us = now + search->dns_us,
+                                             .required = delivery->require_tls};
+    if (err == ERR_OK && delivery->tls_optional)
+        *ret_policy = (struct policy){.level = POLICY_MAY};
+    else if (err == ERR_OK)
         err = policy_find(&question, arena, ret_policy, error);
     if (err == ERR_AUTH)
         count_unnamed(delivery, &search->sts, name);
+    if (err != ERR_OK) /* a policy that could not be had might have vouched for it */
+        note_shortfall(delivery, is_unnamed(&search->sts, name) ||
+                                     (err == ERR_UNSUPPORTED && search->sts.trouble == TLS_RESULT_SUCCESS));
     search->dns_us = MAX(search->dns_us - (clock_mono_us() - now), INT64_C(0));
     if (err != ERR_OK)
         return err;
@@ -216,19 +281,18 @@ static void give_reason(struct search *search, const struct error *error)
 /* --- by way of a smart host --- */
 
 static enum err open_smart_host_at(struct delivery *delivery, const struct smart_host *route,
-                                   const char *name, const struct resolver_address *address,
-                                   struct error *error)
+                                   const struct policy *policy, const char *name,
+                                   const struct resolver_address *address, struct error *error)
 {
-    const bool verified = route->tls != SMART_HOST_TLS_OFFERED;
-    const struct tls_expectation expectation = {.name = name, .authority = verified};
+    const bool required = policy->level != POLICY_MAY;
     struct client_options options = {
         .address = *address,
         .port = route->port,
         .own_name = delivery->options->own_name,
         .host = name,
         .tls = delivery->tls,
-        .expectation = &expectation,
-        .tls_required = verified,
+        .expectation = &policy->expectation,
+        .tls_required = required,
         .tls_implicit = route->tls == SMART_HOST_TLS_IMPLICIT,
         .user = route->user,
         .password = route->password,
@@ -237,19 +301,58 @@ static enum err open_smart_host_at(struct delivery *delivery, const struct smart
     };
     bool tls_failed;
     enum err err = client_open(&options, &delivery->client, &tls_failed, error);
-    if (err == ERR_OK || !tls_failed || verified)
+    if (err == ERR_OK)
+        return check_promise(delivery, policy, error);
+    note_shortfall(delivery, tls_failed);
+    if (tls_failed && route->tls == SMART_HOST_TLS_OFFERED && required)
+        error_context(error, "%s", policy_name(policy));
+    if (!tls_failed || required)
         return err;
     note_failure(delivery, error);
     options.tls = NULL;
     return client_open(&options, &delivery->client, &tls_failed, error);
 }
 
+/* RFC 8461 3.4: a smart host has its own policy; and its TLSA records (RFC 7672 2.2.3), as its name came from
+ * an administrator. What he demands himself, no record can take away. */
+static enum err smart_host_policy(struct delivery *delivery, const struct smart_host *route,
+                                  const struct resolver_host *host, int64_t deadline_us, struct arena *arena,
+                                  struct policy *ret_policy, struct error *error)
+{
+    struct sts_policy sts = {.mode = STS_NONE};
+    const bool literal = slice_starts(route->host, S("["));
+    const struct hosts hosts = {.canonical = route->host, .secure = true, .direct = true, .literal = literal};
+    const struct policy_question question = {.resolver = delivery->options->resolver,
+                                             .port = route->port,
+                                             .domain = route->host,
+                                             .hosts = &hosts,
+                                             .sts = &sts,
+                                             .name = route->host,
+                                             .host = host,
+                                             .deadline_us = deadline_us,
+                                             .required = delivery->require_tls};
+    *ret_policy = (struct policy){.level = POLICY_MAY};
+    if (route->tls != SMART_HOST_TLS_OFFERED) {
+        *ret_policy = (struct policy){.level = POLICY_REQUIRED, .expectation = {.authority = true}};
+        return ERR_OK;
+    }
+    if (delivery->tls_optional)
+        return ERR_OK;
+    if (delivery->sts != NULL && !literal) {
+        enum err err = sts_cache_find(delivery->sts, route->host, deadline_us, arena, &sts, error);
+        if (err != ERR_OK)
+            return err;
+    }
+    return policy_find(&question, arena, ret_policy, error);
+}
+
 /* It is one host: its name is looked up, no MX. An administrator chose it, so it may stand anywhere. */
 enum err delivery_open_route(struct delivery *delivery, const struct smart_host *route, struct error *error)
 {
-    struct resolver_address addresses[DELIVERY_ADDRESSES_MAX];
+    CLEANUP(arena_release) struct arena arena = ARENA(DELIVERY_POLICY_MAX);
+    struct resolver_host host = {.count = 0};
+    struct policy policy;
     char text[SMART_HOST_NAME_MAX + 1];
-    size_t count = 0;
     struct slice name = route->host;
     if (slice_starts(name, S("[")))
         name = slice_sub(name, 1, name.n - 2);
@@ -257,15 +360,19 @@ enum err delivery_open_route(struct delivery *delivery, const struct smart_host 
     int64_t dns_until_us = clock_mono_us() + DELIVERY_DNS_US;
     if (delivery->deadline_us != 0)
         dns_until_us = MIN(dns_until_us, delivery->deadline_us);
-    enum err err = resolver_addresses(delivery->options->resolver, name, dns_until_us, addresses,
-                                      ARRAY_LEN(addresses), &count, error);
+    enum err err = resolver_host(delivery->options->resolver, name, dns_until_us, &host, error);
+    if (err == ERR_OK)
+        err = smart_host_policy(delivery, route, &host, dns_until_us, &arena, &policy, error);
     if (err != ERR_OK) {
+        note_shortfall(delivery, err == ERR_UNSUPPORTED);
         note_failure(delivery, error);
         return err;
     }
+    if (policy.expectation.name == NULL)
+        policy.expectation.name = text;
     err = ERR_UNAVAILABLE;
-    for (size_t i = 0; i < count && err != ERR_OK; i++) {
-        err = open_smart_host_at(delivery, route, text, &addresses[i], error);
+    for (size_t i = 0; i < MIN(host.count, (size_t)DELIVERY_ADDRESSES_MAX) && err != ERR_OK; i++) {
+        err = open_smart_host_at(delivery, route, &policy, text, &host.addresses[i], error);
         if (err != ERR_OK)
             note_failure(delivery, error);
     }
@@ -279,6 +386,8 @@ static enum delivery_end open_route(struct delivery *delivery, const struct outb
     if (delivery_open_route(delivery, &parcel->route, &error) == ERR_OK)
         return DELIVERY_SENT;
     LOG(LOG_WARN, parcel->sid, "send.smart_host", F_STR("host", parcel->route.host), F_ERR(&error));
+    if (delivery->require_tls && tell_shortfall(delivery, parcel, arena, results))
+        return DELIVERY_REFUSED;
     tell_all(parcel, OUTBOUND_DEFERRED, error.code == ERR_AUTH ? "4.7.0" : "4.4.1", error.detail, arena,
              results);
     return DELIVERY_UNREACHABLE;
@@ -323,11 +432,35 @@ static enum delivery_end open_any(struct delivery *delivery, const struct outbou
         LOG(LOG_INFO, parcel->sid, "send.host", F_STR("domain", delivery->domain),
             F_STR("host", hosts.each[i].name), F_ERR(&error));
     }
+    if (delivery->require_tls && tell_shortfall(delivery, parcel, arena, results))
+        return DELIVERY_REFUSED;
     bool closed = search.closed == hosts.count;
     const char *status = closed ? "5.4.4" : search.insecure ? "4.7.5" : "4.4.1";
     tell_all(parcel, closed ? OUTBOUND_FAILED : OUTBOUND_DEFERRED, status, search.reason.detail, arena,
              results);
-    return closed ? DELIVERY_REFUSED : DELIVERY_UNREACHABLE;
+    bool lacking =
+        delivery->require_tls && falls_short(&delivery->shortfall); /* other mail may find it well */
+    return closed || lacking ? DELIVERY_REFUSED : DELIVERY_UNREACHABLE;
+}
+
+static void drop_client(struct delivery *delivery, bool polite)
+{
+    client_close(delivery->client, polite);
+    delivery->client = NULL;
+}
+
+/* RFC 8689 5: a report about a message that requires TLS is sent without rather than lost. */
+static enum delivery_end open_for(struct delivery *delivery, const struct outbound_parcel *parcel,
+                                  struct arena *arena, struct outbound_result *results)
+{
+    delivery->require_tls = parcel->require_tls;
+    delivery->shortfall = (struct shortfall){0};
+    enum delivery_end end = open_any(delivery, parcel, arena, results);
+    if (end == DELIVERY_SENT || !parcel->require_tls || parcel->sender.n > 0 ||
+        !falls_short(&delivery->shortfall))
+        return end;
+    delivery->require_tls = false;
+    return open_any(delivery, parcel, arena, results);
 }
 
 enum delivery_end delivery_run(struct delivery *delivery, const struct outbound_parcel *parcel,
@@ -337,9 +470,13 @@ enum delivery_end delivery_run(struct delivery *delivery, const struct outbound_
     bool kept = delivery->client != NULL;
     buf_clear(&delivery->tried);
     delivery->tls_optional = parcel->tls_optional;
+    if (kept && parcel->require_tls && !transaction_may_require_tls(delivery->client)) {
+        drop_client(delivery, true);
+        kept = false;
+    }
     for (;;) {
         if (delivery->client == NULL) {
-            enum delivery_end end = open_any(delivery, parcel, arena, results);
+            enum delivery_end end = open_for(delivery, parcel, arena, results);
             if (end != DELIVERY_SENT) {
                 note_way(delivery, arena, results, parcel->recipient_count);
                 return end;
@@ -349,10 +486,8 @@ enum delivery_end delivery_run(struct delivery *delivery, const struct outbound_
         note_way(delivery, arena, results, parcel->recipient_count);
         /* The next parcel may not use a connection that was opened for one which goes anywhere. */
         if (end != TRANSACTION_DONE || delivery->client->messages >= SENDER_MESSAGES_MAX ||
-            delivery->tls_optional) {
-            client_close(delivery->client, end == TRANSACTION_DONE);
-            delivery->client = NULL;
-        }
+            delivery->tls_optional)
+            drop_client(delivery, end == TRANSACTION_DONE);
         /* A connection that was kept may be over meanwhile: that says nothing about the server. */
         if (!kept || end != TRANSACTION_UNSAID)
             return DELIVERY_SENT;
@@ -363,6 +498,5 @@ enum delivery_end delivery_run(struct delivery *delivery, const struct outbound_
 void delivery_end(struct delivery *delivery)
 {
     buf_release(&delivery->tried);
-    client_close(delivery->client, true);
-    delivery->client = NULL;
+    drop_client(delivery, true);
 }

@@ -14,9 +14,17 @@
 
 enum {
     DELIVERY_ADDRESSES_MAX = 8,             /* that are tried for one parcel */
+    DELIVERY_POLICY_MAX = 1024 * 1024,      /* bytes of what is known of a smart host's TLS */
     DELIVERY_TRIED_MAX = OUTBOUND_TEXT_MAX, /* bytes of what is told of those that were not there */
 };
 #define DELIVERY_DNS_US (30 * CLOCK_SECOND) /* for the hosts, and as much for all addresses */
+
+/* What was amiss with the servers that were asked for a message that requires TLS. */
+struct shortfall {
+    bool tls;     /* none, or not with who it should be */
+    bool promise; /* they don't pass the requirement on */
+    bool other;   /* nothing that would not mend: they were not there */
+};
 
 struct delivery {
     const struct sender_options *options;
@@ -24,6 +32,8 @@ struct delivery {
     struct sts_cache *sts; /* NULL: MTA-STS is not asked for */
     struct link *link;     /* to store, for what is counted */
     bool tls_optional;     /* this parcel goes whatever policies demand, and is not counted */
+    bool require_tls;      /* this one leaves in proven TLS only, to who promises the same (RFC 8689) */
+    struct shortfall shortfall;
     struct slice domain;   /* the parcels' */
     struct client *client; /* NULL: none is open */
     struct buf tried;      /* what went wrong on the way to this one, a line each */
@@ -33,7 +43,7 @@ struct delivery {
 
 enum delivery_end {
     DELIVERY_SENT,        /* a server was there and said what it thinks of it */
-    DELIVERY_REFUSED,     /* for good, without a server: no such domain */
+    DELIVERY_REFUSED,     /* without a server's word: no such domain, or no server is good enough */
     DELIVERY_UNREACHABLE, /* nobody was there */
 };
 enum delivery_end delivery_run(struct delivery *delivery, const struct outbound_parcel *parcel,

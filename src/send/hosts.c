@@ -125,6 +125,7 @@ void hosts_of_answer(const struct resolver_records *records, struct slice domain
     else {
         hosts.each[0] = (struct host){.name = records->canonical};
         hosts.count = 1;
+        hosts.direct = true;
     }
     *ret_hosts = hosts;
 }

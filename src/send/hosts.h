@@ -25,6 +25,7 @@ struct hosts {
     struct slice canonical; /* the domain after CNAMEs */
     bool secure;            /* DNSSEC proves them */
     bool literal;           /* each[0] is an address */
+    bool direct;            /* there are no MX records: each[0] is the domain itself */
     const char *status;     /* none: why; "5.1.2" is for good */
     char why[200];
 };

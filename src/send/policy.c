@@ -32,6 +32,30 @@ static void expect_dane(const struct policy_question *q, const struct dane *dane
     policy->expectation.tlsa_count = dane->count;
 }
 
+/* RFC 8689 2: DNSSEC names the host, or a policy does, or it is the domain itself. */
+static bool is_vouched_for(const struct policy_question *q)
+{
+    const struct hosts *hosts = q->hosts;
+    bool named = q->sts->mode != STS_NONE && sts_names_host(q->sts, q->name);
+    bool itself = hosts->direct && slice_eq_nocase(hosts->canonical, q->domain);
+    return !hosts->literal && (hosts->secure || named || itself);
+}
+
+/* What the sender demands above what the domain does. */
+static enum err require(const struct policy_question *q, struct arena *arena, struct policy *policy,
+                        struct error *error)
+{
+    if (policy_is_proof(policy))
+        return ERR_OK;
+    if (!is_vouched_for(q))
+        return fail(error, ERR_UNSUPPORTED, NULL,
+                    "REQUIRETLS: neither DNSSEC nor MTA-STS says that %.*s is a server of %.*s",
+                    SLICE_ARGS(q->name), SLICE_ARGS(q->domain));
+    *policy = (struct policy){.level = POLICY_REQUIRED,
+                              .expectation = {.name = keep(arena, q->name), .authority = true}};
+    return ERR_OK;
+}
+
 enum err policy_find(const struct policy_question *q, struct arena *arena, struct policy *ret_policy,
                      struct error *error)
 {
@@ -56,7 +80,13 @@ enum err policy_find(const struct policy_question *q, struct arena *arena, struc
         ret_policy->unnamed = !sts_names_host(q->sts, q->name);
         ret_policy->trial = !ret_policy->unnamed;
     }
-    return arena_failed(arena) ? fail_nomem(error) : ERR_OK;
+    enum err err = q->required ? require(q, arena, ret_policy, error) : ERR_OK;
+    return err == ERR_OK && arena_failed(arena) ? fail_nomem(error) : err;
+}
+
+bool policy_is_proof(const struct policy *policy)
+{
+    return policy->level == POLICY_DANE || policy->level == POLICY_STS || policy->level == POLICY_REQUIRED;
 }
 
 const char *policy_name(const struct policy *policy)

@@ -421,6 +421,7 @@ static void distribute(struct sender *sender, struct load *load, const struct ou
 static void *taker_main(void *context)
 {
     struct sender *sender = context;
+    uint64_t seen = 0;
     while (!sender->stopping) {
         struct outbound_batch batch;
         struct error error;
@@ -435,8 +436,9 @@ static void *taker_main(void *context)
         }
         load->arena = ARENA(BATCH_ARENA_MAX);
         enum err err =
-            link_outbound_take(&sender->link, sender->hand, TAKE_ENTRIES, &load->arena, &batch, &error);
+            link_outbound_take(&sender->link, sender->hand, seen, TAKE_ENTRIES, &load->arena, &batch, &error);
         if (err == ERR_OK) {
+            seen = batch.number;
             distribute(sender, load, &batch);
             continue;
         }
@@ -466,6 +468,7 @@ static enum err ask_rest(void *context, const struct smart_host *host, struct sl
     struct sender *sender = context;
     struct delivery delivery = {.options = &sender->options,
                                 .tls = sender->tls,
+                                .sts = sender->sts,
                                 .tried = BUF(DELIVERY_TRIED_MAX),
                                 .deadline_us = deadline_us,
                                 .other = true};

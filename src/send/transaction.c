@@ -156,6 +156,8 @@ static void put_mail(const struct transaction *t, struct buf *out)
         buf_put(out, S(" BODY=8BITMIME"));
     if (p->smtputf8 && (extensions & CLIENT_SMTPUTF8) != 0)
         buf_put(out, S(" SMTPUTF8"));
+    if (p->require_tls && transaction_may_require_tls(t->client))
+        buf_put(out, S(" REQUIRETLS"));
     if ((extensions & CLIENT_DSN) != 0) {
         if (p->ret != DSN_RET_NONE)
             buf_put(out, p->ret == DSN_RET_FULL ? S(" RET=FULL") : S(" RET=HDRS"));

@@ -9,6 +9,12 @@
 #include "queue/outbound.h"
 #include "send/client.h"
 
+/* The session may have a message that requires TLS (RFC 8689 2). */
+static inline bool transaction_may_require_tls(const struct client *client)
+{
+    return client->proven && (client->extensions & CLIENT_REQUIRETLS) != 0;
+}
+
 enum transaction_end {
     TRANSACTION_DONE,   /* the session is good for another one */
     TRANSACTION_LAST,   /* it is over */

@@ -21,6 +21,7 @@ static struct outbound_recipient recipients[] = {{.number = 4, .address = S("a@t
                                                  {.number = 7, .address = S("b@there.example")}};
 
 static bool keeps_transaction; /* RSET is due */
+static bool requires_tls, is_proven;
 
 /* fd: the message's file, or -1; size: what it should have. */
 static void run_with(struct dialogue *d, unsigned extensions, const char *replies, struct slice text, int fd,
@@ -31,12 +32,14 @@ static void run_with(struct dialogue *d, unsigned extensions, const char *replie
     struct client client = {.reply = REPLY,
                             .extensions = extensions,
                             .in_transaction = keeps_transaction,
+                            .proven = is_proven,
                             .peer = "mx.there.example [192.0.2.1]"};
     struct outbound_message message = {.text = BUF(100000), .fd = fd};
     struct outbound_parcel parcel = {.domain = S("there.example"),
                                      .sender = S("us@here.example"),
                                      .recipients = recipients,
                                      .recipient_count = 2,
+                                     .require_tls = requires_tls,
                                      .size = size};
     *d = (struct dialogue){.sent = BUF(1000000), .arena = ARENA(1000000)};
     buf_put(&message.text, text);
@@ -93,6 +96,22 @@ static void test_sends_and_stuffs_dots(void **state UNUSED)
                                                "..a\r\n...b\r\nc.\r\n.\r\n");
         end(&d);
     }
+}
+
+/* RFC 8689 4.2.1, 5: said where the session is good for it; that it must be is the delivery's affair. */
+static void test_passes_the_requirement_of_tls_on_where_it_can(void **state UNUSED)
+{
+    for (unsigned way = 0; way < 8; way++) {
+        struct dialogue d;
+        requires_tls = (way & 1) != 0;
+        is_proven = (way & 2) != 0;
+        run(&d, (way & 4) != 0 ? CLIENT_REQUIRETLS : 0,
+            "250 ok\r\n250 ok\r\n250 ok\r\n354 go\r\n250 taken\r\n", S("x\r\n"));
+        assert_int_equal(
+            slice_starts(buf_slice(&d.sent), S("MAIL FROM:<us@here.example> REQUIRETLS\r\nRCPT ")), way == 7);
+        end(&d);
+    }
+    requires_tls = is_proven = false;
 }
 
 static void test_each_recipient_has_its_own_outcome(void **state UNUSED)
@@ -269,6 +288,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_sends_and_stuffs_dots),
+        cmocka_unit_test(test_passes_the_requirement_of_tls_on_where_it_can),
         cmocka_unit_test(test_each_recipient_has_its_own_outcome),
         cmocka_unit_test(test_552_at_rcpt_is_for_now),
         cmocka_unit_test(test_data_for_nobody_is_ended_empty),

@@ -7,6 +7,7 @@
 #include "health/endpoint.h"
 #include "imap/login.h"
 #include "link/guest.h"
+#include "managesieve/managesieve.h"
 #include "pop3/pop3.h"
 #include "rt/listener.h"
 #include "serve/current.h"
@@ -94,6 +95,7 @@ static const struct {
     [LISTEN_IMAPS] = {imap_login_start, {NULL, 0}},
     [LISTEN_POP3] = {pop3_login_start, {"-ERR [SYS/TEMP] Too many connections\r\n", 38}},
     [LISTEN_POP3S] = {pop3_login_start, {NULL, 0}},
+    [LISTEN_MANAGESIEVE] = {managesieve_login_start, {"BYE (TRYLATER) \"Too many connections\"\r\n", 39}},
     [LISTEN_HEALTH] = {endpoint_start, {NULL, 0}},
     [LISTEN_ACME_HTTP] = {acme_http_start, {NULL, 0}},
     [LISTEN_ACME_TLS] = {acme_tls_start, {NULL, 0}},

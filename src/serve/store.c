@@ -19,6 +19,7 @@
 #include "imap/session.h"
 #include "imap/submit_url.h"
 #include "link/visit.h"
+#include "managesieve/managesieve.h"
 #include "pop3/pop3.h"
 #include "queue/policies.h"
 #include "queue/warning.h"
@@ -97,6 +98,8 @@ static enum err start_behind_door(struct store_worker *worker, enum door door, c
 {
     if (door == DOOR_IMAP)
         return imap_session_start(worker->sessions, visit, error);
+    if (door == DOOR_MANAGESIEVE)
+        return managesieve_session_start(worker->sessions, visit, error);
     return pop3_session_start(worker->sessions, visit, error);
 }
 
@@ -162,7 +165,7 @@ static enum err start_session(void *context, const struct sasl_holder *holder,
     CLEANUP(fd_close) int fd = hand_over->fd;
     struct account *account;
     struct visitor *visitor;
-    if (hand_over->door != DOOR_IMAP && hand_over->door != DOOR_POP3)
+    if (hand_over->door != DOOR_IMAP && hand_over->door != DOOR_POP3 && hand_over->door != DOOR_MANAGESIEVE)
         return fail(error, ERR_INVALID, NULL, "no session behind door %d", (int)hand_over->door);
     CLEANUP(buf_release) struct buf peer = BUF(CONN_PEER_TEXT_MAX);
     buf_put(&peer, hand_over->peer);
@@ -175,8 +178,7 @@ static enum err start_session(void *context, const struct sasl_holder *holder,
         err = receive(worker, holder, hand_over->door, fd, &account, &visitor, error);
     if (err != ERR_OK)
         return err;
-    visitor->counted =
-        METRIC_SESSION(hand_over->door == DOOR_IMAP ? METRIC_IMAP : METRIC_POP3, hand_over->tls);
+    visitor->counted = METRIC_SESSION(login_metric(hand_over->door), hand_over->tls);
     metric_count(SESSIONS, visitor->counted);
     struct visit visit = {
         .account = account,

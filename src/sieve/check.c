@@ -7,9 +7,10 @@
 #include "sieve/deliver.h"
 #include "sieve/edit.h"
 #include "sieve/include.h"
+#include "sieve/letter.h"
 #include "sieve/match.h"
+#include "sieve/notify.h"
 #include "sieve/regex.h"
-#include "sieve/vacation.h"
 
 enum { REGEX_ARENA_MAX = 16 << 20 };
 
@@ -94,10 +95,20 @@ static void check_index(struct compiler *compiler, const struct node *node)
         check_complain(compiler, SLOT_INDEX, "\":index\" counts from 1");
 }
 
+/* RFC 5703 4.1 */
+void check_mime(struct compiler *compiler, const struct node *node)
+{
+    static const enum slot slots[] = {SLOT_ANY_CHILD, SLOT_MIME_PIECE};
+    for (size_t i = 0; i < ARRAY_LEN(slots); i++)
+        if (node_has(node, slots[i]) && !node_has(node, SLOT_MIME))
+            check_complain(compiler, slots[i], "this needs \":mime\"");
+}
+
 void check_header(struct compiler *compiler, const struct node *node)
 {
     check_match(compiler, node);
     check_index(compiler, node);
+    check_mime(compiler, node);
 }
 
 /* Fields that hold addresses (RFC 5228 5.1). */
@@ -130,6 +141,7 @@ static bool holds_addresses(struct slice name)
         "approved-by",
         "original-recipient",
         "apparently-to",
+        "content-from",
     };
     for (size_t i = 0; i < ARRAY_LEN(names); i++)
         if (slice_eq_nocase(slice_cstr(names[i]), name))
@@ -265,10 +277,57 @@ void check_vacation(struct compiler *compiler, const struct node *node)
     for (size_t i = 0; i < ARRAY_LEN(slots); i++)
         if (node_has(node, slots[i]) && !node_has(node, SLOT_FCC))
             check_complain(compiler, slots[i], "this needs \":fcc\"");
-    check_texts(compiler, node, SLOT_FROM, vacation_from_valid, "is no list of mailboxes");
+    check_texts(compiler, node, SLOT_FROM, letter_from_valid, "is no list of mailboxes");
     if (node_has(node, SLOT_MIME))
-        check_texts(compiler, node, SLOT_REASON, vacation_mime_valid,
+        check_texts(compiler, node, SLOT_REASON, letter_entity_valid,
                     "...: the fields of a MIME entity can't hold 8-bit text (RFC 5230 5)");
+}
+
+/* --- parts (RFC 5703) --- */
+
+void check_break(struct compiler *compiler, const struct node *node)
+{
+    const struct value *wanted = node_value(node, SLOT_NAME);
+    for (size_t i = compiler->loop_count; i > 0; i--) {
+        const struct value *name = node_value(compiler->loops[i - 1], SLOT_NAME);
+        if (wanted == NULL ||
+            (name != NULL && slice_eq(text_constant(&name->texts[0]), text_constant(&wanted->texts[0]))))
+            return;
+    }
+    complain(&compiler->complaining, compiler->at, "\"break\" stands in no foreverypart%s",
+             wanted != NULL ? " of this name" : "");
+}
+
+void check_extracttext(struct compiler *compiler, const struct node *node)
+{
+    if (!compiler_has(compiler, SIEVE_VARIABLES))
+        complain(&compiler->complaining, compiler->at, "\"extracttext\" needs require \"variables\"");
+    else
+        check_variables(compiler, node, SLOT_NAME);
+    if (compiler->loop_count == 0)
+        warn(&compiler->complaining, compiler->at, "outside of foreverypart there is no text to extract");
+}
+
+void check_replace(struct compiler *compiler, const struct node *node)
+{
+    check_texts(compiler, node, SLOT_FROM, letter_from_valid, "is no list of mailboxes");
+    if (node_has(node, SLOT_MIME))
+        check_texts(compiler, node, SLOT_REASON, letter_entity_valid,
+                    "...: the fields of a MIME entity can't hold 8-bit text");
+}
+
+/* --- notify (RFC 5435) --- */
+
+void check_notify(struct compiler *compiler, const struct node *node)
+{
+    const struct text *method = &node_value(node, SLOT_METHOD)->texts[0];
+    check_texts(compiler, node, SLOT_FROM, notify_from_valid, "is no address");
+    check_texts(compiler, node, SLOT_IMPORTANCE, notify_importance_valid, "is none of \"1\", \"2\", \"3\"");
+    check_texts(compiler, node, SLOT_OPTIONS, notify_option_valid, "is no \"name=value\"");
+    /* An error only when it runs (RFC 5435 3.2): a script may ask valid_notify_method before. */
+    if (text_is_constant(method) && !notify_method_valid(text_constant(method)))
+        warn(&compiler->complaining, compiler->places[SLOT_METHOD], "nobody can be notified by \"%.*s\"",
+             SLICE_ARGS(complain_word(text_constant(method))));
 }
 
 /* --- editheader (RFC 5293) --- */

@@ -227,7 +227,7 @@ static const struct verb *find_verb(struct compiler *compiler, const struct tree
     return verb;
 }
 
-static void compile_inside(struct filling *filling)
+static void compile_inside(struct filling *filling, const struct node *node)
 {
     const struct tree_node *tree = filling->tree;
     const unsigned shape = filling->verb->shape;
@@ -238,11 +238,17 @@ static void compile_inside(struct filling *filling)
                                  .kind = VALUE_NODES,
                                  .nodes = compile_nodes(filling->compiler, tree->tests, VERB_TEST)});
     }
-    if ((shape & SHAPE_BLOCK) != 0)
-        put_value(filling, tree->at,
-                  (struct value){.slot = SLOT_BLOCK,
-                                 .kind = VALUE_NODES,
-                                 .nodes = compile_nodes(filling->compiler, tree->block, VERB_COMMAND)});
+    if ((shape & SHAPE_BLOCK) == 0)
+        return;
+    struct compiler *compiler = filling->compiler;
+    const bool loop = verb_is(node->verb, COMMAND_FOREVERYPART);
+    if (loop)
+        compiler->loops[compiler->loop_count++] = node;
+    put_value(filling, tree->at,
+              (struct value){.slot = SLOT_BLOCK,
+                             .kind = VALUE_NODES,
+                             .nodes = compile_nodes(compiler, tree->block, VERB_COMMAND)});
+    compiler->loop_count -= loop;
 }
 
 static struct node *keep_values(struct filling *filling, struct node *node)
@@ -276,7 +282,7 @@ static struct node *compile_known(struct compiler *compiler, const struct tree_n
     if (verb->check != NULL)
         verb->check(compiler, node);
     node->needs = compiler->needs;
-    compile_inside(&filling);
+    compile_inside(&filling, node);
     return keep_values(&filling, node);
 }
 

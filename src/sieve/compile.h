@@ -19,6 +19,8 @@ struct compiler {
     struct place at;            /* of the command or test at hand */
     struct place places[SLOTS]; /* of its arguments */
     struct slice names[SIEVE_VARIABLES_MAX];
+    const struct node *loops[SIEVE_NESTING_MAX]; /* the foreverypart around, the outermost first */
+    size_t loop_count;
     bool failed; /* memory is out */
 };
 

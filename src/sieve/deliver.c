@@ -186,8 +186,9 @@ static enum err reject(struct run *run, const struct node *node, enum sieve_acti
         return run_fail(run, error, "the message is rejected twice");
     if (e == ERR_OK && run->vacation_ran)
         return run_fail(run, error, "reject after vacation");
-    if (e == ERR_OK && run->action_count > 0)
-        return run_fail(run, error, "reject after %s", sieve_action_name(run->actions[0].kind));
+    for (size_t i = 0; e == ERR_OK && i < run->action_count; i++)
+        if (run->actions[i].kind != SIEVE_ACTION_NOTIFY) /* goes with all (RFC 5435 7) */
+            return run_fail(run, error, "reject after %s", sieve_action_name(run->actions[i].kind));
     if (e == ERR_OK)
         e = run_keep_text(run, reason, &action.reason, error);
     if (e == ERR_OK)

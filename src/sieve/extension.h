@@ -46,7 +46,13 @@
     X(VIRUSTEST, "virustest", false) \
     X(FCC, "fcc", false) \
     X(REGEX, "regex", false) \
-    X(EDITHEADER, "editheader", false)
+    X(EDITHEADER, "editheader", false) \
+    X(MIME, "mime", false) \
+    X(FOREVERYPART, "foreverypart", false) \
+    X(EXTRACTTEXT, "extracttext", false) \
+    X(REPLACE, "replace", false) \
+    X(ENCLOSE, "enclose", false) \
+    X(ENOTIFY, "enotify", false)
 /* clang-format on */
 
 enum sieve_extension {

@@ -48,9 +48,9 @@ static enum err find(struct run *run, struct slice name, bool global, const stru
 static enum err run_included(struct run *run, const struct sieve_program *program, struct slice name,
                              bool global, struct error *error)
 {
-    if (run->depth > INCLUDE_DEPTH_MAX || run->included_count == INCLUDES_MAX)
+    if (run->depth > SIEVE_INCLUDE_DEPTH_MAX || run->included_count == SIEVE_INCLUDES_MAX)
         return run_fail(run, error, "scripts include each other more than %d deep or %d times",
-                        INCLUDE_DEPTH_MAX, INCLUDES_MAX);
+                        SIEVE_INCLUDE_DEPTH_MAX, SIEVE_INCLUDES_MAX);
     run->included[run->included_count++] = (struct included){name, global};
     if (!run_enter(run, program, name, global))
         return fail_nomem(error);

@@ -46,10 +46,12 @@ static bool skip_bracket_comment(struct lexer *lexer)
     }
 }
 
-static bool skip_blanks(struct lexer *lexer)
+/* *ret_at: where what comes next starts, or the comment that never ends. */
+static bool skip_blanks(struct lexer *lexer, struct place *ret_at)
 {
     for (;;) {
         int c = cursor_peek(&lexer->c);
+        *ret_at = lexer->at;
         if (c >= 0 && ascii_is_space((char)c))
             advance(lexer);
         else if (c == '#')
@@ -215,10 +217,9 @@ static struct token sign(struct lexer *lexer, struct token token)
 
 struct token lexer_next(struct lexer *lexer)
 {
-    struct token token = {.at = lexer->at};
-    if (!skip_blanks(lexer))
+    struct token token = {0};
+    if (!skip_blanks(lexer, &token.at))
         return bad(lexer, token, "a comment that is opened here never ends");
-    token.at = lexer->at;
     int c = cursor_peek(&lexer->c);
     if (c < 0) {
         token.kind = TOKEN_END;

@@ -8,7 +8,7 @@
 #include "sieve/edit.h"
 #include "sieve/flags.h"
 
-enum { TRACE_MAX = 400, DECODED_MAX = 256 << 20 };
+enum { TRACE_MAX = 400, DECODED_MAX = 256 << 20, DRAFT_MAX = 256 << 20 };
 
 const char *sieve_action_name(enum sieve_action_kind kind)
 {
@@ -209,7 +209,8 @@ enum err run_structure(struct run *run, const struct mime_part **ret, struct err
 {
     if (run->structure == NULL) {
         struct mime_part *root;
-        enum err e = mime_parse(&run->structure_arena, run->input->message, &root, error);
+        arena_reset(&run->structure_arena);
+        enum err e = mime_parse(&run->structure_arena, run->text, &root, error);
         if (e != ERR_OK)
             return e;
         run->structure = root;
@@ -243,25 +244,25 @@ static void pick(const struct node *node, const struct slice **values, size_t *c
     }
 }
 
-enum err run_fields(struct run *run, const struct node *node, const struct slice **ret, size_t *ret_count,
-                    struct error *error)
+enum err run_fields(struct run *run, const struct node *node, struct slice header, const struct slice **ret,
+                    size_t *ret_count, struct error *error)
 {
     const struct value *wanted = node_value(node, SLOT_HEADERS);
     const struct slice *names;
     enum err e = run_texts(run, wanted, &names, error);
     if (e != ERR_OK)
         return e;
-    size_t fields = count_fields(run->header), count = 0;
+    size_t fields = count_fields(header), count = 0;
     struct slice *values = arena_array(&run->scratch, fields + 1, sizeof(*values) * (wanted->count + 1));
     if (values == NULL)
         return run_too_much(run, error);
     for (uint32_t i = 0; i < wanted->count && e == ERR_OK; i++) {
-        struct cursor c = cursor_of(run->header);
+        struct cursor c = cursor_of(header);
         struct mime_field field;
         while (mime_field_next(&c, &field))
             if (slice_eq_nocase(field.name, names[i]))
                 values[count++] = field.value;
-        e = run_spend(run, run->header.n, error);
+        e = run_spend(run, header.n, error);
     }
     *ret = values;
     *ret_count = count;
@@ -288,8 +289,10 @@ enum err run_act(struct run *run, struct sieve_action action, struct error *erro
     action.line = run->line;
     action.message = run->input->message;
     /* What tells the sender something uses the message as it came (RFC 5293 7). */
-    if (!run->failed && (action.kind == SIEVE_ACTION_KEEP || action.kind == SIEVE_ACTION_FILEINTO ||
-                         action.kind == SIEVE_ACTION_REDIRECT)) {
+    if (!run->failed && action.kind == SIEVE_ACTION_REDIRECT && run->unenclosed.p != NULL)
+        action.message = run->unenclosed; /* RFC 5703 6 */
+    else if (!run->failed && (action.kind == SIEVE_ACTION_KEEP || action.kind == SIEVE_ACTION_FILEINTO ||
+                              action.kind == SIEVE_ACTION_REDIRECT)) {
         enum err e = run_message(run, &action.message, error);
         if (e != ERR_OK)
             return e;
@@ -359,19 +362,22 @@ static enum err run_chained(struct run *run, const struct node *node, bool *take
     return e != ERR_OK || skip ? e : run_commands(run, node_nodes(node, SLOT_BLOCK), error);
 }
 
+static bool ends(const struct run *run)
+{
+    return run->stopped || run->returned || run->breaking != NULL;
+}
+
 enum err run_commands(struct run *run, const struct node *first, struct error *error)
 {
     enum err e = ERR_OK;
     bool taken = false;
-    for (const struct node *node = first; node != NULL && e == ERR_OK && !run->stopped && !run->returned;
-         node = node->next) {
+    for (const struct node *node = first; node != NULL && e == ERR_OK && !ends(run); node = node->next) {
         e = step(run, node, error);
-        if (e == ERR_OK && (node->verb->shape & SHAPE_BLOCK) != 0)
-            e = run_chained(run, node, &taken, error);
-        else if (e == ERR_OK && node->verb->act != NULL) {
+        if (e == ERR_OK && node->verb->act != NULL) {
             run_trace(run, slice_cstr(node->verb->name), "runs");
             e = node->verb->act(run, node, error);
-        }
+        } else if (e == ERR_OK && (node->verb->shape & SHAPE_BLOCK) != 0)
+            e = run_chained(run, node, &taken, error);
     }
     return e;
 }
@@ -388,6 +394,8 @@ static void release_run(struct run **run)
         buf_release(&(*run)->shared[i].value);
     buf_release(&(*run)->flags);
     buf_release(&(*run)->decoded);
+    buf_release(&(*run)->drafts[0]);
+    buf_release(&(*run)->drafts[1]);
     arena_release(&(*run)->scratch);
     arena_release(&(*run)->structure_arena);
     free(*run);
@@ -410,7 +418,8 @@ static struct run *new_run(const struct sieve_program *program, const struct sie
     run->decoded = BUF(DECODED_MAX);
     run->header = split.header;
     run->body = split.body;
-    run->message = input->message;
+    run->message = run->text = input->message;
+    run->drafts[0] = run->drafts[1] = BUF(DRAFT_MAX);
     if (!run_enter(run, program, input->script_name, false)) {
         free(run);
         return NULL;

@@ -21,8 +21,6 @@ struct match_variables {
     size_t count;
 };
 
-enum { INCLUDE_DEPTH_MAX = 8, INCLUDES_MAX = 100 };
-
 /* One script that runs: the main one, or an included one (RFC 6609). */
 struct frame {
     const struct sieve_program *program;
@@ -51,7 +49,7 @@ struct run {
     size_t depth;
     struct shared_variable shared[SIEVE_VARIABLES_MAX];
     size_t shared_count;
-    struct included included[INCLUDES_MAX];
+    struct included included[SIEVE_INCLUDES_MAX];
     size_t included_count;
     bool returned;
     const struct sieve_input *input;
@@ -68,9 +66,15 @@ struct run {
 
     struct slice header; /* of the message as the script has made it so far */
     struct slice body;
-    struct slice message; /* both together; p NULL: to be made (edit.h) */
+    struct slice message;    /* both together; p NULL: to be made (edit.h) */
+    struct slice text;       /* the message but for changes of its own header: what `structure` is of */
+    struct buf drafts[2];    /* `text` after a part was replaced; the other one is for the next change */
+    struct slice unenclosed; /* the message before enclose (RFC 5703 6); p NULL: was not enclosed */
     struct arena structure_arena;
     const struct mime_part *structure; /* NULL: not parsed yet */
+    uint64_t generation;               /* another one after each change of text */
+    struct loop *loop;                 /* the innermost foreverypart; NULL: none */
+    const struct loop *breaking;       /* the one that a break ends */
     struct buf decoded;                /* the value that is being compared */
 
     struct sieve_action actions[SIEVE_ACTIONS_MAX];
@@ -115,9 +119,9 @@ void run_leave(struct run *run);
 
 /* The structure of the message. */
 enum err run_structure(struct run *run, const struct mime_part **ret, struct error *error) MUST_CHECK;
-/* The raw values of the fields named in SLOT_HEADERS, by :index and :last; in scratch. */
-enum err run_fields(struct run *run, const struct node *node, const struct slice **ret, size_t *ret_count,
-                    struct error *error) MUST_CHECK;
+/* The raw values of a header's fields named in SLOT_HEADERS, by :index and :last; in scratch. */
+enum err run_fields(struct run *run, const struct node *node, struct slice header, const struct slice **ret,
+                    size_t *ret_count, struct error *error) MUST_CHECK;
 
 /* Adds an action of the node at hand. ERR_INVALID when there are too many. */
 enum err run_act(struct run *run, struct sieve_action action, struct error *error) MUST_CHECK;

@@ -1,4 +1,6 @@
 /* set, and string (RFC 5229 4, 5). */
+#include "sieve/set.h"
+
 #include "base/utf8.h"
 #include "sieve/match.h"
 #include "sieve/regex.h"
@@ -16,6 +18,16 @@ static void put_quoted(struct buf *out, struct slice text)
             buf_putc(out, '\\');
         buf_putc(out, text.p[i]);
     }
+}
+
+/* All but the unreserved characters (RFC 5435 6, RFC 3986 2.3). */
+static void put_encoded(struct buf *out, struct slice text)
+{
+    for (size_t i = 0; i < text.n; i++)
+        if (ascii_is_alnum(text.p[i]) || slice_find_char(S("-._~"), text.p[i]) >= 0)
+            buf_putc(out, text.p[i]);
+        else
+            buf_printf(out, "%%%02X", (unsigned char)text.p[i]);
 }
 
 static size_t count_characters(struct slice text)
@@ -50,19 +62,22 @@ static void modify(const struct node *node, struct slice value, struct buf *out)
             put_quoted(&quoted, value);
         value = buf_slice(&quoted);
     }
+    CLEANUP(buf_release) struct buf encoded = BUF(3 * SIEVE_TEXT_MAX);
+    if (node_has(node, SLOT_ENCODE_URL)) {
+        put_encoded(&encoded, value);
+        value = buf_slice(&encoded);
+    }
     if (node_has(node, SLOT_LENGTH))
         buf_put_u64(out, count_characters(value));
     else
         buf_put(out, value);
 }
 
-enum err act_set(struct run *run, const struct node *node, struct error *error)
+enum err set_modified(struct run *run, const struct node *node, struct slice value, struct error *error)
 {
     CLEANUP(buf_release) struct buf modified = BUF(2 * SIEVE_TEXT_MAX);
-    struct slice name, value;
+    struct slice name;
     enum err e = run_argument(run, node, SLOT_NAME, &name, error);
-    if (e == ERR_OK)
-        e = run_argument(run, node, SLOT_VALUE, &value, error);
     if (e == ERR_OK)
         e = run_spend(run, value.n, error);
     if (e != ERR_OK)
@@ -75,6 +90,13 @@ enum err act_set(struct run *run, const struct node *node, struct error *error)
         return run_too_much(run, error);
     run_set_variable(run, variable, buf_slice(&modified));
     return ERR_OK;
+}
+
+enum err act_set(struct run *run, const struct node *node, struct error *error)
+{
+    struct slice value;
+    enum err e = run_argument(run, node, SLOT_VALUE, &value, error);
+    return e == ERR_OK ? set_modified(run, node, value, error) : e;
 }
 
 static enum err try_strings(struct run *run, const struct node *node, struct match *match, bool *ret,

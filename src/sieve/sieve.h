@@ -28,15 +28,18 @@ enum {
     SIEVE_COMPLAINT_MAX = 160,  /* bytes of one, with its NUL */
     SIEVE_VARIABLES_MAX = 256,  /* names in a script */
     SIEVE_VARIABLE_NAME_MAX = 64,
-    SIEVE_VARIABLE_MAX = 16384, /* bytes of a value; longer ones are cut (RFC 5229 6) */
-    SIEVE_MATCH_VARIABLES = 32, /* ${0} to ${31} */
-    SIEVE_TEXT_MAX = 1 << 20,   /* bytes that one string of a script may become */
-    SIEVE_REDIRECTS_MAX = 10,   /* of one run, if the input doesn't say */
-    SIEVE_ACTIONS_MAX = 64,     /* likewise */
-    SIEVE_FLAGS_MAX = 100,      /* of one message */
-    SIEVE_FLAG_NAME_MAX = 100,  /* bytes; longer flags are ignored */
-    SIEVE_FAILURE_MAX = 300,    /* bytes of the text of a failure */
-    SIEVE_STEPS_MAX = 100000,   /* commands and tests of one run */
+    SIEVE_VARIABLE_MAX = 16384,  /* bytes of a value; longer ones are cut (RFC 5229 6) */
+    SIEVE_MATCH_VARIABLES = 32,  /* ${0} to ${31} */
+    SIEVE_TEXT_MAX = 1 << 20,    /* bytes that one string of a script may become */
+    SIEVE_REDIRECTS_MAX = 10,    /* of one run, if the input doesn't say */
+    SIEVE_ACTIONS_MAX = 64,      /* likewise */
+    SIEVE_NOTIFICATIONS_MAX = 5, /* likewise */
+    SIEVE_INCLUDE_DEPTH_MAX = 8, /* scripts in scripts below the main one (RFC 6609 3.1) */
+    SIEVE_INCLUDES_MAX = 100,    /* of one run */
+    SIEVE_FLAGS_MAX = 100,       /* of one message */
+    SIEVE_FLAG_NAME_MAX = 100,   /* bytes; longer flags are ignored */
+    SIEVE_FAILURE_MAX = 300,     /* bytes of the text of a failure */
+    SIEVE_STEPS_MAX = 100000,    /* commands and tests of one run */
     SIEVE_RUN_MEMORY_MAX = 96 << 20,
     SIEVE_VACATION_DAYS_MAX = 365,
     SIEVE_TRACKED_MAX = 32, /* `duplicate` tests of one run */
@@ -103,8 +106,9 @@ struct sieve_input {
     unsigned spam_percent; /* 0 (no spam) to 100 */
     unsigned virus;        /* RFC 5235 2.3: 0 not tested, 1 none, 2 to 4 cured or suspected, 5 surely */
 
-    size_t redirects_max; /* 0: SIEVE_REDIRECTS_MAX */
-    size_t actions_max;   /* 0: SIEVE_ACTIONS_MAX */
+    size_t redirects_max;     /* 0: SIEVE_REDIRECTS_MAX */
+    size_t actions_max;       /* 0: SIEVE_ACTIONS_MAX */
+    size_t notifications_max; /* 0: SIEVE_NOTIFICATIONS_MAX */
 };
 
 /* --- the host --- */
@@ -146,7 +150,8 @@ struct sieve_host {
     X(REDIRECT, "redirect")   \
     X(REJECT, "reject")       \
     X(EREJECT, "ereject")     \
-    X(VACATION, "vacation")
+    X(VACATION, "vacation")   \
+    X(NOTIFY, "notify")
 
 enum sieve_action_kind {
 #define X(name, text) SIEVE_ACTION_##name,
@@ -186,6 +191,12 @@ struct sieve_action {
     struct slice reply;
     /* With mailbox.p not NULL, a copy of the reply, if it is sent, is filed there as FILEINTO would (RFC
      * 8580). */
+
+    /* NOTIFY: `reply` is a whole message, to be sent once to each of these, and never again (RFC 5436 2.7).
+     */
+    struct slice sender; /* of its envelope; "": the null sender */
+    const struct slice *recipients;
+    size_t recipient_count;
 };
 
 /* What `duplicate` saw (RFC 7352): to be remembered from now on for so long, once the message is filed. */
@@ -204,7 +215,7 @@ struct sieve_result {
     bool failed;           /* the script failed at run time: one action, the implicit keep */
     uint32_t failure_line; /* 0: none */
     char failure[SIEVE_FAILURE_MAX];
-    char note[SIEVE_FAILURE_MAX]; /* why a vacation did not reply; else empty */
+    char note[SIEVE_FAILURE_MAX]; /* why a vacation did not reply, or a notify told nobody; else empty */
 };
 
 enum err sieve_run(const struct sieve_program *program, const struct sieve_input *input,

@@ -140,7 +140,7 @@ static enum err try_field(struct run *run, const struct node *node, struct match
     const struct slice *values;
     struct mime_date date;
     size_t count;
-    enum err e = run_fields(run, node, &values, &count, error);
+    enum err e = run_fields(run, node, run->header, &values, &count, error);
     if (e == ERR_OK && count > 0 && read_date(run, values[0], &date))
         e = try_date(run, node, match, date, ret, error);
     return e;

@@ -1,6 +1,7 @@
 /* What the header and the envelope say: header, address, envelope, exists, size (RFC 5228 5). */
 #include "mime/encoded_word.h"
 #include "mime/header.h"
+#include "sieve/loop.h"
 #include "sieve/match.h"
 #include "sieve/part.h"
 
@@ -12,16 +13,28 @@ enum err test_size(struct run *run, const struct node *node, bool *ret, struct e
     return ERR_OK;
 }
 
+static bool has_all(struct slice header, const struct slice *names, size_t count)
+{
+    struct mime_field field;
+    for (size_t i = 0; i < count; i++)
+        if (!mime_field_find(header, names[i], &field))
+            return false;
+    return true;
+}
+
 enum err test_exists(struct run *run, const struct node *node, bool *ret, struct error *error)
 {
     const struct value *wanted = node_value(node, SLOT_HEADERS);
     const struct slice *names;
+    struct headers headers;
+    struct slice header;
+    bool all = false;
     enum err e = run_texts(run, wanted, &names, error);
-    bool all = true;
-    for (uint32_t i = 0; i < wanted->count && all && e == ERR_OK; i++) {
-        struct mime_field field;
-        all = mime_field_find(run->header, names[i], &field);
-        e = run_spend(run, run->header.n, error);
+    if (e == ERR_OK)
+        e = headers_open(run, node, &headers, error);
+    while (e == ERR_OK && !all && headers_next(&headers, &header)) {
+        all = has_all(header, names, wanted->count);
+        e = run_spend(run, wanted->count * header.n, error);
     }
     if (e == ERR_OK)
         *ret = all;
@@ -30,17 +43,78 @@ enum err test_exists(struct run *run, const struct node *node, bool *ret, struct
 
 /* --- header --- */
 
-static enum err try_header(struct run *run, const struct node *node, struct match *match, bool *ret,
-                           struct error *error)
+/* The values of parameters (RFC 5703 4.1). */
+static enum err try_parameters(struct run *run, const struct node *node, struct match *match,
+                               struct slice text, bool *ret, struct error *error)
+{
+    const struct value *wanted = node_value(node, SLOT_MIME_PIECE);
+    const struct slice *names;
+    struct mime_parameter *list;
+    bool found = false;
+    enum err e = run_texts(run, wanted, &names, error);
+    if (e == ERR_OK && mime_parameters_parse(&run->scratch, text, &list, error) != ERR_OK)
+        return run_too_much(run, error);
+    for (uint32_t i = 0; e == ERR_OK && !found && i < wanted->count; i++) {
+        buf_clear(&run->decoded);
+        if (mime_parameter_decode(&run->decoded, list, names[i]))
+            e = match_try(match, buf_slice(&run->decoded), &found, error);
+    }
+    if (e == ERR_OK)
+        *ret = found;
+    return e;
+}
+
+/* A piece of a field that looks like Content-Type; none of one that doesn't. */
+static enum err try_piece(struct run *run, const struct node *node, struct match *match, struct slice raw,
+                          bool *ret, struct error *error)
+{
+    const enum mime_piece piece = (enum mime_piece)node_choice(node, SLOT_MIME_PIECE, PIECE_TYPE);
+    struct cursor c = cursor_of(slice_sub(raw, 0, MIME_PARAMETER_FIELD_MAX));
+    struct slice type, subtype;
+    mime_take_type(&c, &type, &subtype);
+    mime_skip_blanks(&c, '"');
+    *ret = false;
+    if (type.n == 0 || (!cursor_done(&c) && cursor_peek(&c) != ';'))
+        return ERR_OK;
+    if (piece == PIECE_PARAMETER)
+        return try_parameters(run, node, match, cursor_rest(&c), ret, error);
+    buf_clear(&run->decoded);
+    if (piece != PIECE_SUBTYPE)
+        buf_put(&run->decoded, type);
+    if (piece == PIECE_CONTENT_TYPE && subtype.n > 0)
+        buf_putc(&run->decoded, '/');
+    if (piece != PIECE_TYPE)
+        buf_put(&run->decoded, subtype);
+    return match_try(match, buf_slice(&run->decoded), ret, error);
+}
+
+static enum err try_value(struct run *run, const struct node *node, struct match *match, struct slice raw,
+                          bool *ret, struct error *error)
+{
+    if (node_has(node, SLOT_MIME_PIECE))
+        return try_piece(run, node, match, raw, ret, error);
+    buf_clear(&run->decoded);
+    mime_words_decode(&run->decoded, raw);
+    return match_try(match, buf_slice(&run->decoded), ret, error);
+}
+
+typedef enum err try_fn(struct run *run, const struct node *node, struct match *match, struct slice raw,
+                        bool *ret, struct error *error);
+
+/* All fields of the names in all headers that the test looks at. */
+static enum err try_fields(struct run *run, const struct node *node, struct match *match, try_fn *try,
+                           bool *ret, struct error *error)
 {
     const struct slice *values;
+    struct headers headers;
+    struct slice header;
     size_t count;
     bool found = false;
-    enum err e = run_fields(run, node, &values, &count, error);
-    for (size_t i = 0; i < count && !found && e == ERR_OK; i++) {
-        buf_clear(&run->decoded);
-        mime_words_decode(&run->decoded, values[i]);
-        e = match_try(match, buf_slice(&run->decoded), &found, error);
+    enum err e = headers_open(run, node, &headers, error);
+    while (e == ERR_OK && !found && headers_next(&headers, &header)) {
+        e = run_fields(run, node, header, &values, &count, error);
+        for (size_t i = 0; e == ERR_OK && !found && i < count; i++)
+            e = try(run, node, match, values[i], &found, error);
     }
     if (e == ERR_OK && !found)
         e = match_close(match, &found, error);
@@ -53,7 +127,7 @@ enum err test_header(struct run *run, const struct node *node, bool *ret, struct
 {
     CLEANUP(match_release) struct match match;
     enum err e = match_open(run, node, &match, error);
-    return e == ERR_OK ? try_header(run, node, &match, ret, error) : e;
+    return e == ERR_OK ? try_fields(run, node, &match, try_value, ret, error) : e;
 }
 
 /* --- address parts --- */
@@ -134,27 +208,11 @@ static enum err try_addresses(struct run *run, const struct node *node, struct m
     return e;
 }
 
-static enum err try_address(struct run *run, const struct node *node, struct match *match, bool *ret,
-                            struct error *error)
-{
-    const struct slice *values;
-    size_t count;
-    bool found = false;
-    enum err e = run_fields(run, node, &values, &count, error);
-    for (size_t i = 0; i < count && !found && e == ERR_OK; i++)
-        e = try_addresses(run, node, match, values[i], &found, error);
-    if (e == ERR_OK && !found)
-        e = match_close(match, &found, error);
-    if (e == ERR_OK)
-        *ret = found;
-    return e;
-}
-
 enum err test_address(struct run *run, const struct node *node, bool *ret, struct error *error)
 {
     CLEANUP(match_release) struct match match;
     enum err e = match_open(run, node, &match, error);
-    return e == ERR_OK ? try_address(run, node, &match, ret, error) : e;
+    return e == ERR_OK ? try_fields(run, node, &match, try_addresses, ret, error) : e;
 }
 
 /* --- envelope --- */

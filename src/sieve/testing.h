@@ -67,6 +67,8 @@ static inline void test_put_action(struct buf *out, const struct sieve_action *a
         buf_printf(out, " %.*s", SLICE_ARGS(action->mailbox));
     if (action->address.p != NULL)
         buf_printf(out, " %.*s", SLICE_ARGS(action->address));
+    for (size_t i = 0; i < action->recipient_count; i++)
+        buf_printf(out, " %.*s", SLICE_ARGS(action->recipients[i]));
     if (action->reason.p != NULL)
         buf_printf(out, " %.*s", SLICE_ARGS(action->reason));
     for (size_t i = 0; i < action->flag_count; i++)

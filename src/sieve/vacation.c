@@ -3,6 +3,7 @@
 
 #include "sieve/deliver.h"
 #include "sieve/hash.h"
+#include "sieve/letter.h"
 
 enum { DAY_SECONDS = 86400 };
 
@@ -64,9 +65,9 @@ static enum err read_arguments(struct run *run, const struct node *node, struct 
 
 static enum err check_arguments(struct run *run, const struct vacation *vacation, struct error *error)
 {
-    if (vacation->from.p != NULL && !vacation_from_valid(vacation->from))
+    if (vacation->from.p != NULL && !letter_from_valid(vacation->from))
         return run_fail(run, error, "\":from\" is no list of mailboxes");
-    if (vacation->mime && !vacation_mime_valid(vacation->reason))
+    if (vacation->mime && !letter_entity_valid(vacation->reason))
         return run_fail(run, error, "the fields of a MIME entity can't hold 8-bit text");
     return ERR_OK;
 }

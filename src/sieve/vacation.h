@@ -8,11 +8,6 @@
 
 enum { VACATION_SUBJECT_MAX = 1000, VACATION_REPLY_MAX = 4 << 20 };
 
-/* A list of mailboxes with domains. */
-bool vacation_from_valid(struct slice from);
-/* The reason of :mime: its fields are ASCII. */
-bool vacation_mime_valid(struct slice reason);
-
 /* The arguments of a vacation with their variables. p NULL: not given. */
 struct vacation {
     struct slice subject;

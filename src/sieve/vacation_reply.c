@@ -2,31 +2,10 @@
 #include "mime/compose.h"
 #include "mime/encoded_word.h"
 #include "mime/header.h"
+#include "sieve/letter.h"
 #include "sieve/vacation.h"
 
-enum { FROM_ARENA_MAX = 1 << 20, REFERENCES_TEXT_MAX = 4000, MESSAGE_ID_TEXT_MAX = 998 };
-
-bool vacation_from_valid(struct slice from)
-{
-    CLEANUP(arena_release) struct arena arena = ARENA(FROM_ARENA_MAX);
-    struct mime_addresses list;
-    struct error ignored;
-    if (mime_addresses_parse(&arena, from, &list, &ignored) != ERR_OK || list.first == NULL)
-        return false;
-    for (const struct mime_address *a = list.first; a != NULL; a = a->next)
-        if (a->kind != MIME_ADDRESS_MAILBOX || a->local.n == 0 || a->domain.n == 0)
-            return false;
-    return true;
-}
-
-bool vacation_mime_valid(struct slice reason)
-{
-    struct slice header = mime_split(reason).header;
-    for (size_t i = 0; i < header.n; i++)
-        if ((unsigned char)header.p[i] >= 128)
-            return false;
-    return true;
-}
+enum { REFERENCES_TEXT_MAX = 4000, MESSAGE_ID_TEXT_MAX = 998 };
 
 /* --- whether --- */
 
@@ -47,12 +26,8 @@ static bool is_machine(struct slice address)
 
 static bool is_owner(const struct run *run, const struct vacation *vacation, struct slice address)
 {
-    const struct sieve_input *input = run->input;
-    if (slice_eq_nocase(address, input->owner_address) || slice_eq_nocase(address, input->envelope_to))
+    if (letter_is_own(run, address) || slice_eq_nocase(address, run->input->envelope_to))
         return true;
-    for (size_t i = 0; i < input->address_count; i++)
-        if (slice_eq_nocase(address, input->addresses[i]))
-            return true;
     for (size_t i = 0; i < vacation->address_count; i++)
         if (slice_eq_nocase(address, vacation->addresses[i]))
             return true;
@@ -78,7 +53,7 @@ static bool names_owner(struct run *run, const struct vacation *vacation, struct
 static bool is_to_owner(struct run *run, const struct vacation *vacation)
 {
     static const char *const names[] = {"to", "cc", "bcc", "resent-to", "resent-cc", "resent-bcc"};
-    struct cursor c = cursor_of(run->header);
+    struct cursor c = cursor_of(letter_cause(run));
     struct mime_field field;
     while (mime_field_next(&c, &field))
         for (size_t i = 0; i < ARRAY_LEN(names); i++)
@@ -94,12 +69,12 @@ static const char *impersonal(const struct run *run)
                                         "list-post", "list-owner", "list-archive"};
     struct mime_field field;
     for (size_t i = 0; i < ARRAY_LEN(lists); i++)
-        if (mime_field_find(run->header, slice_cstr(lists[i]), &field))
+        if (mime_field_find(letter_cause(run), slice_cstr(lists[i]), &field))
             return "it came by a mailing list";
-    struct slice automatic = mime_field_value(run->header, S("auto-submitted"));
+    struct slice automatic = mime_field_value(letter_cause(run), S("auto-submitted"));
     if (automatic.n > 0 && !slice_starts_nocase(automatic, S("no")))
         return "a program wrote it";
-    struct slice precedence = mime_field_value(run->header, S("precedence"));
+    struct slice precedence = mime_field_value(letter_cause(run), S("precedence"));
     if (slice_eq_nocase(precedence, S("bulk")) || slice_eq_nocase(precedence, S("list")) ||
         slice_eq_nocase(precedence, S("junk")))
         return "it is bulk mail";
@@ -129,7 +104,7 @@ static void put_subject(struct run *run, const struct vacation *vacation, struct
     struct mime_field field;
     if (vacation->subject.p != NULL)
         buf_put(&subject, slice_sub(vacation->subject, 0, VACATION_SUBJECT_MAX));
-    else if (mime_field_find(run->header, S("subject"), &field)) {
+    else if (mime_field_find(letter_cause(run), S("subject"), &field)) {
         CLEANUP(buf_release) struct buf original = BUF(16 * 1024 + 4 * field.value.n);
         mime_words_decode(&original, field.value);
         buf_put(&subject, S("Auto: "));
@@ -137,25 +112,6 @@ static void put_subject(struct run *run, const struct vacation *vacation, struct
     } else
         buf_put(&subject, S("Automated reply"));
     mime_compose_text_field(out, "Subject", buf_slice(&subject));
-}
-
-/* The names of :from are UTF-8 or encoded; mime_compose_addresses wants UTF-8. */
-static void put_from(struct run *run, const struct vacation *vacation, struct buf *out)
-{
-    const struct sieve_input *input = run->input;
-    struct mime_addresses list;
-    struct error ignored;
-    if (vacation->from.p == NULL ||
-        mime_addresses_parse(&run->scratch, vacation->from, &list, &ignored) != ERR_OK) {
-        mime_compose_mailbox(out, "From", input->owner_name, input->owner_address);
-        return;
-    }
-    for (struct mime_address *a = list.first; a != NULL; a = a->next) {
-        CLEANUP(buf_release) struct buf name = BUF(4096);
-        mime_words_decode(&name, a->name);
-        a->name = arena_dup(&run->scratch, buf_slice(&name));
-    }
-    mime_compose_addresses(out, "From", list.first);
 }
 
 /* A message id, or a list of them, that can be copied. */
@@ -174,12 +130,12 @@ static void put_thread(struct run *run, struct buf *out)
 {
     CLEANUP(buf_release) struct buf id = BUF(REFERENCES_TEXT_MAX);
     CLEANUP(buf_release) struct buf references = BUF(3 * REFERENCES_TEXT_MAX);
-    mime_unfold(&id, mime_field_value(run->header, S("message-id")));
+    mime_unfold(&id, mime_field_value(letter_cause(run), S("message-id")));
     if (!ids_usable(buf_slice(&id), MESSAGE_ID_TEXT_MAX))
         return;
-    struct slice before = mime_field_value(run->header, S("references"));
+    struct slice before = mime_field_value(letter_cause(run), S("references"));
     if (before.n == 0)
-        before = mime_field_value(run->header, S("in-reply-to"));
+        before = mime_field_value(letter_cause(run), S("in-reply-to"));
     mime_unfold(&references, before);
     if (buf_failed(&references) || !ids_usable(buf_slice(&references), REFERENCES_TEXT_MAX))
         buf_clear(&references);
@@ -190,46 +146,19 @@ static void put_thread(struct run *run, struct buf *out)
     mime_compose_field(out, "References", buf_slice(&references));
 }
 
-/* Lines that end with CRLF, whatever the script has. */
-static void put_lines(struct buf *out, struct slice text)
-{
-    struct cursor c = cursor_of(text);
-    while (!cursor_done(&c)) {
-        struct slice line = cursor_take_until(&c, S("\n"));
-        cursor_skip_char(&c, '\n');
-        buf_put(out, slice_ends(line, S("\r")) ? slice_sub(line, 0, line.n - 1) : line);
-        buf_put(out, S("\r\n"));
-    }
-}
-
-/* The reason is a MIME entity: of its fields those that MIME knows, so that none becomes the message's. */
-static void put_entity(struct buf *out, struct slice entity)
-{
-    struct mime_split split = mime_split(entity);
-    struct cursor c = cursor_of(split.header);
-    struct mime_field field;
-    buf_put(out, S("MIME-Version: 1.0\r\n"));
-    while (mime_field_next(&c, &field))
-        if (slice_starts_nocase(field.name, S("content-")))
-            put_lines(out, field.whole);
-    buf_put(out, S("\r\n"));
-    put_lines(out, split.body);
-}
-
 void vacation_compose(struct run *run, const struct vacation *vacation, struct buf *out)
 {
     struct mime_composer composer = MIME_COMPOSER(out);
-    put_from(run, vacation, out);
+    letter_put_from(run, vacation->from, out);
     mime_compose_mailbox(out, "To", S(""), run->input->envelope_from);
     put_subject(run, vacation, out);
-    mime_compose_date(out, "Date", (struct mime_date){run->input->now, run->input->zone_minutes});
-    buf_put(out, S("Message-ID: "));
-    mime_message_id_put(out, run->input->hostname);
-    buf_put(out, S("\r\n"));
+    letter_put_date(run, out);
+    letter_put_id(run, out);
     put_thread(run, out);
     mime_compose_field(out, "Auto-Submitted", S("auto-replied"));
-    if (vacation->mime)
-        put_entity(out, vacation->reason);
-    else
+    if (vacation->mime) {
+        buf_put(out, S("MIME-Version: 1.0\r\n"));
+        letter_put_entity(out, vacation->reason);
+    } else
         mime_compose_text(&composer, "plain", vacation->reason);
 }

@@ -30,6 +30,27 @@
     TAG(INDEX, "index", NUMBER, 0, INDEX), \
     TAG(LAST, "last", FLAG, 0, INDEX)
 
+/* RFC 5703 4: which header, and what of it. */
+#define MIME_SCOPE \
+    TAG(MIME, "mime", FLAG, 0, MIME), \
+    TAG(ANY_CHILD, "anychild", FLAG, 0, MIME)
+#define MIME_PIECES \
+    TAG(MIME_PIECE, "type", FLAG, PIECE_TYPE, MIME), \
+    TAG(MIME_PIECE, "subtype", FLAG, PIECE_SUBTYPE, MIME), \
+    TAG(MIME_PIECE, "contenttype", FLAG, PIECE_CONTENT_TYPE, MIME), \
+    TAG(MIME_PIECE, "param", TEXTS, PIECE_PARAMETER, MIME)
+
+/* RFC 5229 4.1 */
+#define MODIFIERS \
+    TAG(CASE, "lower", FLAG, CASE_LOWER, BASE), \
+    TAG(CASE, "upper", FLAG, CASE_UPPER, BASE), \
+    TAG(FIRST_LETTER, "lowerfirst", FLAG, CASE_LOWER, BASE), \
+    TAG(FIRST_LETTER, "upperfirst", FLAG, CASE_UPPER, BASE), \
+    TAG(QUOTE, "quotewildcard", FLAG, QUOTE_WILDCARD, BASE), \
+    TAG(QUOTE, "quoteregex", FLAG, QUOTE_REGEX, REGEX), \
+    TAG(ENCODE_URL, "encodeurl", FLAG, 0, ENOTIFY), \
+    TAG(LENGTH, "length", FLAG, 0, BASE)
+
 /* Where something is filed, besides the mailbox's name. */
 #define FILING \
     TAG(CREATE, "create", FLAG, 0, MAILBOX), \
@@ -46,14 +67,7 @@ static const struct argument fileinto_arguments[] = {
     TAG(COPY, "copy", FLAG, 0, COPY), FILING, POSITIONAL(NAME, TEXT), END};
 static const struct argument reject_arguments[] = {POSITIONAL(REASON, TEXT), END};
 static const struct argument set_arguments[] = {
-    TAG(CASE, "lower", FLAG, CASE_LOWER, BASE),
-    TAG(CASE, "upper", FLAG, CASE_UPPER, BASE),
-    TAG(FIRST_LETTER, "lowerfirst", FLAG, CASE_LOWER, BASE),
-    TAG(FIRST_LETTER, "upperfirst", FLAG, CASE_UPPER, BASE),
-    TAG(QUOTE, "quotewildcard", FLAG, QUOTE_WILDCARD, BASE),
-    TAG(QUOTE, "quoteregex", FLAG, QUOTE_REGEX, REGEX),
-    TAG(LENGTH, "length", FLAG, 0, BASE),
-    CONSTANT(NAME, TEXT), POSITIONAL(VALUE, TEXT), END};
+    MODIFIERS, CONSTANT(NAME, TEXT), POSITIONAL(VALUE, TEXT), END};
 static const struct argument change_flags_arguments[] = {MAY_LACK(NAME, TEXT), POSITIONAL(FLAGS, TEXTS), END};
 static const struct argument vacation_arguments[] = {
     TAG(PERIOD, "days", NUMBER, PERIOD_DAYS, BASE),
@@ -72,16 +86,34 @@ static const struct argument include_arguments[] = {
     TAG(OPTIONAL, "optional", FLAG, 0, BASE),
     CONSTANT(NAME, TEXT), END};
 static const struct argument global_arguments[] = {CONSTANT(NAME, TEXTS), END};
+static const struct argument loop_arguments[] = {CONSTANT_TAG(NAME, "name", TEXT, 0, BASE), END};
+static const struct argument extracttext_arguments[] = {
+    MODIFIERS, TAG(FIRST, "first", NUMBER, 0, BASE), CONSTANT(NAME, TEXT), END};
+static const struct argument replace_arguments[] = {
+    TAG(MIME, "mime", FLAG, 0, BASE),
+    TAG(SUBJECT, "subject", TEXT, 0, BASE),
+    TAG(FROM, "from", TEXT, 0, BASE),
+    POSITIONAL(REASON, TEXT), END};
+static const struct argument enclose_arguments[] = {
+    TAG(SUBJECT, "subject", TEXT, 0, BASE),
+    TAG(HEADERS, "headers", TEXTS, 0, BASE),
+    POSITIONAL(REASON, TEXT), END};
+static const struct argument notify_arguments[] = {
+    TAG(FROM, "from", TEXT, 0, BASE),
+    TAG(IMPORTANCE, "importance", TEXT, 0, BASE),
+    TAG(OPTIONS, "options", TEXTS, 0, BASE),
+    TAG(REASON, "message", TEXT, 0, BASE),
+    POSITIONAL(METHOD, TEXT), END};
 static const struct argument unknown_arguments[] = {CONSTANT(REASON, TEXT), END};
 
 static const struct argument size_arguments[] = {
     TAG(LIMIT, "over", FLAG, LIMIT_OVER, BASE), TAG(LIMIT, "under", FLAG, LIMIT_UNDER, BASE),
     POSITIONAL(VALUE, NUMBER), END};
-static const struct argument exists_arguments[] = {POSITIONAL(HEADERS, TEXTS), END};
+static const struct argument exists_arguments[] = {MIME_SCOPE, POSITIONAL(HEADERS, TEXTS), END};
 static const struct argument header_arguments[] = {
-    MATCHING, INDEXING, POSITIONAL(HEADERS, TEXTS), POSITIONAL(KEYS, TEXTS), END};
+    MATCHING, INDEXING, MIME_SCOPE, MIME_PIECES, POSITIONAL(HEADERS, TEXTS), POSITIONAL(KEYS, TEXTS), END};
 static const struct argument address_arguments[] = {
-    MATCHING, INDEXING, ADDRESS_PARTS, POSITIONAL(HEADERS, TEXTS), POSITIONAL(KEYS, TEXTS), END};
+    MATCHING, INDEXING, MIME_SCOPE, ADDRESS_PARTS, POSITIONAL(HEADERS, TEXTS), POSITIONAL(KEYS, TEXTS), END};
 static const struct argument envelope_arguments[] = {
     MATCHING, ADDRESS_PARTS, POSITIONAL(HEADERS, TEXTS), POSITIONAL(KEYS, TEXTS), END};
 static const struct argument body_arguments[] = {
@@ -126,6 +158,9 @@ static const struct argument duplicate_arguments[] = {
     TAG(UNIQUE, "uniqueid", TEXT, UNIQUE_ID, BASE),
     TAG(PERIOD, "seconds", NUMBER, PERIOD_SECONDS, BASE),
     TAG(TOUCH, "last", FLAG, 0, BASE), END};
+static const struct argument valid_method_arguments[] = {POSITIONAL(METHOD, TEXTS), END};
+static const struct argument method_capability_arguments[] = {
+    MATCHING, POSITIONAL(METHOD, TEXT), POSITIONAL(NAME, TEXT), POSITIONAL(KEYS, TEXTS), END};
 static const struct argument spamtest_arguments[] = {
     MATCHING, TAG(PERCENT, "percent", FLAG, 0, SPAMTESTPLUS), POSITIONAL(KEYS, TEXT), END};
 static const struct argument virustest_arguments[] = {MATCHING, POSITIONAL(KEYS, TEXT), END};

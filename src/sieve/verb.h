@@ -81,6 +81,12 @@ struct verb {
     X(GLOBAL, "global", INCLUDE, 0, global_arguments, check_global, act_global) \
     X(ADDHEADER, "addheader", EDITHEADER, 0, addheader_arguments, check_addheader, act_addheader) \
     X(DELETEHEADER, "deleteheader", EDITHEADER, 0, deleteheader_arguments, check_deleteheader, act_deleteheader) \
+    X(FOREVERYPART, "foreverypart", FOREVERYPART, SHAPE_BLOCK, loop_arguments, NULL, act_foreverypart) \
+    X(BREAK, "break", FOREVERYPART, 0, loop_arguments, check_break, act_break) \
+    X(EXTRACTTEXT, "extracttext", EXTRACTTEXT, 0, extracttext_arguments, check_extracttext, act_extracttext) \
+    X(REPLACE, "replace", REPLACE, 0, replace_arguments, check_replace, act_replace) \
+    X(ENCLOSE, "enclose", ENCLOSE, 0, enclose_arguments, NULL, act_enclose) \
+    X(NOTIFY, "notify", ENOTIFY, 0, notify_arguments, check_notify, act_notify) \
     X(UNKNOWN, "", BASE, 0, unknown_arguments, NULL, act_unknown)
 
 #define TEST_TABLE(X) \
@@ -90,7 +96,7 @@ struct verb {
     X(ALLOF, "allof", BASE, SHAPE_TESTS, no_arguments, NULL, test_allof) \
     X(ANYOF, "anyof", BASE, SHAPE_TESTS, no_arguments, NULL, test_anyof) \
     X(SIZE, "size", BASE, 0, size_arguments, check_size, test_size) \
-    X(EXISTS, "exists", BASE, 0, exists_arguments, NULL, test_exists) \
+    X(EXISTS, "exists", BASE, 0, exists_arguments, check_mime, test_exists) \
     X(HEADER, "header", BASE, 0, header_arguments, check_header, test_header) \
     X(ADDRESS, "address", BASE, 0, address_arguments, check_address, test_address) \
     X(ENVELOPE, "envelope", ENVELOPE, 0, envelope_arguments, check_envelope, test_envelope) \
@@ -112,6 +118,10 @@ struct verb {
     X(DUPLICATE, "duplicate", DUPLICATE, 0, duplicate_arguments, NULL, test_duplicate) \
     X(SPAMTEST, "spamtest", SPAMTEST, 0, spamtest_arguments, check_match, test_spamtest) \
     X(VIRUSTEST, "virustest", VIRUSTEST, 0, virustest_arguments, check_match, test_virustest) \
+    X(VALID_NOTIFY_METHOD, "valid_notify_method", ENOTIFY, 0, valid_method_arguments, NULL, \
+      test_valid_notify_method) \
+    X(NOTIFY_METHOD_CAPABILITY, "notify_method_capability", ENOTIFY, 0, method_capability_arguments, check_match, \
+      test_notify_method_capability) \
     X(UNKNOWN, "", BASE, 0, unknown_arguments, NULL, test_unknown)
 /* clang-format on */
 
@@ -142,6 +152,11 @@ check_fn check_include;
 check_fn check_global;
 check_fn check_addheader;
 check_fn check_deleteheader;
+check_fn check_break;
+check_fn check_extracttext;
+check_fn check_replace;
+check_fn check_mime;
+check_fn check_notify;
 check_fn check_size;
 check_fn check_match;
 check_fn check_header;
@@ -172,6 +187,7 @@ enum case_choice { CASE_LOWER, CASE_UPPER };
 enum quote_choice { QUOTE_WILDCARD, QUOTE_REGEX };
 enum period_choice { PERIOD_DAYS, PERIOD_SECONDS };
 enum location_choice { LOCATION_PERSONAL, LOCATION_GLOBAL };
+enum mime_piece { PIECE_TYPE, PIECE_SUBTYPE, PIECE_CONTENT_TYPE, PIECE_PARAMETER };
 enum unique_choice { UNIQUE_HEADER, UNIQUE_ID };
 
 #endif

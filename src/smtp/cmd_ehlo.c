@@ -1,4 +1,5 @@
 /* EHLO, HELO (RFC 5321 4.1.1.1) and LHLO (RFC 2033 4.1): who calls, and what is offered. */
+#include "mime/date.h"
 #include "smtp/session.h"
 
 static bool greet(struct smtp_session *session, struct slice argument, bool extended)
@@ -32,6 +33,15 @@ static void put_mechanisms(struct smtp_session *session, struct buf *out)
     buf_put(out, S("\r\n"));
 }
 
+/* RFC 4865 3: for how many seconds, and until when. */
+static void put_future_release(struct buf *out)
+{
+    const int64_t seconds = QUEUE_RELEASE_DAYS_MAX * CLOCK_DAY / CLOCK_SECOND;
+    buf_printf(out, "250-FUTURERELEASE %lld ", (long long)seconds);
+    mime_date_put_rfc3339(out, (struct mime_date){.seconds = clock_wall_us() / CLOCK_SECOND + seconds});
+    buf_put(out, S("\r\n"));
+}
+
 void smtp_ehlo(struct smtp_session *session, struct slice argument)
 {
     if (!greet(session, argument, true))
@@ -43,8 +53,11 @@ void smtp_ehlo(struct smtp_session *session, struct slice argument)
                session->settings->hostname, (unsigned long long)session->settings->message_size_max);
     if (session->guest->tls != NULL && !conn_is_tls(session->conn))
         buf_put(out, S("250-STARTTLS\r\n"));
+    if (conn_is_tls(session->conn))
+        buf_put(out, S("250-REQUIRETLS\r\n")); /* RFC 8689 2 */
     if (smtp_is_submission(session)) {
         put_mechanisms(session, out);
+        put_future_release(out);
         buf_put(out, session->logged_in ? S("250-BURL imap\r\n") : S("250-BURL\r\n")); /* RFC 4468 3.1 */
     }
     buf_put(out, S("250 ENHANCEDSTATUSCODES\r\n"));

@@ -1,5 +1,6 @@
 /* MAIL FROM (RFC 5321 4.1.1.2) with SIZE (1870), BODY (6152, 3030), SMTPUTF8 (6531), RET and ENVID (3461),
- * AUTH (4954 5). */
+ * AUTH (4954 5), REQUIRETLS (8689), HOLDFOR and HOLDUNTIL (4865). */
+#include "mime/date.h"
 #include "smtp/session.h"
 
 struct mail {
@@ -49,18 +50,64 @@ static bool take_auth(struct mail *mail, struct slice value)
     return smtp_xtext_decode(value, &mail->session->arena, &ignored);
 }
 
+static bool take_requiretls(struct mail *mail, struct slice value)
+{
+    mail->envelope->require_tls = true;
+    return value.p == NULL;
+}
+
+/* RFC 4865: one of the two, and not for longer than was announced. */
+static bool release_at(struct mail *mail, int64_t at_us, uint32_t hold_seconds)
+{
+    const int64_t now = clock_wall_us();
+    if (mail->envelope->release.at_us != 0 || at_us < now || at_us > now + QUEUE_RELEASE_DAYS_MAX * CLOCK_DAY)
+        return false;
+    mail->envelope->release = (struct queue_release){at_us, hold_seconds};
+    return true;
+}
+
+static bool take_holdfor(struct mail *mail, struct slice value)
+{
+    uint64_t seconds;
+    return value.n <= 9 && slice_to_u64(value, &seconds) && seconds > 0 &&
+           seconds <= QUEUE_RELEASE_DAYS_MAX * CLOCK_DAY / CLOCK_SECOND &&
+           release_at(mail, clock_wall_us() + (int64_t)seconds * CLOCK_SECOND, (uint32_t)seconds);
+}
+
+static bool take_holduntil(struct mail *mail, struct slice value)
+{
+    struct mime_date date;
+    return value.n > 0 && mime_date_parse_rfc3339(value, &date) &&
+           release_at(mail, date.seconds * CLOCK_SECOND, 0);
+}
+
+/* name, who reads it, known on a submission listener only */
+#define MAIL_PARAMETER_TABLE(X)             \
+    X("SIZE", take_size, false)             \
+    X("BODY", take_body, false)             \
+    X("SMTPUTF8", take_smtputf8, false)     \
+    X("RET", take_ret, false)               \
+    X("ENVID", take_envid, false)           \
+    X("AUTH", take_auth, false)             \
+    X("REQUIRETLS", take_requiretls, false) \
+    X("HOLDFOR", take_holdfor, true)        \
+    X("HOLDUNTIL", take_holduntil, true)
+
 static const struct {
     struct slice name;
     mail_parameter_fn *read;
+    bool submission;
 } parameters[] = {
-    {{"SIZE", 4}, take_size}, {{"BODY", 4}, take_body},   {{"SMTPUTF8", 8}, take_smtputf8},
-    {{"RET", 3}, take_ret},   {{"ENVID", 5}, take_envid}, {{"AUTH", 4}, take_auth},
+#define X(name, read, submission) {{name, sizeof(name) - 1}, read, submission},
+    MAIL_PARAMETER_TABLE(X)
+#undef X
 };
 
 static bool take_parameter(struct mail *mail, const struct smtp_parameter *parameter)
 {
     for (size_t i = 0; i < ARRAY_LEN(parameters); i++) {
-        if (!slice_eq_nocase(parameters[i].name, parameter->name))
+        if (!slice_eq_nocase(parameters[i].name, parameter->name) ||
+            (parameters[i].submission && !smtp_is_submission(mail->session)))
             continue;
         if (parameters[i].read(mail, parameter->value))
             return true;
@@ -88,6 +135,22 @@ static bool take_parameters(struct mail *mail, struct cursor *c)
     return true;
 }
 
+/* What the parameters ask for together with the rest; false: the client has heard why not. */
+static bool is_possible(struct smtp_session *session, const struct smtp_path *path,
+                        const struct queue_envelope *envelope)
+{
+    if (path->has_utf8 && !envelope->smtputf8)
+        smtp_refuse(session, "553 5.6.7 this address needs SMTPUTF8");
+    else if (envelope->require_tls && !conn_is_tls(session->conn)) /* RFC 8689 2 */
+        smtp_refuse(session, "530 5.7.10 REQUIRETLS needs TLS: STARTTLS first");
+    else if (session->announced_size > session->settings->message_size_max)
+        smtp_refuse(session, "552 5.3.4 too large: at most %llu bytes",
+                    (unsigned long long)session->settings->message_size_max);
+    else
+        return true;
+    return false;
+}
+
 void smtp_mail(struct smtp_session *session, struct slice argument)
 {
     struct cursor c = cursor_of(argument);
@@ -103,22 +166,8 @@ void smtp_mail(struct smtp_session *session, struct slice argument)
         return;
     }
     session->announced_size = 0;
-    if (!take_parameters(&mail, &c)) {
-        smtp_reset(session);
-        return;
-    }
-    if (path.has_utf8 && !envelope.smtputf8) {
-        smtp_refuse(session, "553 5.6.7 this address needs SMTPUTF8");
-        smtp_reset(session);
-        return;
-    }
-    if (session->announced_size > session->settings->message_size_max) {
-        smtp_refuse(session, "552 5.3.4 too large: at most %llu bytes",
-                    (unsigned long long)session->settings->message_size_max);
-        smtp_reset(session);
-        return;
-    }
-    if (!smtp_guard_message(session)) {
+    if (!take_parameters(&mail, &c) || !is_possible(session, &path, &envelope) ||
+        !smtp_guard_message(session)) {
         smtp_reset(session);
         return;
     }

@@ -71,7 +71,7 @@ static enum err open_parts(struct account *account, struct error *error)
     struct volume *volume = store_volume(account->store);
     enum err err = volume_database_open(volume, name, false, &account->database, error);
     if (err == ERR_OK)
-        err = schema_migrate(account->database.sqlite, error);
+        err = schema_migrate(&account->database, error);
     if (err == ERR_OK)
         err = meta_read(account, error);
     struct pack_mark mark = {(uint32_t)account->meta.synced_pack, (uint64_t)account->meta.synced_offset};

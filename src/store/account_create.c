@@ -33,7 +33,7 @@ static enum err database_make(struct store *store, struct account_id id, const c
     enum err err = volume_database_open(store_volume(store), name, true, &account.database, error);
     if (err != ERR_OK)
         return err;
-    err = schema_migrate(account.database.sqlite, error);
+    err = schema_migrate(&account.database, error);
     if (err == ERR_OK)
         err = meta_insert(&account, error);
     if (err == ERR_OK)

@@ -2,11 +2,10 @@
 #include "store/derived.h"
 #include "store/import.h"
 #include "store/member.h"
+#include "store/remembered_row.h"
 #include "store/schema.h"
 #include "store/seen_row.h"
 #include "store/thread.h"
-
-enum { DELIVERY_ID_SIZE = 16 };
 
 /* What is made of one item before the account is locked. */
 struct prepared {
@@ -212,6 +211,8 @@ static enum err append_one(struct work *work, const struct append_item *item, co
                       : append_content(work, item, prepared, &row, error);
         if (err == ERR_OK && folder->row.seen_apart && flag_has(&item->flags, FLAG_SEEN))
             err = mark_seen(work, folder, item->person, row.uid, error);
+        if (err == ERR_OK)
+            err = remembered_write(work, item->remember, item->remember_count, item->delivery_id, error);
         if (err == ERR_OK && item->import != NULL)
             err = import_note(work, item->import, member_key(item->folder, row.uid), row.object, &item->flags,
                               error);

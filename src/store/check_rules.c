@@ -83,6 +83,10 @@ static const struct rule after_objects[] = {
     {"access key", "its folder is missing", false,
      "SELECT printf('folder %d', folder) FROM access_key WHERE folder NOT IN (SELECT id FROM folder)",
      "DELETE FROM access_key WHERE folder NOT IN (SELECT id FROM folder)"},
+    {"script", "more than one is active", false,
+     "SELECT name FROM script WHERE active <> 0 AND changed < (SELECT max(changed) FROM script WHERE active "
+     "<> 0)",
+     "UPDATE script SET active = 0 WHERE changed < (SELECT max(changed) FROM script WHERE active <> 0)"},
     {"share", "its folder is missing", false,
      "SELECT printf('folder %d grantee %s', folder, grantee) FROM share WHERE folder NOT IN "
      "(SELECT id FROM folder)",

@@ -120,6 +120,8 @@ static enum err record_note(void *context, const struct pack_scan *scan, struct 
         check_found(check, "pack record", where, scan->problem, false);
         return hurt_add(check, scan->place.pack, error);
     }
+    if (scan->record.object.v == 0) /* a filler */
+        return ERR_OK;
     const int64_t values[] = {(int64_t)scan->record.object.v, scan->place.pack,
                               (int64_t)scan->place.offset,    (int64_t)scan->place.length,
                               (int64_t)scan->record.folder.v, scan->record.uid.v,
@@ -261,7 +263,7 @@ static enum err database_begin(struct check *check, struct error *error)
         code = mark_read(check, error);
     /* Nobody may have opened it since an older program wrote it. */
     if (code == ERR_OK)
-        code = schema_migrate(check->database.sqlite, error);
+        code = schema_migrate(&check->database, error);
     /* "no such table" is damage too: the file is a database, but none of ours. */
     if (code == ERR_IO && strstr(error->detail, "no such table") != NULL)
         code = ERR_CORRUPT;

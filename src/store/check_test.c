@@ -39,7 +39,7 @@ static void sql_run(struct fixture *t, const char *sql)
     assert_int_equal(volume_database_open(t->volume, "accounts/01/0123456789abcdef/account.db", true,
                                           &database, &t->error),
                      ERR_OK);
-    assert_int_equal(schema_migrate(database.sqlite, &t->error), ERR_OK);
+    assert_int_equal(schema_migrate(&database, &t->error), ERR_OK);
     if (sqlite3_exec(database.sqlite, sql, NULL, NULL, NULL) != SQLITE_OK)
         fail_msg("%s", sqlite3_errmsg(database.sqlite));
     volume_database_close(&database);

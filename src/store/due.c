@@ -45,7 +45,7 @@ static enum err finish(struct due *due, enum err err, struct error *error)
     if (err == ERR_OK)
         err = exec(due, "COMMIT", error);
     if (err != ERR_OK)
-        sqlite3_exec(due->database.sqlite, "ROLLBACK", NULL, NULL, NULL);
+        volume_database_undo(&due->database);
     return err;
 }
 

@@ -13,6 +13,30 @@ const char *folder_role_attribute(enum folder_role role)
     return attributes[role];
 }
 
+enum folder_role folder_role_by_attribute(struct slice attribute)
+{
+    for (enum folder_role role = ROLE_FOLDER_SENT; role <= ROLE_FOLDER_ARCHIVE; role++)
+        if (slice_eq_nocase(attribute, slice_cstr(folder_role_attribute(role))))
+            return role;
+    return ROLE_FOLDER_NONE;
+}
+
+bool folder_id_parse(struct slice text, struct folder_id *ret)
+{
+    static const char digits[] = "0123456789abcdef";
+    uint64_t value = 0;
+    if (text.n < 2 || text.n > 17 || text.p[0] != 'F')
+        return false;
+    for (size_t i = 1; i < text.n; i++) {
+        const char *digit = memchr(digits, text.p[i], sizeof(digits) - 1);
+        if (digit == NULL)
+            return false;
+        value = value << 4 | (uint64_t)(digit - digits);
+    }
+    ret->v = value;
+    return true;
+}
+
 /* Columns `at` on, in FOLDER_COLUMN_TABLE's order. */
 static void from_columns(sqlite3_stmt *statement, int at, struct folder *folder)
 {

@@ -42,6 +42,12 @@ enum folder_role {
 #undef X
 };
 const char *folder_role_attribute(enum folder_role role); /* "\\Sent" or "" */
+/* NONE where no folder can have that use. */
+enum folder_role folder_role_by_attribute(struct slice attribute);
+
+/* How a folder's id is written: its OBJECTID (RFC 8474). */
+#define FOLDER_ID_FORMAT "F%llx"
+bool folder_id_parse(struct slice text, struct folder_id *ret) NONNULL MUST_CHECK;
 
 struct folder {
     struct folder_id id;

@@ -64,12 +64,10 @@ static enum err look_up(struct account *account, const struct junk_tokens *token
     /* One transaction for all: each by itself would cost a third more. */
     err = DB_RUN_PLAIN(account, BEGIN, error);
     if (err == ERR_OK) {
-        struct error ignored; /* nothing was written */
         err = read_counts(account, tokens, counts, ret_learnt, error);
         if (err == ERR_OK)
             err = is_known(account, author, ret_known, error);
-        if (DB_RUN_PLAIN(account, ROLLBACK, &ignored) != ERR_OK && err == ERR_OK)
-            err = fail(error, ERR_IO, NULL, "%s", ignored.detail);
+        volume_database_undo(&account->database); /* nothing was written */
     }
     account_unlock(account);
     return err;

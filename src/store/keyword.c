@@ -1,5 +1,23 @@
 #include "store/work.h"
 
+bool flag_system(struct slice name, unsigned *ret_bit)
+{
+    static const struct {
+        struct slice name;
+        unsigned bit;
+    } flags[] = {{{"\\Seen", 5}, FLAG_SEEN},
+                 {{"\\Answered", 9}, FLAG_ANSWERED},
+                 {{"\\Flagged", 8}, FLAG_FLAGGED},
+                 {{"\\Deleted", 8}, FLAG_DELETED},
+                 {{"\\Draft", 6}, FLAG_DRAFT}};
+    for (size_t i = 0; i < ARRAY_LEN(flags); i++)
+        if (slice_eq_nocase(name, flags[i].name)) {
+            *ret_bit = flags[i].bit;
+            return true;
+        }
+    return false;
+}
+
 static bool find(const struct account *account, struct slice name, unsigned *ret_bit)
 {
     for (size_t i = 0; i < account->keyword_count; i++) {

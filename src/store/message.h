@@ -23,6 +23,7 @@ enum {
     KEYWORDS_MAX = FLAG_BITS - FLAG_KEYWORDS_FROM, /* different ones per account */
     KEYWORD_NAME_MAX = 255,
     APPEND_ITEMS_MAX = 1000,
+    DELIVERY_ID_SIZE = 16,   /* bytes */
     CONDITION_REACH = 10000, /* change numbers back to which a condition is looked for in the change log */
 };
 
@@ -58,6 +59,8 @@ static inline void flag_put(struct flagset *f, unsigned bit, bool on)
         flag_clear(f, bit);
 }
 
+/* The bit of "\\Seen" and the others that are no keywords. */
+bool flag_system(struct slice name, unsigned *ret_bit) NONNULL MUST_CHECK;
 /* The keyword's bit; case-insensitive, first spelling kept. With create, a new one is made (ERR_LIMIT past
  * KEYWORDS_MAX). */
 enum err keyword_bit(struct account *account, struct slice name, bool create, unsigned *ret_bit,
@@ -69,6 +72,7 @@ enum err keyword_names(struct account *account, struct arena *arena, struct slic
 /* --- adding --- */
 
 struct import_mark;
+struct remembered;
 struct append_item {
     struct folder_id folder;
     struct slice prefix; /* trace fields put before the message, or empty */
@@ -76,8 +80,10 @@ struct append_item {
     struct flagset flags;
     struct account_id person; /* who brings it, for \Seen (seen.h); 0: the owner */
     int64_t internal_date_us; /* 0: now */
-    struct slice delivery_id; /* 16 bytes, or empty: seen before in this account -> not added again, duplicate
-                                 is set */
+    struct slice delivery_id; /* DELIVERY_ID_SIZE bytes, or empty: seen before in this account -> not added
+                                 again, duplicate is set */
+    const struct remembered *remember; /* noted with the message, see remembered.h */
+    size_t remember_count;
     bool ignore_quota;
     unsigned quota_step; /* a warning that this step is reached; when it was filed before: duplicate is set */
     struct import_mark *import; /* it comes from elsewhere, see import.h; NULL: it does not. All of a call or

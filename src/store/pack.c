@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "base/fdio.h"
+#include "base/log.h"
 #include "base/must.h"
 #include "store/pack_file.h"
 
@@ -206,13 +207,51 @@ static enum err files_find(struct packs *packs, struct error *error)
     return code;
 }
 
+/* What lies behind the mark. */
+struct tail {
+    const struct packs *packs;
+    const struct pack_file *file;
+    uint64_t end; /* of the last whole record */
+    bool damaged; /* something */
+    bool holes;   /* before the end */
+};
+
 static enum err tail_find(void *context, const struct pack_scan *scan, struct error *error)
 {
     (void)error;
-    uint64_t *end = context;
-    if (!scan->damaged)
-        *end = scan->place.offset + scan->place.length;
+    struct tail *tail = context;
+    tail->damaged |= scan->damaged;
+    if (scan->damaged)
+        return ERR_OK;
+    tail->end = scan->place.offset + scan->place.length;
+    tail->holes = tail->damaged;
     return ERR_OK;
+}
+
+/* One that can't be filled stays damage. */
+static enum err hole_fill(void *context, const struct pack_scan *scan, struct error *error)
+{
+    const struct tail *tail = context;
+    struct error why;
+    (void)error;
+    if (scan->damaged && pack_fill(tail->packs, tail->file, scan->place, &why) != ERR_OK)
+        LOG(LOG_WARN, NO_SID, "store.pack_hole", F_ID("account", tail->packs->account.v), F_ERR(&why));
+    return ERR_OK;
+}
+
+/* Nothing refers to what is damaged behind the mark, or will when the account has looked at its rows. */
+static enum err tail_mend(struct packs *packs, struct pack_file *file, uint64_t size, uint64_t *end,
+                          struct error *error)
+{
+    uint64_t from = *end;
+    struct tail tail = {.packs = packs, .file = file, .end = from};
+    enum err code = pack_file_scan(packs, file, from, true, tail_find, &tail, error);
+    if (code == ERR_OK && size > tail.end && ftruncate(file->fd, (off_t)tail.end) < 0)
+        code = fail_errno(error, "truncate pack %u", file->number);
+    if (code == ERR_OK && tail.holes)
+        code = pack_file_scan(packs, file, from, true, hole_fill, &tail, error);
+    *end = tail.end;
+    return code;
 }
 
 /*
@@ -233,9 +272,7 @@ static enum err tail_open(struct packs *packs, struct pack_mark mark, struct err
     uint64_t end = mark.pack == newest ? mark.offset : 0;
     code = pack_file_size(file, &size, error);
     if (code == ERR_OK && size > end)
-        code = pack_file_scan(packs, file, end, true, tail_find, &end, error);
-    if (code == ERR_OK && size > end && ftruncate(file->fd, (off_t)end) < 0)
-        code = fail_errno(error, "truncate pack %u", newest);
+        code = tail_mend(packs, file, size, &end, error);
     if (code != ERR_OK || size < end) {
         pack_file_release(packs, file);
         return code;

@@ -26,6 +26,10 @@
  * ids, so that the queue's second delivery is not taken for a duplicate. Nothing that was acknowledged as
  * durable lies behind the mark unless it is whole.
  *
+ * A torn write may also leave a hole between two whole records. It becomes a filler: a record of object 0,
+ * whose body is whatever stands there. What can't be read (a bad sector) stays as it is, and is told as
+ * damage.
+ *
  * Compaction copies the living records of a pack with much dead space into the newest one and removes the
  * file when its last reader is gone.
  *
@@ -100,9 +104,9 @@ enum err packs_verify(struct packs *packs, struct pack_place place, struct objec
                       struct error *error) MUST_CHECK;
 
 /* Every record of every pack, whole or damaged (then `problem` says how; ids are zero when they can't be
- * trusted); for check and salvage. Goes on behind damage by looking for the next magic whose record names
- * this account and matches its checksum. Without `verify` bodies are not read. Nothing may be appended
- * meanwhile.
+ * trusted); for check and salvage. A whole one of object 0 is a filler. Goes on behind damage by looking for
+ * the next magic whose record names this account and matches its checksum. Without `verify` bodies are not
+ * read. Nothing may be appended meanwhile.
  */
 struct pack_scan {
     struct pack_place place;

@@ -100,6 +100,10 @@ enum err pack_fixed_expect(const struct packs *packs, const char bytes[static PA
 /* Both checksums. ERR_CORRUPT. */
 enum err pack_record_check(const struct pack_file *file, struct codec *codec, uint64_t offset,
                            const struct pack_fixed *fixed, bool body, struct error *error) MUST_CHECK;
+/* Turns damaged bytes that nothing refers to into a filler, for which only a fixed part is written over them.
+ * They must be readable: ERR_IO. */
+enum err pack_fill(const struct packs *packs, const struct pack_file *file, struct pack_place hole,
+                   struct error *error) MUST_CHECK;
 /* Scans one file from an offset where a record starts (packs_scan does it for all). */
 enum err pack_file_scan(struct packs *packs, struct pack_file *file, uint64_t from, bool verify,
                         pack_scan_fn *each, void *context, struct error *error) MUST_CHECK;

@@ -60,7 +60,7 @@ bool pack_fixed_decode(const char bytes[static PACK_FIXED], struct account_id ac
     memcpy(fixed.checksum, bytes + PACK_CHECKED, PACK_CHECKSUM);
     if (magic != PACK_MAGIC || flags > (PACK_HEADER_ZSTD | PACK_BODY_ZSTD) || reserved != 0)
         return false;
-    if (fixed.account.v != account.v || fixed.object.v == 0)
+    if (fixed.account.v != account.v)
         return false;
     if (!part_possible(fixed.header_raw, fixed.header_stored, fixed.flags & PACK_HEADER_ZSTD) ||
         !part_possible(fixed.body_raw, fixed.body_stored, fixed.flags & PACK_BODY_ZSTD) ||
@@ -86,20 +86,29 @@ void pack_hash_end(crypto_generichash_state *hash, uint8_t ret_checksum[static P
     crypto_generichash_final(hash, ret_checksum, PACK_CHECKSUM);
 }
 
-enum err pack_hash_check(int fd, struct codec *codec, uint64_t offset, uint64_t length, struct slice tail,
-                         const uint8_t checksum[static PACK_CHECKSUM], struct error *error)
+static enum err hash_add_file(crypto_generichash_state *hash, int fd, struct codec *codec, uint64_t offset,
+                              uint64_t length, struct error *error)
 {
-    crypto_generichash_state hash;
-    pack_hash_begin(&hash);
     while (length > 0) {
         size_t n = (size_t)MIN(length, (uint64_t)CODEC_CHUNK);
         enum err code = fd_pread_exact(fd, codec->in, n, offset, error);
         if (code != ERR_OK)
             return code;
-        pack_hash_add(&hash, codec->in, n);
+        pack_hash_add(hash, codec->in, n);
         offset += n;
         length -= n;
     }
+    return ERR_OK;
+}
+
+enum err pack_hash_check(int fd, struct codec *codec, uint64_t offset, uint64_t length, struct slice tail,
+                         const uint8_t checksum[static PACK_CHECKSUM], struct error *error)
+{
+    crypto_generichash_state hash;
+    pack_hash_begin(&hash);
+    enum err code = hash_add_file(&hash, fd, codec, offset, length, error);
+    if (code != ERR_OK)
+        return code;
     pack_hash_add(&hash, tail.p, tail.n);
     uint8_t found[PACK_CHECKSUM];
     pack_hash_end(&hash, found);
@@ -130,8 +139,34 @@ enum err pack_fixed_expect(const struct packs *packs, const char bytes[static PA
         return fail(error, ERR_CORRUPT, NULL, "no record of this account");
     if (pack_fixed_length(&fixed) != place.length)
         return fail(error, ERR_CORRUPT, NULL, "a record of another length");
-    if (fixed.object.v != object.v)
+    if (fixed.object.v != object.v || object.v == 0)
         return fail(error, ERR_CORRUPT, NULL, "another object's record");
     *ret_fixed = fixed;
     return ERR_OK;
+}
+
+enum err pack_fill(const struct packs *packs, const struct pack_file *file, struct pack_place hole,
+                   struct error *error)
+{
+    struct pack_fixed fixed = {.account = packs->account};
+    char bytes[PACK_FIXED];
+    crypto_generichash_state hash;
+    if (hole.length < PACK_FIXED || hole.length - PACK_FIXED > PACK_MESSAGE_MAX)
+        return fail(error, ERR_LIMIT, NULL, "no filler has this length");
+    struct codec *codec = codec_take(volume_codecs(packs->volume));
+    if (codec == NULL)
+        return fail_nomem(error);
+    fixed.body_raw = fixed.body_stored = hole.length - PACK_FIXED;
+    pack_hash_begin(&hash);
+    enum err code = hash_add_file(&hash, file->fd, codec, hole.offset + PACK_FIXED, fixed.body_stored, error);
+    codec_give(volume_codecs(packs->volume), codec);
+    if (code != ERR_OK)
+        return code;
+    pack_hash_end(&hash, fixed.body_checksum);
+    pack_fixed_encode(&fixed, bytes);
+    pack_hash_begin(&hash);
+    pack_hash_add(&hash, bytes, PACK_CHECKED);
+    pack_hash_end(&hash, fixed.checksum);
+    pack_fixed_encode(&fixed, bytes);
+    return fd_pwrite_all(file->fd, slice_of(bytes, PACK_FIXED), hole.offset, error);
 }

@@ -324,6 +324,66 @@ static void test_whole_records_behind_a_torn_one_stay(void **state)
     assert_reads(t, b, 2, slice_none(), S(MESSAGE), MESSAGE_HEADER);
 }
 
+struct tally {
+    unsigned records, fillers, damaged;
+    uint64_t bytes;
+};
+
+static enum err tally(void *context, const struct pack_scan *scan, struct error *error)
+{
+    struct tally *counted = context;
+    (void)error;
+    counted->damaged += scan->damaged;
+    counted->fillers += !scan->damaged && scan->record.object.v == 0;
+    counted->records += scan->record.object.v != 0;
+    counted->bytes += scan->place.length;
+    return ERR_OK;
+}
+
+static void test_holes_behind_the_mark_become_fillers(void **state)
+{
+    struct fixture *t = *state;
+    char *large = make_body(300000, true);
+    append(t, 1, slice_none(), S(MESSAGE));
+    assert_int_equal(packs_sync(t->packs, &t->error), ERR_OK);
+    struct pack_mark mark = packs_synced(t->packs);
+    struct pack_place b = append(t, 2, slice_none(), S(MESSAGE));
+    struct pack_place c = append(t, 3, slice_none(), slice_of(large, 300000));
+    struct pack_place d = append(t, 4, slice_none(), S(MESSAGE));
+    struct pack_place e = append(t, 5, slice_none(), S(MESSAGE));
+    flip(t, 1, b.offset);                /* no record any more */
+    flip(t, 1, c.offset + c.length - 1); /* a body */
+    flip(t, 1, e.offset + 20);           /* the last: cut off */
+    reopen(t, mark);
+    struct tally counted = {0};
+    assert_int_equal(packs_scan(t->packs, true, tally, &counted, &t->error), ERR_OK);
+    assert_int_equal(counted.damaged, 0);
+    assert_int_equal(counted.fillers, 2);
+    assert_int_equal(counted.records, 2);
+    assert_int_equal(counted.bytes, d.offset + d.length);
+    assert_damaged(t, b, 2);
+    assert_damaged(t, b, 0); /* nobody gets a filler's bytes */
+    assert_damaged(t, c, 3);
+    assert_reads(t, d, 4, slice_none(), S(MESSAGE), MESSAGE_HEADER);
+    free(large);
+}
+
+static void test_damage_before_the_mark_is_left_as_it_is(void **state)
+{
+    struct fixture *t = *state;
+    struct pack_place a = append(t, 1, slice_none(), S(MESSAGE));
+    append(t, 2, slice_none(), S(MESSAGE));
+    assert_int_equal(packs_sync(t->packs, &t->error), ERR_OK);
+    struct pack_mark mark = packs_synced(t->packs);
+    append(t, 3, slice_none(), S(MESSAGE));
+    flip(t, 1, a.offset);
+    reopen(t, mark);
+    struct tally counted = {0};
+    assert_int_equal(packs_scan(t->packs, true, tally, &counted, &t->error), ERR_OK);
+    assert_int_equal(counted.damaged, 1);
+    assert_int_equal(counted.fillers, 0);
+}
+
 static void test_places_that_were_lost_are_not_filled_again(void **state)
 {
     struct fixture *t = *state;
@@ -552,6 +612,8 @@ int main(void)
         TEST(test_header_is_read_without_its_body),
         TEST(test_large_messages_unpacked_at_once_are_bounded),
         TEST(test_torn_tail_is_cut_off),
+        TEST(test_holes_behind_the_mark_become_fillers),
+        TEST(test_damage_before_the_mark_is_left_as_it_is),
         TEST(test_whole_records_behind_a_torn_one_stay),
         TEST(test_places_that_were_lost_are_not_filled_again),
         TEST(test_full_pack_is_followed_by_another),

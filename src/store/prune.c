@@ -56,6 +56,8 @@ static enum err prune_log(struct account *account, int64_t now, struct error *er
         err = DB_RUN_PLAIN(account, FETCHED_FORGET, error);
     if (err == ERR_OK)
         err = DB_RUN(account, DELIVERY_OLD, error, now - DELIVERY_KEEP_DAYS * CLOCK_DAY);
+    if (err == ERR_OK)
+        err = DB_RUN(account, REMEMBERED_OLD, error, now);
     account->meta.pruned = now;
     return err == ERR_OK ? work_commit(&work, error) : err;
 }

@@ -214,6 +214,8 @@ static enum err tables_copy(struct check *check, sqlite3 *from, struct error *er
         {"fetched", "key", false},
         {"import_folder", "id", false},
         {"import_item", NULL, false},
+        {"script", NULL, false},
+        {"remembered", NULL, false},
     };
     enum err code = ERR_OK;
     check->incomplete = false;
@@ -343,7 +345,7 @@ static enum err totals_read(struct check *check, struct error *error)
 
 static enum err fill(struct check *check, sqlite3 *from, struct error *error)
 {
-    enum err code = schema_migrate(check->database.sqlite, error);
+    enum err code = schema_migrate(&check->database, error);
     if (code == ERR_OK)
         code = check_exec(check, "BEGIN", error);
     if (code == ERR_OK && from != NULL)

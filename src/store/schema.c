@@ -1,6 +1,6 @@
 #include "store/schema.h"
 
-#include "base/slice.h"
+#include "store/migrate.h"
 
 /*
  * Times are microseconds since 1970 UTC. A member's key is folder << 32 | uid: one folder's members lie
@@ -265,60 +265,23 @@ static const char *const migrations[] = {
     " hash INTEGER PRIMARY KEY," /* of an address that the owner wrote to */
     " time INTEGER NOT NULL"
     ") STRICT;",
+    /* Sieve scripts; and what they are to recognize when it comes again: see remembered.h. */
+    "CREATE TABLE script ("
+    " name TEXT PRIMARY KEY,"
+    " active INTEGER NOT NULL," /* of one at most */
+    " changed INTEGER NOT NULL,"
+    " text BLOB NOT NULL,"
+    " code BLOB NOT NULL" /* sieve_program_put */
+    ") STRICT;"
+    "CREATE TABLE remembered ("
+    " key BLOB PRIMARY KEY,"
+    " expires INTEGER NOT NULL,"
+    " delivery BLOB NOT NULL" /* that made it, or empty */
+    ") STRICT, WITHOUT ROWID;"
+    "CREATE INDEX remembered_expires ON remembered (expires);",
 };
 
-int schema_version(void)
+enum err schema_migrate(struct database *database, struct error *error)
 {
-    return (int)ARRAY_LEN(migrations);
-}
-
-static enum err sql_fail(sqlite3 *sqlite, const char *what, struct error *error)
-{
-    int code = sqlite3_errcode(sqlite) & 0xff;
-    bool corrupt = code == SQLITE_CORRUPT || code == SQLITE_NOTADB;
-    return fail(error, corrupt ? ERR_CORRUPT : ERR_IO, NULL, "%s: %s", what, sqlite3_errmsg(sqlite));
-}
-
-static enum err read_version(sqlite3 *sqlite, int *ret_version, struct error *error)
-{
-    sqlite3_stmt *statement = NULL;
-    enum err err = ERR_OK;
-    if (sqlite3_prepare_v2(sqlite, "PRAGMA user_version", -1, &statement, NULL) == SQLITE_OK &&
-        sqlite3_step(statement) == SQLITE_ROW)
-        *ret_version = sqlite3_column_int(statement, 0);
-    else
-        err = sql_fail(sqlite, "reading the schema's version", error);
-    sqlite3_finalize(statement);
-    return err;
-}
-
-static enum err apply(sqlite3 *sqlite, int from, struct error *error)
-{
-    for (int i = from; i < schema_version(); i++)
-        if (sqlite3_exec(sqlite, migrations[i], NULL, NULL, NULL) != SQLITE_OK)
-            return sql_fail(sqlite, "bringing the schema up to date", error);
-    char set_version[64];
-    snprintf(set_version, sizeof(set_version), "PRAGMA user_version = %d; COMMIT", schema_version());
-    if (sqlite3_exec(sqlite, set_version, NULL, NULL, NULL) != SQLITE_OK)
-        return sql_fail(sqlite, "bringing the schema up to date", error);
-    return ERR_OK;
-}
-
-enum err schema_migrate(sqlite3 *sqlite, struct error *error)
-{
-    int version = 0;
-    enum err err = read_version(sqlite, &version, error);
-    if (err != ERR_OK)
-        return err;
-    if (version > schema_version())
-        return fail(error, ERR_VERSION, NULL, "the database has schema %d, this program knows %d", version,
-                    schema_version());
-    if (version == schema_version())
-        return ERR_OK;
-    if (sqlite3_exec(sqlite, "BEGIN", NULL, NULL, NULL) != SQLITE_OK)
-        return sql_fail(sqlite, "bringing the schema up to date", error);
-    err = apply(sqlite, version, error);
-    if (err != ERR_OK)
-        sqlite3_exec(sqlite, "ROLLBACK", NULL, NULL, NULL);
-    return err;
+    return database_migrate(database, migrations, ARRAY_LEN(migrations), error);
 }

@@ -1,15 +1,8 @@
-/*
- * The account database's tables, as a list of migrations that is only ever added to.
- *
- * PRAGMA user_version counts the migrations a database has had. Errors: ERR_VERSION when it has had more than
- * this program knows, ERR_CORRUPT, ERR_IO. Threads: the caller owns the connection.
- */
+/* The account database's tables; errors and threads as in migrate.h. */
 #ifndef POSTHORN_STORE_SCHEMA_H
 #define POSTHORN_STORE_SCHEMA_H
 
-#include <sqlite3.h>
-
-#include "base/error.h"
+#include "store/volume.h"
 
 /* "objects" and "members" of the design, by type. */
 #define OBJECT_TYPE_TABLE(X) X(MESSAGE) X(EVENT) X(CONTACT) X(TASK) X(NOTE)
@@ -36,9 +29,7 @@ enum object_type {
     "'=?iso-2022-jp?', ''), '=?gb2312?', ''), '=?big5?', ''), '=?')));"
 /* clang-format on */
 
-/* The version this program writes. */
-int schema_version(void);
-/* Brings the database to it, in one transaction. */
-enum err schema_migrate(sqlite3 *sqlite, struct error *error) MUST_CHECK;
+/* Brings the database to the version this program writes. */
+enum err schema_migrate(struct database *database, struct error *error) MUST_CHECK;
 
 #endif

@@ -130,8 +130,8 @@ enum err search_number(struct search *search, const char *query, int64_t *ret_nu
 
 enum err search_finish(struct search *search, enum err err)
 {
-    if (err != ERR_OK && !sqlite3_get_autocommit(search->database.sqlite))
-        sqlite3_exec(search->database.sqlite, "ROLLBACK", NULL, NULL, NULL);
+    if (err != ERR_OK)
+        volume_database_undo(&search->database);
     return err;
 }
 

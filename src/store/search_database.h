@@ -41,7 +41,6 @@ struct search_segment {
 #define SEARCH_STATEMENT_TABLE(X)                                                                       \
     X(BEGIN, "BEGIN")                                                                                   \
     X(COMMIT, "COMMIT")                                                                                 \
-    X(ROLLBACK, "ROLLBACK")                                                                             \
     X(META_WRITE, "UPDATE meta SET indexed = ?1, next_segment = ?2, swept = ?3")                        \
     X(SEGMENT_INSERT, "INSERT INTO segment (id, state, first, last, objects, text, any_object) "        \
                       "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)")                                            \

@@ -222,6 +222,22 @@
     X(ACCESS_KEY_WRITE, "INSERT OR REPLACE INTO access_key (folder, key) VALUES (?1, ?2)")                   \
     X(ACCESS_KEY_DROP, "DELETE FROM access_key WHERE folder = ?1")                                           \
     X(ACCESS_KEYS_REMOVE, "DELETE FROM access_key")                                                          \
+    X(SCRIPT_OTHERS, "SELECT count(*), coalesce(sum(length(text)), 0) FROM script WHERE name <> ?1")         \
+    X(SCRIPT_LIST, "SELECT name, active, changed, length(text) FROM script ORDER BY name")                   \
+    X(SCRIPT_BY_NAME, "SELECT name, active, changed, length(text), text, code FROM script WHERE name = ?1")  \
+    X(SCRIPT_ACTIVE, "SELECT name, active, changed, length(text), text, code FROM script WHERE active <> 0") \
+    X(SCRIPT_WRITE, "INSERT INTO script (name, active, changed, text, code) VALUES (?1, 0, ?2, ?3, ?4) "     \
+                    "ON CONFLICT (name) DO UPDATE SET (changed, text, code) = (?2, ?3, ?4)")                 \
+    X(SCRIPT_CODE_WRITE, "UPDATE script SET code = ?3 WHERE name = ?1 AND changed = ?2")                     \
+    X(SCRIPT_DELETE, "DELETE FROM script WHERE name = ?1")                                                   \
+    X(SCRIPT_RENAME, "UPDATE script SET name = ?2 WHERE name = ?1")                                          \
+    X(SCRIPT_ACTIVATE, "UPDATE script SET active = (name = ?1) WHERE active <> (name = ?1)")                 \
+    X(REMEMBERED_FIND, "SELECT delivery FROM remembered WHERE key = ?1 AND expires > ?2")                    \
+    X(REMEMBERED_WRITE, "INSERT OR REPLACE INTO remembered (key, expires, delivery) VALUES (?1, ?2, ?3)")    \
+    X(REMEMBERED_COUNT, "SELECT count(*) FROM remembered")                                                   \
+    X(REMEMBERED_SHRINK,                                                                                     \
+      "DELETE FROM remembered WHERE key IN (SELECT key FROM remembered ORDER BY expires LIMIT ?1)")          \
+    X(REMEMBERED_OLD, "DELETE FROM remembered WHERE expires <= ?1")                                          \
     X(THREAD_DELETE, "DELETE FROM message_id WHERE hash = ?1 AND thread = ?2")                               \
     X(SHARE_LIST, "SELECT folder, grantee, rights FROM share WHERE folder = ?1 ORDER BY grantee")            \
     X(SHARE_ALL, "SELECT folder, grantee, rights FROM share ORDER BY folder, grantee")                       \

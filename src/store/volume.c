@@ -511,6 +511,18 @@ enum err volume_database_sync(struct database *database, struct error *error)
     return ERR_OK;
 }
 
+void volume_database_undo(struct database *database)
+{
+    struct error error;
+    if (sqlite3_get_autocommit(database->sqlite) != 0)
+        return; /* SQLite rolls back by itself after some failures, of a full disk for one */
+    (void)sqlite3_exec(database->sqlite, "ROLLBACK", NULL, NULL, NULL);
+    if (sqlite3_get_autocommit(database->sqlite) != 0)
+        return;
+    volume_database_fail(database, "rolling back", &error);
+    (void)volume_broke(database->volume, &error);
+}
+
 void volume_database_close(struct database *database)
 {
     if (database->volume == NULL)

@@ -55,6 +55,9 @@ enum err volume_database_open(struct volume *volume, const char *name, bool crea
 enum err volume_database_sync(struct database *database, struct error *error) MUST_CHECK;
 /* ERR_IO: a sync failed earlier, so this one would fail too. */
 enum err volume_database_usable(const struct database *database, struct error *error) MUST_CHECK;
+/* Rolls back what was begun, if anything was. When that fails, a later commit would write it: volume_broke.
+ */
+void volume_database_undo(struct database *database);
 /* Writes the log back into the database, syncs both, and closes. Zeroed and closed ones are passed over. */
 void volume_database_close(struct database *database);
 /* Fills *error after a SQLite call: its message, and ERR_CORRUPT, ERR_BUSY, ERR_NOMEM, ERR_UNAVAILABLE (disk

@@ -44,6 +44,8 @@ def our_action(row: dict) -> tuple:
     if kind in ("keep", "fileinto"):
         name = row.get("mailbox", "INBOX")
         return ("store", "INBOX" if name.upper() == "INBOX" else name, flags)
+    if kind == "notify":
+        return (kind, " ".join(row["recipients"]))
     return (kind, row.get("address", row.get("reason", "")).strip() if kind != "vacation" else "")
 
 
@@ -76,6 +78,10 @@ def their_actions(text: str) -> Actions:
             found.append(["redirect", match[1]])
         elif match := re.match(r" \* reject message with reason: (.*)", line):
             found.append(["reject", match[1].strip()])
+        elif line.startswith(" * send notification"):
+            found.append(["notify", ""])
+        elif match := re.match(r"\s+\+ (?:To|Cc): (.*)", line):
+            found[-1][1] = f"{found[-1][1]} {match[1]}".strip()
         elif line.startswith(" * send vacation message"):
             found.append(["vacation", ""])
     return frozenset((a[0], a[1], frozenset(a[2])) if a[0] == "store" else tuple(a) for a in found)
@@ -136,6 +142,41 @@ DIFFERENT = [
         "RFC 6609 3.1: an error only when it runs; dovecot looks for it when it compiles.",
     ),
     (
+        "the last part with :anychild",
+        'require "mime"; if exists :mime :anychild "content-md5" { discard; }',
+        "RFC 5703 4.3: all parts are looked at; dovecot passes over the last one.",
+    ),
+    (
+        "a parameter that is not there, counted",
+        'require ["mime", "relational"]; if header :mime :param "x" :count "eq" "content-type" "0" { discard; }',
+        "RFC 5703 4.1: none; dovecot counts one.",
+    ),
+    (
+        "the type in a field without one",
+        'require ["mime", "relational"]; if header :mime :type :count "eq" "subject" "0" { discard; }',
+        "RFC 5703 4.1: only what can be read as a type counts; for dovecot the rest is an empty one.",
+    ),
+    (
+        "extracttext without a loop",
+        'require ["extracttext", "variables"]; extracttext "t";',
+        "RFC 5703 7: the variable is empty, with a warning; for dovecot an error.",
+    ),
+    (
+        "an address in a field of a part",
+        'require "mime"; if address :mime "content-from" "tim@example.com" { discard; }',
+        "An example of RFC 5703 4.2; dovecot refuses this field.",
+    ),
+    (
+        "a way to notify that is not there",
+        'require "enotify"; notify "xmpp:tim@example.com";',
+        "RFC 5435 3.2: an error when it runs, for us with a warning before; for dovecot when it is compiled.",
+    ),
+    (
+        "a comma between addresses of a mailto",
+        'require "enotify"; notify "mailto:a@example.com,b@example.com";',
+        "Allowed since RFC 6068 2; dovecot wants it encoded (RFC 2368 2).",
+    ),
+    (
         "where a script runs",
         'require "environment"; if environment "location" "MDA" { discard; }',
         "RFC 5183 4.1: we say MDA, dovecot MS.",
@@ -162,8 +203,13 @@ def redirect_twice(script: str, message: bytes) -> bool:
     return any(address in copied for address in re.findall(r'redirect  "([^"]+)"', script))
 
 
+def missing_parameter(script: str, message: bytes) -> bool:
+    """See "a parameter that is not there": for dovecot it has an empty value."""
+    return any(f':param "{name}"' in script and name.encode() not in message for name in ("boundary", "charset"))
+
+
 def explanation(script: str, message: bytes) -> str | None:
-    for known in (html_as_text, index_with_count, redirect_twice):
+    for known in (html_as_text, index_with_count, redirect_twice, missing_parameter):
         if known(script, message):
             return known.__name__
     return None
@@ -171,11 +217,12 @@ def explanation(script: str, message: bytes) -> str | None:
 
 # --- scripts and messages from a seed ---
 
-WORDS = ["bob", "Bob", "anna", "example", "net", "hello", "Hello World", "a*", "*b*", "b?b*", "", "1", "07", "[x]", "é", "Ü"]
+WORDS = ["bob", "Bob", "anna", "example", "net", "hello", "Hello World", "a*", "*b*", "b?b*", "", "1", "07", "[x]", "text", "html", "text/html", "é", "Ü"]
 HEADERS = ["subject", "from", "to", "cc", "x-one", "received", "date", "missing"]
 EXTENSIONS = [
     "fileinto", "copy", "variables", "relational", "imap4flags", "envelope", "body", "date", "index", "subaddress",
-    "comparator-i;ascii-numeric", "encoded-character", "reject", "vacation",
+    "comparator-i;ascii-numeric", "encoded-character", "reject", "vacation", "mime", "foreverypart", "extracttext",
+    "enotify",
 ]  # fmt: skip
 SUBJECTS = [b"Hello World", b"", b"=?utf-8?q?=C3=9Cber?= all", b"[x] bob", b"07 bonds", b"a\r\n folded one", b"B*b"]
 FROMS = [b"Bob <bob@example.net>", b"bob+x@Example.NET (Bob)", b"\"B, o\" <b.o@example.org>", b"undisclosed:;", b"broken"]
@@ -220,6 +267,10 @@ class Writer:
     def headers(self) -> str:
         return "[" + ", ".join(quoted(self.one(*HEADERS)) for _ in range(self.one(1, 2))) + "]"
 
+    def piece(self, match: str) -> str:
+        pieces = [":type", ":subtype", ":contenttype"]
+        return self.one(*pieces, *([] if ":count" in match else [':param "boundary"', ':param "charset"']))
+
     def test(self, depth: int = 0) -> str:
         match = self.match()
         keys = self.keys(match)
@@ -235,6 +286,10 @@ class Writer:
             f'string {match} {quoted(self.one("${v}", "${1}", "a ${0}", ""))} {keys}',
             f"hasflag {match} {quoted(self.one('a', 'A b', 'c'))}" if ":count" not in match else "true",
             f"body {self.one(':text', ':raw', ':content ' + quoted('text'))} {self.one(':contains', ':is', ':matches')} {self.words()}",
+            f'valid_notify_method {quoted(self.one("mailto:", "mailto:a@b.example", "mailto:a b@c.example", "tel:+1"))}',
+            f"header :mime {match} {quoted(self.one('content-type', 'subject'))} {keys}",
+            f"header :mime {self.piece(match)} {match} \"content-type\" {keys}",
+            f"exists :mime {quoted(self.one('content-type', 'subject', 'content-id'))}",
             f'date :originalzone {match} "date" {quoted(self.one("year", "month", "hour", "weekday", "zone"))} {keys}',
         ]
         if depth < 3:
@@ -257,6 +312,8 @@ class Writer:
             "stop;",
             'reject "no";',
             'vacation "away";',
+            f'notify "mailto:{self.one("x@example.org", "y@example.org?cc=z@example.org&from=a@b.c", "?to=x@example.org")}";',
+            f'notify :importance "1" :message {quoted(self.one(*WORDS))} "mailto:z@example.org?subject=x&body=a%20b";',
         )
 
     def block(self, depth: int) -> str:
@@ -265,6 +322,9 @@ class Writer:
     def command(self, depth: int) -> str:
         if depth == 3 or self.random.random() < 0.4:
             return self.action()
+        if depth == 0 and self.random.random() < 0.2:
+            text = self.one("", f'extracttext {self.one("", ":first 5", ":upper")} "v";')
+            return f"foreverypart {{ {text} {self.block(1)} {self.one('', 'if ' + self.test() + ' { break; }')} }}"
         text = f"if {self.test()} {{ {self.block(depth + 1)} }}"
         if self.random.random() < 0.3:
             text += f" elsif {self.test()} {{ {self.block(depth + 1)} }}"

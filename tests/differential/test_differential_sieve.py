@@ -7,7 +7,11 @@ import pytest
 import sieve
 
 SEEDS = 60
-BASE = b"From: Bob <bob@example.net>\r\nTo: anna@demo.example\r\nSubject: Lunch?\r\n\r\nHi\r\n"
+BASE = (
+    b"From: Bob <bob@example.net>\r\nTo: anna@demo.example\r\nSubject: Lunch?\r\n"
+    b"Content-Type: multipart/mixed; boundary=b\r\nContent-From: tim@example.com\r\n\r\n"
+    b"--b\r\n\r\nHi\r\n--b\r\nContent-ID: <1@example.net>\r\n\r\nBye\r\n--b\r\nContent-MD5: x\r\n\r\n--b--\r\n"
+)
 
 pytestmark = pytest.mark.skipif(shutil.which("sieve-test") is None, reason="dovecot-sieve is not installed")
 

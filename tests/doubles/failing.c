@@ -9,6 +9,7 @@
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <malloc.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -28,17 +29,31 @@
 
 enum kind { MEMORY, WRITE, READ, SYNC, DESCRIPTOR, SOCKET, SQL };
 
+enum { PROCESSES_MAX = 1000 };
+
+/* failing.py: HELD. What a process has allocated and not freed. */
+struct held {
+    _Atomic int64_t pid;
+    _Atomic int64_t blocks;
+    _Atomic int64_t bytes;
+};
+
 /* failing.py: PLAN */
 struct plan {
-    _Atomic int32_t pid;     /* whose steps count; 0: nobody's */
-    _Atomic uint32_t kinds;  /* which steps count: 1 << kind */
-    _Atomic int64_t fail_at; /* which one fails, from 1; 0: none */
-    _Atomic int64_t steps;   /* that counted so far */
-    _Atomic int64_t failed;  /* of them */
-    _Atomic uint64_t caller; /* of the one that failed, an address */
+    _Atomic int32_t pid;      /* whose steps count; 0: nobody's */
+    _Atomic uint32_t kinds;   /* which steps count: 1 << kind */
+    _Atomic int64_t fail_at;  /* which one fails, from 1; 0: none */
+    _Atomic int64_t in_a_row; /* that many from there on */
+    _Atomic int64_t steps;    /* that counted so far */
+    _Atomic int64_t failed;   /* of them */
+    _Atomic uint64_t caller;  /* of the one that failed, an address */
+    _Atomic int64_t processes;
+    struct held held[PROCESSES_MAX];
 };
 
 static struct plan *plan;
+static struct held before_plan; /* what is allocated until there is one */
+static struct held *held = &before_plan;
 static int (*real_step)(sqlite3_stmt *);
 
 __attribute__((constructor)) static void failing_start(void)
@@ -49,8 +64,17 @@ __attribute__((constructor)) static void failing_start(void)
         return;
     void *mapped = (void *)syscall(SYS_mmap, NULL, sizeof(*plan), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
     syscall(SYS_close, fd);
-    if (mapped != MAP_FAILED)
-        plan = mapped;
+    if (mapped == MAP_FAILED)
+        return;
+    plan = mapped;
+    int64_t place = atomic_fetch_add(&plan->processes, 1);
+    if (place >= PROCESSES_MAX)
+        return;
+    /* No other thread runs yet. */
+    plan->held[place].blocks = before_plan.blocks;
+    plan->held[place].bytes = before_plan.bytes;
+    held = &plan->held[place];
+    held->pid = syscall(SYS_getpid);
 }
 
 /* Whether this step is one that fails. */
@@ -58,7 +82,8 @@ static bool fails(enum kind kind, void *caller)
 {
     if (plan == NULL || (plan->kinds & 1U << kind) == 0 || plan->pid != (int32_t)syscall(SYS_getpid))
         return false;
-    if (atomic_fetch_add(&plan->steps, 1) + 1 != plan->fail_at)
+    int64_t step = atomic_fetch_add(&plan->steps, 1) + 1;
+    if (plan->fail_at == 0 || step < plan->fail_at || step >= plan->fail_at + plan->in_a_row)
         return false;
     plan->caller = (uint64_t)(uintptr_t)caller;
     atomic_fetch_add(&plan->failed, 1);
@@ -79,30 +104,71 @@ static bool fails(enum kind kind, void *caller)
 extern void *__libc_malloc(size_t size);
 extern void *__libc_calloc(size_t count, size_t size);
 extern void *__libc_realloc(void *old, size_t size);
+extern void *__libc_memalign(size_t alignment, size_t size);
+extern void __libc_free(void *block);
+
+static void count(int64_t blocks, int64_t bytes)
+{
+    atomic_fetch_add(&held->blocks, blocks);
+    atomic_fetch_add(&held->bytes, bytes);
+}
+
+static void *counted(void *block)
+{
+    if (block != NULL)
+        count(1, (int64_t)malloc_usable_size(block));
+    return block;
+}
+
+static void *no_memory(void)
+{
+    errno = ENOMEM;
+    return NULL;
+}
 
 void *malloc(size_t size)
 {
-    if (FAILS(MEMORY)) {
-        errno = ENOMEM;
-        return NULL;
-    }
-    return __libc_malloc(size);
+    return FAILS(MEMORY) ? no_memory() : counted(__libc_malloc(size));
 }
-void *calloc(size_t count, size_t size)
+void *calloc(size_t number, size_t size)
 {
-    if (FAILS(MEMORY)) {
-        errno = ENOMEM;
-        return NULL;
-    }
-    return __libc_calloc(count, size);
+    return FAILS(MEMORY) ? no_memory() : counted(__libc_calloc(number, size));
 }
 void *realloc(void *old, size_t size)
 {
-    if (size > 0 && FAILS(MEMORY)) {
-        errno = ENOMEM;
-        return NULL;
-    }
-    return __libc_realloc(old, size);
+    if (size > 0 && FAILS(MEMORY))
+        return no_memory();
+    int64_t before = old == NULL ? 0 : (int64_t)malloc_usable_size(old);
+    void *block = __libc_realloc(old, size);
+    if (block != NULL)
+        count(old == NULL, (int64_t)malloc_usable_size(block) - before);
+    else if (size == 0 && old != NULL)
+        count(-1, -before);
+    return block;
+}
+void free(void *block)
+{
+    int kept = errno;
+    if (block != NULL)
+        count(-1, -(int64_t)malloc_usable_size(block));
+    __libc_free(block);
+    errno = kept;
+}
+void *memalign(size_t alignment, size_t size)
+{
+    return counted(__libc_memalign(alignment, size));
+}
+void *aligned_alloc(size_t alignment, size_t size)
+{
+    return counted(__libc_memalign(alignment, size));
+}
+int posix_memalign(void **ret, size_t alignment, size_t size)
+{
+    void *block = counted(__libc_memalign(alignment, size));
+    if (block == NULL)
+        return ENOMEM;
+    *ret = block;
+    return 0;
 }
 void *mmap64(void *address, size_t size, int protection, int flags, int fd, off64_t offset)
 {

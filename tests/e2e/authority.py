@@ -36,7 +36,10 @@ class Authority:
 
     def key_digest(self, name: str) -> str:
         """For "3 1 1": of the certificate's key."""
-        key = self.openssl("x509", "-in", f"{name}.pem", "-pubkey", "-noout").decode()
+        return self.key_digest_in(self.directory / f"{name}.pem")
+
+    def key_digest_in(self, file: Path) -> str:
+        key = self.openssl("x509", "-in", file, "-pubkey", "-noout").decode()
         return hashlib.sha256(self.openssl("pkey", "-pubin", "-outform", "DER", text=key)).hexdigest()
 
     def own_digest(self) -> str:

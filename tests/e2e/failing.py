@@ -1,6 +1,7 @@
 """A server in which one step fails, chosen while it runs: the other side of tests/doubles/failing.c."""
 
 import mmap
+import os
 import shutil
 import struct
 from pathlib import Path
@@ -9,7 +10,10 @@ from server import BINARY, Server
 
 FAILING = Path(BINARY).with_name("posthorn-failing")
 KINDS = ["memory", "write", "read", "sync", "descriptor", "socket", "sql"]
-PLAN = struct.Struct("<iIqqqQ")  # process, kinds, fail_at, steps, failed, caller
+PLAN = struct.Struct("<iIqqqqQ")  # process, kinds, fail_at, in_a_row, steps, failed, caller
+HELD = struct.Struct("<qqq")  # process, blocks, bytes
+HELD_FROM = PLAN.size + 8  # after how many there are
+PROCESSES_MAX = 1000
 
 
 class FailingServer(Server):
@@ -23,25 +27,38 @@ class FailingServer(Server):
         self.binary = place / "posthorn"
         shutil.copy(FAILING, self.binary)
         path = place / "failing.plan"
-        path.write_bytes(bytes(PLAN.size))
+        path.write_bytes(bytes(HELD_FROM + PROCESSES_MAX * HELD.size))
         with path.open("r+b") as file:
-            self.plan = mmap.mmap(file.fileno(), PLAN.size)
+            self.plan = mmap.mmap(file.fileno(), 0)
 
     def start(self) -> None:
-        self.plan[:] = bytes(PLAN.size)
+        self.plan[:] = bytes(len(self.plan))
         self.start_program(self.binary)
 
-    def fail(self, role: str, kind: str, at: int) -> None:
-        """From now on the steps of this kind are counted in this worker; this one fails (0: none)."""
+    def fail(self, role: str, kind: str, at: int, in_a_row: int = 1) -> None:
+        """From now on the steps of this kind are counted in this worker; this one fails (0: none), and those after it."""
         self.rest()
-        self.plan[:] = PLAN.pack(0, 1 << KINDS.index(kind), at, 0, 0, 0)
+        self.plan[: PLAN.size] = PLAN.pack(0, 1 << KINDS.index(kind), at, in_a_row, 0, 0, 0)
         self.plan[:4] = struct.pack("<i", self.worker(role))
 
     def rest(self) -> tuple[int, int, int]:
         """Nothing fails any more. How many steps were counted, how many failed, and the last one's caller."""
-        _, _, _, steps, failed, caller = PLAN.unpack(self.plan)
+        *_, steps, failed, caller = PLAN.unpack_from(self.plan)
         self.plan[:4] = bytes(4)
         return steps, failed, caller
+
+    def held(self, role: str) -> tuple[int, int, int]:
+        """What this worker has now: blocks, bytes, descriptors."""
+        pid = self.worker(role)
+        for place in range(PROCESSES_MAX):
+            process, blocks, size = HELD.unpack_from(self.plan, HELD_FROM + place * HELD.size)
+            if process == pid:
+                try:
+                    descriptors = len(os.listdir(f"/proc/{pid}/fd"))
+                except PermissionError:
+                    descriptors = 0  # only root may look
+                return blocks, size, descriptors
+        raise AssertionError(f"{role} counts nothing")
 
     def place_of(self, role: str, address: int) -> str:
         """The object file and the offset in it: for addr2line."""

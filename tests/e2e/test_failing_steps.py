@@ -276,13 +276,13 @@ class Failures:
         self.rounds += 1
         return self.world
 
-    def play(self, role: str, kind: str, script, at: int) -> tuple[int, int]:
+    def play(self, role: str, kind: str, script, at: int, in_a_row: int = 1) -> tuple[int, int]:
         """How many steps there were, and how many failed."""
         world = self.fresh()
         said = self.server.log_file.stat().st_size
-        what = f"{script.__name__}, {kind} {at} of {role}"
+        what = f"{script.__name__}, {kind} {at} of {role}, {in_a_row} in a row"
         wrongs = []
-        self.server.fail(role, kind, at)
+        self.server.fail(role, kind, at, in_a_row)
         try:
             script(world)
         except Lie as lie:
@@ -359,6 +359,60 @@ def test_a_step_that_fails_makes_nobody_lie_or_die(failures, role, script):
             failed += failures.play(role, kind, script, at)[1]
     assert not failures.wrongs, "\n\n".join(failures.wrongs)
     assert failed > 0 or (role, script) not in WORKERS_OF
+
+
+IN_A_ROW = [2, 7, 50]
+
+
+@pytest.mark.parametrize("role, script", WORKERS_OF, ids=lambda value: getattr(value, "__name__", value))
+def test_steps_that_fail_in_a_row_make_nobody_lie_or_die(failures, role, script):
+    failures.wrongs = []
+    dice = random.Random(f"{SEED} {role} {script.__name__} in a row")
+    for kind in KINDS:
+        if kind == "socket":
+            continue  # one machine's sockets don't fail twice while both ends live: that is taken for the other's end
+        steps, _ = failures.play(role, kind, script, 0)
+        for in_a_row in IN_A_ROW if steps > 0 else []:
+            failures.play(role, kind, script, dice.randint(1, steps), in_a_row)
+    assert not failures.wrongs, "\n\n".join(failures.wrongs)
+
+
+def test_a_name_is_kept_as_it_was_given_or_refused(failures):
+    """Jansson's reader lost characters without memory, and a misspelt alias was made."""
+    server = failures.server
+    account = server.account("exact")
+    given, done = set(), set()
+    for at in range(1, 41):
+        name = f"exact.{at}.{random.randrange(10**12)}@{DOMAIN}"
+        given.add(name)
+        server.fail("store", "memory", at)
+        if server.command("alias", "add", name, account.address).returncode == 0:
+            done.add(name)
+        server.rest()
+    there = {row["address"] for row in server.rows("alias", "list") if row["address"].startswith("exact")}
+    assert done <= there <= given
+    assert all(row["targets"] == [account.address] for row in server.rows("alias", "list") if row["address"] in there)
+
+
+def test_an_append_that_was_acknowledged_is_there(failures):
+    """A change that could not be noted for lack of memory was rolled back and called done."""
+    server = failures.server
+    world = World(server, server.account("append"))
+    client = None
+    for at in range(1, 121):
+        client = client or server.imap(world.account)
+        identity, raw = world.message()
+        world.may(identity, "INBOX")
+        server.fail("store", "memory", at)
+        try:
+            status, _ = client.append("INBOX", None, None, raw)
+        except GONE:  # a session that can't go on may end
+            status, client = "", None
+        server.rest()
+        if status == "OK":
+            world.must(identity, "INBOX")
+    client.shutdown()
+    world.check()
 
 
 def test_store_comes_back_by_itself_after_a_sync_that_failed(failures):

@@ -4,16 +4,14 @@ One signed zone, one house, one server of policies; a domain for each test.
 """
 
 import sqlite3
-import threading
 from contextlib import closing
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 from authority import Authority
 from names import Names
+from secure_world import PolicyServer, World
 from server import free_ports, make_raw, running, wait_until
 from signed_names import SignedNames
-from sink import Sink
 
 WRONG = "00112233" * 8
 # Each domain's server has an address of its own; the certificate is for mx.DOMAIN.example, if no other is named.
@@ -22,10 +20,9 @@ ADDRESSES = {
     for number, name in enumerate(
         ["good", "wrong", "clear", "unusable", "unusableclear", "anchor", "othername", "second", "alias", "aliasplain",
          "hidden", "nomx", "unsigned", "nothing", "broken", "opportune", "stsgood", "stswrong", "stsclear",
-         "stsother", "ststesting", "stsnone", "stsuntrusted", "stsdane", "stskept"], start=1
+         "stsother", "ststesting", "stsnone", "stsuntrusted", "stsdane", "stskept", "smart", "smartwrong"], start=1
     )
 }  # fmt: skip
-POLICY_HOST = "127.0.2.1"
 # The mode of each domain's policy, and the host that it names.
 POLICIES = {
     "stsgood": ("enforce", "*.stsgood.example"),
@@ -37,10 +34,12 @@ POLICIES = {
     "stsuntrusted": ("enforce", "mx.elsewhere.example"),
     "stsdane": ("enforce", "mx.elsewhere.example"),
     "stskept": ("enforce", "mx.stskept.example"),
+    "smart": ("enforce", "smart.example"),
+    "smartwrong": ("enforce", "smartwrong.example"),
 }
 
 
-def zones(port: int, ca: Authority) -> dict[str, str]:
+def zones(port: int, ca: Authority, policies: PolicyServer) -> dict[str, str]:
     at = f"_{port}._tcp"
     right = f"3 1 1 {ca.key_digest('mx.good.example')}"
     anchor = f"2 0 1 {ca.own_digest()}"
@@ -60,61 +59,11 @@ def zones(port: int, ca: Authority) -> dict[str, str]:
         f"nomx A {ADDRESSES['nomx']}\n{at}.nomx TLSA 3 1 1 {WRONG}",
         "forgedhost MX 10 mx.forged",
     ]
-    lines += [f'_mta-sts.{name} TXT "v=STSv1; id=1"\nmta-sts.{name} A {POLICY_HOST}' for name in POLICIES]
+    lines += [policies.zone(), *(f"{name} A {ADDRESSES[name]}" for name in ("smart", "smartwrong"))]
     lines.append(f"{at}.mx.stsdane TLSA {right}")
     plain = f"unsigned MX 10 mx.unsigned.example.\nmx.other A {ADDRESSES['aliasplain']}\n"
     lines.append(f"{at}.mx.unsigned TLSA 3 1 1 {WRONG}")
     return {"signed": "\n".join(lines) + "\n", "plain": plain, "forged": "@ MX 10 mx\nmx A 127.0.1.100\n"}
-
-
-class PolicyHandler(BaseHTTPRequestHandler):
-    def do_GET(self) -> None:
-        name = self.headers["Host"].split(":")[0].removeprefix("mta-sts.").removesuffix(".example")
-        mode, host = POLICIES.get(name, (None, None))
-        body = f"version: STSv1\r\nmode: {mode}\r\nmx: {host}\r\nmax_age: 86400\r\n".encode()
-        found = mode is not None and self.path == "/.well-known/mta-sts.txt"
-        self.send_response(200 if found else 404)
-        self.send_header("Content-Type", "text/plain")
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, *_) -> None:
-        pass
-
-
-@pytest.fixture(scope="module")
-def policies(ca):
-    """The port of the server of policies. Its certificate is not for the untrusted domain."""
-    names = [f"mta-sts.{name}.example" for name in POLICIES if name != "stsuntrusted"]
-    with ThreadingHTTPServer((POLICY_HOST, 0), PolicyHandler) as server:
-        server.socket = ca.certificate(*names).wrap_socket(server.socket, server_side=True)
-        threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
-        yield server.server_address[1]
-        server.shutdown()
-
-
-class World:
-    def __init__(self, names, server, port: int, certificate):
-        self.names, self.server, self.port, self.certificate = names, server, port, certificate
-
-    def sink(self, name: str, **options) -> Sink:
-        return Sink(ADDRESSES[name], self.port, **options)
-
-    def send(self, domain: str) -> str:
-        account, to = self.server.account(), f"friend@{domain}.example"
-        with self.server.smtp(account) as client:
-            client.sendmail(account.address, [to], make_raw(to=to))
-        return to
-
-    def deliver(self, domain: str, sink: Sink) -> None:
-        to = self.send(domain)
-        wait_until("the mail", lambda: sink.messages)
-        wait_until("the queue", lambda: self.server.queued(to) == [])
-
-    def defer(self, domain: str) -> dict:
-        to = self.send(domain)
-        return wait_until("the queue", lambda: next((row for row in self.server.queued(to) if row["state"] == "deferred"), None))
 
 
 @pytest.fixture(scope="module")
@@ -123,14 +72,14 @@ def ca():
 
 
 @pytest.fixture(scope="module")
-def world(ca, policies):
+def world(ca):
     port = free_ports(1)[0]
     certificate = ca.certificate("mx.good.example")
-    with SignedNames(**zones(port, ca)) as names:
+    with PolicyServer(ca, POLICIES, untrusted=("stsuntrusted",)) as policies, SignedNames(**zones(port, ca, policies)) as names:
         settings = {"resolver": names.address, "dnssec-anchor": names.anchor, "outbound-port": str(port)}
-        settings |= {"mta-sts-port": str(policies), "ca-file": str(ca.file)}
+        settings |= {"mta-sts-port": str(policies.port), "ca-file": str(ca.file)}
         with running(**settings) as server:
-            yield World(names, server, port, certificate)
+            yield World(names, server, port, certificate, ADDRESSES)
 
 
 @pytest.mark.parametrize(
@@ -223,7 +172,7 @@ def test_name_server_that_drops_signatures_is_not_believed_whatever_it_says_itse
     records = {("lied.example", "MX"): ["10 mx.lied.example"], ("mx.lied.example", "A"): ["127.0.1.1"]}
     settings = {"dnssec-anchor": world.names.anchor, "outbound-port": str(world.port)}
     with Liar(records) as names, running(resolver=names.address, **settings) as server:
-        assert "DNSSEC" in World(names, server, world.port, None).defer("lied")["reason"]
+        assert "DNSSEC" in World(names, server, world.port, None, ADDRESSES).defer("lied")["reason"]
 
 
 def test_policy_that_is_met_gets_the_mail(world, ca):
@@ -267,3 +216,30 @@ def test_tlsa_records_come_before_a_policy(world):
     with world.sink("stsdane", tls=world.certificate) as sink:
         world.deliver("stsdane", sink)
         assert sink.secured == ["mx.stsdane.example"]
+
+
+def by_way_of(world, host: str) -> None:
+    """A message of somebody whose mail goes by that server, which need not have TLS as far as we are concerned."""
+    account = world.server.account()
+    world.server.admin("smart-host", "set", f"{host}.example:{world.port}", "--tls", "offered", "--account", account.address)
+    with world.server.smtp(account) as client:
+        client.sendmail(account.address, [f"{host}@anywhere.example"], make_raw())
+
+
+@pytest.mark.parametrize(
+    "host, right, why",
+    [("mx.good", "mx.good.example", None), ("mx.wrong", "mx.good.example", "DANE"), ("smart", "smart.example", None), ("smartwrong", "mx.other.example", "MTA-STS")],
+)
+def test_smart_host_has_records_and_a_policy_of_its_own(world, ca, host, right, why):
+    """RFC 7672 2.2.3, RFC 8461 3.4."""
+    certificate = world.certificate if right == "mx.good.example" else ca.certificate(right)
+    with world.sink(host.removeprefix("mx."), tls=certificate) as sink:
+        by_way_of(world, host)
+        to = f"{host}@anywhere.example"
+        if why is None:
+            wait_until("the mail", lambda: sink.messages)
+            wait_until("the queue", lambda: world.server.queued(to) == [])
+            assert sink.secured == [f"{host}.example"]
+        else:
+            assert why in wait_until("the reason", lambda: next((row["reason"] for row in world.server.queued(to)), None))
+            assert sink.messages == [] and sink.connections == len(sink.secured) > 0

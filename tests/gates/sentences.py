@@ -9,8 +9,8 @@ import re
 from pathlib import Path
 from typing import Iterator, NamedTuple
 
-ROOMS = ["mime", "store", "directory", "queue", "link", "imap", "pop3", "doctor"]
-SPEAKING_ROOMS = ["imap", "pop3"]
+ROOMS = ["mime", "store", "directory", "queue", "link", "imap", "pop3", "managesieve", "doctor"]
+SPEAKING_ROOMS = ["imap", "pop3", "managesieve"]
 
 # name of a function: which argument, counted from 0
 CALLS = {
@@ -51,6 +51,7 @@ PLACES = {
     "src/queue/report.c": ["kinds"],
     "src/queue/file_result.c": ["failure_expired", "failure_refused", "filing_report_success"],
     "src/queue/file_route.c": ["failure_unknown", "failure_loop"],
+    "src/send/delivery.c": ["lacks"],
 }
 
 STATUS = re.compile(r"(?:\* |%s )?(?:OK|NO|BAD|BYE|\+OK|-ERR) ")
