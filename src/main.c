@@ -74,6 +74,7 @@ static const struct {
     {"group", admin_main, "addresses of several people"},
     {"share", admin_main, "folders shared between accounts"},
     {"queue", admin_main, "mail in flight"},
+    {"destination", admin_main, "how mail to other domains and servers is sent"},
     {"smart-host", admin_main, "servers that outgoing mail goes by way of"},
     {"certificate", admin_main, "the certificates that the server shows; new ones by ACME"},
     {"plan", admin_main, "what is open to accounts"},

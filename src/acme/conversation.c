@@ -16,6 +16,8 @@ enum {
     HTTP_REDIRECT = 300,
 };
 
+#define RECORDS_LOOK_US (CLOCK_SECOND / 5)
+
 struct conversation {
     const struct acme_task *task;
     struct acme_key *key;
@@ -25,6 +27,8 @@ struct conversation {
     struct arena scratch; /* the last answer */
     struct slice headers; /* its lines */
     char nonce[NONCE_MAX + 1];
+    struct slice
+        offers[ACME_AUTHORIZATIONS_MAX]; /* where each name's proof is announced; empty: it is proven */
     int64_t deadline_us;
     int64_t wait; /* seconds that the authority asked for, with its last refusal */
 };
@@ -171,13 +175,21 @@ static enum err open_account(struct conversation *c, struct error *error)
 
 /* --- proofs (RFC 8555 7.5) --- */
 
-static bool is_ours(const struct acme_task *task, struct slice wanted)
+static bool by_dns(const struct acme_task *task)
+{
+    return strcmp(task->challenge, "dns-01") == 0;
+}
+
+/* RFC 8555 7.1.4: an authorization for "*.example.org" is for "example.org", and says so otherwise. */
+static bool is_ours(const struct acme_task *task, const struct acme_authorization *found)
 {
     struct slice rest = task->names;
     struct slice name;
     while (rest.n > 0) {
         slice_cut(rest, ' ', &name, &rest);
-        if (slice_eq_nocase(name, wanted))
+        bool wildcard = slice_starts(name, S("*."));
+        if (wildcard == found->wildcard &&
+            slice_eq_nocase(slice_from(name, wildcard ? S("*.").n : 0), found->name))
             return true;
     }
     return false;
@@ -200,17 +212,17 @@ static const struct acme_offer *find_offer(const struct conversation *c, const s
     return NULL;
 }
 
-/* Puts the answer out, and says that it may be looked for. */
-static enum err begin_proof(struct conversation *c, struct slice url, struct error *error)
+/* Puts the answer out. */
+static enum err prepare_proof(struct conversation *c, struct slice url, struct slice *ret_offer,
+                              struct error *error)
 {
     CLEANUP(buf_release) struct buf authorization = BUF(ACME_TOKEN_MAX + 100);
     struct acme_authorization found;
-    struct fetch_answer answer;
     enum err e = read_authorization(c, url, &found, error);
     if (e != ERR_OK || found.status == ACME_VALID)
         return e;
     const struct acme_offer *offer = find_offer(c, &found);
-    if (!is_ours(c->task, found.name))
+    if (!is_ours(c->task, &found))
         return malformed("an order", error);
     if (offer == NULL || found.status != ACME_PENDING)
         return fail_plain(error, ERR_DENIED, "the authority does not let %.*s be proven by %s",
@@ -220,11 +232,32 @@ static enum err begin_proof(struct conversation *c, struct slice url, struct err
     acme_key_put_thumbprint(c->key, &authorization);
     if (buf_failed(&authorization))
         return fail_nomem(error);
-    e = acme_answers_add(c->task->answers, found.name, offer->token, buf_slice(&authorization), error);
-    struct slice at = arena_dup(&c->kept, offer->url);
-    if (e == ERR_OK && at.p == NULL)
-        e = fail_nomem(error);
-    return e == ERR_OK ? post(c, "a proof", at, S("{}"), &answer, error) : e;
+    e = by_dns(c->task)
+            ? acme_answers_add_record(c->task->answers, found.name, buf_slice(&authorization), error)
+            : acme_answers_add(c->task->answers, found.name, offer->token, buf_slice(&authorization), error);
+    *ret_offer = arena_dup(&c->kept, offer->url);
+    return e == ERR_OK && ret_offer->p == NULL ? fail_nomem(error) : e;
+}
+
+/* Until somebody has set them. The authority is not kept waiting meanwhile: it has not been told to look. */
+static enum err await_records(struct conversation *c, struct error *error)
+{
+    int64_t began_us = clock_mono_us();
+    bool all = false;
+    for (;;) {
+        enum err e = acme_answers_records(c->task->answers, &all, error);
+        if (e != ERR_OK)
+            return e;
+        if (all)
+            break;
+        if (clock_mono_us() - began_us >= ACME_RECORDS_US)
+            return fail_plain(error, ERR_TIMEOUT, "nobody has set the records in the DNS in %d minutes",
+                              (int)(ACME_RECORDS_US / CLOCK_MINUTE));
+        if (!c->task->rest(c->task->rest_context, RECORDS_LOOK_US))
+            return fail_plain(error, ERR_CLOSED, "the server stops");
+    }
+    c->deadline_us += clock_mono_us() - began_us;
+    return ERR_OK;
 }
 
 /* Until the next look; the authority's word goes before our own. */
@@ -338,8 +371,14 @@ static enum err download(struct conversation *c, struct slice url, struct buf *r
 static enum err prove_all(struct conversation *c, const struct acme_order *order, struct error *error)
 {
     enum err e = ERR_OK;
+    struct fetch_answer answer;
     for (size_t i = 0; e == ERR_OK && i < order->count; i++)
-        e = begin_proof(c, order->authorizations[i], error);
+        e = prepare_proof(c, order->authorizations[i], &c->offers[i], error);
+    if (e == ERR_OK && by_dns(c->task))
+        e = await_records(c, error);
+    for (size_t i = 0; e == ERR_OK && i < order->count; i++)
+        if (c->offers[i].n > 0)
+            e = post(c, "a proof", c->offers[i], S("{}"), &answer, error);
     for (size_t i = 0; e == ERR_OK && i < order->count; i++)
         e = await_proof(c, order->authorizations[i], error);
     return e;

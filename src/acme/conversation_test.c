@@ -120,6 +120,55 @@ static void test_a_way_that_is_not_offered_is_said(void **state)
     assert_string_equal(w->error.client, "the authority does not let mail.example be proven by tls-alpn-01");
 }
 
+/* Sets what is wanted, one at each look, or gives up. */
+static bool set_next(void *context, int64_t us UNUSED)
+{
+    struct world *w = context;
+    struct acme_record record;
+    for (size_t i = 0; acme_answers_record(w->authority.answers, i, &record); i++)
+        if (!record.set) {
+            assert_false(w->authority.proven); /* the authority has not been told to look */
+            if (w->rests_allowed > 0)
+                acme_answers_set(w->authority.answers, slice_cstr(record.value));
+            else
+                acme_answers_give_up(w->authority.answers, S("no such zone"));
+            break;
+        }
+    return ++w->rests <= 10;
+}
+
+static void test_records_are_set_before_the_authority_looks(void **state)
+{
+    struct world *w = *state;
+    struct acme_record record;
+    w->task.challenge = "dns-01";
+    w->task.rest = set_next;
+    assert_int_equal(obtain(w), ERR_OK);
+    assert_int_equal(w->rests, 1);
+    assert_false(acme_answers_record(w->authority.answers, 0, &record));
+    w->authority.proven = w->authority.finalized = false;
+    w->rests_allowed = 0;
+    assert_int_equal(obtain(w), ERR_UNAVAILABLE);
+    assert_string_equal(w->error.client, "no such zone");
+    assert_false(w->authority.proven);
+    w->task.rest = rest;
+    assert_int_equal(obtain(w), ERR_CLOSED);
+}
+
+static void test_a_wildcard_is_another_name_than_its_domain(void **state)
+{
+    struct world *w = *state;
+    w->task.challenge = "dns-01";
+    w->task.rest = set_next;
+    w->task.names = S("*.mail.example");
+    assert_int_equal(obtain(w), ERR_INVALID); /* the authority asks for mail.example itself */
+    w->authority.wildcard = true;
+    assert_int_equal(obtain(w), ERR_OK);
+    w->task.names = S("mail.example");
+    w->authority.proven = w->authority.finalized = false;
+    assert_int_equal(obtain(w), ERR_INVALID);
+}
+
 static void test_an_authority_that_wants_an_account_gets_it(void **state)
 {
     struct world *w = *state;
@@ -171,6 +220,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_says_why_a_name_could_not_be_proven, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_a_name_that_is_not_ours_is_not_proven, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_a_way_that_is_not_offered_is_said, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_records_are_set_before_the_authority_looks, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_a_wildcard_is_another_name_than_its_domain, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_an_authority_that_wants_an_account_gets_it, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_what_makes_no_sense_is_refused, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_ends_when_it_is_to, set_up, tear_down),

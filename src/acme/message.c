@@ -154,7 +154,8 @@ bool acme_read_authorization(struct slice json, struct arena *arena, struct acme
     json_t *object = load(json);
     const json_t *list = json_object_get(object, "challenges");
     struct acme_authorization authorization = {
-        .name = one_line(text_of(json_object_get(object, "identifier"), "value"), arena)};
+        .name = one_line(text_of(json_object_get(object, "identifier"), "value"), arena),
+        .wildcard = json_is_true(json_object_get(object, "wildcard"))};
     bool good = object != NULL && status_of(object, &authorization.status) && authorization.name.n > 0;
     for (size_t i = 0; good && i < json_array_size(list) && authorization.count < ACME_OFFERS_MAX; i++)
         authorization.count +=

@@ -61,7 +61,8 @@ struct acme_offer {
 };
 struct acme_authorization {
     enum acme_status status;
-    struct slice name;
+    struct slice name; /* without "*." */
+    bool wildcard;
     struct acme_offer offers[ACME_OFFERS_MAX];
     size_t count;
 };

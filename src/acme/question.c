@@ -6,6 +6,7 @@
 enum {
     ANSWER_CALL = 42,
     STATE_CALL = 43,
+    RECORDS_CALL = 46,
     ABOUT_MAX = 512,
     ANSWER_MAX = 1024,
     STATE_ON = 1,
@@ -95,6 +96,37 @@ enum err acme_ask_state(struct ipc_client *relay, bool now, struct acme_state *r
                : e;
 }
 
+static bool get_records(struct slice bytes, struct acme_record *ret_records, size_t *ret_count)
+{
+    struct wire_reader r = wire_reader_of(bytes);
+    size_t count = wire_get_u32(&r);
+    if (count > ACME_ANSWERS_MAX)
+        return false;
+    for (size_t i = 0; i < count; i++) {
+        struct slice name = wire_get_slice(&r);
+        struct slice value = wire_get_slice(&r);
+        snprintf(ret_records[i].name, sizeof(ret_records[i].name), "%.*s", SLICE_ARGS(name));
+        snprintf(ret_records[i].value, sizeof(ret_records[i].value), "%.*s", SLICE_ARGS(value));
+        ret_records[i].set = wire_get_u8(&r) == 1;
+    }
+    *ret_count = count;
+    return wire_end(&r);
+}
+
+enum err acme_ask_records(struct ipc_client *relay, enum acme_records_word word, struct slice about,
+                          struct acme_record *ret_records, size_t *ret_count, struct error *error)
+{
+    CLEANUP(buf_release) struct buf body = BUF(2 * ABOUT_MAX);
+    CLEANUP(buf_release) struct buf storage = BUF(IPC_BODY_MAX);
+    CLEANUP(ipc_message_close) struct ipc_message reply = {0};
+    wire_put_u8(&body, (uint8_t)word);
+    wire_put_slice(&body, slice_sub(about, 0, ABOUT_MAX));
+    enum err e = call(relay, RECORDS_CALL, &body, &storage, &reply, error);
+    return e == ERR_OK && !get_records(reply.body, ret_records, ret_count)
+               ? fail(error, ERR_INVALID, NULL, "malformed answer from relay")
+               : e;
+}
+
 /* --- the answering side --- */
 
 bool acme_serve_answer(struct acme_renewer *renewer, const struct ipc_message *request,
@@ -130,6 +162,34 @@ bool acme_serve_state(struct acme_renewer *renewer, const struct ipc_message *re
         acme_renewer_now(renewer);
     put_state(reply_body, &state);
     reply->type = STATE_CALL;
+    reply->body = buf_slice(reply_body);
+    return true;
+}
+
+bool acme_serve_records(struct acme_renewer *renewer, const struct ipc_message *request,
+                        struct buf *reply_body, struct ipc_message *reply)
+{
+    CLEANUP(buf_release) struct buf list = BUF(IPC_BODY_MAX);
+    struct acme_answers *answers = acme_renewer_answers(renewer);
+    struct wire_reader r = wire_reader_of(request->body);
+    struct acme_record record;
+    uint32_t count = 0;
+    if (request->type != RECORDS_CALL)
+        return false;
+    unsigned word = wire_get_u8(&r);
+    struct slice about = wire_get_slice(&r);
+    if (wire_end(&r) && word == ACME_RECORDS_SET)
+        acme_answers_set(answers, about);
+    else if (wire_end(&r) && word == ACME_RECORDS_GIVE_UP)
+        acme_answers_give_up(answers, about);
+    for (; acme_answers_record(answers, count, &record); count++) {
+        wire_put_slice(&list, slice_cstr(record.name));
+        wire_put_slice(&list, slice_cstr(record.value));
+        wire_put_u8(&list, record.set);
+    }
+    wire_put_u32(reply_body, count);
+    buf_put(reply_body, buf_slice(&list));
+    reply->type = RECORDS_CALL;
     reply->body = buf_slice(reply_body);
     return true;
 }

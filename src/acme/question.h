@@ -1,12 +1,13 @@
 /*
  * What others ask relay about ACME: edge, whose doors an authority comes to, for the answer it is to find;
- * store, for the command line, how things stand.
+ * store, for the command line, how things stand, and which records are to be set in the DNS.
  *
  * Errors: ERR_UNAVAILABLE relay is not there. Threads: any; a call blocks for ACME_QUESTION_US at most.
  */
 #ifndef POSTHORN_ACME_QUESTION_H
 #define POSTHORN_ACME_QUESTION_H
 
+#include "acme/answers.h"
 #include "base/buf.h"
 #include "base/clock.h"
 #include "base/error.h"
@@ -39,11 +40,25 @@ enum err acme_ask_answer(struct ipc_client *relay, enum acme_question question, 
 enum err acme_ask_state(struct ipc_client *relay, bool now, struct acme_state *ret_state,
                         struct error *error) MUST_CHECK;
 
+/* What the command line has to say of the records. */
+enum acme_records_word {
+    ACME_RECORDS_LOOK,    /* nothing */
+    ACME_RECORDS_SET,     /* about: the value of one that is in the DNS now */
+    ACME_RECORDS_GIVE_UP, /* about: why one can't be set */
+    ACME_RECORDS_WORDS
+};
+/* From store, by DNS-01: the records that are wanted now, ACME_ANSWERS_MAX at most. */
+enum err acme_ask_records(struct ipc_client *relay, enum acme_records_word word, struct slice about,
+                          struct acme_record *ret_records, size_t *ret_count, struct error *error) MUST_CHECK;
+
 /* In relay: false, and nothing is done, for a message that is no such question. */
 struct acme_renewer;
 bool acme_serve_answer(struct acme_renewer *renewer, const struct ipc_message *request,
                        struct buf *reply_body, struct ipc_message *reply) NONNULL;
 bool acme_serve_state(struct acme_renewer *renewer, const struct ipc_message *request, struct buf *reply_body,
                       struct ipc_message *reply) NONNULL;
+
+bool acme_serve_records(struct acme_renewer *renewer, const struct ipc_message *request,
+                        struct buf *reply_body, struct ipc_message *reply) NONNULL;
 
 #endif

@@ -38,6 +38,7 @@ struct acme_renewer {
     bool running; /* the thread is there */
     bool ended;   /* it has nothing more to do */
     bool stop;
+    bool by_dns;        /* it is tried only when asked to, by who sets the records */
     bool door;          /* is open */
     int64_t settled_us; /* monotonic: when somebody answers there */
     bool wanted;        /* now */
@@ -133,6 +134,7 @@ static bool read_settings(struct acme_renewer *r, const struct settings *setting
     r->task.kid = keep(r, slice_cstr(settings->acme_kid));
     r->task.outside_key = keep(r, material.outside_key);
     r->task.challenge = acme_challenge_name(settings->acme_challenge);
+    r->by_dns = settings->acme_challenge == ACME_DNS_01;
     r->task.account_key = keep(r, material.account_key);
     r->task.request = keep(r, material.request);
     r->chain = keep(r, material.chain);
@@ -236,12 +238,13 @@ static void try_now(struct acme_renewer *r)
 static int64_t wake_us(const struct acme_renewer *r)
 {
     int64_t now = clock_mono_us();
-    bool due = r->wanted || now_seconds() >= r->state.next;
-    if (!r->state.on || !r->door)
+    bool due = r->wanted || (!r->by_dns && now_seconds() >= r->state.next);
+    if (!r->state.on || (!r->door && !r->by_dns))
         return now + LOOK_SECONDS * CLOCK_SECOND;
     if (due)
         return r->settled_us;
-    return now + MIN(r->state.next - now_seconds(), (int64_t)LOOK_SECONDS) * CLOCK_SECOND;
+    int64_t left = r->by_dns ? LOOK_SECONDS : r->state.next - now_seconds();
+    return now + MIN(left, (int64_t)LOOK_SECONDS) * CLOCK_SECOND;
 }
 
 static void *work(void *argument)

@@ -7,6 +7,8 @@
  *        ^                                                 |                               |
  *        +---- the supervisor has kept it, or refused it --+------------ back-off <--------+
  *
+ * By DNS-01 nothing is tried before acme_renewer_now: whoever calls it sets the records (acme/answers.h).
+ *
  * Ownership: settings are copied. Errors: those of an attempt are in the state, the log and the metric
  * ACME_FAILURES. Threads: one of its own; the calls any. Limits: ACME_RETRY_TABLE.
  */

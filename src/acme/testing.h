@@ -23,6 +23,7 @@ struct authority {
     unsigned requests, nonces;
     struct slice *ret_headers; /* of the request that is answered */
     bool proven, finalized, saw_answer;
+    bool wildcard; /* the name is "*.mail.example" */
     char last_body[FETCH_REQUEST_BODY_MAX];
 };
 
@@ -32,8 +33,9 @@ struct authority {
 #define GOOD_ORDER \
     "{\"status\":\"%s\",\"authorizations\":[\"" CA "/authorization\"],\"finalize\":\"" CA "/finalize\"%s}"
 #define GOOD_AUTHORIZATION                                                                             \
-    "{\"status\":\"%s\",\"identifier\":{\"type\":\"dns\",\"value\":\"mail.example\"},\"challenges\":[" \
-    "{\"type\":\"dns-01\",\"url\":\"" CA "/dns\",\"token\":\"other\",\"status\":\"pending\"},"         \
+    "{\"status\":\"%s\",\"wildcard\":%s,\"identifier\":{\"type\":\"dns\",\"value\":\"mail.example\"}," \
+    "\"challenges\":["                                                                                 \
+    "{\"type\":\"dns-01\",\"url\":\"" CA "/proof\",\"token\":\"other\",\"status\":\"pending\"},"       \
     "{\"type\":\"http-01\",\"url\":\"" CA "/proof\",\"token\":\"toKen-1_x\",\"status\":\"pending\"}]}"
 
 static inline void authority_say(struct authority *a, struct fetch_answer *answer, struct arena *arena,
@@ -66,7 +68,8 @@ static inline void authority_route(struct authority *a, struct slice path, struc
     } else if (slice_starts(path, S("/order"))) {
         authority_order(a, answer, arena);
     } else if (slice_eq(path, S("/authorization"))) {
-        snprintf(text, sizeof(text), GOOD_AUTHORIZATION, a->proven ? "valid" : "pending");
+        snprintf(text, sizeof(text), GOOD_AUTHORIZATION, a->proven ? "valid" : "pending",
+                 a->wildcard ? "true" : "false");
         authority_say(a, answer, arena, 200, "Replay-Nonce: n\r\n",
                       a->authorization != NULL && a->requests > 6 ? a->authorization : text);
     } else if (slice_eq(path, S("/proof"))) {

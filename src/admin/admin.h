@@ -167,6 +167,7 @@ struct admin_command {
     X(account_set) \
     X(account_rename) \
     X(account_forward) \
+    X(account_vacation) \
     X(account_send_as) \
     X(account_people) \
     X(account_remove) \
@@ -206,6 +207,10 @@ struct admin_command {
     X(queue_release) \
     X(queue_holds) \
     X(queue_drop) \
+    X(queue_destinations) \
+    X(destination_set) \
+    X(destination_list) \
+    X(destination_remove) \
     X(smart_host_set) \
     X(smart_host_list) \
     X(smart_host_remove) \
@@ -227,6 +232,7 @@ struct admin_command {
 /* clang-format off */
 #define ADMIN_INNER_COMMAND_TABLE(X) \
     X(certificate_state) \
+    X(certificate_records) \
     X(domain_dkim_use) \
     X(import_open) \
     X(import_look) \

@@ -151,7 +151,7 @@ enum err cli_complete(struct cli_request *request, struct error *error)
          e == ERR_OK && a != NULL && a->name != NULL; a++) {
         if (a->kind == ARGUMENT_SECRET)
             e = complete_password(request, a, error);
-        else if (a->kind == ARGUMENT_FILE)
+        else if (a->kind == ARGUMENT_FILE && request->file != NULL)
             e = complete_file(request, a, error);
     }
     return e;

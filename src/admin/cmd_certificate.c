@@ -1,6 +1,7 @@
 #include <time.h>
 
 #include "acme/question.h"
+#include "admin/dns_hook.h"
 #include "admin/inquiry.h"
 #include "base/clock.h"
 #include "doctor/doctor.h"
@@ -8,7 +9,7 @@
 /* The server's certificates: `certificate list`, `certificate renew`. Both run at the command line, which may
  * read the files; how it stands with ACME, relay says by way of store. */
 
-enum { LOOK_NS = 200000000, LOOKS_MAX = 6 * 60 * 5 /* six minutes */ };
+enum { LOOK_NS = 200000000, LOOKS_MAX = 6 * 60 * 5 /* six minutes, not counting what a program takes */ };
 
 /* --- what relay says --- */
 
@@ -146,14 +147,17 @@ static void say_success(struct admin_call *call, const json_t *now)
     call_message(call, "%.*s", SLICE_ARGS(buf_slice(&text)));
 }
 
-/* Until the attempt has ended. */
-static enum err await(struct admin_call *call, const json_t *before, struct error *error)
+/* Until the attempt has ended. hook: NULL, or what sets the records that are asked for meanwhile. */
+static enum err await(struct admin_call *call, const json_t *before, struct dns_hook *hook,
+                      struct error *error)
 {
     const struct timespec pause = {.tv_nsec = LOOK_NS};
     for (unsigned i = 0; i < LOOKS_MAX; i++) {
         json_t *now = NULL;
         nanosleep(&pause, NULL);
-        enum err e = ask_state(call, false, &now, error);
+        enum err e = hook != NULL ? dns_hook_set(hook, error) : ERR_OK;
+        if (e == ERR_OK)
+            e = ask_state(call, false, &now, error);
         if (e != ERR_OK)
             return e;
         bool done = number_of(now, "renewals") > number_of(before, "renewals");
@@ -169,29 +173,76 @@ static enum err await(struct admin_call *call, const json_t *before, struct erro
     return fail_plain(error, ERR_TIMEOUT, "it takes long; see later: posthorn certificate list");
 }
 
+/* What is said fits the settings. */
+static enum err check_hook(const struct settings *settings, struct slice program, struct error *error)
+{
+    bool by_dns = settings->acme_challenge == ACME_DNS_01;
+    if (settings->acme[0] == 0)
+        return fail_plain(error, ERR_INVALID,
+                          "no certificate comes by itself: set acme in posthorn.conf, and restart");
+    if (by_dns && program.n == 0)
+        return fail_plain(error, ERR_INVALID,
+                          "the names are proven in the DNS: posthorn certificate renew --hook PROGRAM");
+    if (!by_dns && program.n > 0)
+        return fail_plain(error, ERR_INVALID, "no program is needed: acme-challenge is %s",
+                          acme_challenge_name(settings->acme_challenge));
+    return program.n > 0 ? dns_hook_check(program, error) : ERR_OK;
+}
+
+/* *ret_due: a new one is wanted, by its time, or what an authority said after a failure. */
+static enum err look_whether_due(struct admin_call *call, bool *ret_due, struct error *error)
+{
+    json_t *now = NULL;
+    enum err e = ask_state(call, false, &now, error);
+    if (e == ERR_OK)
+        *ret_due = clock_wall_us() / CLOCK_SECOND >= number_of(now, "next");
+    json_decref(now);
+    return e;
+}
+
 static enum err renew(struct admin_call *call, struct error *error)
 {
+    const struct settings *settings = call->context->settings;
+    struct slice program = call_text(call, "hook");
+    struct dns_hook hook = {.call = call, .program = program};
     json_t *before = NULL;
-    if (call->context->settings == NULL)
+    bool due = true;
+    if (settings == NULL)
         return fail_plain(error, ERR_UNSUPPORTED, "this works at the command line only");
-    enum err e = ask_state(call, true, &before, error);
+    enum err e = check_hook(settings, program, error);
+    if (e == ERR_OK && call_flag(call, "if-due"))
+        e = look_whether_due(call, &due, error);
+    if (e != ERR_OK || !due)
+        return e;
+    e = ask_state(call, true, &before, error);
     if (e == ERR_OK && !json_is_true(json_object_get(before, "on")))
-        e = fail_plain(error, ERR_INVALID,
-                       "no certificate comes by itself: set acme in posthorn.conf, and restart");
+        e = fail_plain(error, ERR_INVALID, "the server does not know of acme yet: restart it");
     if (e == ERR_OK)
-        e = await(call, before, error);
+        e = await(call, before, program.n > 0 ? &hook : NULL, error);
+    dns_hook_remove(&hook);
     json_decref(before);
     return e;
 }
 
+static const struct admin_argument renew_arguments[] = {
+    {"hook", ARGUMENT_TEXT, false, false, "PROGRAM", "sets and removes records in the DNS (dns-01)"},
+    {"if-due", ARGUMENT_FLAG, false, false, NULL, "do nothing if it is not due"},
+    {0},
+};
+
 const struct admin_command admin_certificate_renew = {
     .name = "certificate.renew",
     .run = renew,
+    .arguments = renew_arguments,
     .flags = COMMAND_HERE,
     .summary = "get a new certificate by ACME now",
-    .about = "Asks the authority for a certificate at once, and waits for what becomes of it. It needs no "
-             "restart, "
-             "and keeps its key. When it is due it comes by itself: this is for when something was mended. "
-             "Authorities count certificates and failures.",
+    .about =
+        "Asks the authority for a certificate at once, and waits for what becomes of it. It needs no "
+        "restart, "
+        "and keeps its key. When it is due it comes by itself: this is for when something was mended. "
+        "Authorities count certificates and failures. With acme-challenge = dns-01 nothing comes by itself: "
+        "this command is run every day, with --if-due, and runs PROGRAM add NAME VALUE for each TXT "
+        "record, which is to end with status 0 when the name servers have it, and PROGRAM remove NAME "
+        "VALUE afterwards.",
     .example = "posthorn certificate renew",
 };

@@ -87,6 +87,7 @@ static enum err doctor(struct admin_call *call, struct error *error)
     json_t *domains = NULL;
     doctor.acme_error = why != NULL && why[0] != 0 ? why : NULL;
     doctor.acme_failures = (unsigned)json_integer_value(json_object_get(json_array_get(acme, 0), "failures"));
+    doctor.acme_next = (int64_t)json_integer_value(json_object_get(json_array_get(acme, 0), "next"));
     doctor.running = status != NULL;
     doctor.supervisor = supervisor_of(status);
     /* On the files only if there are some: asking would make them. */

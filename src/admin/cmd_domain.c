@@ -3,6 +3,7 @@
 #include "admin/domain_zone.h"
 #include "admin/inquiry.h"
 #include "admin/options.h"
+#include "directory/destination.h"
 #include "directory/domain_rest.h"
 #include "store/ledger.h"
 
@@ -115,16 +116,21 @@ static const struct admin_column show_columns[] = {DOMAIN_COLUMNS,
                                                    {"max_accounts", "MAX-ACCOUNTS", COLUMN_NUMBER},
                                                    {"rest_to", "REST-TO", COLUMN_TEXT},
                                                    {"rest_tls", "REST-TLS", COLUMN_TEXT},
+                                                   {"source_addresses", "SOURCE-ADDRESSES", COLUMN_TEXT},
                                                    OPTION_COLUMNS{0}};
 
-/* The server that has the rest of it; empty: none. */
+/* The server that has the rest of it, and where its mail leaves from; empty: none. */
 static enum err show_rest(struct admin_call *call, struct slice domain, json_t *row, struct error *error)
 {
     CLEANUP(buf_release) struct buf text = BUF(2 * SMART_HOST_NAME_MAX);
     struct smart_host rest;
+    struct slice addresses;
     enum err e = domain_rest(call->context->directory, domain, &call->arena, &rest, error);
+    if (e == ERR_OK)
+        e = domain_addresses(call->context->directory, domain, &call->arena, &addresses, error);
     if (e != ERR_OK)
         return e;
+    json_object_set_new(row, "source_addresses", json_text(addresses));
     if (rest.host.n > 0)
         buf_printf(&text, "%.*s:%u", SLICE_ARGS(rest.host), rest.port);
     json_object_set_new(row, "rest_to", json_text(buf_slice(&text)));
@@ -176,6 +182,8 @@ static const struct admin_argument set_arguments[] = {
     {"rest-to", ARGUMENT_TEXT, false, false, "HOST[:PORT]",
      "the server that has who is not known here; none: nobody is elsewhere"},
     {"rest-tls", ARGUMENT_TEXT, false, false, "KIND", "to that server: offered, required or implicit"},
+    {"source-addresses", ARGUMENT_TEXT, false, false, "ADDRESS[=NAME],...",
+     "where its senders' mail leaves from; none: as the server's"},
     OPTION_ARGUMENTS{0},
 };
 
@@ -223,6 +231,8 @@ static enum err set(struct admin_call *call, struct error *error)
         e = read_rest(call, &rest, &rest_given, error);
     if (e == ERR_OK && rest_given)
         e = domain_rest_set(call->context->directory, name, &rest, error);
+    if (e == ERR_OK && call_text(call, "source-addresses").p != NULL)
+        e = domain_addresses_set(call->context->directory, name, call_text(call, "source-addresses"), error);
     if (e == ERR_OK)
         e = domain_set(call->context->directory, name, &changes, error);
     if (e == ERR_OK)
@@ -249,7 +259,10 @@ const struct admin_command admin_domain_set = {
         "the domain's administrators are written to, or its postmaster. With --rest-to the domain is split: "
         "who "
         "is not known here is another server's (a customer's own Exchange, say), which is asked at RCPT "
-        "whether it knows the address, and gets the mail.",
+        "whether it knows the address, and gets the mail. --source-addresses names addresses of this "
+        "machine, "
+        "one of IPv4 and one of IPv6, from which what the domain's people send is delivered, each with the "
+        "name that it gives itself there.",
     .example = "posthorn domain set example.org --domain-quota 50G --quota-warn 80,95",
 };
 

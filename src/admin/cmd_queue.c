@@ -1,4 +1,5 @@
 #include "admin/admin.h"
+#include "queue/destinations.h"
 
 static const struct admin_column columns[] = {
     {"id", "ID", COLUMN_TEXT},
@@ -126,16 +127,24 @@ const struct admin_command admin_queue_show = {
 
 static const struct admin_argument flush_arguments[] = {
     {"id", ARGUMENT_TEXT, true, false, "ID", "only this message"},
+    {"domain", ARGUMENT_TEXT, false, false, "DOMAIN", "only messages that wait for addresses of this domain"},
     {0},
 };
 
 static enum err flush(struct admin_call *call, struct error *error)
 {
     struct queue_id id = {0};
+    struct slice domain = call_text(call, "domain");
     enum err e = call_text(call, "id").p != NULL ? read_id(call, &id, error) : ERR_OK;
-    if (e == ERR_OK)
+    if (e == ERR_OK && id.v != 0 && domain.p != NULL)
+        e = fail_plain(error, ERR_INVALID, "give a message's id or --domain, not both");
+    if (e == ERR_OK && domain.p != NULL)
+        e = queue_flush_domain(call->context->queue, domain, error);
+    else if (e == ERR_OK)
         e = queue_flush(call->context->queue, id, error);
-    if (e == ERR_OK)
+    if (e == ERR_OK && domain.p != NULL)
+        call_message(call, "what waits for %.*s is tried now", SLICE_ARGS(domain));
+    else if (e == ERR_OK)
         call_message(call, id.v == 0 ? "deferred messages are tried now" : "the message is tried now");
     return e;
 }
@@ -146,7 +155,8 @@ const struct admin_command admin_queue_flush = {
     .arguments = flush_arguments,
     .flags = COMMAND_QUEUE,
     .summary = "try deferred messages now",
-    .about = "Messages that wait after a problem are tried at once: all, or the one named.",
+    .about =
+        "Messages that wait after a problem are tried at once: all, the one named, or those for a domain.",
     .example = "posthorn queue flush",
 };
 

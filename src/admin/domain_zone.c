@@ -26,13 +26,24 @@ enum err domain_zone_read(const struct admin_context *context, struct slice name
 {
     const struct inquiry inquiry = {0};
     struct domain_zone zone = {0};
+    json_t *shown = NULL;
     enum err e = domain_normalise(name, arena, &zone.domain.name, error);
     if (e == ERR_OK)
         e = inquire(context, &inquiry,
                     json_pack("{s:s,s:o}", "command", "domain.dkim.list", "domain", json_text(name)),
                     &zone.rows, error);
-    if (e != ERR_OK)
+    if (e == ERR_OK)
+        e = inquire(context, &inquiry,
+                    json_pack("{s:s,s:o}", "command", "domain.show", "domain", json_text(name)), &shown,
+                    error);
+    if (e == ERR_OK)
+        e = own_addresses_parse(text_of(json_array_get(shown, 0), "source_addresses"), &zone.domain.sources,
+                                error);
+    json_decref(shown);
+    if (e != ERR_OK) {
+        domain_zone_release(&zone);
         return e;
+    }
     size_t count = json_array_size(zone.rows);
     zone.keys = calloc(count + 1, sizeof(*zone.keys));
     if (zone.keys == NULL) {
@@ -107,6 +118,7 @@ enum err call_zone(struct admin_call *call, struct slice domain, bool is_signed,
         .domain = zone.domain.name,
         .keys = zone.keys,
         .key_count = zone.domain.key_count,
+        .sources = &zone.domain.sources,
         .addresses = addresses,
         .address_count = public_addresses(addresses, ARRAY_LEN(addresses)),
         .digests = (const char(*)[ZONE_DIGEST_TEXT])digests,

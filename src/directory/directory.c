@@ -98,6 +98,7 @@ enum err directory_open(struct volume *volume, struct directory **ret_directory,
     if (directory == NULL)
         return fail_nomem(error);
     directory->volume = volume;
+    directory->destinations = id_random();
     locks_make(directory);
     key_cache_init(&directory->signing);
     directory->cache = cache_new(CACHE_ENTRIES_MAX, CACHE_BYTES_MAX);

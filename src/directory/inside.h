@@ -46,9 +46,10 @@ struct directory {
     pthread_mutex_t lock;
     sqlite3_stmt *statements[STATEMENTS];
     struct cache *cache;
-    struct key_cache signing;    /* by the ids of dkim_key */
-    _Atomic uint64_t generation; /* another one after each change */
-    pthread_mutex_t sharing;     /* see share.h */
+    struct key_cache signing;      /* by the ids of dkim_key */
+    _Atomic uint64_t generation;   /* another one after each change */
+    _Atomic uint64_t destinations; /* the same of destination.h alone; over restarts, too */
+    pthread_mutex_t sharing;       /* see share.h */
     struct hash_gate gate;
     unsigned char key[crypto_secretbox_KEYBYTES]; /* seals SCRAM keys; makes up salts */
     unsigned char srs_key[SRS_KEY_SIZE];
@@ -88,6 +89,7 @@ struct domain_record {
     bool local;
     struct slice catch_all; /* as shown */
     struct smart_host rest; /* domain_rest.h */
+    struct slice addresses; /* destination.h */
     struct option_set options;
 };
 enum err lookup_domain(struct directory *directory, struct slice name, struct arena *arena,

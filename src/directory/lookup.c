@@ -57,6 +57,7 @@ static enum err load_domain(struct directory *directory, struct slice key, struc
         wire_put_slice(out, sql_bytes(row, 5));
         wire_put_u32(out, (uint32_t)sql_number(row, 6));
         wire_put_u8(out, (uint8_t)MIN(sql_number(row, 7), (uint64_t)SMART_HOST_TLS_IMPLICIT));
+        wire_put_slice(out, sql_bytes(row, 8));
         option_set_put(out, &options);
     }
     return code;
@@ -76,6 +77,7 @@ enum err lookup_domain(struct directory *directory, struct slice name, struct ar
         ret_record->rest.host = wire_get_slice(&reader);
         ret_record->rest.port = (uint16_t)wire_get_u32(&reader);
         ret_record->rest.tls = (enum smart_host_tls)wire_get_u8(&reader);
+        ret_record->addresses = wire_get_slice(&reader);
         option_set_get(&reader, &ret_record->options);
     }
     must(wire_end(&reader));

@@ -155,6 +155,11 @@ static const char *const migrations[] = {
     "ALTER TABLE domain ADD COLUMN rest_host TEXT NOT NULL DEFAULT '';"
     "ALTER TABLE domain ADD COLUMN rest_port INTEGER NOT NULL DEFAULT 0;"
     "ALTER TABLE domain ADD COLUMN rest_tls INTEGER NOT NULL DEFAULT 0;",
+    /* How mail leaves: destination.h. */
+    "ALTER TABLE domain ADD COLUMN source_addresses TEXT NOT NULL DEFAULT '';"
+    "CREATE TABLE destination(pattern TEXT PRIMARY KEY, connections INTEGER NOT NULL,"
+    " messages INTEGER NOT NULL, rate INTEGER NOT NULL, tls INTEGER NOT NULL, names TEXT NOT NULL,"
+    " addresses TEXT NOT NULL, host TEXT NOT NULL, port INTEGER NOT NULL) STRICT, WITHOUT ROWID;",
 };
 
 enum err directory_schema_migrate(struct database *database, struct error *error)

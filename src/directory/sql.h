@@ -21,6 +21,7 @@ struct directory;
 #define DOMAIN_COLUMNS_                                                                            \
     "SELECT id, name, catch_all, accounts, max_accounts, quota_bytes, quota_messages, used_bytes," \
     " used_messages FROM domain"
+#define DESTINATION_COLUMNS_ "pattern, connections, messages, rate, tls, names, addresses, host, port"
 #define USAGE_WRITE_(values, update)                                                       \
     "INSERT INTO usage(account, domain, bytes, messages, open) SELECT id, domain, " values \
     " FROM account WHERE id = ?1 ON CONFLICT(account) DO UPDATE SET " update
@@ -40,14 +41,15 @@ struct directory;
                   " ON CONFLICT DO UPDATE SET value = excluded.value")                                       \
     X(OPTION_CLEAR, "DELETE FROM option WHERE level = ?1 AND owner = ?2 AND name = ?3")                      \
     X(DOMAIN_ADD, "INSERT INTO domain(name) VALUES (?1)")                                                    \
-    X(DOMAIN_GET, "SELECT id, catch_all, accounts, aliases, max_accounts, rest_host, rest_port, rest_tls"    \
-                  " FROM domain WHERE name = ?1")                                                            \
+    X(DOMAIN_GET, "SELECT id, catch_all, accounts, aliases, max_accounts, rest_host, rest_port, rest_tls,"   \
+                  " source_addresses FROM domain WHERE name = ?1")                                           \
     X(DOMAIN_LIST, DOMAIN_COLUMNS_ " ORDER BY name")                                                         \
     X(DOMAIN_FIND, DOMAIN_COLUMNS_ " WHERE id = ?1")                                                         \
     X(DOMAIN_TWO, "SELECT name FROM domain LIMIT 2")                                                         \
     X(DOMAIN_REMOVE, "DELETE FROM domain WHERE id = ?1")                                                     \
     X(DOMAIN_SET_CATCH_ALL, "UPDATE domain SET catch_all = ?2, catch_all_key = ?3 WHERE name = ?1")          \
     X(DOMAIN_SET_REST, "UPDATE domain SET rest_host = ?2, rest_port = ?3, rest_tls = ?4 WHERE id = ?1")      \
+    X(DOMAIN_SET_ADDRESSES, "UPDATE domain SET source_addresses = ?2 WHERE id = ?1")                         \
     X(DOMAIN_SET_MAX_ACCOUNTS, "UPDATE domain SET max_accounts = ?2 WHERE id = ?1")                          \
     X(DOMAIN_SET_QUOTA_BYTES, "UPDATE domain SET quota_bytes = ?2 WHERE id = ?1")                            \
     X(DOMAIN_SET_QUOTA_MESSAGES, "UPDATE domain SET quota_messages = ?2 WHERE id = ?1")                      \
@@ -174,6 +176,12 @@ struct directory;
                     " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?6, ?7)")                                              \
     X(DKIM_KEY_SET_STATE, "UPDATE dkim_key SET state = ?2, changed = ?3 WHERE id = ?1")                      \
     X(DKIM_KEY_REMOVE, "DELETE FROM dkim_key WHERE id = ?1")                                                 \
+    X(DESTINATION_SET, "INSERT OR REPLACE INTO destination(" DESTINATION_COLUMNS_ ")"                        \
+                       " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)")                                       \
+    X(DESTINATION_REMOVE, "DELETE FROM destination WHERE pattern = ?1")                                      \
+    X(DESTINATION_GET, "SELECT " DESTINATION_COLUMNS_ " FROM destination WHERE pattern = ?1")                \
+    X(DESTINATION_LIST, "SELECT " DESTINATION_COLUMNS_ " FROM destination ORDER BY pattern")                 \
+    X(DESTINATION_COUNT, "SELECT count(*) FROM destination WHERE pattern <> ?1")                             \
     X(CREDENTIAL_ANY,                                                                                        \
       "SELECT 1 FROM credential WHERE scram IS NOT NULL UNION ALL SELECT 1 FROM app_password LIMIT 1")
 

@@ -7,7 +7,7 @@
 #include "doctor/doctor.h"
 #include "rt/tls_client.h"
 
-enum { DAYS_SOON = 14 };
+enum { DAYS_SOON = 14, SECONDS_OVERDUE = 2 * 86400 };
 
 struct pair {
     X509 *leaf;
@@ -91,6 +91,10 @@ static void check_expiry(struct doctor *doctor, const struct served *served, con
 
 static void cure_by_acme(struct doctor *doctor)
 {
+    if (doctor->settings->acme_challenge == ACME_DNS_01) {
+        doctor_cure(doctor, "posthorn certificate renew --hook PROGRAM; then every day with --if-due");
+        return;
+    }
     doctor_cure(
         doctor,
         "In posthorn.conf: acme = letsencrypt; port 80 of %s must be reachable. Then systemctl restart "
@@ -141,6 +145,21 @@ static void check_pair(struct doctor *doctor, const struct served *served)
     check_trust(doctor, served->chain_file, &pair);
 }
 
+/* By DNS-01 nothing comes by itself: something has to run the command. */
+static void check_overdue(struct doctor *doctor)
+{
+    const struct settings *s = doctor->settings;
+    int64_t overdue = clock_wall_us() / CLOCK_SECOND - doctor->acme_next;
+    if (s->acme[0] == 0 || s->acme_challenge != ACME_DNS_01 || doctor->acme_next == 0 ||
+        overdue < SECONDS_OVERDUE)
+        return;
+    doctor_find(doctor, DOCTOR_WARNING,
+                "a new certificate has been due for %d days, and nothing has asked for it",
+                (int)(overdue / 86400));
+    doctor_why(doctor, "Its names are proven in the DNS, by a program that is to be run every day.");
+    doctor_cure(doctor, "From cron or a systemd timer: posthorn certificate renew --if-due --hook PROGRAM");
+}
+
 void doctor_check_certificates(struct doctor *doctor)
 {
     struct served served;
@@ -154,6 +173,7 @@ void doctor_check_certificates(struct doctor *doctor)
         doctor_why(doctor, "Mail programs warn of it, or do not connect.");
         cure_by_acme(doctor);
     }
+    check_overdue(doctor);
     if (doctor->acme_error == NULL)
         return;
     doctor_find(doctor, DOCTOR_WARNING, "no new certificate could be had, %u times in a row: %s",

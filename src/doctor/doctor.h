@@ -69,6 +69,7 @@ struct doctor_domain {
     struct slice name; /* in A-labels */
     const struct zone_key *keys;
     size_t key_count;
+    struct own_addresses sources; /* that its own people's mail leaves from; none: as the server's */
 };
 
 struct doctor {
@@ -79,6 +80,7 @@ struct doctor {
     size_t domain_count;
     const char *acme_error; /* why the last certificate could not be had; NULL: it could, or none is wanted */
     unsigned acme_failures; /* in a row */
+    int64_t acme_next;      /* when the next one is due, seconds since 1970; 0: nothing is known */
     void (*found)(void *context, const struct finding *finding);
     void (*progress)(void *context, size_t done, size_t total);
     void *context;
@@ -150,6 +152,8 @@ size_t doctor_key_digests(const struct settings *settings, const char *name, siz
 /* A TLSA record of one of the server's certificates. */
 struct tlsa;
 bool doctor_tlsa_fits(const struct settings *settings, const struct tlsa *record);
+/* The names of addresses that mail leaves from: PTR, EHLO's name and A or AAAA agree. */
+void doctor_look_at_sources(struct doctor *doctor, const struct own_addresses *sources);
 /* The checks of one domain. */
 void doctor_look_at_domain(struct doctor *doctor, const struct doctor_domain *domain);
 

@@ -39,13 +39,13 @@ static void check_leads_here(struct doctor *doctor)
                 "Let the router pass on ports 25, 465, 587, 993 and 995, or correct the address record.");
 }
 
-static void check_reverse(struct doctor *doctor, const struct resolver_address *address)
+/* The address's reverse name is the one by which the server goes there. */
+static void check_reverse(struct doctor *doctor, const struct resolver_address *address, const char *host)
 {
     CLEANUP(buf_release) struct buf reverse = BUF(RESOLVER_NAME_MAX);
     char text[INET6_ADDRSTRLEN];
     struct target *targets;
     size_t count;
-    const char *host = doctor->settings->hostname;
     if (resolver_is_loopback(address))
         return;
     dns_put_reverse(address, &reverse);
@@ -70,6 +70,43 @@ static void check_reverse(struct doctor *doctor, const struct resolver_address *
                 name, host);
 }
 
+/* Others look up the name of EHLO, and want it to lead to where the mail came from. */
+static void check_forward(struct doctor *doctor, const struct resolver_address *address, const char *host)
+{
+    struct resolver_address found[DOCTOR_ADDRESSES_MAX];
+    struct error error;
+    char text[INET6_ADDRSTRLEN];
+    size_t count = 0;
+    int64_t deadline = clock_mono_us() + DOCTOR_DNS_SECONDS * CLOCK_SECOND;
+    const size_t bytes = address->family == AF_INET ? sizeof(address->v4) : sizeof(address->v6);
+    if (resolver_addresses(doctor->resolver, slice_cstr(host), deadline, found, ARRAY_LEN(found), &count,
+                           &error) != ERR_OK)
+        count = 0;
+    for (size_t i = 0; i < count; i++)
+        if (found[i].family == address->family && memcmp(&found[i].v6, &address->v6, bytes) == 0)
+            return;
+    resolver_address_text(address, text);
+    spoken_find(doctor, DOCTOR_WARNING, "mail leaves from %s by the name %s, which does not lead there", text,
+                host);
+    spoken_why(doctor, "Many servers refuse mail from an address whose name does not lead back to it.");
+    doctor_cure(doctor, "%s. IN %s %s", host, address->family == AF_INET ? "A" : "AAAA", text);
+}
+
+void doctor_look_at_sources(struct doctor *doctor, const struct own_addresses *sources)
+{
+    for (size_t i = 0; i < sources->count; i++) {
+        const struct own_address *own = &sources->each[i];
+        const char *host = own->name[0] != 0 ? own->name : doctor->settings->hostname;
+        struct resolver_address address = {.family = own->family};
+        if (own->family == AF_INET)
+            address.v4 = own->v4;
+        else
+            address.v6 = own->v6;
+        check_forward(doctor, &address, host);
+        check_reverse(doctor, &address, host);
+    }
+}
+
 void doctor_check_host_addresses(struct doctor *doctor)
 {
     struct error error;
@@ -85,5 +122,6 @@ void doctor_check_host_addresses(struct doctor *doctor)
     }
     check_leads_here(doctor);
     for (size_t i = 0; i < doctor->address_count; i++)
-        check_reverse(doctor, &doctor->addresses[i]);
+        check_reverse(doctor, &doctor->addresses[i], host);
+    doctor_look_at_sources(doctor, &doctor->settings->sources);
 }

@@ -13,12 +13,12 @@ static struct slice authority_name(const char *directory)
     return slice_ends(host, S(".letsencrypt.org")) ? S("letsencrypt.org") : slice_none();
 }
 
-/* One record (RFC 8659 4.1): it says who may issue. */
-static bool read_issuer(struct slice data, struct slice *ret_issuer)
+/* One record (RFC 8659 4.1) with this tag: it says who may issue. */
+static bool read_issuer(struct slice data, struct slice tag, struct slice *ret_issuer)
 {
     size_t n = data.n > CAA_HEAD ? (unsigned char)data.p[1] : 0;
     struct slice rest;
-    if (n == 0 || n > data.n - CAA_HEAD || !slice_eq_nocase(slice_sub(data, CAA_HEAD, n), S("issue")))
+    if (n == 0 || n > data.n - CAA_HEAD || !slice_eq_nocase(slice_sub(data, CAA_HEAD, n), tag))
         return false;
     slice_cut(slice_from(data, CAA_HEAD + n), ';', ret_issuer, &rest);
     *ret_issuer = slice_trim(*ret_issuer);
@@ -48,11 +48,16 @@ static void check_name(struct domain_look *d, struct slice name, struct slice au
     struct resolver_records records;
     struct slice at;
     struct slice issuer;
+    struct slice tag = S("issue");
     char first[CAA_TEXT_MAX] = "";
     if (!find_records(d->doctor, name, &records, &at))
         return;
+    /* RFC 8659 4.3: for "*.example.org" these go before the others, if there are some. */
+    for (size_t i = 0; slice_starts(name, S("*.")) && i < records.count; i++)
+        if (read_issuer(records.data[i], S("issuewild"), &issuer))
+            tag = S("issuewild");
     for (size_t i = 0; i < records.count; i++) {
-        if (!read_issuer(records.data[i], &issuer))
+        if (!read_issuer(records.data[i], tag, &issuer))
             continue;
         if (slice_eq_nocase(issuer, authority))
             return;
@@ -66,7 +71,8 @@ static void check_name(struct domain_look *d, struct slice name, struct slice au
                 "the CAA records of %.*s let %s make certificates for %.*s, not %.*s", SLICE_ARGS(at), first,
                 SLICE_ARGS(name), SLICE_ARGS(authority));
     spoken_why(d->doctor, "The authority obeys them, and no certificate comes.");
-    doctor_cure(d->doctor, "%.*s. IN CAA 0 issue \"%.*s\"", SLICE_ARGS(at), SLICE_ARGS(authority));
+    doctor_cure(d->doctor, "%.*s. IN CAA 0 %.*s \"%.*s\"", SLICE_ARGS(at), SLICE_ARGS(tag),
+                SLICE_ARGS(authority));
 }
 
 void domain_look_caa(struct domain_look *d)

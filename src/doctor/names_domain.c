@@ -72,6 +72,36 @@ static bool check_mx(struct domain_look *d)
 
 /* --- who may send in its name --- */
 
+/* Where its mail comes from, and the name of EHLO there. */
+struct sending {
+    struct resolver_address address;
+    const char *name;
+};
+
+static const struct own_addresses *sources_of(const struct domain_look *d)
+{
+    return d->domain->sources.count > 0 ? &d->domain->sources : &d->doctor->settings->sources;
+}
+
+static size_t sending_addresses(const struct domain_look *d,
+                                struct sending ret_from[static DOCTOR_ADDRESSES_MAX])
+{
+    const struct own_addresses *sources = sources_of(d);
+    size_t count = 0;
+    for (; count < sources->count; count++) {
+        const struct own_address *own = &sources->each[count];
+        struct resolver_address address = {.family = own->family};
+        if (own->family == AF_INET)
+            address.v4 = own->v4;
+        else
+            address.v6 = own->v6;
+        ret_from[count] = (struct sending){address, own->name[0] != 0 ? own->name : d->host};
+    }
+    for (size_t i = 0; sources->count == 0 && i < d->doctor->address_count; i++)
+        ret_from[count++] = (struct sending){d->doctor->addresses[i], d->host};
+    return count;
+}
+
 /* The worst of what SPF says about our addresses; the address it is about. */
 static struct spf_answer ask_spf(struct domain_look *d, char ret_address[static INET6_ADDRSTRLEN])
 {
@@ -79,10 +109,12 @@ static struct spf_answer ask_spf(struct domain_look *d, char ret_address[static 
     struct spf_answer answer = {.result = SPF_RESULT_PASS};
     CLEANUP(buf_release) struct buf sender = BUF(2 * RESOLVER_NAME_MAX);
     buf_printf(&sender, "postmaster@%s", d->name);
-    for (size_t i = 0; i < d->doctor->address_count && answer.result == SPF_RESULT_PASS; i++) {
-        const struct spf_query query = {.client = d->doctor->addresses[i],
+    struct sending from[DOCTOR_ADDRESSES_MAX];
+    size_t count = sending_addresses(d, from);
+    for (size_t i = 0; i < count && answer.result == SPF_RESULT_PASS; i++) {
+        const struct spf_query query = {.client = from[i].address,
                                         .sender = buf_slice(&sender),
-                                        .helo = slice_cstr(d->host),
+                                        .helo = slice_cstr(from[i].name),
                                         .receiver = slice_cstr(d->host),
                                         .deadline_us = deadline(),
                                         .now_seconds = clock_wall_us() / CLOCK_SECOND};
@@ -132,7 +164,9 @@ static void check_spf(struct domain_look *d)
         spoken_why(d->doctor,
                    "It says which servers may send in the domain's name; without one, large providers take "
                    "its mail for spam.");
-        doctor_cure(d->doctor, "%s. IN TXT \"v=spf1 mx -all\"", d->name);
+        CLEANUP(buf_release) struct buf spf = BUF(ZONE_STRING_MAX);
+        zone_put_spf(sources_of(d), &spf);
+        doctor_cure(d->doctor, "%s. IN TXT \"%.*s\"", d->name, SLICE_ARGS(buf_slice(&spf)));
     } else if (count > 1) {
         spoken_find(d->doctor, DOCTOR_ERROR, "%s has %zu SPF records", d->name, count);
         spoken_why(d->doctor, "More than one is the same as none (RFC 7208 4.5).");
@@ -258,6 +292,7 @@ void doctor_look_at_domain(struct doctor *doctor, const struct doctor_domain *do
     if (!check_mx(&d))
         return;
     check_spf(&d);
+    doctor_look_at_sources(doctor, &domain->sources);
     check_dkim(&d);
     check_dmarc(&d);
     domain_look_tls(&d);

@@ -1,5 +1,6 @@
 #include "doctor/zone.h"
 
+#include <arpa/inet.h>
 #include <openssl/evp.h>
 
 #include "authres/dns_records.h"
@@ -49,6 +50,18 @@ void zone_put_strings(struct slice text, struct buf *out)
         buf_putc(out, '"');
         between = " ";
     }
+}
+
+void zone_put_spf(const struct own_addresses *sources, struct buf *out)
+{
+    char text[INET6_ADDRSTRLEN];
+    buf_put(out, S("v=spf1 mx"));
+    for (size_t i = 0; i < sources->count; i++) {
+        const struct own_address *own = &sources->each[i];
+        inet_ntop(own->family, &own->v6, text, sizeof(text));
+        buf_printf(out, " %s:%s", own->family == AF_INET ? "ip4" : "ip6", text);
+    }
+    buf_put(out, S(" -all"));
 }
 
 void zone_put_policy(const char *host, struct buf *out)
@@ -167,7 +180,9 @@ static void add_proofs(struct making *m)
         m,
         "Who may send in the domain's name (SPF), with which keys its mail is signed (DKIM), and what is to "
         "become of forged mail (DMARC).");
-    add_text(m, ZONE_REQUIRED, "", "v=spf1 mx -all");
+    CLEANUP(buf_release) struct buf spf = BUF(ZONE_STRING_MAX);
+    zone_put_spf(q->sources->count > 0 ? q->sources : &q->settings->sources, &spf);
+    add_text(m, ZONE_REQUIRED, "", "%.*s", SLICE_ARGS(buf_slice(&spf)));
     for (size_t i = 0; i < q->key_count && i < ZONE_RECORDS_MAX / 2; i++)
         add_text_named(m, ZONE_REQUIRED, q->keys[i].name, q->keys[i].text);
     add_text(m, ZONE_REQUIRED, "_dmarc", "v=DMARC1; p=none; rua=mailto:postmaster@%.*s",

@@ -58,12 +58,15 @@ struct zone_question {
     size_t address_count;
     const char (*digests)[ZONE_DIGEST_TEXT]; /* of the public keys of the host's certificates */
     size_t digest_count;
-    bool is_signed; /* TLSA records are of use: else they are hints */
+    bool is_signed;                      /* TLSA records are of use: else they are hints */
+    const struct own_addresses *sources; /* that the domain's mail leaves from; none: as the server's */
 };
 
 enum err zone_records(const struct zone_question *question, struct arena *arena,
                       struct zone_record **ret_records, size_t *ret_count, struct error *error) MUST_CHECK;
 
+/* Who may send for a domain: the server, and addresses that its mail leaves from. */
+void zone_put_spf(const struct own_addresses *sources, struct buf *out) NONNULL;
 /* The strings of a TXT record: "\"v=spf1 mx -all\"". */
 void zone_put_strings(struct slice text, struct buf *out) NONNULL;
 /* The listener's services that mail programs look for by SRV records (RFC 6186, RFC 8314 5.1). */

@@ -41,12 +41,15 @@ static void test_says_what_the_domain_needs(void **state UNUSED)
     struct error error;
     size_t n;
     assert_int_equal(inet_pton(AF_INET, "192.0.2.1", &address.v4), 1);
-    const struct zone_question question = {settings, S("example"), keys, 1, &address, 1, digests, 1, true};
+    struct own_addresses sources;
+    assert_int_equal(own_addresses_parse(S("192.0.2.7=out.example 2001:db8::7"), &sources, &error), ERR_OK);
+    const struct zone_question question = {settings, S("example"), keys, 1,    &address,
+                                           1,        digests,      1,    true, &sources};
     assert_int_equal(zone_records(&question, &arena, &records, &n, &error), ERR_OK);
     is(find(records, n, "example", "MX"), ZONE_REQUIRED, "10 mail.example.");
     is(find(records, n, "mail.example", "A"), ZONE_REQUIRED, "192.0.2.1");
     is(find(records, n, "1.2.0.192.in-addr.arpa", "PTR"), ZONE_HINT, "mail.example.");
-    is(find(records, n, "example", "TXT"), ZONE_REQUIRED, "\"v=spf1 mx -all\"");
+    is(find(records, n, "example", "TXT"), ZONE_REQUIRED, "\"v=spf1 mx ip4:192.0.2.7 ip6:2001:db8::7 -all\"");
     is(find(records, n, "r1._domainkey.example", "TXT"), ZONE_REQUIRED, "\"v=DKIM1; p=x\"");
     is(find(records, n, "_dmarc.example", "TXT"), ZONE_REQUIRED,
        "\"v=DMARC1; p=none; rua=mailto:postmaster@example\"");
@@ -64,11 +67,16 @@ static void test_what_is_of_another_zone_is_a_hint(void **state UNUSED)
     struct zone_record *records;
     struct error error;
     size_t n;
-    const struct zone_question question = {
-        .settings = settings, .domain = S("other.test"), .addresses = &address, .address_count = 1};
+    const struct own_addresses none = {.count = 0};
+    const struct zone_question question = {.settings = settings,
+                                           .domain = S("other.test"),
+                                           .addresses = &address,
+                                           .address_count = 1,
+                                           .sources = &none};
     assert_int_equal(zone_records(&question, &arena, &records, &n, &error), ERR_OK);
     is(find(records, n, "mail.example", "A"), ZONE_HINT, "0.0.0.0");
     is(find(records, n, "other.test", "MX"), ZONE_REQUIRED, "10 mail.example.");
+    is(find(records, n, "other.test", "TXT"), ZONE_REQUIRED, "\"v=spf1 mx -all\"");
     settings_free(settings);
 }
 

@@ -427,7 +427,7 @@ static void close_store(struct model *m)
     for (size_t i = 0; i < OTHERS; i++)
         cut(&m->others[i]);
     loop_stop(m->loop);
-    assert_true(loop_drained(m->loop, clock_mono_us() + 10 * CLOCK_SECOND));
+    assert_true(loop_drained(m->loop, clock_mono_us() + 60 * CLOCK_SECOND));
     loop_destroy(m->loop);
     account_unref(m->account);
     store_close(m->store);

@@ -112,7 +112,7 @@ static int tear_down(void **state)
     struct fixture *fixture = *state;
     close(fixture->fd);
     loop_stop(fixture->loop);
-    must(loop_drained(fixture->loop, clock_mono_us() + 10 * CLOCK_SECOND));
+    must(loop_drained(fixture->loop, clock_mono_us() + 60 * CLOCK_SECOND));
     loop_destroy(fixture->loop);
     account_unref(fixture->account);
     store_close(fixture->store);

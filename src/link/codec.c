@@ -112,6 +112,20 @@ void link_get_give_back(struct wire_reader *r, struct link_give_back *ret)
     ret->pending = wire_get_slice(r);
 }
 
+void link_put_by(struct buf *b, const struct deliver_by *by)
+{
+    wire_put_u8(b, (uint8_t)by->mode);
+    wire_put_u8(b, by->trace);
+    wire_put_u64(b, (uint64_t)by->until_us);
+}
+
+void link_get_by(struct wire_reader *r, struct deliver_by *ret)
+{
+    *ret = (struct deliver_by){.mode = (enum deliver_by_mode)MIN(wire_get_u8(r), (uint8_t)DELIVER_BY_RETURN)};
+    ret->trace = wire_get_u8(r) != 0;
+    ret->until_us = (int64_t)wire_get_u64(r);
+}
+
 void link_put_envelope(struct buf *b, const struct queue_envelope *e)
 {
     wire_put_slice(b, e->sender);
@@ -124,6 +138,7 @@ void link_put_envelope(struct buf *b, const struct queue_envelope *e)
         b, (uint8_t)(e->eight_bit | e->smtputf8 << 1 | e->binary << 2 | e->junk << 3 | e->require_tls << 4));
     wire_put_u64(b, (uint64_t)e->release.at_us);
     wire_put_u32(b, e->release.hold_seconds);
+    link_put_by(b, &e->by);
     wire_put_u8(b, (uint8_t)e->ret);
     wire_put_slice(b, e->envid);
     wire_put_slice(b, e->results);
@@ -152,6 +167,7 @@ void link_get_envelope(struct wire_reader *r, struct arena *arena, struct queue_
     ret->require_tls = bits >> 4 & 1;
     ret->release.at_us = (int64_t)wire_get_u64(r);
     ret->release.hold_seconds = wire_get_u32(r);
+    link_get_by(r, &ret->by);
     ret->ret = (enum dsn_ret)MIN(wire_get_u8(r), (uint8_t)DSN_RET_HDRS);
     ret->envid = wire_get_slice(r);
     ret->results = wire_get_slice(r);

@@ -24,6 +24,8 @@ void link_put_give_back(struct buf *b, const struct link_give_back *given);
 void link_get_give_back(struct wire_reader *r, struct link_give_back *ret);
 void link_put_note(struct buf *b, const struct feedback_note *note);
 void link_get_note(struct wire_reader *r, struct feedback_note *ret);
+void link_put_by(struct buf *b, const struct deliver_by *by);
+void link_get_by(struct wire_reader *r, struct deliver_by *ret);
 void link_put_envelope(struct buf *b, const struct queue_envelope *envelope);
 /* The recipients live in the arena. */
 void link_get_envelope(struct wire_reader *r, struct arena *arena, struct queue_envelope *ret);

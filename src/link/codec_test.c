@@ -113,6 +113,7 @@ static void put_envelope(struct buf *b, size_t recipients)
                                       .binary = true,
                                       .require_tls = true,
                                       .release = {INT64_C(1) << 50, 77},
+                                      .by = {DELIVER_BY_NOTIFY, true, -9},
                                       .ret = DSN_RET_FULL,
                                       .envid = S("QQ")};
     link_put_envelope(b, &envelope);
@@ -133,6 +134,7 @@ static void test_envelope_comes_as_it_was_sent(void **state)
     assert_true(slice_eq(got.tls, S("TLSv1.3")) && slice_eq(got.envid, S("QQ")));
     assert_true(!got.eight_bit && got.smtputf8 && got.binary && got.require_tls);
     assert_true(got.release.at_us == INT64_C(1) << 50 && got.release.hold_seconds == 77);
+    assert_true(got.by.mode == DELIVER_BY_NOTIFY && got.by.trace && got.by.until_us == -9);
     assert_int_equal(got.ret, DSN_RET_FULL);
     assert_int_equal(got.account.v, 0); /* who it is, only a ticket says */
     assert_int_equal(got.recipient_count, QUEUE_RECIPIENTS_MAX);

@@ -43,6 +43,7 @@
     X(POLICY_PUT, 54)    /* one to be kept */                              \
     X(POLICY_OLD, 55)    /* of which domains to fetch it anew */           \
     X(TLS_NOTE, 56)      /* how a session went, for a TLS report */        \
+    X(DESTINATIONS, 59)  /* what is set for destinations */                \
     X(REST, 58)          /* the server that an address of ours belongs to */
 /* And from store to edge. */
 #define LINK_TO_EDGE_TABLE(X) X(GIVE_BACK, 60) /* a connection whose person has logged out */

@@ -8,6 +8,7 @@
 #ifndef POSTHORN_LINK_OUTBOUND_H
 #define POSTHORN_LINK_OUTBOUND_H
 
+#include "directory/destination.h"
 #include "link/link.h"
 #include "queue/outbound.h"
 #include "queue/policies.h"
@@ -21,6 +22,9 @@ enum err link_outbound_open(struct link *link, uint64_t hand, struct queue_id en
 enum err link_outbound_done(struct link *link, uint64_t hand, struct queue_id entry,
                             const struct outbound_result *results, size_t count,
                             struct error *error) MUST_CHECK;
+/* What is set for destinations, all of it. */
+enum err link_destinations(struct link *link, struct arena *arena, struct destination **ret_rows,
+                           size_t *ret_count, struct error *error) MUST_CHECK;
 /* The server that has the rest of a split domain of ours, if the address is its; else host empty. */
 enum err link_rest(struct link *link, struct slice address, struct arena *arena, struct smart_host *ret_host,
                    struct error *error) MUST_CHECK;

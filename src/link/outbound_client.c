@@ -98,6 +98,23 @@ enum err link_rest(struct link *link, struct slice address, struct arena *arena,
     return err;
 }
 
+enum err link_destinations(struct link *link, struct arena *arena, struct destination **ret_rows,
+                           size_t *ret_count, struct error *error)
+{
+    CLEANUP(link_call_release) struct link_call call = link_call_of(link, LINK_DESTINATIONS);
+    CLEANUP(buf_release) struct buf storage = BUF(LINK_RECORD_MAX);
+    struct wire_reader reader;
+    enum err err = link_call_run(&call, error);
+    if (err == ERR_OK)
+        err = unpack_reply(&call, &storage, &reader, error);
+    if (err != ERR_OK)
+        return err;
+    link_get_destinations(&reader, arena, ret_rows, ret_count);
+    if (arena_failed(arena))
+        return fail_nomem(error);
+    return wire_end(&reader) ? ERR_OK : malformed(error);
+}
+
 enum err link_policy_get(struct link *link, struct slice domain, struct arena *arena,
                          struct kept_policy *ret_policy, struct error *error)
 {

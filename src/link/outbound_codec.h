@@ -2,6 +2,7 @@
 #ifndef POSTHORN_LINK_OUTBOUND_CODEC_H
 #define POSTHORN_LINK_OUTBOUND_CODEC_H
 
+#include "directory/destination.h"
 #include "link/codec.h"
 #include "queue/outbound.h"
 #include "queue/policies.h"
@@ -18,6 +19,10 @@ void link_put_results(struct buf *b, const struct outbound_result *results, size
 /* Texts are borrowed; the array is the arena's. An outcome that there is not becomes OUTBOUND_OUTCOMES. */
 void link_get_results(struct wire_reader *r, struct arena *arena, struct outbound_result **ret_results,
                       size_t *ret_count);
+/* What the relay may know of them: without hosts, which stand in parcels. */
+void link_put_destinations(struct buf *b, const struct destination *rows, size_t count);
+void link_get_destinations(struct wire_reader *r, struct arena *arena, struct destination **ret_rows,
+                           size_t *ret_count);
 void link_put_policy(struct buf *b, const struct kept_policy *policy);
 /* Texts are borrowed. */
 void link_get_policy(struct wire_reader *r, struct kept_policy *ret);

@@ -9,6 +9,7 @@ static struct outbound_recipient recipients[] = {
 static struct outbound_parcel parcels[] = {
     {.entry = {41},
      .domain = S("far.example"),
+     .addresses = S("192.0.2.1=mx.demo.example"),
      .sender = S("anna@demo.example"),
      .recipients = recipients,
      .recipient_count = 2,
@@ -20,13 +21,19 @@ static struct outbound_parcel parcels[] = {
      .ret = DSN_RET_HDRS,
      .envid = S("id+2B1"),
      .sid = {0xabcdef0123456789}},
-    {.entry = {42}, .domain = S("other.example"), .smtputf8 = true, .require_tls = true, .received_us = -1},
+    {.entry = {42},
+     .domain = S("other.example"),
+     .smtputf8 = true,
+     .require_tls = true,
+     .by = {DELIVER_BY_RETURN, false, 8},
+     .received_us = -1},
 };
 
 static void assert_same_parcel(const struct outbound_parcel *got, const struct outbound_parcel *sent)
 {
     assert_int_equal(got->entry.v, sent->entry.v);
     assert_true(slice_eq(got->domain, sent->domain) && slice_eq(got->sender, sent->sender));
+    assert_true(slice_eq(got->addresses, sent->addresses));
     assert_int_equal(got->size, sent->size);
     assert_int_equal(got->received_us, sent->received_us);
     assert_int_equal(got->eight_bit, sent->eight_bit);
@@ -34,6 +41,7 @@ static void assert_same_parcel(const struct outbound_parcel *got, const struct o
     assert_int_equal(got->binary, sent->binary);
     assert_int_equal(got->tls_optional, sent->tls_optional);
     assert_int_equal(got->require_tls, sent->require_tls);
+    assert_true(got->by.mode == sent->by.mode && got->by.until_us == sent->by.until_us);
     assert_int_equal(got->ret, sent->ret);
     assert_true(slice_eq(got->envid, sent->envid));
     assert_int_equal(got->sid.v, sent->sid.v);
@@ -50,7 +58,7 @@ static void test_batch_comes_as_it_was_sent(void **state UNUSED)
 {
     CLEANUP(buf_release) struct buf b = BUF(10000);
     CLEANUP(arena_release) struct arena arena = ARENA(100000);
-    struct outbound_batch batch = {.parcels = parcels, .count = 2, .number = 3, .flushes = 9};
+    struct outbound_batch batch = {.parcels = parcels, .count = 2, .number = 3, .flushes = 9, .settings = 4};
     struct outbound_batch got;
     link_put_batch(&b, &batch);
     struct wire_reader r = wire_reader_of(buf_slice(&b));
@@ -58,6 +66,7 @@ static void test_batch_comes_as_it_was_sent(void **state UNUSED)
     assert_true(wire_end(&r));
     assert_int_equal(got.number, 3);
     assert_int_equal(got.flushes, 9);
+    assert_int_equal(got.settings, 4);
     assert_int_equal(got.count, 2);
     for (size_t i = 0; i < 2; i++)
         assert_same_parcel(&got.parcels[i], &parcels[i]);
@@ -76,7 +85,7 @@ static void test_batch_that_ends_early_is_refused(void **state UNUSED)
     }
 }
 
-enum { BATCH_NUMBERS = 2 }; /* at its beginning */
+enum { BATCH_NUMBERS = 3 }; /* at its beginning */
 
 static bool takes_batch_of(size_t count, size_t recipient_count)
 {
@@ -107,6 +116,40 @@ static void test_batch_is_bounded(void **state UNUSED)
     assert_false(takes_batch_of(LINK_PARCELS_MAX + 1, 0));
 }
 
+static void test_destinations_come_as_they_were_sent(void **state UNUSED)
+{
+    CLEANUP(buf_release) struct buf b = BUF(10000);
+    CLEANUP(arena_release) struct arena arena = ARENA(100000);
+    const struct destination sent[] = {{.pattern = S("a.example"),
+                                        .connections = 1,
+                                        .messages = 2,
+                                        .rate = 3,
+                                        .tls = DESTINATION_TLS_VERIFY,
+                                        .names = S("b.example"),
+                                        .addresses = S("192.0.2.1")},
+                                       {.pattern = S("mx:*.b.example"), .rate = 100000}};
+    struct destination *got;
+    size_t count;
+    link_put_destinations(&b, sent, 2);
+    struct wire_reader r = wire_reader_of(buf_slice(&b));
+    link_get_destinations(&r, &arena, &got, &count);
+    assert_true(wire_end(&r));
+    assert_int_equal(count, 2);
+    for (size_t i = 0; i < count; i++) {
+        assert_true(slice_eq(got[i].pattern, sent[i].pattern) && slice_eq(got[i].names, sent[i].names));
+        assert_true(slice_eq(got[i].addresses, sent[i].addresses));
+        assert_int_equal(got[i].connections, sent[i].connections);
+        assert_int_equal(got[i].messages, sent[i].messages);
+        assert_int_equal(got[i].rate, sent[i].rate);
+        assert_int_equal(got[i].tls, sent[i].tls);
+    }
+    buf_clear(&b);
+    wire_put_varint(&b, DESTINATIONS_MAX + 1);
+    r = wire_reader_of(buf_slice(&b));
+    link_get_destinations(&r, &arena, &got, &count);
+    assert_false(wire_ok(&r));
+}
+
 static void test_results_come_as_they_were_sent(void **state UNUSED)
 {
     CLEANUP(buf_release) struct buf b = BUF(10000);
@@ -117,7 +160,8 @@ static void test_results_come_as_they_were_sent(void **state UNUSED)
          .status = S("2.1.5"),
          .text = S("250 ok"),
          .peer = S("mx.far.example"),
-         .told_on = true},
+         .told_on = true,
+         .by_passed_on = true},
         {.recipient = 2, .outcome = OUTBOUND_UNTRIED, .text = S("later"), .after_us = 1700000000000000},
     };
     struct outbound_result *got;
@@ -131,6 +175,7 @@ static void test_results_come_as_they_were_sent(void **state UNUSED)
         assert_int_equal(got[i].recipient, sent[i].recipient);
         assert_int_equal(got[i].outcome, sent[i].outcome);
         assert_int_equal(got[i].told_on, sent[i].told_on);
+        assert_int_equal(got[i].by_passed_on, sent[i].by_passed_on);
         assert_int_equal(got[i].after_us, sent[i].after_us);
         assert_true(slice_eq(got[i].status, sent[i].status) && slice_eq(got[i].text, sent[i].text));
         assert_true(slice_eq(got[i].peer, sent[i].peer));
@@ -202,6 +247,7 @@ int main(void)
         cmocka_unit_test(test_batch_comes_as_it_was_sent),
         cmocka_unit_test(test_batch_that_ends_early_is_refused),
         cmocka_unit_test(test_batch_is_bounded),
+        cmocka_unit_test(test_destinations_come_as_they_were_sent),
         cmocka_unit_test(test_results_come_as_they_were_sent),
         cmocka_unit_test(test_only_so_much_of_a_peers_words_is_sent),
         cmocka_unit_test(test_results_are_bounded_and_unknown_outcomes_known_as_such),

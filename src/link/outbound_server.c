@@ -70,6 +70,20 @@ static enum err serve_rest(struct service_call *call, struct error *error)
     return err;
 }
 
+static enum err serve_destinations(struct service_call *call, struct error *error)
+{
+    CLEANUP(buf_release) struct buf record = BUF(LINK_RECORD_MAX);
+    struct destination *rows = NULL;
+    size_t count = 0;
+    enum err err = link_check_request(call, error);
+    if (err == ERR_OK)
+        err = destination_list(call->service->directory, &call->arena, &rows, &count, error);
+    if (err != ERR_OK)
+        return err;
+    link_put_destinations(&record, rows, count);
+    return pack_reply(call, &record, error);
+}
+
 static enum err check_policies(const struct service_call *call, struct error *error)
 {
     enum err err = link_check_request(call, error);
@@ -130,10 +144,15 @@ static enum err serve_tls_note(struct service_call *call, struct error *error)
 }
 
 static const struct link_row rows[] = {
-    {LINK_OUTBOUND_TAKE, "outbound-take", serve_take}, {LINK_OUTBOUND_OPEN, "outbound-open", serve_open},
-    {LINK_OUTBOUND_DONE, "outbound-done", serve_done}, {LINK_TLS_NOTE, "tls-note", serve_tls_note},
-    {LINK_POLICY_GET, "policy-get", serve_policy_get}, {LINK_POLICY_PUT, "policy-put", serve_policy_put},
-    {LINK_POLICY_OLD, "policy-old", serve_policy_old}, {LINK_REST, "rest", serve_rest},
+    {LINK_OUTBOUND_TAKE, "outbound-take", serve_take},
+    {LINK_OUTBOUND_OPEN, "outbound-open", serve_open},
+    {LINK_OUTBOUND_DONE, "outbound-done", serve_done},
+    {LINK_TLS_NOTE, "tls-note", serve_tls_note},
+    {LINK_POLICY_GET, "policy-get", serve_policy_get},
+    {LINK_POLICY_PUT, "policy-put", serve_policy_put},
+    {LINK_POLICY_OLD, "policy-old", serve_policy_old},
+    {LINK_REST, "rest", serve_rest},
+    {LINK_DESTINATIONS, "destinations", serve_destinations},
 };
 
 void link_serve_relay(void *context, struct ipc_message *request, struct buf *reply_body,

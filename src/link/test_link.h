@@ -227,6 +227,8 @@ static inline void played_describe(const struct queue_envelope *e, struct buf *o
                returns[e->ret], e->require_tls ? " REQUIRETLS" : "");
     if (e->envid.n > 0)
         buf_printf(out, " ENVID=%.*s", SLICE_ARGS(e->envid));
+    if (e->by.mode != DELIVER_BY_NONE)
+        buf_printf(out, " BY=%c%s", e->by.mode == DELIVER_BY_RETURN ? 'R' : 'N', e->by.trace ? "T" : "");
     if (e->release.hold_seconds > 0)
         buf_printf(out, " HOLDFOR=%u", e->release.hold_seconds);
     else if (e->release.at_us > 0)

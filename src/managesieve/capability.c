@@ -32,6 +32,7 @@ void managesieve_put_capabilities(struct buf *out, const struct managesieve_offe
     buf_put(out, S("\"\r\n"));
     if (offer->starttls)
         buf_put(out, S("\"STARTTLS\"\r\n"));
+    put(out, "NOTIFY", S("mailto")); /* by what `notify` can tell somebody */
     buf_printf(out, "\"MAXREDIRECTS\" \"%d\"\r\n", SIEVE_REDIRECTS_MAX);
     put(out, "LANGUAGE", slice_cstr(language_tag(offer->language)));
     if (offer->owner.n > 0)

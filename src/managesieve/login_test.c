@@ -53,7 +53,9 @@ static void expect_capabilities(struct talk *t, const char *mechanisms, const ch
     CLEANUP(buf_release) struct buf text = BUF(4096);
     buf_printf(&text, "\"IMPLEMENTATION\" \"Posthorn\"\r\n\"SASL\" \"%s\"\r\n\"SIEVE\" \"", mechanisms);
     sieve_extensions_put(SIEVE_ALL, &text);
-    buf_printf(&text, "\"\r\n%s\"MAXREDIRECTS\" \"10\"\r\n\"LANGUAGE\" \"en\"\r\n\"VERSION\" \"1.0\"\r\n%s",
+    buf_printf(&text,
+               "\"\r\n%s\"NOTIFY\" \"mailto\"\r\n\"MAXREDIRECTS\" \"10\"\r\n\"LANGUAGE\" "
+               "\"en\"\r\n\"VERSION\" \"1.0\"\r\n%s",
                tls, end);
     wire_expect(&t->wire, buf_cstr(&text));
 }

@@ -79,11 +79,13 @@ enum {
     BIT_TLS_OPTIONAL = 64,
     BIT_MORE = 128 /* a byte of further bits follows */
 };
-enum { MORE_REQUIRE_TLS = 1, MORE_RELEASE = 2 };
+enum { MORE_REQUIRE_TLS = 1, MORE_RELEASE = 2, MORE_BY = 4 };
+enum { BY_TRACE = 128 }; /* above its mode */
 
 static uint8_t further_bits(const struct queue_envelope *e)
 {
-    return (uint8_t)((e->require_tls ? MORE_REQUIRE_TLS : 0) | (e->release.at_us != 0 ? MORE_RELEASE : 0));
+    return (uint8_t)((e->require_tls ? MORE_REQUIRE_TLS : 0) | (e->release.at_us != 0 ? MORE_RELEASE : 0) |
+                     (e->by.mode != DELIVER_BY_NONE ? MORE_BY : 0));
 }
 
 /* Bits of a recipient's byte. */
@@ -130,6 +132,10 @@ void entry_encode(const struct entry *entry, struct buf *out)
     if (e->release.at_us != 0) {
         wire_put_u64(out, (uint64_t)e->release.at_us);
         wire_put_u32(out, e->release.hold_seconds);
+    }
+    if (e->by.mode != DELIVER_BY_NONE) {
+        wire_put_u8(out, (uint8_t)((unsigned)e->by.mode | (e->by.trace ? BY_TRACE : 0U)));
+        wire_put_u64(out, (uint64_t)e->by.until_us);
     }
     wire_put_varint(out, left);
     bool settled = entry->settled.n > 0;
@@ -184,6 +190,12 @@ static void decode_envelope(struct wire_reader *r, struct entry *entry)
     if ((further & MORE_RELEASE) != 0) {
         e->release.at_us = (int64_t)wire_get_u64(r);
         e->release.hold_seconds = wire_get_u32(r);
+    }
+    if ((further & MORE_BY) != 0) {
+        uint8_t mode = wire_get_u8(r);
+        e->by.mode = (enum deliver_by_mode)MIN(mode & (BY_TRACE - 1), (int)DELIVER_BY_RETURN);
+        e->by.trace = (mode & BY_TRACE) != 0;
+        e->by.until_us = (int64_t)wire_get_u64(r);
     }
 }
 
@@ -289,6 +301,13 @@ bool entry_add_settled(struct entry *entry, struct account_id account)
 int64_t entry_since(const struct entry *entry)
 {
     return MAX(entry->received_us, entry->envelope.release.at_us);
+}
+
+int64_t entry_within(const struct entry *entry, int64_t at_us)
+{
+    const struct deliver_by *by = &entry->envelope.by;
+    bool ahead = by->mode != DELIVER_BY_NONE && by->until_us > clock_wall_us();
+    return ahead ? MIN(at_us, by->until_us) : at_us;
 }
 
 bool entry_has_state(const struct entry *entry, enum recipient_state state)

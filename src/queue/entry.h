@@ -92,6 +92,8 @@ bool entry_is_settled(const struct entry *entry, struct account_id account);
 bool entry_add_settled(struct entry *entry, struct account_id account) MUST_CHECK; /* false: no memory */
 /* Since when it is on its way: how old it is counts from here. */
 int64_t entry_since(const struct entry *entry);
+/* The next attempt, planned for that time; not past the end that its sender has set. */
+int64_t entry_within(const struct entry *entry, int64_t at_us);
 bool entry_has_state(const struct entry *entry, enum recipient_state state);
 /* When the first waiting recipient is due; ENTRY_RELAY_LISTED: now; ENTRY_RELAY_NONE: there is none. */
 int64_t entry_relay_due(const struct entry *entry, int64_t now_us);

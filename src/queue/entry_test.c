@@ -18,6 +18,7 @@ static struct entry *make(void)
                                       .tls_optional = true,
                                       .require_tls = true,
                                       .release = {987654321, 60},
+                                      .by = {DELIVER_BY_RETURN, true, 5},
                                       .recipients = to,
                                       .recipient_count = 3,
                                       .sid = {77},
@@ -65,6 +66,8 @@ static void test_is_read_as_it_was_written(void **state)
     assert_int_equal(read->envelope.release.at_us, 987654321);
     assert_int_equal(read->envelope.release.hold_seconds, 60);
     assert_int_equal(entry_since(read), 987654321);
+    assert_true(read->envelope.by.mode == DELIVER_BY_RETURN && read->envelope.by.trace);
+    assert_int_equal(read->envelope.by.until_us, 5);
     assert_true(read->envelope.eight_bit && read->envelope.binary && !read->envelope.smtputf8);
     assert_int_equal(read->envelope.ret, DSN_RET_HDRS);
     assert_int_equal(read->received_us, 123456789);

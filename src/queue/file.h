@@ -106,6 +106,8 @@ void file_into_accounts(struct batch *batch);
 void file_note_results(struct batch *batch, struct flight *flights, bool synced,
                        const struct error *sync_error);
 void filing_report_success(struct queue *queue, struct entry *entry);
+/* The time that was set for it is over, and it is tried further. */
+void filing_tell_late(struct queue *queue, struct entry *entry);
 /* Gives up what is new still. */
 void filing_expire(struct queue *queue, struct entry *entry);
 

@@ -3,6 +3,8 @@
 #include "rt/metrics.h"
 
 static const struct filing_failure failure_expired = {"4.4.7", "It could not be delivered within five days."};
+static const struct filing_failure failure_late = {
+    "5.4.7", "It could not be delivered in the time that was set for it."};
 static const struct filing_failure failure_refused = {"5.3.4", "The mailbox can't hold a message like this."};
 
 static void remember(struct queue *queue, const struct entry *entry, const struct entry_recipient *recipient,
@@ -155,9 +157,29 @@ void filing_report_success(struct queue *queue, struct entry *entry)
     }
 }
 
+void filing_tell_late(struct queue *queue, struct entry *entry)
+{
+    struct error error;
+    for (size_t i = 0; i < entry->recipient_count; i++) {
+        struct entry_recipient *r = &entry->recipients[i];
+        struct report_item item = {r, "4.4.7", "It is not in the mailbox in the time that was set for it.",
+                                   slice_none()};
+        bool wanted = r->given.notify == 0 || (r->given.notify & DSN_DELAY) != 0;
+        if (r->state != RECIPIENT_NEW || r->delay_told)
+            continue;
+        r->delay_told = true;
+        if (wanted && report_send(queue, entry, REPORT_DELAYED, &item, 1, slice_of(entry->body, entry->size),
+                                  &error) != ERR_OK) {
+            LOG(LOG_ERROR, entry->envelope.sid, "queue.report", F_ERR(&error));
+            r->delay_told = false;
+        }
+    }
+}
+
 void filing_expire(struct queue *queue, struct entry *entry)
 {
+    bool late = deliver_by_is_over(&entry->envelope.by, clock_wall_us());
     for (size_t i = 0; i < entry->recipient_count; i++)
         if (entry->recipients[i].state == RECIPIENT_NEW)
-            filing_give_up(queue, entry, &entry->recipients[i], &failure_expired);
+            filing_give_up(queue, entry, &entry->recipients[i], late ? &failure_late : &failure_expired);
 }

@@ -189,6 +189,10 @@ static void route_recipient(struct batch *batch, struct entry *entry, size_t at)
 
 void file_route(struct batch *batch, struct entry *entry)
 {
+    if (deliver_by_is_over(&entry->envelope.by, clock_wall_us())) { /* RFC 2852 4.1.2 */
+        filing_expire(batch->queue, entry);
+        return;
+    }
     bool loop = trace_hops(slice_of(entry->body, entry->size)) > QUEUE_HOPS_MAX;
     size_t given = entry->recipient_count;
     for (size_t i = 0; i < given; i++) {

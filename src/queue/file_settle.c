@@ -7,16 +7,20 @@ static int64_t next_attempt(const struct entry *entry)
 {
     uint32_t doublings = MIN(entry->attempts, 6U);
     int64_t seconds = MIN((int64_t)QUEUE_DEFER_FIRST_SECONDS << doublings, INT64_C(3600));
-    return clock_wall_us() + seconds * CLOCK_SECOND;
+    return entry_within(entry, clock_wall_us() + seconds * CLOCK_SECOND);
 }
 
 /* What becomes of the entry: gone, or back to the database with what is left. */
 static void settle(struct queue *queue, struct entry *entry, struct job *job, struct buf *envelope)
 {
     filing_report_success(queue, entry);
+    const struct deliver_by *by = &entry->envelope.by;
+    const int64_t now = clock_wall_us();
     if (entry_has_state(entry, RECIPIENT_NEW) &&
-        clock_wall_us() - entry_since(entry) > QUEUE_EXPIRE_DAYS * CLOCK_DAY)
+        (now - entry_since(entry) > QUEUE_EXPIRE_DAYS * CLOCK_DAY || deliver_by_is_over(by, now)))
         filing_expire(queue, entry);
+    if (by->mode == DELIVER_BY_NOTIFY && now >= by->until_us)
+        filing_tell_late(queue, entry);
     bool deferred = entry_has_state(entry, RECIPIENT_NEW);
     /* A spool file must not go before its entry: it would be missed at the start after a power loss. */
     *job = (struct job){.kind = JOB_DELETE, .id = entry->id, .lasting = entry->spool != 0};

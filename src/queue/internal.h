@@ -283,7 +283,7 @@ void trace_put_relayed(struct buf *out, const struct queue *queue, const struct 
 size_t trace_hops(struct slice message);
 
 /* report.c: a DSN (RFC 3464) about the recipients in that condition, handed to the queue as a new message. */
-enum report_kind { REPORT_FAILED, REPORT_DELIVERED, REPORT_DELAYED, REPORT_RELAYED };
+enum report_kind { REPORT_FAILED, REPORT_DELIVERED, REPORT_DELAYED, REPORT_RELAYED, REPORT_TRACED };
 struct report_item {
     const struct entry_recipient *recipient;
     const char *status;     /* "5.1.1" */
@@ -318,7 +318,7 @@ enum err spool_finish(struct queue *queue, uint64_t spool, uint64_t *ret_size,
 enum err spool_peek(struct queue *queue, uint64_t spool, int *ret_fd, struct error *error) MUST_CHECK;
 /* Sets entry->body. ERR_CORRUPT when the file is not what the entry says. */
 enum err spool_read(struct queue *queue, struct entry *entry, struct error *error) MUST_CHECK;
-/* The file, to be read. */
+/* The file, to be read and no more: relay is given it, and the message may wait for others still. */
 enum err spool_open(struct queue *queue, const struct entry *entry, int *ret_fd,
                     struct error *error) MUST_CHECK;
 void spool_remove(struct queue *queue, uint64_t spool);

@@ -38,12 +38,14 @@ struct outbound_parcel {
     struct queue_id entry;
     struct slice domain;     /* as it is compared; with a smart host a name for that and its log-in */
     struct smart_host route; /* which takes it; host empty: the domain's own servers */
+    struct slice addresses;  /* to send from (rt/own_address.h); empty: as the server's */
     struct slice sender;
     struct outbound_recipient *recipients;
     size_t recipient_count;
     uint64_t size; /* of the message without what outbound_open puts before it */
     int64_t received_us;
     bool eight_bit, smtputf8, binary, tls_optional, require_tls;
+    struct deliver_by by;
     enum dsn_ret ret;
     struct slice envid;
     struct session_id sid;
@@ -51,8 +53,9 @@ struct outbound_parcel {
 struct outbound_batch {
     struct outbound_parcel *parcels;
     size_t count;
-    uint64_t number;  /* for the next question; never 0 */
-    uint64_t flushes; /* another number: somebody wants everything to be tried now */
+    uint64_t number;   /* for the next question; never 0 */
+    uint64_t flushes;  /* another number: somebody wants everything to be tried now */
+    uint64_t settings; /* another number: of directory/destination.h something was changed */
 };
 /* What is due, of at most max entries; waits for it until the deadline (monotonic us), then an empty batch.
  * seen: the number of the last batch that came to this hand; 0: none did. One question at a time. */
@@ -90,6 +93,7 @@ struct outbound_result {
     struct slice tls;    /* of that connection; empty: in the clear */
     struct slice tried;  /* who was not there before, a line each */
     bool told_on;        /* RELAYED: the peer answers for the DSN that was asked for */
+    bool by_passed_on;   /* RELAYED: and for the time by which it is to be delivered */
     int64_t after_us;    /* UNTRIED: not before this wall time */
 };
 enum err queue_outbound_done(struct queue *queue, uint64_t hand, struct queue_id entry,

@@ -1,9 +1,10 @@
 /* What is due for the relay, made into parcels: queue_outbound_take. */
 #include <stdlib.h>
 
-#include "directory/domain_rest.h"
+#include "directory/destination.h"
 #include "queue/lease.h"
 #include "queue/outbound.h"
+#include "queue/way.h"
 
 struct taking {
     struct queue *queue;
@@ -14,58 +15,8 @@ struct taking {
     size_t recipients;
 };
 
-/* The domain as destinations are told apart; what is no address is a domain of its own, for the relay to
- * refuse. */
-static struct slice domain_of(struct slice address, struct arena *arena)
-{
-    struct slice local, domain;
-    struct error error;
-    if (address_normalise(address, arena, &local, &domain, &error) == ERR_OK)
-        return domain;
-    return arena_dup(arena, address);
-}
-
-/* By which server mail goes. */
-struct way {
-    struct smart_host route; /* host empty: the domain's own */
-    struct slice key;        /* tells it, with its log-in, apart from others; empty: the domain does */
-};
-
-static enum err name_way(struct taking *taking, struct way *way, struct error *error)
-{
-    CLEANUP(buf_release) struct buf key = BUF(2 * SMART_HOST_NAME_MAX + SMART_HOST_USER_MAX);
-    buf_printf(&key, "%.*s:%u", SLICE_ARGS(way->route.host), way->route.port);
-    if (way->route.user.n > 0)
-        buf_printf(&key, " as %.*s", SLICE_ARGS(way->route.user));
-    way->key = arena_dup(taking->arena, buf_slice(&key));
-    return arena_failed(taking->arena) ? fail_nomem(error) : ERR_OK;
-}
-
-/* The entry's, whoever it is for, if a server takes all of it. */
-static enum err find_way(struct taking *taking, const struct entry *entry, struct way *ret_way,
-                         struct error *error)
-{
-    const struct queue_envelope *e = &entry->envelope;
-    enum err err = smart_host_for(taking->queue->directory, e->account, e->sender, taking->arena,
-                                  &ret_way->route, error);
-    if (err == ERR_CORRUPT) /* the log-in, not the entry: an administrator may mend it */
-        err = fail(error, ERR_UNAVAILABLE, NULL, "%s", error->detail);
-    return err != ERR_OK || ret_way->route.host.n == 0 ? err : name_way(taking, ret_way, error);
-}
-
-/* A recipient's, when his domain is one of ours that is split with another server. */
-static enum err find_rest(struct taking *taking, struct slice domain, struct way *way, struct error *error)
-{
-    struct smart_host rest;
-    enum err err = domain_rest(taking->queue->directory, domain, taking->arena, &rest, error);
-    if (err != ERR_OK || rest.host.n == 0)
-        return err;
-    way->route = rest;
-    return name_way(taking, way, error);
-}
-
 static struct outbound_parcel *add_parcel(struct taking *taking, const struct entry *entry,
-                                          const struct smart_host *route, struct slice domain)
+                                          const struct way *way, struct slice domain)
 {
     const struct queue_envelope *e = &entry->envelope;
     struct outbound_batch *batch = &taking->batch;
@@ -87,7 +38,8 @@ static struct outbound_parcel *add_parcel(struct taking *taking, const struct en
     *parcel = (struct outbound_parcel){
         .entry = entry->id,
         .domain = domain,
-        .route = *route,
+        .route = way->route,
+        .addresses = way->addresses,
         .sender = arena_dup(taking->arena, e->sender),
         .recipients = recipients,
         .size = entry->size,
@@ -95,6 +47,7 @@ static struct outbound_parcel *add_parcel(struct taking *taking, const struct en
         .eight_bit = e->eight_bit,
         .tls_optional = e->tls_optional,
         .require_tls = e->require_tls,
+        .by = e->by,
         .smtputf8 = e->smtputf8,
         .binary = e->binary,
         .ret = e->ret,
@@ -106,14 +59,14 @@ static struct outbound_parcel *add_parcel(struct taking *taking, const struct en
 
 /* The entry's last parcel for that domain that has room, or a new one. */
 static struct outbound_parcel *parcel_for(struct taking *taking, const struct entry *entry, size_t from,
-                                          const struct smart_host *route, struct slice domain)
+                                          const struct way *way, struct slice domain)
 {
     for (size_t i = taking->batch.count; i > from; i--) {
         struct outbound_parcel *parcel = &taking->batch.parcels[i - 1];
         if (slice_eq(parcel->domain, domain) && parcel->recipient_count < OUTBOUND_RECIPIENTS_MAX)
             return parcel;
     }
-    return add_parcel(taking, entry, route, domain);
+    return add_parcel(taking, entry, way, domain);
 }
 
 /* One recipient on his way. usual: that of the entry's others. */
@@ -122,11 +75,11 @@ static enum err put_recipient(struct taking *taking, struct lease *lease, size_t
 {
     struct entry_recipient *r = &lease->entry->recipients[at];
     struct way way = *usual;
-    enum err err = find_rest(taking, domain, &way, error);
+    enum err err = way_of_recipient(taking->queue, domain, taking->arena, &way, error);
     if (err != ERR_OK)
         return err;
     struct outbound_parcel *parcel =
-        parcel_for(taking, lease->entry, before, &way.route, way.key.n > 0 ? way.key : domain);
+        parcel_for(taking, lease->entry, before, &way, way.key.n > 0 ? way.key : domain);
     if (parcel == NULL || arena_failed(taking->arena))
         return fail_nomem(error);
     parcel->recipients[parcel->recipient_count++] = (struct outbound_recipient){
@@ -150,7 +103,7 @@ static enum err put_parcels(struct taking *taking, struct lease *lease, bool flu
     size_t before = taking->batch.count;
     int64_t now = clock_wall_us();
     bool held = hold_covers_entry(taking->queue, entry);
-    enum err err = find_way(taking, entry, &usual, error);
+    enum err err = way_of_entry(taking->queue, entry, taking->arena, &usual, error);
     *ret_next_us = ENTRY_RELAY_HELD;
     for (size_t i = 0; i < entry->recipient_count && err == ERR_OK; i++) {
         struct entry_recipient *r = &entry->recipients[i];
@@ -158,7 +111,7 @@ static enum err put_parcels(struct taking *taking, struct lease *lease, bool flu
             break; /* the rest when these are done */
         if (r->state != RECIPIENT_WAITING)
             continue;
-        struct slice domain = domain_of(r->given.address, taking->arena);
+        struct slice domain = way_domain(r->given.address, taking->arena);
         if (held || hold_covers_domain(taking->queue, domain))
             continue;
         if (r->next_us > now && !flushed)
@@ -311,6 +264,7 @@ enum err queue_outbound_take(struct queue *queue, uint64_t hand, uint64_t seen, 
             outbound_list(queue, due[i].id, due[i].flushed);
     }
     taking.batch.flushes = queue->outbound.flushes;
+    taking.batch.settings = destination_generation(queue->directory);
     pthread_mutex_unlock(&queue->outbound.lock);
     *ret_batch = taking.batch;
     return ERR_OK;

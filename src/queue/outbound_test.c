@@ -1,6 +1,8 @@
 /* Mail for other servers: what the relay is given, and what its results do. */
 #include "queue/outbound.h"
 
+#include <fcntl.h>
+
 #include "queue/testing.h"
 
 enum { HAND = 7 };
@@ -114,6 +116,10 @@ static void test_large_message_comes_as_its_file(void **state)
     assert_int_equal(pread(message.fd, bytes, sizeof(bytes), 0), 20);
     assert_string_equal(bytes, "Subject: y\r\n\r\nbody\r\n");
     assert_null(strstr(buf_cstr(&message.text), "Subject"));
+    /* Whoever sits in relay changes no message that may be sent again, or is another recipient's too. */
+    assert_int_equal(fcntl(message.fd, F_GETFL) & O_ACCMODE, O_RDONLY);
+    assert_int_equal(write(message.fd, "x", 1), -1);
+    assert_int_equal(ftruncate(message.fd, 0), -1);
 }
 
 static struct outbound_parcel parcel_of(struct house *t, const char *message, bool require_tls, bool spooled)

@@ -59,7 +59,7 @@ static int64_t retry_after(uint32_t attempts)
 }
 
 struct tellings {
-    struct telling failed, delayed, relayed;
+    struct telling failed, delayed, relayed, traced;
 };
 
 static void fail_recipient(struct entry_recipient *recipient, struct slice status,
@@ -77,18 +77,33 @@ static void defer(struct entry *entry, struct entry_recipient *recipient,
     char text[OUTBOUND_TEXT_MAX + 1];
     int64_t now = clock_wall_us();
     int64_t age = now - entry_since(entry);
-    if (age > QUEUE_EXPIRE_DAYS * CLOCK_DAY) {
+    if (age > QUEUE_EXPIRE_DAYS * CLOCK_DAY || deliver_by_is_over(&entry->envelope.by, now)) {
         fail_recipient(recipient, S("4.4.7"), result, tellings); /* RFC 3463: delivery time expired */
         return;
     }
     copy_line(text, sizeof(text), result->text);
     entry_set_reason(entry, recipient, text);
-    recipient->next_us = now + retry_after(recipient->attempts++);
-    if (age > OUTBOUND_DELAY_HOURS * CLOCK_HOUR && !recipient->delay_told) {
+    recipient->next_us = entry_within(entry, now + retry_after(recipient->attempts++));
+    const struct deliver_by *by = &entry->envelope.by;
+    bool late = by->mode == DELIVER_BY_NOTIFY && now >= by->until_us; /* RFC 2852 4.1.3 */
+    if ((late || age > OUTBOUND_DELAY_HOURS * CLOCK_HOUR) && !recipient->delay_told) {
         recipient->delay_told = true;
         if (wants(recipient, DSN_DELAY))
             tell(&tellings->delayed, recipient, result->status, result);
     }
+}
+
+/* RFC 3461 5.2.1: who passes on to a server without DSN says so. RFC 2852 4.1.4: so does who passes on to one
+ * that knows nothing of the time, or when each is to say it. */
+static void tell_relayed(const struct entry *entry, const struct entry_recipient *recipient,
+                         const struct outbound_result *result, struct tellings *tellings)
+{
+    const struct deliver_by *by = &entry->envelope.by;
+    bool never = (recipient->given.notify & DSN_NEVER) != 0;
+    if (!result->told_on && recipient->given.notify != 0 && wants(recipient, DSN_SUCCESS))
+        tell(&tellings->relayed, recipient, result->status, result);
+    else if (by->mode != DELIVER_BY_NONE && !never && (by->trace || !result->by_passed_on))
+        tell(&tellings->traced, recipient, result->status, result);
 }
 
 static void apply_one(struct entry *entry, const struct outbound_result *result, struct tellings *tellings)
@@ -98,9 +113,7 @@ static void apply_one(struct entry *entry, const struct outbound_result *result,
     case OUTBOUND_RELAYED:
         metric_count(SENDS, METRIC_SENT);
         recipient->state = RECIPIENT_DONE;
-        /* RFC 3461 5.2.1: who passes on to a server without DSN says so. */
-        if (!result->told_on && recipient->given.notify != 0 && wants(recipient, DSN_SUCCESS))
-            tell(&tellings->relayed, recipient, result->status, result);
+        tell_relayed(entry, recipient, result, tellings);
         break;
     case OUTBOUND_FAILED:
         metric_count(SENDS, METRIC_SEND_FAILED);
@@ -111,7 +124,7 @@ static void apply_one(struct entry *entry, const struct outbound_result *result,
         defer(entry, recipient, result, tellings);
         break;
     default:
-        recipient->next_us = result->after_us;
+        recipient->next_us = entry_within(entry, result->after_us);
     }
     LOG(result->outcome == OUTBOUND_FAILED ? LOG_WARN : LOG_INFO, entry->envelope.sid, "queue.outbound",
         F_ID("entry", entry->id.v), F_STR("to", recipient->given.address), F_INT("outcome", result->outcome),
@@ -163,7 +176,8 @@ enum err outcome_apply(struct queue *queue, struct entry *entry, const struct ou
     /* Should a report not be made, the recipients are as they were. */
     struct entry_recipient *before = arena_array(&arena, entry->recipient_count, sizeof(*before));
     if (before == NULL || !telling_make(&arena, count, &tellings.failed) ||
-        !telling_make(&arena, count, &tellings.delayed) || !telling_make(&arena, count, &tellings.relayed))
+        !telling_make(&arena, count, &tellings.delayed) || !telling_make(&arena, count, &tellings.relayed) ||
+        !telling_make(&arena, count, &tellings.traced))
         return fail_nomem(error);
     memcpy(before, entry->recipients, entry->recipient_count * sizeof(*before));
     for (size_t i = 0; i < count; i++)
@@ -173,6 +187,8 @@ enum err outcome_apply(struct queue *queue, struct entry *entry, const struct ou
         err = send(queue, entry, REPORT_DELAYED, &tellings.delayed, error);
     if (err == ERR_OK)
         err = send(queue, entry, REPORT_RELAYED, &tellings.relayed, error);
+    if (err == ERR_OK)
+        err = send(queue, entry, REPORT_TRACED, &tellings.traced, error);
     if (err != ERR_OK)
         memcpy(entry->recipients, before, entry->recipient_count * sizeof(*before));
     for (size_t i = 0; i < count && err == ERR_OK; i++)

@@ -63,6 +63,23 @@ struct queue_release {
     int64_t at_us;         /* wall time; 0: at once */
     uint32_t hold_seconds; /* as its sender put it; 0: he named the time */
 };
+/* Until when a message is to be delivered, and what is to be done if it is not (RFC 2852 4). */
+enum deliver_by_mode {
+    DELIVER_BY_NONE,
+    DELIVER_BY_NOTIFY, /* it goes on, and the sender is told that it takes longer */
+    DELIVER_BY_RETURN, /* it comes back */
+};
+enum { DELIVER_BY_MIN_SECONDS = 60 /* as it may be asked for with DELIVER_BY_RETURN */ };
+struct deliver_by {
+    enum deliver_by_mode mode;
+    bool trace;       /* each server tells the sender that it passed it on */
+    int64_t until_us; /* wall time */
+};
+/* It is too late for it. */
+static inline bool deliver_by_is_over(const struct deliver_by *by, int64_t now_us)
+{
+    return by->mode == DELIVER_BY_RETURN && now_us >= by->until_us;
+}
 struct queue_recipient {
     struct slice address; /* as given in RCPT */
     struct slice orcpt;   /* "rfc822;..." decoded, or empty */
@@ -86,6 +103,7 @@ struct queue_envelope {
                              its TLS-Required field says (RFC 8689 3) */
     bool require_tls;     /* REQUIRETLS (RFC 8689 2): leaves in verified TLS only, to who promises the same */
     struct queue_release release;
+    struct deliver_by by;
     enum dsn_ret ret;
     struct slice envid;
 };

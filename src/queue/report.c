@@ -22,14 +22,13 @@ static const struct {
          "tried for five days."},
     [REPORT_RELAYED] = {"Your message was passed on",
                         "Your message was passed on to a server that will not report its delivery, for:"},
+    [REPORT_TRACED] = {"Your message was passed on", "Your message was passed on to the next server, for:"},
 };
 
 /* RFC 3464 2.3.3 */
 static const char *const actions[] = {
-    [REPORT_FAILED] = "failed",
-    [REPORT_DELIVERED] = "delivered",
-    [REPORT_DELAYED] = "delayed",
-    [REPORT_RELAYED] = "relayed",
+    [REPORT_FAILED] = "failed",   [REPORT_DELIVERED] = "delivered", [REPORT_DELAYED] = "delayed",
+    [REPORT_RELAYED] = "relayed", [REPORT_TRACED] = "relayed",
 };
 
 /* Who submits here is told in his language; strangers, and who can't be found any more, in English. */
@@ -76,7 +75,7 @@ static void put_diagnostic(struct buf *out, const struct report_item *item, enum
         put_ascii(out, item->peer);
         buf_put(out, S("\r\n"));
     }
-    if (kind == REPORT_DELIVERED || kind == REPORT_RELAYED)
+    if (kind == REPORT_DELIVERED || kind == REPORT_RELAYED || kind == REPORT_TRACED)
         return;
     buf_put(out, item->peer.n > 0 ? S("Diagnostic-Code: smtp; ") : S("Diagnostic-Code: x-posthorn; "));
     put_ascii(out, slice_cstr(item->diagnostic));
@@ -111,6 +110,11 @@ static void put_status(struct buf *out, const struct queue *queue, const struct 
     mime_date_put(out, (struct mime_date){.seconds = entry->received_us / CLOCK_SECOND});
     buf_put(out, S("\r\n"));
     put_release(out, &entry->envelope.release);
+    if (entry->envelope.by.mode != DELIVER_BY_NONE) { /* RFC 2852 5 */
+        buf_put(out, S("Deliver-By-Date: "));
+        mime_date_put(out, (struct mime_date){.seconds = entry->envelope.by.until_us / CLOCK_SECOND});
+        buf_put(out, S("\r\n"));
+    }
     for (size_t i = 0; i < count; i++) {
         const struct queue_recipient *given = &items[i].recipient->given;
         buf_put(out, S("\r\n"));

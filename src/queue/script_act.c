@@ -165,6 +165,7 @@ static enum err act_redirect(struct script_run *run, const struct sieve_action *
     struct onward_order order = {.by = run->owner.address, .targets = &action->address, .target_count = 1};
     struct onward onward = {.from = filing->entry, .cause = filing};
     bool circle;
+    run->passed_on = true;
     enum err err = has_been(run, action->address, &circle, error);
     if (err == ERR_OK && circle)
         return script_keep(run, false, error);
@@ -241,6 +242,7 @@ static void compose_rejection(struct script_run *run, struct slice reason, struc
 static enum err act_reject(struct script_run *run, const struct sieve_action *action, struct error *error)
 {
     CLEANUP(buf_release) struct buf message = BUF(2 * REJECTION_SIZE_MAX);
+    run->spoken = true;
     if (!may_answer(run->filing))
         return ERR_OK;
     compose_rejection(run, action->reason, &message);
@@ -254,6 +256,7 @@ static enum err act_reject(struct script_run *run, const struct sieve_action *ac
 static enum err act_ereject(struct script_run *run, const struct sieve_action *action, struct error *error)
 {
     CLEANUP(buf_release) struct buf text = BUF(REJECTION_SIZE_MAX);
+    run->spoken = true;
     if (!may_answer(run->filing))
         return ERR_OK;
     buf_printf(
@@ -278,6 +281,7 @@ static enum err act_vacation(struct script_run *run, const struct sieve_action *
     struct remembered item;
     bool known = false;
     enum err err = ERR_OK;
+    run->spoken = true;
     lower_key(action, &item, &lower);
     if (!may_answer(run->filing) || buf_failed(&lower))
         return buf_no_memory(&lower) ? fail_nomem(error) : ERR_OK;

@@ -82,6 +82,7 @@ static enum err plan_failure(struct script_run *run, uint32_t line, const char *
     file_drop_onwards(run->batch, run->onwards_before);
     run->plan->deposit_count = run->plan->remember_count = 0;
     run->filing->refusal = slice_none();
+    run->spoken = run->passed_on = false;
     enum err err = script_keep(run, false, error);
     return err == ERR_OK ? script_tell_owner(run, line, failure, error) : err;
 }
@@ -118,7 +119,8 @@ static enum err plan_result(struct script_run *run, struct error *error)
     return err;
 }
 
-static enum err run_program(struct script_run *run, const struct sieve_program *program, struct error *error)
+enum err script_execute(struct script_run *run, const struct sieve_program *program,
+                        struct sieve_result *ret_result, struct error *error)
 {
     const struct entry *entry = run->filing->entry;
     const struct slice to = entry->recipients[run->filing->recipient].given.address;
@@ -141,39 +143,47 @@ static enum err run_program(struct script_run *run, const struct sieve_program *
         .spam_percent = run->filing->junk ? 100 : 0,
     };
     const struct sieve_host host = script_world(run);
-    enum err err = sieve_run(program, &input, &host, &run->plan->result, error);
-    return err == ERR_OK ? plan_result(run, error) : err;
+    return sieve_run(program, &input, &host, ret_result, error);
 }
 
 static void run_end(struct script_run *run)
 {
     for (size_t i = 0; i < run->loaded_count; i++)
         sieve_program_free(run->loaded[i].program);
+    buf_release(&run->joined);
+}
+
+enum err script_ready(struct script_run *run, struct error *error)
+{
+    struct arena *arena = &run->plan->arena;
+    const struct entry *entry = run->filing->entry;
+    if (run->message.p != NULL)
+        return ERR_OK;
+    buf_put(&run->joined, buf_slice(&run->filing->prefix));
+    buf_put(&run->joined, slice_of(entry->body, entry->size));
+    if (buf_failed(&run->joined))
+        return fail_nomem(error);
+    run->message = buf_slice(&run->joined);
+    enum err err =
+        account_entry_get(run->batch->queue->directory, run->filing->account, arena, &run->owner, error);
+    return err == ERR_OK ? filing_delivery_id(run->filing, 0, arena, &run->delivery_id, error) : err;
 }
 
 /* The account's script, if it has one. */
 static enum err plan_by_script(struct script_run *run, struct error *error)
 {
-    CLEANUP(buf_release) struct buf joined = BUF(QUEUE_MESSAGE_MOST);
-    struct arena *arena = &run->plan->arena;
-    const struct entry *entry = run->filing->entry;
     struct sieve_program *program;
-    enum err err = script_load(run->target->account, slice_none(), arena, &program, &run->script, error);
+    enum err err =
+        script_load(run->target->account, slice_none(), &run->plan->arena, &program, &run->script, error);
     if (err == ERR_NOT_FOUND)
         return plan_default(run, error);
     if (err != ERR_OK)
         return err;
-    buf_put(&joined, buf_slice(&run->filing->prefix));
-    buf_put(&joined, slice_of(entry->body, entry->size));
-    run->message = buf_slice(&joined);
-    err = buf_failed(&joined) ? fail_nomem(error) : ERR_OK;
+    err = script_ready(run, error);
     if (err == ERR_OK)
-        err =
-            account_entry_get(run->batch->queue->directory, run->filing->account, arena, &run->owner, error);
+        err = script_execute(run, program, &run->plan->result, error);
     if (err == ERR_OK)
-        err = filing_delivery_id(run->filing, 0, arena, &run->delivery_id, error);
-    if (err == ERR_OK)
-        err = run_program(run, program, error);
+        err = plan_result(run, error);
     sieve_program_free(program);
     return err;
 }
@@ -191,8 +201,11 @@ enum err script_plan(struct batch *batch, const struct target *target, struct fi
                              .target = target,
                              .filing = filing,
                              .plan = filing->plan,
+                             .joined = BUF(QUEUE_MESSAGE_MOST),
                              .onwards_before = batch->onward_count};
     enum err err = plan_by_script(&run, error);
+    if (err == ERR_OK)
+        err = script_answer_away(&run, error);
     run_end(&run);
     if (err == ERR_OK)
         return ERR_OK;

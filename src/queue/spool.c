@@ -193,7 +193,7 @@ enum err spool_open(struct queue *queue, const struct entry *entry, int *ret_fd,
     CLEANUP(fd_close) int fd = -1;
     struct stat status;
     spool_name(entry->spool, name);
-    enum err err = volume_file_open(queue->volume, name, false, &fd, error);
+    enum err err = volume_file_open_read(queue->volume, name, &fd, error);
     if (err == ERR_NOT_FOUND)
         return fail(error, ERR_CORRUPT, NULL, "queue entry %llu: %s is missing",
                     (unsigned long long)entry->id.v, name);

@@ -207,7 +207,7 @@ static void peer_both_ways(struct wire *peer, size_t *ret_got, bool *ret_intact)
             intact = intact && in[i] == pattern(got + (size_t)i);
         got += n > 0 ? (size_t)n : 0;
         struct pollfd p = {.fd = peer->fd, .events = POLLIN | (sent < BULK ? POLLOUT : 0)};
-        if (!moved && n <= 0 && poll(&p, 1, 10000) <= 0)
+        if (!moved && n <= 0 && poll(&p, 1, 60000) <= 0)
             break;
     }
     *ret_got = got;

@@ -87,7 +87,7 @@ static const struct call allowed[] = {
     C(setsockopt, ALL),
     C(accept4, EDGE | STORE),
     C(connect, RELAY),
-    C(bind, RELAY), /* a resolver's questions leave from ports nobody can guess; Landlock forbids TCP's */
+    C(bind, RELAY), /* a resolver's questions leave from ports nobody can guess; TCP's are Landlock's */
     /* memory */
     C(munmap, ALL),
     C(mremap, ALL),

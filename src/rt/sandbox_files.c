@@ -19,6 +19,12 @@ struct ruleset {
     uint64_t scoped;             /* ABI 6 */
 };
 
+/* ABI 4 */
+struct port_rule {
+    uint64_t allowed_access;
+    uint64_t port;
+};
+
 enum {
     FS_REFER = 1 << 13,     /* ABI 2 */
     FS_TRUNCATE = 1 << 14,  /* ABI 3 */
@@ -26,6 +32,7 @@ enum {
     FS_FIRST = (1 << 13) - 1,
     NET_BIND_TCP = 1 << 0,
     NET_CONNECT_TCP = 1 << 1,
+    RULE_NET_PORT = 2,
     SCOPE_ABSTRACT_UNIX_SOCKET = 1 << 0,
     SCOPE_SIGNAL = 1 << 1,
 };
@@ -89,6 +96,15 @@ static uint64_t known_fs_rights(long abi)
     return known;
 }
 
+/* A connection may leave from an address that was chosen (`source-addresses`), but from no port that was. */
+static enum err allow_any_port(int ruleset, struct error *error)
+{
+    const struct port_rule rule = {.allowed_access = NET_BIND_TCP, .port = 0};
+    return syscall(SYS_landlock_add_rule, ruleset, RULE_NET_PORT, &rule, 0) == 0
+               ? ERR_OK
+               : fail_errno(error, "Landlock rule for TCP");
+}
+
 enum err sandbox_restrict_files(const struct sandbox_options *options, struct buf *ret_missing,
                                 struct error *error)
 {
@@ -116,6 +132,8 @@ enum err sandbox_restrict_files(const struct sandbox_options *options, struct bu
     enum err e = ERR_OK;
     if (options->role == ROLE_STORE)
         e = allow_store(ruleset, options, wanted.handled_access_fs, error);
+    if (e == ERR_OK && options->role == ROLE_RELAY && abi >= 4)
+        e = allow_any_port(ruleset, error);
     if (e == ERR_OK && syscall(SYS_landlock_restrict_self, ruleset, 0) != 0)
         e = fail_errno(error, "enter Landlock");
     return e;

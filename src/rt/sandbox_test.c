@@ -160,6 +160,12 @@ static int bind_port(void)
     return bind(inherited, (const struct sockaddr *)&at, sizeof(at)) == 0 ? 0 : errno;
 }
 
+static int bind_chosen_port(void)
+{
+    const struct sockaddr_in at = loopback(2525);
+    return bind(inherited, (const struct sockaddr *)&at, sizeof(at)) == 0 ? 0 : errno;
+}
+
 static int listen_there(void)
 {
     return listen(inherited, 1) == 0 ? 0 : errno;
@@ -174,6 +180,11 @@ static void test_only_relay_connects_and_nobody_listens(void **state)
     all_roles(listen_there, EPERM, EPERM, EPERM);
     assert_int_equal(try(ROLE_EDGE, bind_port), EPERM);
     assert_int_equal(try(ROLE_STORE, bind_port), EPERM);
+    assert_int_equal(try(ROLE_RELAY, bind_port), 0);
+    fd_close(&inherited);
+    inherited = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (syscall(SYS_landlock_create_ruleset, NULL, 0, 1 /* its version */) >= 4)
+        assert_int_equal(try(ROLE_RELAY, bind_chosen_port), EACCES);
     fd_close(&inherited);
     inherited = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
     all_roles(bind_port, EPERM, 0, EPERM);

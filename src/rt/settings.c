@@ -314,6 +314,7 @@ void settings_text(const struct settings *s, struct buf *out)
     setting_put_port("outbound-port", s->outbound_port, out);
     setting_put_port("mta-sts-port", s->mta_sts_port, out);
     buf_printf(out, "outbound-private = %s\n", setting_truth_names[s->outbound_private]);
+    setting_put_sources(s, out);
     buf_printf(out, "resolver = %s\n", s->resolver[0] != 0 ? s->resolver : "system");
     buf_printf(out, "dnssec-anchor = \"%s\"\n", s->dnssec_anchor);
     buf_printf(out, "ca-file = \"%s\"\n", s->ca_file);

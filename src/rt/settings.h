@@ -14,6 +14,7 @@
 #include "base/buf.h"
 #include "base/error.h"
 #include "base/log.h"
+#include "rt/own_address.h"
 #include "rt/settings_guards.h"
 
 /* name in the file, protocol's default port, TLS from the first byte */
@@ -52,7 +53,8 @@ enum listen_protocol {
       "letsencrypt, or the URL of an authority's directory: certificates come by themselves")                \
     X(acme_names, "acme-names", "hostname", "NAME, NAME ...: for which names, besides the host's own")       \
     X(acme_contact, "acme-contact", "none", "mail address that the authority writes to")                     \
-    X(acme_challenge, "acme-challenge", "http-01", "how the names are proven: http-01 or tls-alpn-01")       \
+    X(acme_challenge, "acme-challenge", "http-01",                                                           \
+      "how the names are proven: http-01, tls-alpn-01 or dns-01")                                            \
     X(acme_listen, "acme-listen", "default",                                                                 \
       "[ADDRESS][:PORT] of the door for that; default: port 80 or 443; none")                                \
     X(acme_account, "acme-account", "none", "KEY-ID KEY-FILE of an account that the authority has given")    \
@@ -94,6 +96,8 @@ enum listen_protocol {
     X(tls_reports, "tls-reports", "no", "yes: tell domains once a day how mail to them was secured")         \
     X(outbound_port, "outbound-port", "25", "port of other servers; off: mail for them waits")               \
     X(outbound_private, "outbound-private", "no", "yes: mail also goes to private and loopback addresses")   \
+    X(source_addresses, "source-addresses", "none",                                                          \
+      "ADDRESS[=NAME] ...: where mail leaves from, IPv4, IPv6, and what it calls itself there")              \
     X(resolver, "resolver", "system", "ADDRESS[:PORT] of the name server, or system: /etc/resolv.conf")      \
     X(dnssec_anchor, "dnssec-anchor", "root", "FILE with the keys where DNSSEC begins, root, or none")       \
     X(mta_sts_port, "mta-sts-port", "443", "port of the servers of MTA-STS policies; off: not asked for")    \
@@ -122,9 +126,10 @@ struct listen_setting {
 };
 
 /* RFC 8555 8, RFC 8737: name, as it is written, through which door */
-#define ACME_CHALLENGE_TABLE(X)             \
-    X(HTTP_01, "http-01", LISTEN_ACME_HTTP) \
-    X(TLS_ALPN_01, "tls-alpn-01", LISTEN_ACME_TLS)
+#define ACME_CHALLENGE_TABLE(X)                    \
+    X(HTTP_01, "http-01", LISTEN_ACME_HTTP)        \
+    X(TLS_ALPN_01, "tls-alpn-01", LISTEN_ACME_TLS) \
+    X(DNS_01, "dns-01", LISTEN_PROTOCOLS /* no door */)
 enum acme_challenge {
 #define X(name, text, listen) ACME_##name,
     ACME_CHALLENGE_TABLE(X)
@@ -210,6 +215,7 @@ struct settings {
     bool dmarc_enforced;                           /* `dmarc-policy = enforce|mark`, default enforce */
     uint16_t outbound_port;                        /* `outbound-port`, default 25; 0: off */
     bool outbound_private;                         /* `outbound-private = yes|no`, default no */
+    struct own_addresses sources;                  /* `source-addresses`, default none */
     struct list_setting lists[SETTINGS_LISTS_MAX]; /* `block-list`, `domain-list` */
     size_t list_count;
     uint32_t list_junk_points;

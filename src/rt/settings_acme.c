@@ -57,15 +57,6 @@ enum err setting_read_acme_contact(struct reading *r, const struct words *words,
     return setting_keep(r, address, &r->settings->acme_contact, error);
 }
 
-static bool is_host_name(struct slice name)
-{
-    for (size_t i = 0; i < name.n; i++)
-        if (!ascii_is_alnum(name.p[i]) && name.p[i] != '-' && name.p[i] != '.')
-            return false;
-    return name.n > 0 && name.n <= SETTING_HOSTNAME_MAX && slice_find_char(name, '.') > 0 &&
-           name.p[name.n - 1] != '.' && slice_find(name, S("..")) < 0;
-}
-
 enum err setting_read_acme_names(struct reading *r, const struct words *words, struct error *error)
 {
     CLEANUP(buf_release) struct buf list = BUF(SETTINGS_FILE_MAX);
@@ -78,7 +69,7 @@ enum err setting_read_acme_names(struct reading *r, const struct words *words, s
             more = slice_cut(rest, ',', &name, &rest);
             if (name.n == 0)
                 continue;
-            if (!is_host_name(name))
+            if (!own_name_valid(slice_starts(name, S("*.")) ? slice_from(name, S("*.").n) : name))
                 return setting_refuse(r, error, "\"%.*s\" is no name that a certificate could be for",
                                       SLICE_ARGS(name));
             if (list.n > 0)
@@ -138,13 +129,16 @@ static enum err complete_names(struct reading *r, struct error *error)
         slice_cut(rest, ' ', &name, &rest);
         if (slice_eq(name, slice_cstr(s->hostname)))
             continue;
+        if (slice_starts(name, S("*.")) && s->acme_challenge != ACME_DNS_01)
+            return setting_refuse(r, error, "\"%.*s\" can be proven in the DNS only: acme-challenge = dns-01",
+                                  SLICE_ARGS(name));
         buf_putc(&list, ' ');
         buf_put(&list, name);
         count++;
     }
     if (count > SETTINGS_ACME_NAMES_MAX)
         return setting_refuse(r, error, "a certificate is for at most %d names", SETTINGS_ACME_NAMES_MAX);
-    if (!is_host_name(slice_cstr(s->hostname)))
+    if (!own_name_valid(slice_cstr(s->hostname)))
         return setting_refuse(r, error, "no authority makes a certificate for \"%s\": set \"hostname\"",
                               s->hostname);
     return setting_keep(r, buf_slice(&list), &s->acme_names, error);
@@ -162,7 +156,7 @@ enum err setting_check_acme(struct reading *r, struct error *error)
     if (s->acme[0] == 0)
         return ERR_OK;
     enum err e = complete_names(r, error);
-    if (e != ERR_OK || strcmp(s->acme_listen, "none") == 0)
+    if (e != ERR_OK || listen.protocol == LISTEN_PROTOCOLS || strcmp(s->acme_listen, "none") == 0)
         return e;
     listen.port = listen_protocol_port(listen.protocol);
     struct slice at = strcmp(s->acme_listen, "default") == 0 ? slice_none() : slice_cstr(s->acme_listen);

@@ -72,6 +72,26 @@ enum err setting_read_outbound_private(struct reading *r, const struct words *wo
     return e;
 }
 
+enum err setting_read_source_addresses(struct reading *r, const struct words *words, struct error *error)
+{
+    CLEANUP(buf_release) struct buf text = BUF(SETTINGS_FILE_MAX);
+    struct error why;
+    for (size_t i = 0; i < words->count; i++)
+        buf_printf(&text, "%s%.*s", i > 0 ? " " : "", SLICE_ARGS(words->at[i]));
+    if (buf_failed(&text))
+        return fail_nomem(error);
+    if (own_addresses_parse(buf_slice(&text), &r->settings->sources, &why) == ERR_OK)
+        return ERR_OK;
+    return setting_refuse(r, error, "%s", why.client);
+}
+
+void setting_put_sources(const struct settings *s, struct buf *out)
+{
+    buf_put(out, S("source-addresses = "));
+    own_addresses_put(&s->sources, out);
+    buf_put(out, s->sources.count > 0 ? S("\n") : S("none\n"));
+}
+
 enum err setting_read_resolver(struct reading *r, const struct words *words, struct error *error)
 {
     enum err e = setting_one_word(r, words, error);

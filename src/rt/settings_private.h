@@ -63,6 +63,7 @@ bool setting_size(struct slice text, uint64_t *ret) MUST_CHECK;
 bool setting_address_valid(struct slice text);
 void setting_put_guards(const struct settings *settings, struct buf *out);
 void setting_put_receiving(const struct settings *settings, struct buf *out);
+void setting_put_sources(const struct settings *settings, struct buf *out);
 void setting_put_oauth(const struct settings *settings, struct buf *out);
 void setting_put_port(const char *key, uint16_t port, struct buf *out);
 uint16_t listen_protocol_port(enum listen_protocol protocol);

@@ -170,6 +170,7 @@ static void test_text_reads_back_the_same(void **state)
         "mark\ndmarc-reports = yes\narc-trusted = lists.example, a.example\n",
         "hostname = a.example\ntrusted-networks = none\n",
         "hostname = a.example\nimap-save-limit = 1000\n",
+        "hostname = a.example\nsource-addresses = 192.0.2.1=mx.a.example, 2001:db8::1\n",
     };
     for (size_t i = 0; i < ARRAY_LEN(texts); i++) {
         CLEANUP(buf_release) struct buf first = BUF(SETTINGS_FILE_MAX);
@@ -585,6 +586,13 @@ static void test_certificates_by_acme(void **state)
         else
             refused(many, "posthorn.conf: a certificate is for at most 64 names");
     }
+    struct settings *dns = parse_good("hostname = mail.example\nlisten = none\nacme = letsencrypt\n"
+                                      "acme-challenge = dns-01\nacme-names = *.mail.example\n");
+    assert_string_equal(dns->acme_names, "mail.example *.mail.example");
+    assert_int_equal(dns->listen_count, 0); /* nobody comes for the proof */
+    settings_free(dns);
+    refused("hostname = mail.example\nacme = letsencrypt\nacme-names = *.mail.example\n",
+            "posthorn.conf: \"*.mail.example\" can be proven in the DNS only: acme-challenge = dns-01");
     refused("acme-contact = nobody\n", "posthorn.conf:1: \"nobody\" is no mail address");
     refused("acme-names = *.example\n",
             "posthorn.conf:1: \"*.example\" is no name that a certificate could be for");

@@ -72,8 +72,12 @@ static enum err expect(SSL *ssl, const struct tls_expectation *expectation, stru
     }
     if (expectation->authority) {
         SSL_set_hostflags(ssl, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
-        if (SSL_set1_host(ssl, expectation->name) != 1)
+        const char *first = expectation->alias_count > 0 ? expectation->aliases[0] : expectation->name;
+        if (SSL_set1_host(ssl, first) != 1)
             return fail_tls(error, ERR_NOMEM, "server name");
+        for (size_t i = 1; i < expectation->alias_count; i++)
+            if (SSL_add1_host(ssl, expectation->aliases[i]) != 1)
+                return fail_tls(error, ERR_NOMEM, "server name");
         SSL_set_verify(ssl, SSL_VERIFY_PEER, NULL);
         return ERR_OK;
     }

@@ -19,7 +19,7 @@ struct tlsa {
 struct tls_expectation {
     const char *name;           /* sent as SNI, and expected in the certificate when that counts */
     bool authority;             /* the chain must end at an authority that is trusted */
-    const char *const *aliases; /* DANE: other names that are as good */
+    const char *const *aliases; /* DANE: other names that are as good; authority: those that count instead */
     size_t alias_count;
     const struct tlsa *tlsa;
     size_t tlsa_count; /* > 0: DANE; records that can't be used are passed over, none usable is ERR_INVALID */

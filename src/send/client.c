@@ -86,6 +86,8 @@ static void read_extension(struct client *client, struct slice line)
             client->extensions |= (unsigned)known[i].bit;
     if (slice_eq_nocase(name, S("AUTH")))
         read_mechanisms(client, value);
+    if (slice_eq_nocase(name, S("DELIVERBY")) && !slice_to_u64(slice_trim(value), &client->by_min))
+        client->by_min = 0;
     if (slice_eq_nocase(name, S("SIZE")) && !slice_to_u64(slice_trim(value), &client->size_max))
         client->size_max = 0;
 }
@@ -103,6 +105,13 @@ static enum err check_other(const struct client *client, const struct client_opt
     return fail(error, ERR_DENIED, NULL, "the server is this one: mail would come back");
 }
 
+/* What we call ourselves there. */
+static const char *name_of(const struct client_options *options)
+{
+    return options->source != NULL && options->source->name[0] != 0 ? options->source->name
+                                                                    : options->own_name;
+}
+
 /* EHLO, or HELO when the server does not know it (RFC 5321 3.2). */
 static enum err greet(struct client *client, const char *own_name, struct error *error)
 {
@@ -114,6 +123,7 @@ static enum err greet(struct client *client, const char *own_name, struct error 
     client->extensions = 0;
     client->mechanisms = 0;
     client->size_max = 0;
+    client->by_min = 0;
     if (client->reply.code == 250) {
         struct slice rest = buf_slice(&client->reply.text);
         struct slice line;
@@ -200,14 +210,14 @@ static enum err start_tls(struct client *client, const struct client_options *op
         return error_context(error, "TLS");
     }
     tell(options, TLS_RESULT_SUCCESS);
-    return greet(client, options->own_name, error);
+    return greet(client, name_of(options), error);
 }
 
 static enum err begin(struct client *client, const struct client_options *options, bool *ret_tls_failed,
                       struct error *error)
 {
-    enum err err = stream_connect(&options->address, options->port, deadline_of(client, CLIENT_CONNECT_US),
-                                  &client->stream, error);
+    enum err err = stream_connect(&options->address, options->port, options->source,
+                                  deadline_of(client, CLIENT_CONNECT_US), &client->stream, error);
     if (err == ERR_OK)
         tell_local(client, options);
     if (err == ERR_OK && options->tls_implicit) {
@@ -222,7 +232,7 @@ static enum err begin(struct client *client, const struct client_options *option
     if (err == ERR_OK && client->reply.code != 220)
         err = refused(client, "greeting", error);
     if (err == ERR_OK)
-        err = greet(client, options->own_name, error);
+        err = greet(client, name_of(options), error);
     if (err == ERR_OK)
         err = check_other(client, options, error);
     if (err == ERR_OK && !options->tls_implicit)

@@ -32,7 +32,8 @@
     X(CHUNKING, 64, "CHUNKING")             \
     X(BINARY, 128, "BINARYMIME")            \
     X(ENHANCED, 256, "ENHANCEDSTATUSCODES") \
-    X(REQUIRETLS, 512, "REQUIRETLS")
+    X(REQUIRETLS, 512, "REQUIRETLS")        \
+    X(DELIVERBY, 1024, "DELIVERBY")
 enum client_extension {
 #define X(name, bit, text) CLIENT_##name = (bit),
     CLIENT_EXTENSION_TABLE(X)
@@ -61,7 +62,8 @@ struct client_options {
     struct client_told *told; /* NULL: nobody wants to know */
     struct resolver_address address;
     uint16_t port;
-    const char *own_name;                      /* for EHLO */
+    const struct own_address *source;          /* of address's family; NULL: as the machine chooses */
+    const char *own_name;                      /* for EHLO, where the source has no name of its own */
     const char *host;                          /* its name, for people and for TLS */
     struct tls_context *tls;                   /* NULL: in the clear, though it offers TLS */
     const struct tls_expectation *expectation; /* of the certificate */
@@ -77,6 +79,7 @@ struct client {
     unsigned extensions;
     unsigned mechanisms; /* of AUTH */
     uint64_t size_max;   /* of SIZE; 0: none */
+    uint64_t by_min;     /* of DELIVERBY, in seconds; 0: none */
     struct reply reply;  /* the last one */
     bool in_transaction; /* RSET is due before the next message */
     bool proven;         /* in TLS, with who it should be: good enough for REQUIRETLS (RFC 8689 2) */

@@ -69,6 +69,73 @@ static void note_way(const struct delivery *delivery, struct arena *arena, struc
     }
 }
 
+/* --- what was set --- */
+
+static struct terms terms_here(const struct delivery *delivery, const struct terms *server)
+{
+    return terms_both(delivery->terms != NULL ? delivery->terms : &terms_none, server);
+}
+
+/* The address of ours that the connection leaves from: as is set for the destination, else for the sender's
+ * domain, else for the server. Where some are set, and none of the peer's family, it can't be used. */
+static enum err choose_source(const struct delivery *delivery, const struct terms *terms,
+                              struct client_options *options, struct error *error)
+{
+    const struct own_addresses *own = terms->addresses.count > 0      ? &terms->addresses
+                                      : delivery->addresses.count > 0 ? &delivery->addresses
+                                                                      : &delivery->options->addresses;
+    options->source = own_addresses_of(own, options->address.family);
+    if (options->source != NULL || own->count == 0)
+        return ERR_OK;
+    return fail(error, ERR_UNAVAILABLE, NULL, "%s: no address to send from by %s is set", options->host,
+                options->address.family == AF_INET6 ? "IPv6" : "IPv4");
+}
+
+static bool enter(struct delivery *delivery, const struct terms *server, struct error *error)
+{
+    if (delivery->gate == NULL || delivery->gate->enter(delivery->gate->context, server)) {
+        delivery->server = server;
+        return true;
+    }
+    delivery->busy_until_us = clock_mono_us() + DELIVERY_BUSY_US;
+    (void)fail(error, ERR_BUSY, NULL, "%.*s: there are as many connections as may be",
+               SLICE_ARGS(server->pattern));
+    return false;
+}
+
+static void leave(struct delivery *delivery)
+{
+    if (delivery->gate != NULL && delivery->server != NULL)
+        delivery->gate->leave(delivery->gate->context, delivery->server);
+    delivery->server = NULL;
+}
+
+void delivery_close(struct delivery *delivery, bool polite)
+{
+    client_close(delivery->client, polite);
+    delivery->client = NULL;
+    leave(delivery);
+}
+
+/* Waits for a server's turn, if that is near. False: it is not. */
+static bool await_turn(struct delivery *delivery)
+{
+    if (delivery->gate == NULL || delivery->server == NULL)
+        return true;
+    int64_t turn = delivery->gate->turn(delivery->gate->context, delivery->server);
+    int64_t wait = turn - clock_mono_us();
+    if (wait > DELIVERY_TURN_US) {
+        delivery->busy_until_us = turn;
+        return false;
+    }
+    if (wait > 0)
+        nanosleep(&(struct timespec){.tv_sec = wait / CLOCK_SECOND, .tv_nsec = wait % CLOCK_SECOND * 1000},
+                  NULL);
+    return true;
+}
+
+/* --- a session --- */
+
 /* Counted: what came of TLS, if it got so far. */
 static enum err open_counted(struct delivery *delivery, const struct policy *policy,
                              const struct sts_policy *sts, struct client_options *options,
@@ -154,6 +221,13 @@ static enum err open_at(struct delivery *delivery, const struct policy *policy, 
         .expectation = delivery->tls_optional ? &anybody : &policy->expectation,
         .tls_required = demanded,
     };
+    const struct terms terms =
+        terms_here(delivery, delivery->server != NULL ? delivery->server : &terms_none);
+    enum err source = choose_source(delivery, &terms, &options, error);
+    if (source != ERR_OK)
+        return source;
+    if (policy->clear)
+        options.tls = NULL;
     bool tls_failed;
     bool on_trial = policy->trial && delivery->options->tls_reports && !delivery->tls_optional;
     if (on_trial && open_on_trial(delivery, policy, sts, &options))
@@ -182,6 +256,7 @@ struct search {
     struct sts_policy sts; /* the domain's */
     size_t tries;
     int64_t dns_us;
+    bool busy;           /* one has as many connections as it may */
     size_t closed;       /* hosts that lead to no public address */
     bool insecure;       /* one was there, and not as its policy wants it */
     struct error reason; /* of that one; else of the last */
@@ -210,6 +285,7 @@ static enum err look_up(struct delivery *delivery, const struct hosts *hosts, st
     const struct sender_options *options = delivery->options;
     int64_t now = clock_mono_us();
     struct resolver_host host;
+    const struct terms terms = terms_here(delivery, delivery->server);
     enum err err = resolver_host(options->resolver, name, now + search->dns_us, &host, error);
     const struct policy_question question = {.resolver = options->resolver,
                                              .port = options->port,
@@ -218,6 +294,7 @@ static enum err look_up(struct delivery *delivery, const struct hosts *hosts, st
                                              .sts = &search->sts,
                                              .name = name,
                                              .host = &host,
+                                             .terms = &terms,
                                              .deadline_us = now + search->dns_us,
                                              .required = delivery->require_tls};
     if (err == ERR_OK && delivery->tls_optional)
@@ -254,10 +331,15 @@ static enum err open_host(struct delivery *delivery, const struct hosts *hosts, 
     struct policy policy;
     char text[RESOLVER_NAME_MAX + 1];
     snprintf(text, sizeof(text), "%.*s", SLICE_ARGS(name));
+    if (!enter(delivery, terms_of_server(delivery->table, name), error)) {
+        search->busy = true;
+        return ERR_BUSY;
+    }
     enum err err = look_up(delivery, hosts, name, search, arena, &host, &policy, error);
     if (err != ERR_OK) {
         search->tries--; /* else a domain could keep a thread busy with names that lead nowhere */
         note_failure(delivery, error);
+        leave(delivery);
         return err;
     }
     err = ERR_UNAVAILABLE;
@@ -267,6 +349,8 @@ static enum err open_host(struct delivery *delivery, const struct hosts *hosts, 
         if (err != ERR_OK)
             note_failure(delivery, error);
     }
+    if (err != ERR_OK)
+        leave(delivery);
     return err;
 }
 
@@ -284,6 +368,8 @@ static enum err open_smart_host_at(struct delivery *delivery, const struct smart
                                    const struct policy *policy, const char *name,
                                    const struct resolver_address *address, struct error *error)
 {
+    const struct terms terms =
+        terms_here(delivery, delivery->server != NULL ? delivery->server : &terms_none);
     const bool required = policy->level != POLICY_MAY;
     struct client_options options = {
         .address = *address,
@@ -300,7 +386,12 @@ static enum err open_smart_host_at(struct delivery *delivery, const struct smart
         .other = delivery->other,
     };
     bool tls_failed;
-    enum err err = client_open(&options, &delivery->client, &tls_failed, error);
+    enum err err = choose_source(delivery, &terms, &options, error);
+    if (err != ERR_OK)
+        return err;
+    if (policy->clear)
+        options.tls = NULL;
+    err = client_open(&options, &delivery->client, &tls_failed, error);
     if (err == ERR_OK)
         return check_promise(delivery, policy, error);
     note_shortfall(delivery, tls_failed);
@@ -320,6 +411,8 @@ static enum err smart_host_policy(struct delivery *delivery, const struct smart_
                                   struct policy *ret_policy, struct error *error)
 {
     struct sts_policy sts = {.mode = STS_NONE};
+    const struct terms terms =
+        terms_here(delivery, delivery->server != NULL ? delivery->server : &terms_none);
     const bool literal = slice_starts(route->host, S("["));
     const struct hosts hosts = {.canonical = route->host, .secure = true, .direct = true, .literal = literal};
     const struct policy_question question = {.resolver = delivery->options->resolver,
@@ -329,6 +422,7 @@ static enum err smart_host_policy(struct delivery *delivery, const struct smart_
                                              .sts = &sts,
                                              .name = route->host,
                                              .host = host,
+                                             .terms = &terms,
                                              .deadline_us = deadline_us,
                                              .required = delivery->require_tls};
     *ret_policy = (struct policy){.level = POLICY_MAY};
@@ -338,7 +432,7 @@ static enum err smart_host_policy(struct delivery *delivery, const struct smart_
     }
     if (delivery->tls_optional)
         return ERR_OK;
-    if (delivery->sts != NULL && !literal) {
+    if (delivery->sts != NULL && !literal && terms.tls == DESTINATION_TLS_DEFAULT) {
         enum err err = sts_cache_find(delivery->sts, route->host, deadline_us, arena, &sts, error);
         if (err != ERR_OK)
             return err;
@@ -357,6 +451,8 @@ enum err delivery_open_route(struct delivery *delivery, const struct smart_host 
     if (slice_starts(name, S("[")))
         name = slice_sub(name, 1, name.n - 2);
     snprintf(text, sizeof(text), "%.*s", SLICE_ARGS(name));
+    if (!enter(delivery, terms_of_server(delivery->table, name), error))
+        return ERR_BUSY;
     int64_t dns_until_us = clock_mono_us() + DELIVERY_DNS_US;
     if (delivery->deadline_us != 0)
         dns_until_us = MIN(dns_until_us, delivery->deadline_us);
@@ -366,6 +462,7 @@ enum err delivery_open_route(struct delivery *delivery, const struct smart_host 
     if (err != ERR_OK) {
         note_shortfall(delivery, err == ERR_UNSUPPORTED);
         note_failure(delivery, error);
+        leave(delivery);
         return err;
     }
     if (policy.expectation.name == NULL)
@@ -376,6 +473,8 @@ enum err delivery_open_route(struct delivery *delivery, const struct smart_host 
         if (err != ERR_OK)
             note_failure(delivery, error);
     }
+    if (err != ERR_OK)
+        leave(delivery);
     return err;
 }
 
@@ -383,8 +482,9 @@ static enum delivery_end open_route(struct delivery *delivery, const struct outb
                                     struct arena *arena, struct outbound_result *results)
 {
     struct error error = {.detail = "the smart host has no address"};
-    if (delivery_open_route(delivery, &parcel->route, &error) == ERR_OK)
-        return DELIVERY_SENT;
+    enum err err = delivery_open_route(delivery, &parcel->route, &error);
+    if (err == ERR_OK || err == ERR_BUSY)
+        return err == ERR_OK ? DELIVERY_SENT : DELIVERY_BUSY;
     LOG(LOG_WARN, parcel->sid, "send.smart_host", F_STR("host", parcel->route.host), F_ERR(&error));
     if (delivery->require_tls && tell_shortfall(delivery, parcel, arena, results))
         return DELIVERY_REFUSED;
@@ -396,7 +496,8 @@ static enum delivery_end open_route(struct delivery *delivery, const struct outb
 static enum err find_sts(struct delivery *delivery, const struct hosts *hosts, struct arena *arena,
                          struct sts_policy *ret_policy, struct error *error)
 {
-    if (delivery->sts == NULL || hosts->literal || delivery->tls_optional)
+    bool set = delivery->terms != NULL && delivery->terms->tls != DESTINATION_TLS_DEFAULT;
+    if (delivery->sts == NULL || hosts->literal || delivery->tls_optional || set)
         return ERR_OK;
     return sts_cache_find(delivery->sts, delivery->domain, clock_mono_us() + DELIVERY_DNS_US, arena,
                           ret_policy, error);
@@ -428,10 +529,14 @@ static enum delivery_end open_any(struct delivery *delivery, const struct outbou
         struct error error;
         if (open_host(delivery, &hosts, hosts.each[i].name, &search, arena, &error) == ERR_OK)
             return DELIVERY_SENT;
+        if (error.code == ERR_BUSY)
+            continue;
         give_reason(&search, &error);
         LOG(LOG_INFO, parcel->sid, "send.host", F_STR("domain", delivery->domain),
             F_STR("host", hosts.each[i].name), F_ERR(&error));
     }
+    if (search.busy)
+        return DELIVERY_BUSY;
     if (delivery->require_tls && tell_shortfall(delivery, parcel, arena, results))
         return DELIVERY_REFUSED;
     bool closed = search.closed == hosts.count;
@@ -443,12 +548,6 @@ static enum delivery_end open_any(struct delivery *delivery, const struct outbou
     return closed || lacking ? DELIVERY_REFUSED : DELIVERY_UNREACHABLE;
 }
 
-static void drop_client(struct delivery *delivery, bool polite)
-{
-    client_close(delivery->client, polite);
-    delivery->client = NULL;
-}
-
 /* RFC 8689 5: a report about a message that requires TLS is sent without rather than lost. */
 static enum delivery_end open_for(struct delivery *delivery, const struct outbound_parcel *parcel,
                                   struct arena *arena, struct outbound_result *results)
@@ -456,11 +555,19 @@ static enum delivery_end open_for(struct delivery *delivery, const struct outbou
     delivery->require_tls = parcel->require_tls;
     delivery->shortfall = (struct shortfall){0};
     enum delivery_end end = open_any(delivery, parcel, arena, results);
-    if (end == DELIVERY_SENT || !parcel->require_tls || parcel->sender.n > 0 ||
+    if (end == DELIVERY_SENT || end == DELIVERY_BUSY || !parcel->require_tls || parcel->sender.n > 0 ||
         !falls_short(&delivery->shortfall))
         return end;
     delivery->require_tls = false;
     return open_any(delivery, parcel, arena, results);
+}
+
+/* Over one connection. */
+static unsigned messages_max(const struct delivery *delivery)
+{
+    const struct terms terms =
+        terms_here(delivery, delivery->server != NULL ? delivery->server : &terms_none);
+    return terms.messages > 0 ? terms.messages : SENDER_MESSAGES_MAX;
 }
 
 enum delivery_end delivery_run(struct delivery *delivery, const struct outbound_parcel *parcel,
@@ -469,25 +576,36 @@ enum delivery_end delivery_run(struct delivery *delivery, const struct outbound_
 {
     bool kept = delivery->client != NULL;
     buf_clear(&delivery->tried);
+    if (deliver_by_is_over(&parcel->by, clock_wall_us())) {
+        tell_all(parcel, OUTBOUND_FAILED, "5.4.7", DELIVERY_NOT_IN_TIME, arena, results);
+        return DELIVERY_REFUSED;
+    }
     delivery->tls_optional = parcel->tls_optional;
     if (kept && parcel->require_tls && !transaction_may_require_tls(delivery->client)) {
-        drop_client(delivery, true);
+        delivery_close(delivery, true);
         kept = false;
     }
     for (;;) {
         if (delivery->client == NULL) {
             enum delivery_end end = open_for(delivery, parcel, arena, results);
+            if (end == DELIVERY_BUSY)
+                return end;
+            delivery->connections += end == DELIVERY_SENT;
             if (end != DELIVERY_SENT) {
                 note_way(delivery, arena, results, parcel->recipient_count);
                 return end;
             }
         }
+        if (!await_turn(delivery)) {
+            delivery_close(delivery, true);
+            return DELIVERY_BUSY;
+        }
         enum transaction_end end = transaction_run(delivery->client, parcel, message, arena, results);
         note_way(delivery, arena, results, parcel->recipient_count);
         /* The next parcel may not use a connection that was opened for one which goes anywhere. */
-        if (end != TRANSACTION_DONE || delivery->client->messages >= SENDER_MESSAGES_MAX ||
+        if (end != TRANSACTION_DONE || delivery->client->messages >= messages_max(delivery) ||
             delivery->tls_optional)
-            drop_client(delivery, end == TRANSACTION_DONE);
+            delivery_close(delivery, end == TRANSACTION_DONE);
         /* A connection that was kept may be over meanwhile: that says nothing about the server. */
         if (!kept || end != TRANSACTION_UNSAID)
             return DELIVERY_SENT;
@@ -498,5 +616,5 @@ enum delivery_end delivery_run(struct delivery *delivery, const struct outbound_
 void delivery_end(struct delivery *delivery)
 {
     buf_release(&delivery->tried);
-    drop_client(delivery, true);
+    delivery_close(delivery, true);
 }

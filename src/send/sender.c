@@ -1,11 +1,8 @@
 /*
- * Destinations and threads.
+ * Threads: what store gives is put into lanes (schedule.h), and each lane is served by as many threads as it
+ * bears connections.
  *
- *     taker: store's parcels --> a destination's list --> ready --> a thread: delivery after delivery -->
- * idle
- *
- * Invariants, under the lock: 1. a destination is on the ready list exactly when it has a parcel for which
- * one more connection may be opened; 2. one without parcels, threads and trouble is forgotten.
+ *     taker: store's parcels --> a lane --> ready --> a thread: delivery after delivery --> told to store
  */
 #include "send/sender.h"
 
@@ -16,48 +13,23 @@
 #include <unistd.h>
 
 #include "base/log.h"
-#include "base/map.h"
 #include "base/must.h"
 #include "fetch/fetcher.h"
 #include "send/ask.h"
 #include "send/callouts.h"
 #include "send/delivery.h"
+#include "send/schedule.h"
 #include "send/sts_keeper.h"
+#include "send/survey.h"
 
 enum {
     TAKE_ENTRIES = 64,
     BATCH_ARENA_MAX = 32 * 1024 * 1024,
     RESULT_ARENA_MAX = 4 * 1024 * 1024,
+    TERMS_ARENA_MAX = 64 * 1024 * 1024,
     THREAD_STACK = 512 * 1024,
     THREAD_IDLE_SECONDS = 30,
     RETRY_STORE_SECONDS = 1,
-    DESTINATIONS_IN_TROUBLE_MAX = 10000,
-};
-
-/* What came at once; freed with its last parcel. */
-struct load {
-    struct arena arena;
-    size_t left; /* under the sender's lock */
-};
-
-struct item {
-    struct item *next;
-    struct load *load;
-    const struct outbound_parcel *parcel;
-};
-
-struct destination {
-    struct destination *next_ready;
-    bool ready;
-    char *domain;
-    struct item *first, **last;
-    size_t waiting;
-    unsigned active; /* threads */
-    unsigned limit;
-    unsigned failures;        /* since the last success */
-    int64_t blocked_until_us; /* monotonic; 0: not in trouble */
-    pthread_cond_t arrived;   /* a thread keeps a connection for the next one */
-    unsigned keeping;
 };
 
 struct sender {
@@ -66,152 +38,31 @@ struct sender {
     struct tls_context *tls;
     struct sts_cache *sts; /* NULL: without MTA-STS */
     struct callouts *callouts;
+    struct delivery_gate gate;
     uint64_t hand;
-    pthread_mutex_t lock;
-    pthread_cond_t work;  /* a destination became ready, or stop */
-    pthread_cond_t space; /* fewer parcels are held */
-    pthread_cond_t quiet; /* a thread ended */
-    struct map destinations;
-    struct destination *first_ready, **last_ready;
-    size_t parcels; /* held, and not yet told */
+    struct schedule schedule; /* its lock is for what follows, too */
+    pthread_cond_t space;     /* fewer parcels are held */
+    pthread_cond_t quiet;     /* a thread ended */
     unsigned threads, idle;
     uint64_t flushes;
+    uint64_t settings; /* the number of the terms; 0: none were asked for */
     atomic_bool stopping;
 };
-
-/* --- time --- */
-
-static bool wait_until(pthread_cond_t *condition, pthread_mutex_t *lock, int64_t after_us)
-{
-    struct timespec until;
-    clock_gettime(CLOCK_MONOTONIC, &until);
-    int64_t ns = until.tv_nsec + after_us % CLOCK_SECOND * 1000;
-    until.tv_sec += after_us / CLOCK_SECOND + ns / 1000000000;
-    until.tv_nsec = ns % 1000000000;
-    return pthread_cond_timedwait(condition, lock, &until) == 0;
-}
-
-static void init_condition(pthread_cond_t *condition)
-{
-    pthread_condattr_t attributes;
-    pthread_condattr_init(&attributes);
-    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-    pthread_cond_init(condition, &attributes);
-    pthread_condattr_destroy(&attributes);
-}
 
 static void pause_for(int64_t us)
 {
     nanosleep(&(struct timespec){.tv_sec = us / CLOCK_SECOND, .tv_nsec = us % CLOCK_SECOND * 1000}, NULL);
 }
 
-/* --- destinations; all locked --- */
-
-static void make_ready(struct sender *sender, struct destination *d)
-{
-    if (d->ready || d->waiting == 0 || d->active >= d->limit)
-        return;
-    d->ready = true;
-    d->next_ready = NULL;
-    *sender->last_ready = d;
-    sender->last_ready = &d->next_ready;
-    pthread_cond_signal(&sender->work);
-}
-
-static void remove_ready(struct sender *sender, struct destination *d)
-{
-    struct destination **at = &sender->first_ready;
-    if (!d->ready)
-        return;
-    while (*at != d)
-        at = &(*at)->next_ready;
-    *at = d->next_ready;
-    if (sender->last_ready == &d->next_ready)
-        sender->last_ready = at;
-    d->ready = false;
-}
-
-static struct destination *destination_of(struct sender *sender, struct slice domain)
-{
-    struct destination *d = map_get(&sender->destinations, domain);
-    if (d != NULL)
-        return d;
-    d = calloc(1, sizeof(*d));
-    if (d == NULL)
-        return NULL;
-    d->domain = slice_to_cstr(domain);
-    if (d->domain == NULL || !map_set(&sender->destinations, domain, d)) {
-        free(d->domain);
-        free(d);
-        return NULL;
-    }
-    d->last = &d->first;
-    d->limit = 1;
-    init_condition(&d->arrived);
-    return d;
-}
-
-/* Trouble is remembered as long as it lasts, but not without end. */
-static void forget_if_unused(struct sender *sender, struct destination *d)
-{
-    bool in_trouble =
-        d->blocked_until_us > clock_mono_us() && sender->destinations.count <= DESTINATIONS_IN_TROUBLE_MAX;
-    if (d->waiting > 0 || d->active > 0 || in_trouble)
-        return;
-    must(!d->ready);
-    (void)map_remove(&sender->destinations, slice_cstr(d->domain));
-    pthread_cond_destroy(&d->arrived);
-    free(d->domain);
-    free(d);
-}
-
-static struct item *pop(struct destination *d)
-{
-    struct item *item = d->first;
-    if (item == NULL)
-        return NULL;
-    d->first = item->next;
-    if (d->first == NULL)
-        d->last = &d->first;
-    d->waiting--;
-    return item;
-}
-
-static void trouble(struct sender *sender, struct destination *d)
-{
-    int64_t seconds = (int64_t)SENDER_BLOCK_SECONDS << MIN(d->failures, 5U);
-    seconds = MIN(seconds, (int64_t)SENDER_BLOCK_MAX_SECONDS);
-    d->failures++;
-    d->limit = MAX(d->limit / 2, 1U);
-    d->blocked_until_us = clock_mono_us() + seconds * CLOCK_SECOND;
-    remove_ready(sender, d);
-}
-
-static void success(struct destination *d)
-{
-    d->failures = 0;
-    d->blocked_until_us = 0;
-    d->limit = MIN(d->limit + 1, (unsigned)SENDER_CONNECTIONS_MAX);
-}
-
-static void unblock(void *context, struct slice key, void *value)
-{
-    struct destination *d = value;
-    (void)context;
-    (void)key;
-    d->blocked_until_us = 0;
-    d->failures = 0;
-}
-
 /* --- telling store --- */
 
 static void item_free(struct sender *sender, struct item *item)
 {
-    pthread_mutex_lock(&sender->lock);
-    sender->parcels--;
+    pthread_mutex_lock(&sender->schedule.lock);
+    sender->schedule.parcels--;
     bool last = --item->load->left == 0;
     pthread_cond_signal(&sender->space);
-    pthread_mutex_unlock(&sender->lock);
+    pthread_mutex_unlock(&sender->schedule.lock);
     if (last) {
         arena_release(&item->load->arena);
         free(item->load);
@@ -237,88 +88,202 @@ static void tell(struct sender *sender, struct item *item, const struct outbound
     item_free(sender, item);
 }
 
-/* The destination is left alone: back to store, for later. */
-static void give_back(struct sender *sender, struct item *item, int64_t blocked_until_us)
+/* Untried, until that wall time. */
+static void give_back(struct sender *sender, struct item *item, int64_t after_us)
 {
     struct outbound_result results[OUTBOUND_RECIPIENTS_MAX];
-    int64_t wait = MAX(blocked_until_us - clock_mono_us(), CLOCK_SECOND);
-    /* Not all at once when the time has come. */
-    int64_t after = clock_wall_us() + wait + (int64_t)randombytes_uniform(10) * CLOCK_SECOND;
     for (size_t i = 0; i < item->parcel->recipient_count; i++)
-        results[i] = (struct outbound_result){
-            .recipient = item->parcel->recipients[i].number, .outcome = OUTBOUND_UNTRIED, .after_us = after};
+        results[i] = (struct outbound_result){.recipient = item->parcel->recipients[i].number,
+                                              .outcome = OUTBOUND_UNTRIED,
+                                              .after_us = after_us};
     tell(sender, item, results);
+}
+
+/* Its lane is left alone until then; not all come at once when the time has come. */
+static int64_t after_trouble(int64_t blocked_until_us)
+{
+    int64_t wait = MAX(blocked_until_us - clock_mono_us(), CLOCK_SECOND);
+    return clock_wall_us() + wait + (int64_t)randombytes_uniform(10) * CLOCK_SECOND;
 }
 
 /* --- sending --- */
 
-/* One parcel. Then the destination's affairs are put in order. */
-static void send_one(struct sender *sender, struct destination *d, struct delivery *delivery,
+static void note_answer(struct lane *lane, const struct delivery *delivery,
+                        const struct outbound_result *results, size_t count)
+{
+    const struct outbound_result *last = &results[count - 1];
+    snprintf(lane->answer, sizeof(lane->answer), "%.*s",
+             SLICE_ARGS(slice_sub(last->text, 0, SCHEDULE_ANSWER_MAX)));
+    for (char *c = lane->answer; *c != 0; c++)
+        if ((unsigned char)*c < ' ' || *c == 0x7f)
+            *c = ' ';
+    if (delivery->connections > 0)
+        snprintf(lane->tls, sizeof(lane->tls), "%.*s", SLICE_ARGS(slice_sub(last->tls, 0, SCHEDULE_TLS_MAX)));
+}
+
+/* Locked. What came of one parcel says something of its lane. */
+static void judge(struct sender *sender, struct lane *lane, const struct delivery *delivery,
+                  enum delivery_end end, const struct outbound_result *results, size_t count)
+{
+    int64_t now = clock_mono_us();
+    enum throttle_word word = end == DELIVERY_REFUSED ? THROTTLE_TAKEN : throttle_word_of(results, count);
+    schedule_done(lane, now);
+    note_answer(lane, delivery, results, count);
+    lane->messages += end == DELIVERY_SENT;
+    if (end == DELIVERY_UNREACHABLE)
+        throttle_unreachable(&lane->throttle, now);
+    else if (word == THROTTLE_TOO_MUCH)
+        throttle_pushed_back(&lane->throttle, now);
+    else if (word == THROTTLE_TAKEN)
+        throttle_success(&lane->throttle);
+    if (throttle_is_blocked(&lane->throttle, now))
+        schedule_not_ready(&sender->schedule, lane);
+}
+
+/* Locked. The item was not sent, and is the next one again. True: others of the lane go on with it. */
+static bool put_back(struct sender *sender, struct lane *lane, const struct delivery *delivery,
+                     struct item *item, enum delivery_end end)
+{
+    bool crowded = end == DELIVERY_UNREACHABLE && lane->open > 0;
+    if (end != DELIVERY_BUSY && !crowded)
+        return false;
+    if (crowded)
+        throttle_crowded(&lane->throttle, lane->open);
+    else
+        schedule_delay(&sender->schedule, lane, delivery->busy_until_us);
+    schedule_put_first(&sender->schedule, lane, item);
+    return true;
+}
+
+/* One parcel. Then the lane's affairs are put in order. False: this thread is not to go on with it. */
+static bool send_one(struct sender *sender, struct lane *lane, struct delivery *delivery, bool *open,
                      struct item *item)
 {
     CLEANUP(arena_release) struct arena arena = ARENA(RESULT_ARENA_MAX);
     CLEANUP(outbound_message_release) struct outbound_message message = {.fd = -1};
     struct outbound_result results[OUTBOUND_RECIPIENTS_MAX];
     struct error error;
+    size_t count = item->parcel->recipient_count;
+    unsigned connections = delivery->connections;
     enum err err = link_outbound_open(&sender->link, sender->hand, item->parcel->entry, &message, &error);
     if (err != ERR_OK) {
         LOG(LOG_WARN, item->parcel->sid, "send.open", F_ID("entry", item->parcel->entry.v), F_ERR(&error));
-        give_back(sender, item, clock_mono_us() + CLOCK_MINUTE);
-        return;
+        give_back(sender, item, clock_wall_us() + CLOCK_MINUTE);
+        return true;
     }
     enum delivery_end end = delivery_run(delivery, item->parcel, &message, &arena, results);
-    pthread_mutex_lock(&sender->lock);
-    if (end == DELIVERY_UNREACHABLE)
-        trouble(sender, d);
-    else
-        success(d);
-    make_ready(sender, d);
-    pthread_mutex_unlock(&sender->lock);
+    pthread_mutex_lock(&sender->schedule.lock);
+    lane->connections += delivery->connections - connections;
+    lane->open -= *open;
+    *open = delivery->client != NULL;
+    bool others = put_back(sender, lane, delivery, item, end);
+    if (!others)
+        judge(sender, lane, delivery, end, results, count);
+    lane->open += *open;
+    schedule_make_ready(&sender->schedule, lane);
+    pthread_mutex_unlock(&sender->schedule.lock);
+    if (others)
+        return false;
     tell(sender, item, results);
+    return true;
 }
 
-/* Locked. The next parcel for a connection that is open; waits a moment for one. */
-static struct item *next_item(struct sender *sender, struct destination *d, bool connected)
+/* Locked. The next item for a connection that is open; waits a moment for one. */
+static struct item *next_item(struct sender *sender, struct lane *lane, bool connected)
 {
     int64_t until = clock_mono_us() + SENDER_IDLE_SECONDS * CLOCK_SECOND;
-    while (connected && d->waiting == 0 && !sender->stopping && clock_mono_us() < until) {
-        d->keeping++;
-        (void)wait_until(&d->arrived, &sender->lock, until - clock_mono_us());
-        d->keeping--;
+    while (connected && lane->waiting == 0 && !sender->stopping && clock_mono_us() < until) {
+        lane->keeping++;
+        (void)schedule_wait(&lane->arrived, &sender->schedule.lock, until - clock_mono_us());
+        lane->keeping--;
     }
-    struct item *item = sender->stopping ? NULL : pop(d);
-    if (d->waiting == 0)
-        remove_ready(sender, d);
-    return item;
+    return sender->stopping ? NULL : schedule_take(&sender->schedule, lane);
 }
 
-/* All there is for one destination, over one connection at a time. Locked at the call and after it. */
-static void serve(struct sender *sender, struct destination *d)
+/* Locked. Waits for the lane's turn, by its rate, if that is near; else the item is its next one again, and
+ * the lane delayed. */
+static bool await_turn(struct sender *sender, struct lane *lane, struct item *item)
+{
+    int64_t before = lane->throttle.turn_us;
+    int64_t turn = throttle_take_turn(&lane->throttle.turn_us, lane->rate, clock_mono_us());
+    int64_t wait = turn - clock_mono_us();
+    if (wait <= 0)
+        return true;
+    if (wait <= DELIVERY_TURN_US) {
+        pthread_mutex_unlock(&sender->schedule.lock);
+        pause_for(wait);
+        pthread_mutex_lock(&sender->schedule.lock);
+        return true;
+    }
+    lane->throttle.turn_us = before;
+    schedule_delay(&sender->schedule, lane, turn);
+    schedule_put_first(&sender->schedule, lane, item);
+    return false;
+}
+
+/* Locked. What holds for the lane now; a session that began under other terms ends. */
+static void renew_terms(struct sender *sender, struct lane *lane, struct delivery *delivery, bool *open)
+{
+    if (delivery->table == sender->schedule.terms)
+        return;
+    struct terms_table *before = delivery->table;
+    lane->open -= *open;
+    *open = false;
+    delivery->table = terms_table_ref(sender->schedule.terms);
+    delivery->terms = terms_of_domain(delivery->table, delivery->domain);
+    pthread_mutex_unlock(&sender->schedule.lock);
+    delivery_close(delivery, true);
+    terms_table_unref(before);
+    pthread_mutex_lock(&sender->schedule.lock);
+}
+
+/* All there is for one lane, over one connection at a time. Locked at the call and after it. */
+static void serve(struct sender *sender, struct lane *lane)
 {
     struct delivery delivery = {.options = &sender->options,
+                                .gate = &sender->gate,
                                 .tls = sender->tls,
                                 .sts = sender->sts,
                                 .link = &sender->link,
-                                .domain = slice_cstr(d->domain),
+                                .domain = lane->name,
                                 .tried = BUF(DELIVERY_TRIED_MAX)};
+    struct slice name, addresses;
+    struct error ignored;
     struct item *item;
-    d->active++;
-    make_ready(sender, d);
-    while ((item = next_item(sender, d, delivery.client != NULL)) != NULL) {
-        int64_t blocked_until_us = d->blocked_until_us;
-        pthread_mutex_unlock(&sender->lock);
-        if (blocked_until_us > clock_mono_us())
-            give_back(sender, item, blocked_until_us);
+    bool open = false;
+    bool goes_on = true;
+    slice_cut(slice_cstr(lane->key), '\n', &name, &addresses);
+    if (own_addresses_parse(addresses, &delivery.addresses, &ignored) != ERR_OK)
+        delivery.addresses.count = 0; /* store has read them before */
+    lane->active++;
+    sender->schedule.serving++;
+    schedule_make_ready(&sender->schedule, lane);
+    if (lane->event_us == 0)
+        lane->event_us = clock_mono_us();
+    while (goes_on && !lane->delayed && (item = next_item(sender, lane, delivery.client != NULL)) != NULL) {
+        int64_t blocked_until_us = lane->throttle.blocked_until_us;
+        bool blocked = throttle_is_blocked(&lane->throttle, clock_mono_us());
+        renew_terms(sender, lane, &delivery, &open);
+        if (item->back_until_us == 0 && !blocked && !await_turn(sender, lane, item))
+            break;
+        pthread_mutex_unlock(&sender->schedule.lock);
+        if (item->back_until_us != 0)
+            give_back(sender, item, item->back_until_us);
+        else if (blocked)
+            give_back(sender, item, after_trouble(blocked_until_us));
         else
-            send_one(sender, d, &delivery, item);
-        pthread_mutex_lock(&sender->lock);
+            goes_on = send_one(sender, lane, &delivery, &open, item);
+        pthread_mutex_lock(&sender->schedule.lock);
     }
-    pthread_mutex_unlock(&sender->lock);
+    lane->open -= open;
+    pthread_mutex_unlock(&sender->schedule.lock);
     delivery_end(&delivery);
-    pthread_mutex_lock(&sender->lock);
-    d->active--;
-    make_ready(sender, d);
-    forget_if_unused(sender, d);
+    terms_table_unref(delivery.table);
+    pthread_mutex_lock(&sender->schedule.lock);
+    lane->active--;
+    sender->schedule.serving--;
+    schedule_make_ready(&sender->schedule, lane);
+    schedule_forget_if_unused(&sender->schedule, lane);
 }
 
 static void add_thread(struct sender *sender);
@@ -326,26 +291,26 @@ static void add_thread(struct sender *sender);
 static void *worker_main(void *context)
 {
     struct sender *sender = context;
-    pthread_mutex_lock(&sender->lock);
+    struct schedule *schedule = &sender->schedule;
+    pthread_mutex_lock(&schedule->lock);
     while (!sender->stopping) {
-        struct destination *d = sender->first_ready;
-        if (d != NULL) {
-            remove_ready(sender, d);
-            /* One idle thread may have been counted on for several destinations. */
-            if (sender->first_ready != NULL)
+        struct lane *lane = schedule_next(schedule);
+        if (lane != NULL) {
+            /* One idle thread may have been counted on for several lanes. */
+            if (schedule->first_ready != NULL)
                 add_thread(sender);
-            serve(sender, d);
+            serve(sender, lane);
             continue;
         }
         sender->idle++;
-        bool woken = wait_until(&sender->work, &sender->lock, THREAD_IDLE_SECONDS * CLOCK_SECOND);
+        bool woken = schedule_wait(&schedule->work, &schedule->lock, THREAD_IDLE_SECONDS * CLOCK_SECOND);
         sender->idle--;
-        if (!woken && sender->first_ready == NULL)
+        if (!woken && schedule->first_ready == NULL)
             break;
     }
     sender->threads--;
     pthread_cond_broadcast(&sender->quiet);
-    pthread_mutex_unlock(&sender->lock);
+    pthread_mutex_unlock(&schedule->lock);
     return NULL;
 }
 
@@ -366,26 +331,37 @@ static void add_thread(struct sender *sender)
     pthread_attr_destroy(&attributes);
 }
 
+/* Wakes lanes that were delayed. */
+static void *clock_main(void *context)
+{
+    struct sender *sender = context;
+    struct schedule *schedule = &sender->schedule;
+    pthread_mutex_lock(&schedule->lock);
+    while (!sender->stopping) {
+        int64_t next = schedule_wake(schedule, clock_mono_us());
+        if (schedule->first_ready != NULL)
+            add_thread(sender);
+        int64_t wait = MIN(MAX(next - clock_mono_us(), CLOCK_MS), CLOCK_MINUTE);
+        (void)schedule_wait(&schedule->delayed, &schedule->lock, wait);
+    }
+    pthread_mutex_unlock(&schedule->lock);
+    return NULL;
+}
+
 /* --- taking --- */
 
 /* Locked. False: no memory. */
 static bool enqueue(struct sender *sender, struct load *load, const struct outbound_parcel *parcel)
 {
-    struct destination *d = destination_of(sender, parcel->domain);
-    struct item *item = d != NULL ? malloc(sizeof(*item)) : NULL;
+    struct lane *lane = schedule_lane(&sender->schedule, parcel);
+    struct item *item = lane != NULL ? malloc(sizeof(*item)) : NULL;
     if (item == NULL)
         return false;
     *item = (struct item){.load = load, .parcel = parcel};
-    *d->last = item;
-    d->last = &item->next;
-    d->waiting++;
     load->left++;
-    sender->parcels++;
-    if (d->keeping > 0)
-        pthread_cond_signal(&d->arrived);
-    if (d->waiting > d->keeping)
-        make_ready(sender, d);
-    if (sender->first_ready != NULL)
+    sender->schedule.parcels++;
+    schedule_put(&sender->schedule, lane, item);
+    if (sender->schedule.first_ready != NULL)
         add_thread(sender);
     return true;
 }
@@ -397,25 +373,66 @@ static void start_anew(void)
     _exit(EXIT_FAILURE);
 }
 
+static void unblock(void *context UNUSED, struct lane *lane)
+{
+    throttle_unblock(&lane->throttle);
+}
+
 static void distribute(struct sender *sender, struct load *load, const struct outbound_batch *batch)
 {
     bool good = true;
-    pthread_mutex_lock(&sender->lock);
+    pthread_mutex_lock(&sender->schedule.lock);
     if (batch->flushes != sender->flushes) {
         sender->flushes = batch->flushes;
-        map_each(&sender->destinations, unblock, NULL);
+        schedule_each_lane(&sender->schedule, unblock, NULL);
     }
     load->left = 1;
     for (size_t i = 0; i < batch->count && good; i++)
         good = enqueue(sender, load, &batch->parcels[i]);
     bool empty = --load->left == 0;
-    pthread_mutex_unlock(&sender->lock);
+    pthread_mutex_unlock(&sender->schedule.lock);
     if (!good)
         start_anew();
     if (empty) {
         arena_release(&load->arena);
         free(load);
     }
+}
+
+/* Before what comes with them is sent. Those that were stay in force while store does not answer. */
+static void ask_terms(struct sender *sender, uint64_t settings)
+{
+    CLEANUP(arena_release) struct arena arena = ARENA(TERMS_ARENA_MAX);
+    struct destination *rows = NULL;
+    struct terms_table *terms = NULL;
+    size_t count = 0;
+    struct error error;
+    if (settings == sender->settings)
+        return;
+    enum err err = link_destinations(&sender->link, &arena, &rows, &count, &error);
+    if (err == ERR_OK)
+        err = terms_table_create(rows, count, &terms, &error);
+    if (err != ERR_OK) {
+        LOG(LOG_WARN, NO_SID, "send.terms", F_ERR(&error));
+        return;
+    }
+    pthread_mutex_lock(&sender->schedule.lock);
+    schedule_set_terms(&sender->schedule, terms);
+    pthread_mutex_unlock(&sender->schedule.lock);
+    sender->settings = settings;
+}
+
+/* Until there is room. A slow lane gives way, so that what is behind its mail in store comes out. */
+static void await_room(struct sender *sender)
+{
+    struct schedule *schedule = &sender->schedule;
+    pthread_mutex_lock(&schedule->lock);
+    while (schedule->parcels >= SENDER_PARCELS_MAX && !sender->stopping) {
+        if (schedule->back->waiting == 0 && schedule_squeeze(schedule, clock_mono_us(), clock_wall_us()))
+            add_thread(sender);
+        (void)schedule_wait(&sender->space, &schedule->lock, CLOCK_SECOND);
+    }
+    pthread_mutex_unlock(&schedule->lock);
 }
 
 static void *taker_main(void *context)
@@ -425,10 +442,7 @@ static void *taker_main(void *context)
     while (!sender->stopping) {
         struct outbound_batch batch;
         struct error error;
-        pthread_mutex_lock(&sender->lock);
-        while (sender->parcels >= SENDER_PARCELS_MAX && !sender->stopping)
-            (void)wait_until(&sender->space, &sender->lock, CLOCK_SECOND);
-        pthread_mutex_unlock(&sender->lock);
+        await_room(sender);
         struct load *load = calloc(1, sizeof(*load));
         if (load == NULL) {
             pause_for(CLOCK_SECOND);
@@ -439,6 +453,7 @@ static void *taker_main(void *context)
             link_outbound_take(&sender->link, sender->hand, seen, TAKE_ENTRIES, &load->arena, &batch, &error);
         if (err == ERR_OK) {
             seen = batch.number;
+            ask_terms(sender, batch.settings);
             distribute(sender, load, &batch);
             continue;
         }
@@ -451,6 +466,34 @@ static void *taker_main(void *context)
         pause_for(RETRY_STORE_SECONDS * CLOCK_SECOND);
     }
     return NULL;
+}
+
+/* --- servers with a limit of their own --- */
+
+static bool enter_server(void *context, const struct terms *server)
+{
+    struct schedule *schedule = context;
+    pthread_mutex_lock(&schedule->lock);
+    bool entered = schedule_enter(schedule, server);
+    pthread_mutex_unlock(&schedule->lock);
+    return entered;
+}
+
+static void leave_server(void *context, const struct terms *server)
+{
+    struct schedule *schedule = context;
+    pthread_mutex_lock(&schedule->lock);
+    schedule_leave(schedule, server);
+    pthread_mutex_unlock(&schedule->lock);
+}
+
+static int64_t server_turn(void *context, const struct terms *server)
+{
+    struct schedule *schedule = context;
+    pthread_mutex_lock(&schedule->lock);
+    int64_t turn = schedule_turn(schedule, server, clock_mono_us());
+    pthread_mutex_unlock(&schedule->lock);
+    return turn;
 }
 
 /* --- asking about addresses --- */
@@ -487,21 +530,28 @@ enum err sender_callout(void *context, struct slice address, enum callout_answer
     return callouts_answer(sender->callouts, address, ret_answer, error);
 }
 
+void sender_lanes(void *context, struct slice after, struct arena *arena,
+                  struct lane_state ret_rows[static LANES_PAGE_MAX], size_t *ret_count)
+{
+    struct sender *sender = context;
+    schedule_survey(&sender->schedule, after, arena, ret_rows, ret_count);
+}
+
 /* --- beginning and end --- */
 
 enum err sender_create(const struct sender_options *options, struct sender **ret_sender, struct error *error)
 {
     struct sender *sender = calloc(1, sizeof(*sender));
-    if (sender == NULL)
+    if (sender == NULL || schedule_init(&sender->schedule, SENDER_THREADS_MAX, error) != ERR_OK) {
+        free(sender);
         return fail_nomem(error);
+    }
     sender->options = *options;
     sender->link.client = options->store;
     sender->hand = id_random();
-    sender->last_ready = &sender->first_ready;
-    pthread_mutex_init(&sender->lock, NULL);
-    init_condition(&sender->work);
-    init_condition(&sender->space);
-    init_condition(&sender->quiet);
+    sender->gate = (struct delivery_gate){enter_server, leave_server, server_turn, &sender->schedule};
+    schedule_condition_init(&sender->space);
+    schedule_condition_init(&sender->quiet);
     const struct sts_source source = {.records = names_resolve,
                                       .names = options->resolver,
                                       .fetch = fetcher_fetch,
@@ -520,6 +570,7 @@ enum err sender_create(const struct sender_options *options, struct sender **ret
     if (err != ERR_OK) {
         tls_context_unref(sender->tls);
         callouts_free(sender->callouts);
+        schedule_release(&sender->schedule);
         free(sender);
         return err;
     }
@@ -529,23 +580,27 @@ enum err sender_create(const struct sender_options *options, struct sender **ret
 
 enum err sender_start(struct sender *sender, struct error *error)
 {
-    pthread_t taker;
-    if (pthread_create(&taker, NULL, taker_main, sender) != 0)
-        return fail(error, ERR_UNAVAILABLE, NULL, "can't start the thread that takes mail to be sent");
+    pthread_t taker, clock;
+    if (pthread_create(&taker, NULL, taker_main, sender) != 0 ||
+        pthread_create(&clock, NULL, clock_main, sender) != 0)
+        return fail(error, ERR_UNAVAILABLE, NULL, "can't start the threads that take mail to be sent");
     pthread_detach(taker);
+    pthread_detach(clock);
     return sender->sts != NULL ? sts_keeper_start(sender->sts, &sender->link, error) : ERR_OK;
 }
 
 void sender_stop(struct sender *sender, int64_t deadline_us)
 {
-    pthread_mutex_lock(&sender->lock);
+    struct schedule *schedule = &sender->schedule;
+    pthread_mutex_lock(&schedule->lock);
     sender->stopping = true;
-    pthread_cond_broadcast(&sender->work);
+    pthread_cond_broadcast(&schedule->work);
+    pthread_cond_broadcast(&schedule->delayed);
     pthread_cond_broadcast(&sender->space);
     while (sender->threads > 0 && clock_mono_us() < deadline_us)
-        (void)wait_until(&sender->quiet, &sender->lock, deadline_us - clock_mono_us());
+        (void)schedule_wait(&sender->quiet, &schedule->lock, deadline_us - clock_mono_us());
     unsigned left = sender->threads;
-    pthread_mutex_unlock(&sender->lock);
+    pthread_mutex_unlock(&schedule->lock);
     if (left > 0)
         LOG(LOG_WARN, NO_SID, "send.cut", F_INT("connections", left));
 }

@@ -11,15 +11,15 @@
 
 #include "fetch/resolver.h"
 #include "link/callout.h"
+#include "link/lanes.h"
+#include "rt/own_address.h"
 
 enum {
     SENDER_THREADS_MAX = 200,
-    SENDER_PARCELS_MAX = 2000,   /* taken from store and not yet tried */
-    SENDER_CONNECTIONS_MAX = 20, /* to one destination */
-    SENDER_MESSAGES_MAX = 100,   /* over one connection */
+    SENDER_PARCELS_MAX = 8000,   /* taken from store and not yet tried */
+    SENDER_CONNECTIONS_MAX = 20, /* to one destination, unless it is set (directory/destination.h) */
+    SENDER_MESSAGES_MAX = 100,   /* over one connection, likewise */
     SENDER_IDLE_SECONDS = 2,     /* a connection waits for one more message */
-    SENDER_BLOCK_SECONDS = 60,   /* a destination in trouble is left alone; doubles */
-    SENDER_BLOCK_MAX_SECONDS = 1800,
 };
 
 struct sender;
@@ -30,6 +30,7 @@ struct sender_options {
     struct ipc_client *store;
     struct resolver *resolver;
     const char *own_name;
+    struct own_addresses addresses;    /* to send from; none: as the machine chooses */
     uint16_t port;                     /* of the other servers */
     uint16_t sts_port;                 /* of the servers of MTA-STS policies; 0: they are not asked */
     struct fetcher *fetcher;           /* by which */
@@ -43,6 +44,8 @@ enum err sender_create(const struct sender_options *options, struct sender **ret
 enum err sender_start(struct sender *sender, struct error *error) MUST_CHECK;
 /* A callout_fn whose context is a struct sender: asks the server that has the rest of a domain of ours. */
 callout_fn sender_callout;
+/* A lanes_fn whose context is a struct sender: how it stands with each destination. */
+lanes_fn sender_lanes;
 /* Takes nothing more; waits for what is being sent, until the deadline (monotonic us). */
 void sender_stop(struct sender *sender, int64_t deadline_us);
 

@@ -1,5 +1,6 @@
 #include "send/stream.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
 #include <poll.h>
 #include <sys/socket.h>
@@ -39,8 +40,30 @@ static enum err finish_connecting(int fd, int64_t deadline_us, struct error *err
     return result == 0 ? ERR_OK : fail_errno(error, "connect");
 }
 
-enum err stream_connect(const struct resolver_address *address, uint16_t port, int64_t deadline_us,
-                        struct stream *ret_stream, struct error *error)
+/* The port is found when the connection is made, so that one may serve for several peers. */
+static enum err leave_from(int fd, const struct own_address *source, struct error *error)
+{
+    const int yes = 1;
+    struct sockaddr_in v4 = {.sin_family = AF_INET};
+    struct sockaddr_in6 v6 = {.sin6_family = AF_INET6};
+    bool six = source->family == AF_INET6;
+    if (six)
+        v6.sin6_addr = source->v6;
+    else
+        v4.sin_addr = source->v4;
+    const struct sockaddr *from = six ? (struct sockaddr *)&v6 : (struct sockaddr *)&v4;
+    (void)setsockopt(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &yes, sizeof(yes));
+    if (bind(fd, from, six ? sizeof(v6) : sizeof(v4)) == 0)
+        return ERR_OK;
+    char text[INET6_ADDRSTRLEN];
+    int why = errno;
+    inet_ntop(source->family, &source->v6, text, sizeof(text));
+    return fail(error, ERR_UNAVAILABLE, NULL, "mail can't leave from %s: %s", text, strerror(why));
+}
+
+enum err stream_connect(const struct resolver_address *address, uint16_t port,
+                        const struct own_address *source, int64_t deadline_us, struct stream *ret_stream,
+                        struct error *error)
 {
     struct sockaddr_in v4 = {.sin_family = AF_INET, .sin_port = htons(port), .sin_addr = address->v4};
     struct sockaddr_in6 v6 = {.sin6_family = AF_INET6, .sin6_port = htons(port), .sin6_addr = address->v6};
@@ -49,8 +72,8 @@ enum err stream_connect(const struct resolver_address *address, uint16_t port, i
     CLEANUP(fd_close) int fd = socket(address->family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     if (fd < 0)
         return fail_errno(error, "socket");
-    enum err err = ERR_OK;
-    if (connect(fd, to, six ? sizeof(v6) : sizeof(v4)) != 0)
+    enum err err = source != NULL ? leave_from(fd, source, error) : ERR_OK;
+    if (err == ERR_OK && connect(fd, to, six ? sizeof(v6) : sizeof(v4)) != 0)
         err = errno == EINPROGRESS ? finish_connecting(fd, deadline_us, error) : fail_errno(error, "connect");
     if (err != ERR_OK)
         return err;

@@ -9,6 +9,7 @@
 
 #include "base/buf.h"
 #include "fetch/resolver.h"
+#include "rt/own_address.h"
 #include "rt/tls_client.h"
 
 enum { STREAM_INPUT_MAX = 128 * 1024 };
@@ -20,8 +21,10 @@ struct stream {
     size_t used;
 };
 
-enum err stream_connect(const struct resolver_address *address, uint16_t port, int64_t deadline_us,
-                        struct stream *ret_stream, struct error *error) MUST_CHECK;
+/* source: of the address's family, which it leaves from; NULL: as the machine chooses. */
+enum err stream_connect(const struct resolver_address *address, uint16_t port,
+                        const struct own_address *source, int64_t deadline_us, struct stream *ret_stream,
+                        struct error *error) MUST_CHECK;
 void stream_close(struct stream *stream);
 enum err stream_write(struct stream *stream, struct slice bytes, int64_t deadline_us,
                       struct error *error) MUST_CHECK;

@@ -39,6 +39,7 @@ static void decide(struct transaction *t, size_t at, enum outbound_outcome outco
         .text = keep(t, text),
         .peer = theirs ? t->peer : slice_none(),
         .told_on = (t->client->extensions & CLIENT_DSN) != 0,
+        .by_passed_on = (t->client->extensions & CLIENT_DELIVERBY) != 0,
     };
 }
 
@@ -111,6 +112,22 @@ static uint64_t message_size(const struct transaction *t)
     return t->message->text.n + (t->message->fd >= 0 ? t->parcel->size : 0);
 }
 
+/* Seconds that are left (RFC 2852 4: nine digits). */
+static int64_t by_seconds(const struct transaction *t)
+{
+    const int64_t most = 999999999;
+    int64_t left = (t->parcel->by.until_us - clock_wall_us()) / CLOCK_SECOND;
+    return MAX(MIN(left, most), -most);
+}
+
+/* RFC 2852 4.1.4: what must be there in time goes only to who can promise it. */
+static bool is_in_time(const struct transaction *t)
+{
+    return t->parcel->by.mode != DELIVER_BY_RETURN ||
+           ((t->client->extensions & CLIENT_DELIVERBY) != 0 &&
+            by_seconds(t) >= (int64_t)MAX(MIN(t->client->by_min, UINT64_C(999999999)), UINT64_C(1)));
+}
+
 /* False: it can't take the message at all; decided. */
 static bool is_able(struct transaction *t)
 {
@@ -119,6 +136,8 @@ static bool is_able(struct transaction *t)
     if (needs_utf8(t) && (extensions & CLIENT_SMTPUTF8) == 0)
         decide_rest(t, OUTBOUND_FAILED, "5.6.7", S("the server takes no addresses or headers in UTF-8"),
                     false);
+    else if (!is_in_time(t))
+        decide_rest(t, OUTBOUND_FAILED, "5.4.7", S(DELIVERY_NOT_IN_TIME), false);
     else if (t->parcel->binary &&
              (extensions & (CLIENT_BINARY | CLIENT_CHUNKING)) != (CLIENT_BINARY | CLIENT_CHUNKING))
         decide_rest(t, OUTBOUND_FAILED, "5.6.3", S("the server takes no binary messages"), false);
@@ -158,6 +177,9 @@ static void put_mail(const struct transaction *t, struct buf *out)
         buf_put(out, S(" SMTPUTF8"));
     if (p->require_tls && transaction_may_require_tls(t->client))
         buf_put(out, S(" REQUIRETLS"));
+    if (p->by.mode != DELIVER_BY_NONE && (extensions & CLIENT_DELIVERBY) != 0)
+        buf_printf(out, " BY=%lld;%c%s", (long long)by_seconds(t),
+                   p->by.mode == DELIVER_BY_RETURN ? 'R' : 'N', p->by.trace ? "T" : "");
     if ((extensions & CLIENT_DSN) != 0) {
         if (p->ret != DSN_RET_NONE)
             buf_put(out, p->ret == DSN_RET_FULL ? S(" RET=FULL") : S(" RET=HDRS"));

@@ -9,6 +9,10 @@
 #include "queue/outbound.h"
 #include "send/client.h"
 
+/* A server that promises nothing, or a time that is over; translated. */
+#define DELIVERY_NOT_IN_TIME \
+    "The message had to be delivered in a certain time, and the recipient's server can't promise that."
+
 /* The session may have a message that requires TLS (RFC 8689 2). */
 static inline bool transaction_may_require_tls(const struct client *client)
 {

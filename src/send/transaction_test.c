@@ -22,6 +22,8 @@ static struct outbound_recipient recipients[] = {{.number = 4, .address = S("a@t
 
 static bool keeps_transaction; /* RSET is due */
 static bool requires_tls, is_proven;
+static struct deliver_by by_when;
+static uint64_t by_min;
 
 /* fd: the message's file, or -1; size: what it should have. */
 static void run_with(struct dialogue *d, unsigned extensions, const char *replies, struct slice text, int fd,
@@ -33,6 +35,7 @@ static void run_with(struct dialogue *d, unsigned extensions, const char *replie
                             .extensions = extensions,
                             .in_transaction = keeps_transaction,
                             .proven = is_proven,
+                            .by_min = by_min,
                             .peer = "mx.there.example [192.0.2.1]"};
     struct outbound_message message = {.text = BUF(100000), .fd = fd};
     struct outbound_parcel parcel = {.domain = S("there.example"),
@@ -40,6 +43,7 @@ static void run_with(struct dialogue *d, unsigned extensions, const char *replie
                                      .recipients = recipients,
                                      .recipient_count = 2,
                                      .require_tls = requires_tls,
+                                     .by = by_when,
                                      .size = size};
     *d = (struct dialogue){.sent = BUF(1000000), .arena = ARENA(1000000)};
     buf_put(&message.text, text);
@@ -112,6 +116,43 @@ static void test_passes_the_requirement_of_tls_on_where_it_can(void **state UNUS
         end(&d);
     }
     requires_tls = is_proven = false;
+}
+
+static void assert_by(enum deliver_by_mode mode, bool trace, int64_t seconds, unsigned extensions,
+                      uint64_t min, enum outbound_outcome outcome, const char *parameter)
+{
+    struct dialogue d;
+    CLEANUP(buf_release) struct buf start = BUF(200);
+    by_when = (struct deliver_by){mode, trace, clock_wall_us() + seconds * CLOCK_SECOND};
+    by_min = min;
+    bool asked = outcome != OUTBOUND_FAILED;
+    run(&d, extensions, asked ? "250 ok\r\n250 ok\r\n250 ok\r\n354 go\r\n250 taken\r\n" : "", S("x\r\n"));
+    assert_outcomes(&d, outcome, outcome);
+    if (outcome == OUTBOUND_FAILED)
+        assert_true(slice_eq(d.results[0].status, S("5.4.7")) && d.sent.n == 0);
+    else
+        assert_int_equal(d.results[0].by_passed_on, (extensions & CLIENT_DELIVERBY) != 0);
+    buf_printf(&start, "MAIL FROM:<us@here.example>%s", parameter);
+    if (outcome != OUTBOUND_FAILED)
+        assert_true(slice_starts(buf_slice(&d.sent), buf_slice(&start)));
+    end(&d);
+    by_when = (struct deliver_by){0};
+    by_min = 0;
+}
+
+/* RFC 2852 4.1.4: what is left of the time; and what must come back does not go where nobody promises
+ * anything. */
+static void test_the_time_is_passed_on(void **state UNUSED)
+{
+    assert_by(DELIVER_BY_NOTIFY, true, -100000000, CLIENT_DELIVERBY, 0, OUTBOUND_RELAYED, " BY=-1000000");
+    assert_by(DELIVER_BY_NOTIFY, false, 100, 0, 0, OUTBOUND_RELAYED, "\r\n");
+    assert_by(DELIVER_BY_RETURN, false, 99999999999, CLIENT_DELIVERBY, 0, OUTBOUND_RELAYED,
+              " BY=999999999;R\r\n");
+    assert_by(DELIVER_BY_RETURN, true, 99999999999, CLIENT_DELIVERBY, 1000, OUTBOUND_RELAYED,
+              " BY=999999999;RT\r\n");
+    assert_by(DELIVER_BY_RETURN, false, 1000, CLIENT_DELIVERBY, 1001, OUTBOUND_FAILED, "");
+    assert_by(DELIVER_BY_RETURN, false, 1000, 0, 0, OUTBOUND_FAILED, "");
+    assert_by(DELIVER_BY_RETURN, false, 0, CLIENT_DELIVERBY, 0, OUTBOUND_FAILED, "");
 }
 
 static void test_each_recipient_has_its_own_outcome(void **state UNUSED)
@@ -289,6 +330,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_sends_and_stuffs_dots),
         cmocka_unit_test(test_passes_the_requirement_of_tls_on_where_it_can),
+        cmocka_unit_test(test_the_time_is_passed_on),
         cmocka_unit_test(test_each_recipient_has_its_own_outcome),
         cmocka_unit_test(test_552_at_rcpt_is_for_now),
         cmocka_unit_test(test_data_for_nobody_is_ended_empty),

@@ -67,7 +67,7 @@ static enum err relay_prepare(struct worker *worker, struct error *error)
 
 static enum err start_sender(struct relay *relay, const struct settings *settings, struct error *error)
 {
-    const struct sender_options options = {
+    struct sender_options options = {
         .store = relay->store,
         .resolver = relay->proving != NULL ? relay->proving : fetcher_resolver(relay->fetcher),
         .authorities = fetcher_store(relay->fetcher),
@@ -80,6 +80,8 @@ static enum err start_sender(struct relay *relay, const struct settings *setting
     };
     if (settings->outbound_port == 0)
         return ERR_OK;
+    /* Not in the initializer: there gcc 12, with -ftrivial-auto-var-init=zero, clears two bytes in a name. */
+    options.addresses = settings->sources;
     enum err e = relay->proving != NULL ? resolver_start(relay->proving, error) : ERR_OK;
     if (e == ERR_OK)
         e = sender_create(&options, &relay->sender, error);
@@ -134,14 +136,18 @@ static void serve_edge(void *context, struct ipc_message *request, struct buf *r
         names_serve(&relay->resolve, request, reply_body, reply);
 }
 
-/* What store asks: fetches, names for keys that wait for their record, and how the certificate stands. */
+/* What store asks: fetches, names for keys that wait for their record, how the certificate and how mail for
+ * other servers stand. */
 static void serve_store(void *context, struct ipc_message *request, struct buf *reply_body,
                         struct ipc_message *reply)
 {
     struct relay *relay = context;
+    const struct lanes_service lanes = {relay->sender != NULL ? sender_lanes : NULL, relay->sender};
     if (request->type == NAMES_CALL)
         names_serve(&relay->resolve, request, reply_body, reply);
-    else if (!acme_serve_state(relay->acme, request, reply_body, reply))
+    else if (!lanes_serve(&lanes, request, reply_body, reply) &&
+             !acme_serve_state(relay->acme, request, reply_body, reply) &&
+             !acme_serve_records(relay->acme, request, reply_body, reply))
         fetch_serve(&relay->fetch, request, reply_body, reply);
 }
 

@@ -2,11 +2,13 @@
 #include "mime/encoded_word.h"
 #include "mime/header.h"
 #include "sieve/hash.h"
+#include "sieve/loop.h"
 
 /* *ret p NULL: the message has no such id. */
 static enum err unique_id(struct run *run, const struct node *node, struct slice *ret, struct error *error)
 {
     struct slice name = S("message-id");
+    struct slice header;
     struct mime_field field;
     enum err e = ERR_OK;
     if (node_has(node, SLOT_UNIQUE))
@@ -16,12 +18,13 @@ static enum err unique_id(struct run *run, const struct node *node, struct slice
         return e;
     }
     *ret = slice_none();
-    if (mime_field_find(run->header, name, &field)) {
+    e = loop_header(run, &header, error);
+    if (e == ERR_OK && mime_field_find(header, name, &field)) {
         buf_clear(&run->decoded);
         mime_words_decode(&run->decoded, field.value);
         *ret = run->decoded.n > 0 ? buf_slice(&run->decoded) : S("");
     }
-    return ERR_OK;
+    return e;
 }
 
 static enum err make_id(struct run *run, const struct node *node, struct slice unique, struct slice *ret,

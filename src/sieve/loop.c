@@ -24,6 +24,11 @@ static size_t count_parts(const struct mime_part *scope)
     return count;
 }
 
+struct slice part_header(const struct run *run, const struct mime_part *part)
+{
+    return part->parent == NULL ? run->header : part->header;
+}
+
 static enum err refresh(struct run *run, struct loop *loop, struct error *error)
 {
     const struct mime_part *root;
@@ -42,6 +47,26 @@ enum err loop_part(struct run *run, const struct mime_part **ret, struct error *
     enum err e = refresh(run, run->loop, error);
     if (e == ERR_OK)
         *ret = run->loop->part;
+    return e;
+}
+
+enum err loop_message(struct run *run, const struct mime_part **ret, struct error *error)
+{
+    struct loop *loop = run->frame->part;
+    if (loop == NULL)
+        return run_structure(run, ret, error);
+    enum err e = refresh(run, loop, error);
+    if (e == ERR_OK)
+        *ret = loop->part;
+    return e;
+}
+
+enum err loop_header(struct run *run, struct slice *ret, struct error *error)
+{
+    const struct mime_part *part = NULL;
+    enum err e = run->frame->part != NULL ? loop_message(run, &part, error) : ERR_OK;
+    if (e == ERR_OK)
+        *ret = part != NULL ? part_header(run, part) : run->frame->part != NULL ? S("") : run->header;
     return e;
 }
 
@@ -75,7 +100,8 @@ static enum err advance(struct run *run, struct loop *loop, bool *ret, struct er
     return ERR_OK;
 }
 
-/* The first part: the message itself, or the first one in the part of the loop around. */
+/* The first part: the message itself, or the first one in the part of the loop around, if that stands in the
+ * same script. */
 static enum err begin(struct run *run, struct loop *loop, bool *ret, struct error *error)
 {
     const struct mime_part *part;
@@ -86,7 +112,8 @@ static enum err begin(struct run *run, struct loop *loop, bool *ret, struct erro
     loop->part = part;
     loop->generation = run->generation;
     loop->scope = loop->place = loop->outer != NULL ? loop->outer->place : 0;
-    return loop->outer != NULL && part != NULL ? advance(run, loop, ret, error) : ERR_OK;
+    const bool inner = loop->outer != NULL && loop->outer->frame == run->frame;
+    return inner && part != NULL ? advance(run, loop, ret, error) : ERR_OK;
 }
 
 static enum err run_loop(struct run *run, struct loop *loop, const struct node *block, struct error *error)
@@ -136,18 +163,13 @@ enum err act_break(struct run *run, const struct node *node, struct error *error
 
 /* --- the headers of a test --- */
 
-struct slice part_header(const struct run *run, const struct mime_part *part)
-{
-    return part->parent == NULL ? run->header : part->header;
-}
-
 enum err headers_open(struct run *run, const struct node *node, struct headers *ret, struct error *error)
 {
     const bool mime = node_has(node, SLOT_MIME), any_child = node_has(node, SLOT_ANY_CHILD);
     *ret = (struct headers){.run = run, .any_child = any_child};
-    if (!mime || (run->loop == NULL && !any_child))
+    if (mime ? run->loop == NULL && !any_child : run->frame->part == NULL)
         return ERR_OK;
-    enum err e = loop_part(run, &ret->scope, error);
+    enum err e = mime ? loop_part(run, &ret->scope, error) : loop_message(run, &ret->scope, error);
     ret->next = ret->scope;
     ret->done = ret->scope == NULL;
     return e;

@@ -23,6 +23,11 @@ struct loop {
 /* The part that a command or test is about: of the innermost loop, without one the message. *ret NULL: it is
  * gone. */
 enum err loop_part(struct run *run, const struct mime_part **ret, struct error *error) MUST_CHECK;
+/* The part that is the message for the script at hand: the message itself, in an included script the part of
+ * the loop around its include. *ret NULL: it is gone. */
+enum err loop_message(struct run *run, const struct mime_part **ret, struct error *error) MUST_CHECK;
+/* Its header. */
+enum err loop_header(struct run *run, struct slice *ret, struct error *error) MUST_CHECK;
 /* So many parts came before all that the loops go through. */
 void loop_shift(struct run *run, size_t parts);
 

@@ -161,6 +161,29 @@ static void test_an_included_script_looks_at_the_part_of_the_loop(void **state)
     sieve_program_free(program);
 }
 
+/* RFC 6609 3.5: the part is the whole message for it. */
+static void test_the_part_is_the_message_of_an_included_script(void **state)
+{
+    (void)state;
+    struct sieve_program *program = test_compile(
+        "require [\"mime\", \"foreverypart\", \"body\", \"date\", \"fileinto\", \"include\", \"variables\"];"
+        "if not header \"subject\" \"inner\" { return; }"
+        "if anyof (exists \"from\", size :over 300, not body :contains \"second\", body :raw :contains "
+        "\"MZ\","
+        " date \"date\" \"year\" \"1997\", exists :mime :anychild \"content-md5\") { return; }"
+        "set \"n\" \"\"; foreverypart { " NAME_PARTS
+        " if header \"subject\" \"inner\" { set \"n\" \"${n}!\"; } } fileinto \"${n}\";");
+    const struct sieve_host host = {.context = program, .script = included_script};
+    const struct sieve_input input = parts_input(parts_message);
+    CLEANUP(buf_release) struct buf got = BUF(65536);
+    struct sieve_result result = test_run_on(
+        &host, "require [\"foreverypart\", \"include\"]; foreverypart { include \"x\"; }", &input);
+    test_put_result(&got, &result);
+    assert_string_equal(buf_cstr(&got), "fileinto  multipart/alternative! none! text/html!");
+    sieve_result_release(&result);
+    sieve_program_free(program);
+}
+
 static void test_a_loop_spends_steps(void **state)
 {
     (void)state;
@@ -536,6 +559,7 @@ int main(void)
         cmocka_unit_test(test_break_ends_the_loop_of_its_name),
         cmocka_unit_test(test_break_needs_its_loop),
         cmocka_unit_test(test_an_included_script_looks_at_the_part_of_the_loop),
+        cmocka_unit_test(test_the_part_is_the_message_of_an_included_script),
         cmocka_unit_test(test_a_loop_spends_steps),
         cmocka_unit_test(test_headers_of_parts),
         cmocka_unit_test(test_pieces_of_a_field),

@@ -179,6 +179,7 @@ bool run_enter(struct run *run, const struct sieve_program *program, struct slic
                             .name = name,
                             .global = global,
                             .enabled = program->extensions,
+                            .part = run->loop,
                             .matches = {.text = BUF(SIEVE_TEXT_MAX)}};
     for (uint32_t i = 0; i < program->variable_count; i++) {
         struct buf *shared = variable_is_global(program->variables[i])

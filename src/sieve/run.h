@@ -28,6 +28,8 @@ struct frame {
     struct slice name; /* p NULL: not known */
     bool global;       /* from the site's scripts, not the person's */
     uint64_t enabled;  /* extensions */
+    struct loop
+        *part; /* of the script around: its part is this script's message (RFC 6609 3.5); may be NULL */
     struct buf own[SIEVE_VARIABLES_MAX];
     bool defined[SIEVE_VARIABLES_MAX];          /* own ones that were set */
     struct buf *variables[SIEVE_VARIABLES_MAX]; /* own, or shared among scripts */

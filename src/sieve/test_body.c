@@ -1,5 +1,6 @@
 /* What the body says (RFC 5173). */
 #include "mime/html_text.h"
+#include "sieve/loop.h"
 #include "sieve/match.h"
 
 enum { HTML_TEXT_MAX = 16 << 20 };
@@ -93,7 +94,7 @@ static enum err try_part(struct looking *looking, const struct mime_part *part, 
 static enum err try_parts(struct looking *looking, struct error *error)
 {
     const struct mime_part *root = NULL;
-    enum err e = run_structure(looking->run, &root, error);
+    enum err e = loop_message(looking->run, &root, error);
     for (const struct mime_part *part = root; part != NULL && !looking->found && e == ERR_OK;
          part = mime_part_walk(root, part))
         if (wanted(looking, part))
@@ -101,12 +102,22 @@ static enum err try_parts(struct looking *looking, struct error *error)
     return e;
 }
 
+static enum err try_raw(struct looking *looking, struct error *error)
+{
+    struct run *run = looking->run;
+    const struct mime_part *part = NULL;
+    enum err e = run->frame->part != NULL ? loop_message(run, &part, error) : ERR_OK;
+    return e == ERR_OK
+               ? match_try(looking->match, part != NULL ? part->body : run->body, &looking->found, error)
+               : e;
+}
+
 static enum err look(struct looking *looking, const struct node *node, struct error *error)
 {
     const struct value *transform = node_value(node, SLOT_TRANSFORM);
     enum err e = ERR_OK;
     if (looking->transform == TRANSFORM_RAW)
-        return match_try(looking->match, looking->run->body, &looking->found, error);
+        return try_raw(looking, error);
     if (looking->transform == TRANSFORM_CONTENT) {
         looking->type_count = transform->count;
         e = run_texts(looking->run, transform, &looking->types, error);

@@ -2,6 +2,7 @@
 #include "mime/date.h"
 #include "mime/header.h"
 #include "sieve/date.h"
+#include "sieve/loop.h"
 #include "sieve/match.h"
 
 enum { DATE_TEXT_MAX = 64, MJD_OF_1970 = 40587 };
@@ -140,7 +141,10 @@ static enum err try_field(struct run *run, const struct node *node, struct match
     const struct slice *values;
     struct mime_date date;
     size_t count;
-    enum err e = run_fields(run, node, run->header, &values, &count, error);
+    struct slice header;
+    enum err e = loop_header(run, &header, error);
+    if (e == ERR_OK)
+        e = run_fields(run, node, header, &values, &count, error);
     if (e == ERR_OK && count > 0 && read_date(run, values[0], &date))
         e = try_date(run, node, match, date, ret, error);
     return e;

@@ -7,8 +7,12 @@
 
 enum err test_size(struct run *run, const struct node *node, bool *ret, struct error *error)
 {
-    (void)error;
-    const uint64_t size = run->input->message.n, limit = node_number(node, SLOT_VALUE, 0);
+    const struct mime_part *part = NULL;
+    enum err e = run->frame->part != NULL ? loop_message(run, &part, error) : ERR_OK;
+    if (e != ERR_OK)
+        return e;
+    const uint64_t size = part != NULL ? part->whole.n : run->input->message.n,
+                   limit = node_number(node, SLOT_VALUE, 0);
     *ret = node_choice(node, SLOT_LIMIT, LIMIT_OVER) == LIMIT_OVER ? size > limit : size < limit;
     return ERR_OK;
 }

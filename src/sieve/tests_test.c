@@ -287,14 +287,53 @@ static void test_body(void **state)
            "redirect a@b.example");
 }
 
+/* On Friday, 29 June 2007, 15:00 local time. */
+static void test_examples_of_the_time(void **state)
+{
+    (void)state;
+    static const char july[] = "require [\"date\", \"relational\", \"vacation\"];\n"
+                               "if allof(currentdate :value \"ge\" \"date\" \"2007-06-30\",\n"
+                               "currentdate :value \"le\" \"date\" \"2007-07-07\")\n"
+                               "{ vacation :days 7  \"I'm away during the first week in July.\"; }";
+    static const char pager[] = "require [\"date\", \"relational\"];\n"
+                                "if anyof(currentdate :is \"weekday\" \"0\",\n"
+                                "currentdate :is \"weekday\" \"6\",\n"
+                                "currentdate :value \"lt\" \"hour\" \"09\",\n"
+                                "currentdate :value \"ge\" \"hour\" \"17\")\n"
+                                "{ redirect \"pager@example.com\"; }";
+    struct sieve_input input = test_input();
+    EXPECT_WITH(&input, pager, "keep"); /* RFC 5260 5.1 example 1 */
+    EXPECT_WITH(&input, july, "keep");  /* RFC 5260 5.1 example 2 */
+    input.now += 86400;
+    EXPECT_WITH(&input, pager, "redirect pager@example.com");
+    EXPECT_WITH(&input, july, "vacation coyote@desert.example.org; keep");
+    /* RFC 5260 5.1 example 3 */
+    EXPECT("require [\"date\", \"variables\", \"fileinto\"];\n"
+           "if currentdate :matches \"month\" \"*\" { set \"month\" \"${1}\"; }\n"
+           "if currentdate :matches \"year\"  \"*\" { set \"year\"  \"${1}\"; }\n"
+           "fileinto \"${month}-${year}\";",
+           "fileinto 06-2007");
+    /* RFC 5260 5.1 example 4 */
+    EXPECT("require [\"variables\", \"date\", \"editheader\", \"fileinto\"];\n"
+           "if currentdate :matches \"std11\" \"*\"\n  {addheader \"Processing-date\" \"${0}\";}\n"
+           "if header \"processing-date\" \"Fri, 29 Jun 2007 15:00:00 +0200\" { discard; }",
+           "");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_header),          cmocka_unit_test(test_wildcards),
-        cmocka_unit_test(test_comparators),     cmocka_unit_test(test_counting),
-        cmocka_unit_test(test_addresses),       cmocka_unit_test(test_envelope),
-        cmocka_unit_test(test_exists_and_size), cmocka_unit_test(test_index),
-        cmocka_unit_test(test_dates),           cmocka_unit_test(test_body),
+        cmocka_unit_test(test_examples_of_the_time),
+        cmocka_unit_test(test_header),
+        cmocka_unit_test(test_wildcards),
+        cmocka_unit_test(test_comparators),
+        cmocka_unit_test(test_counting),
+        cmocka_unit_test(test_addresses),
+        cmocka_unit_test(test_envelope),
+        cmocka_unit_test(test_exists_and_size),
+        cmocka_unit_test(test_index),
+        cmocka_unit_test(test_dates),
+        cmocka_unit_test(test_body),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

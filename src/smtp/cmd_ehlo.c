@@ -49,8 +49,9 @@ void smtp_ehlo(struct smtp_session *session, struct slice argument)
     struct buf *out = conn_output(session->conn);
     buf_printf(out,
                "250-%s\r\n250-PIPELINING\r\n250-SIZE %llu\r\n250-8BITMIME\r\n250-SMTPUTF8\r\n250-CHUNKING\r\n"
-               "250-BINARYMIME\r\n250-DSN\r\n",
-               session->settings->hostname, (unsigned long long)session->settings->message_size_max);
+               "250-BINARYMIME\r\n250-DSN\r\n250-DELIVERBY %d\r\n",
+               session->settings->hostname, (unsigned long long)session->settings->message_size_max,
+               DELIVER_BY_MIN_SECONDS);
     if (session->guest->tls != NULL && !conn_is_tls(session->conn))
         buf_put(out, S("250-STARTTLS\r\n"));
     if (conn_is_tls(session->conn))

@@ -1,11 +1,13 @@
 /* MAIL FROM (RFC 5321 4.1.1.2) with SIZE (1870), BODY (6152, 3030), SMTPUTF8 (6531), RET and ENVID (3461),
- * AUTH (4954 5), REQUIRETLS (8689), HOLDFOR and HOLDUNTIL (4865). */
+ * AUTH (4954 5), REQUIRETLS (8689), HOLDFOR and HOLDUNTIL (4865),
+ * BY (2852). */
 #include "mime/date.h"
 #include "smtp/session.h"
 
 struct mail {
     struct smtp_session *session;
     struct queue_envelope *envelope;
+    int64_t by_seconds;
 };
 
 /* Each takes a value (p NULL: none) and says whether it was right; a reply of its own may have been sent
@@ -81,6 +83,28 @@ static bool take_holduntil(struct mail *mail, struct slice value)
            release_at(mail, date.seconds * CLOCK_SECOND, 0);
 }
 
+/* RFC 2852 4: "-120;NT", "3600;R". What is to come back needs time. */
+static bool take_by(struct mail *mail, struct slice value)
+{
+    struct deliver_by *by = &mail->envelope->by;
+    struct cursor c = cursor_of(value);
+    uint64_t seconds;
+    bool minus = cursor_skip(&c, S("-"));
+    if (!minus)
+        (void)cursor_skip(&c, S("+"));
+    struct slice digits = cursor_take_while(&c, S("0123456789"));
+    if (by->mode != DELIVER_BY_NONE || digits.n > 9 || !slice_to_u64(digits, &seconds) ||
+        !cursor_skip(&c, S(";")))
+        return false;
+    bool back = cursor_skip_nocase(&c, S("R"));
+    if (!back && !cursor_skip_nocase(&c, S("N")))
+        return false;
+    by->mode = back ? DELIVER_BY_RETURN : DELIVER_BY_NOTIFY;
+    by->trace = cursor_skip_nocase(&c, S("T"));
+    mail->by_seconds = minus ? -(int64_t)seconds : (int64_t)seconds;
+    return cursor_done(&c) && (!back || mail->by_seconds >= DELIVER_BY_MIN_SECONDS);
+}
+
 /* name, who reads it, known on a submission listener only */
 #define MAIL_PARAMETER_TABLE(X)             \
     X("SIZE", take_size, false)             \
@@ -90,6 +114,7 @@ static bool take_holduntil(struct mail *mail, struct slice value)
     X("ENVID", take_envid, false)           \
     X("AUTH", take_auth, false)             \
     X("REQUIRETLS", take_requiretls, false) \
+    X("BY", take_by, false)                 \
     X("HOLDFOR", take_holdfor, true)        \
     X("HOLDUNTIL", take_holduntil, true)
 
@@ -156,7 +181,7 @@ void smtp_mail(struct smtp_session *session, struct slice argument)
     struct cursor c = cursor_of(argument);
     struct smtp_path path;
     struct queue_envelope envelope = {.sid = conn_sid(session->conn)};
-    struct mail mail = {session, &envelope};
+    struct mail mail = {.session = session, .envelope = &envelope};
     if (!cursor_skip_nocase(&c, S("FROM:"))) {
         smtp_refuse(session, "501 5.5.4 MAIL FROM:<address> was expected");
         return;
@@ -171,6 +196,8 @@ void smtp_mail(struct smtp_session *session, struct slice argument)
         smtp_reset(session);
         return;
     }
+    if (envelope.by.mode != DELIVER_BY_NONE) /* what is put off has its time from then on */
+        envelope.by.until_us = MAX(envelope.release.at_us, clock_wall_us()) + mail.by_seconds * CLOCK_SECOND;
     envelope.sender = arena_dup(&session->arena, path.address);
     if (arena_failed(&session->arena)) {
         smtp_reply(session, SMTP_NO_MEMORY);

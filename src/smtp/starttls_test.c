@@ -49,7 +49,7 @@ static void stop(struct talk *t)
 #define OFFERS                                                   \
     "250-mail.example\r\n250-PIPELINING\r\n250-SIZE "            \
     "100000\r\n250-8BITMIME\r\n250-SMTPUTF8\r\n250-CHUNKING\r\n" \
-    "250-BINARYMIME\r\n250-DSN\r\n"
+    "250-BINARYMIME\r\n250-DSN\r\n250-DELIVERBY 60\r\n"
 #define OFFERS_IN_TLS OFFERS "250-REQUIRETLS\r\n"
 #define LAST "250 ENHANCEDSTATUSCODES\r\n"
 

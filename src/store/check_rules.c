@@ -37,6 +37,9 @@ struct rule {
 #define NEXT_FOLDER "(SELECT coalesce(max(id), 0) + 1 FROM folder)"
 #define NEXT_OBJECT \
     "max((SELECT coalesce(max(id), 0) FROM object), (SELECT coalesce(max(object), 0) FROM temp.whole)) + 1"
+/* Not counting records that no row names: a transaction that was rolled back, on a full disk say, leaves
+ * them, and their ids may be given again. */
+#define NEXT_OBJECT_ROW "(SELECT coalesce(max(id), 0) + 1 FROM object)"
 #define NEXT_MEMBER \
     "max((SELECT coalesce(max(id), 0) FROM member), (SELECT coalesce(max(id), 0) FROM tombstone)) + 1"
 
@@ -118,7 +121,7 @@ static const struct rule after_objects[] = {
      "SELECT 'account' FROM meta WHERE change < " LAST_CHANGE,
      "UPDATE meta SET change = " LAST_CHANGE " WHERE change < " LAST_CHANGE},
     {"next id", "it is in use", false,
-     "SELECT 'account' FROM meta WHERE next_folder < " NEXT_FOLDER " OR next_object < " NEXT_OBJECT
+     "SELECT 'account' FROM meta WHERE next_folder < " NEXT_FOLDER " OR next_object < " NEXT_OBJECT_ROW
      " OR next_member < " NEXT_MEMBER,
      "UPDATE meta SET next_folder = max(next_folder, " NEXT_FOLDER
      "), next_object = max(next_object, " NEXT_OBJECT "), next_member = max(next_member, " NEXT_MEMBER ")"},

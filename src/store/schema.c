@@ -279,6 +279,17 @@ static const char *const migrations[] = {
     " delivery BLOB NOT NULL" /* that made it, or empty */
     ") STRICT, WITHOUT ROWID;"
     "CREATE INDEX remembered_expires ON remembered (expires);",
+    /* Out of office: see away.h. Times are microseconds, 0: open. */
+    "CREATE TABLE away ("
+    " one INTEGER PRIMARY KEY CHECK (one = 1),"
+    " enabled INTEGER NOT NULL,"
+    " first INTEGER NOT NULL,"
+    " last INTEGER NOT NULL,"
+    " subject TEXT NOT NULL,"
+    " text TEXT NOT NULL,"
+    " days INTEGER NOT NULL,"
+    " since INTEGER NOT NULL"
+    ") STRICT;",
 };
 
 enum err schema_migrate(struct database *database, struct error *error)

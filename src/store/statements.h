@@ -238,6 +238,9 @@
     X(REMEMBERED_SHRINK,                                                                                     \
       "DELETE FROM remembered WHERE key IN (SELECT key FROM remembered ORDER BY expires LIMIT ?1)")          \
     X(REMEMBERED_OLD, "DELETE FROM remembered WHERE expires <= ?1")                                          \
+    X(AWAY_READ, "SELECT enabled, first, last, subject, text, days, since FROM away")                        \
+    X(AWAY_WRITE, "INSERT OR REPLACE INTO away (one, enabled, first, last, subject, text, days, since) "     \
+                  "VALUES (1, ?1, ?2, ?3, ?4, ?5, ?6, ?7)")                                                  \
     X(THREAD_DELETE, "DELETE FROM message_id WHERE hash = ?1 AND thread = ?2")                               \
     X(SHARE_LIST, "SELECT folder, grantee, rights FROM share WHERE folder = ?1 ORDER BY grantee")            \
     X(SHARE_ALL, "SELECT folder, grantee, rights FROM share ORDER BY folder, grantee")                       \

@@ -177,6 +177,16 @@ enum err volume_file_open(struct volume *volume, const char *name, bool create, 
     return ERR_OK;
 }
 
+enum err volume_file_open_read(struct volume *volume, const char *name, int *ret_fd, struct error *error)
+{
+    name_check(name);
+    int fd = openat(volume->directory_fd, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+    if (fd < 0)
+        return fail_name(error, "open", name);
+    *ret_fd = fd;
+    return ERR_OK;
+}
+
 enum err volume_file_remove(struct volume *volume, const char *name, struct error *error)
 {
     name_check(name);

@@ -68,6 +68,9 @@ enum err volume_database_fail(const struct database *database, const char *what,
  * durable on return; ERR_NOT_FOUND when there is no such file. rename replaces what stands at `to`. */
 enum err volume_file_open(struct volume *volume, const char *name, bool create, int *ret_fd,
                           struct error *error) MUST_CHECK;
+/* For reading only, as for another process, which could change the file by any other descriptor. */
+enum err volume_file_open_read(struct volume *volume, const char *name, int *ret_fd,
+                               struct error *error) MUST_CHECK;
 enum err volume_file_remove(struct volume *volume, const char *name, struct error *error) MUST_CHECK;
 enum err volume_file_rename(struct volume *volume, const char *from, const char *to,
                             struct error *error) MUST_CHECK;

@@ -19,13 +19,13 @@ class Authority:
     def openssl(self, *words, text: str = "") -> bytes:
         return subprocess.run(["openssl", *words], cwd=self.directory, check=True, capture_output=True, input=text.encode()).stdout
 
-    def certificate(self, name: str, *also: str) -> ssl.SSLContext:
-        """A server's side, with a certificate for the names and the chain to the authority."""
+    def certificate(self, name: str, *also: str, days: int = 2) -> ssl.SSLContext:
+        """A server's side, with a certificate for the names and the chain to the authority; expired, with days below 0."""
         self.openssl("req", *KEY, "-keyout", f"{name}.key", "-out", f"{name}.csr", "-subj", f"/CN={name}")
         names = ",".join(f"DNS:{each}" for each in (name, *also))
         (self.directory / f"{name}.ext").write_text(f"subjectAltName={names}\n")
         self.openssl(
-            "x509", "-req", "-in", f"{name}.csr", "-CA", "ca.pem", "-CAkey", "ca.key", "-CAcreateserial", "-days", "2",
+            "x509", "-req", "-in", f"{name}.csr", "-CA", "ca.pem", "-CAkey", "ca.key", "-CAcreateserial", "-days", str(days),
             "-extfile", f"{name}.ext", "-out", f"{name}.pem",
         )  # fmt: skip
         chain = self.directory / f"{name}.chain"

@@ -29,13 +29,15 @@ class PolicyHandler(BaseHTTPRequestHandler):
 
 
 class PolicyServer(ThreadingHTTPServer):
-    """policies: the mode of each domain's policy, and the host that it names. Its certificate is for all but `untrusted`."""
+    """policies: the mode of each domain's policy, and the host that it names. Its certificate is for all but `untrusted`, and for `also`."""
 
-    def __init__(self, ca, policies: dict[str, tuple[str, str]], untrusted: tuple[str, ...] = (), host: str = POLICY_HOST):
-        super().__init__((host, 0), PolicyHandler)
+    HANDLER = PolicyHandler
+
+    def __init__(self, ca, policies: dict[str, tuple[str, str]], untrusted: tuple[str, ...] = (), host: str = POLICY_HOST, also: tuple[str, ...] = ()):
+        super().__init__((host, 0), self.HANDLER)
         self.policies, self.host, self.port = policies, host, self.server_address[1]
         names = [f"mta-sts.{name}.example" for name in policies if name not in untrusted]
-        self.socket = ca.certificate(*names).wrap_socket(self.socket, server_side=True)
+        self.socket = ca.certificate(*names, *also).wrap_socket(self.socket, server_side=True)
 
     def zone(self, below: str = "") -> str:
         """The records by which the policies are found: of those domains that stand in the zone of example., or of that one below it."""

@@ -65,6 +65,9 @@ class Sink:
         self.listener.shutdown()
         self.listener.server_close()
 
+    def arrives(self, raw: bytes) -> None:
+        """A message is whole, and not answered yet."""
+
     def answer(self, verb: str, out) -> str:
         reply = self.replies.get(verb, "250 2.0.0 ok")
         if isinstance(reply, list):
@@ -102,6 +105,7 @@ class Sink:
                     body.append(line[1:] if line.startswith(b".") else line)
                 if not line:
                     return False
+                self.arrives(b"".join(body))
                 if self.answer("BODY", out).startswith("2"):
                     self.messages.append((sender, recipients, b"".join(body)))
                 sender, recipients = None, []

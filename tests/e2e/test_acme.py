@@ -31,7 +31,7 @@ class House:
             "acme": self.ca.url, "acme-names": ALSO, "acme-contact": f"postmaster@{DOMAIN}", "acme-challenge": challenge,
             "acme-listen": f"{HOST}:{port}", "ca-file": str(self.ca.file), "resolver": self.names.address,
         }  # fmt: skip
-        self.server = Server(**acme, **settings)
+        self.server = Server(**{**acme, **settings})
         lines = [line for line in self.server.config.read_text().splitlines() if not line.startswith("certificate =")]
         self.server.config.write_text("\n".join(lines) + "\n")
 
@@ -191,3 +191,109 @@ def test_an_account_that_was_given_elsewhere(tmp_path):
         house.server.stop()
     finally:
         house.close()
+
+
+class Zone(dict):
+    """Records of a name server, and those that the administrator's program has put into a folder."""
+
+    def __init__(self, records: dict, folder):
+        super().__init__(records)
+        self.folder = folder
+
+    def get(self, key, default=None):
+        name, kind = key
+        file = self.folder / name
+        if kind == "TXT" and file.exists():
+            return file.read_text().split()
+        return super().get(key, default)
+
+
+HOOK = """#!/usr/bin/python3
+import pathlib, sys
+verb, name, value = sys.argv[1:]
+here = pathlib.Path(__file__).parent
+with (here / "told").open("a") as told:
+    told.write(f"{verb} {name} {value}\\n")
+if (here / "broken").exists():
+    sys.exit(3)
+record = here / "zone" / name
+values = record.read_text().split() if record.exists() else []
+values = values + [value] if verb == "add" else [other for other in values if other != value]
+record.write_text("\\n".join(values)) if values else record.unlink(missing_ok=True)
+"""
+
+
+@pytest.fixture(scope="module")
+def zone_house(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("dns")
+    (folder / "zone").mkdir()
+    hook = folder / "hook"
+    hook.write_text(HOOK)
+    hook.chmod(0o755)
+    made = House("dns-01", **{"acme-names": f"*.{DOMAIN} {DOMAIN}"})
+    made.names.records = Zone(made.names.records, folder / "zone")
+    made.hook = hook
+    try:
+        made.server.start()
+        yield made
+        made.server.stop()
+    finally:
+        made.close()
+
+
+def told(house) -> list[list[str]]:
+    return [line.split() for line in (house.hook.parent / "told").read_text().splitlines()]
+
+
+def begun(house, done):
+    return done if (house.hook.parent / "told").exists() else None
+
+
+def test_a_program_proves_names_in_the_dns(zone_house):
+    house = zone_house
+    # Ports are open before relay can be asked: then nothing was begun.
+    done = wait_until("relay", lambda: begun(house, house.server.command("certificate", "renew", "--hook", str(house.hook))))
+    assert "a new certificate is in force until " in done.stdout, done.stderr
+    certificate = house.await_certificate()
+    names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value.get_values_for_type(x509.DNSName)
+    assert set(names) == {MAIL, f"*.{DOMAIN}", DOMAIN}
+    assert house.shown(f"anything.{DOMAIN}") == certificate
+    runs = told(house)
+    added, removed = [run[1:] for run in runs if run[0] == "add"], [run[1:] for run in runs if run[0] == "remove"]
+    assert sorted(name for name, _ in added) == [f"_acme-challenge.{DOMAIN}"] * 2 + [f"_acme-challenge.{MAIL}"]
+    assert sorted(added) == sorted(removed) and list((house.hook.parent / "zone").iterdir()) == []
+
+
+def test_nothing_is_done_by_dns_before_it_is_due(zone_house):
+    house = zone_house
+    if house.shown() is None:
+        house.server.admin("certificate", "renew", "--hook", str(house.hook))
+    before = house.await_certificate()
+    assert house.server.admin("certificate", "renew", "--if-due", "--hook", str(house.hook)) == ""
+    assert house.shown() == before
+
+
+def test_a_program_that_fails_is_told_and_cleaned_up_after(zone_house):
+    house = zone_house
+    broken = house.hook.parent / "broken"
+    broken.touch()
+    try:
+        done = house.server.command("certificate", "renew", "--hook", str(house.hook))
+    finally:
+        broken.unlink()
+    assert done.returncode != 0 and "hook add ended with status 3" in done.stderr
+    assert "may still be there: " in done.stdout and told(house)[-1][0] == "remove"
+    assert "hook add ended with status 3" in house.server.events("acme.failed")[-1]["error"]
+    assert "hook add ended with status 3" in house.server.command("doctor").stdout
+    assert house.server.admin("certificate", "renew", "--if-due", "--hook", str(house.hook)) == ""  # its back-off is obeyed
+    house.server.admin("certificate", "renew", "--hook", str(house.hook))
+    assert house.listed()["error"] == ""
+
+
+def test_a_program_is_asked_for_where_one_is_needed(zone_house, house):
+    done = zone_house.server.command("certificate", "renew")
+    assert done.returncode != 0 and "posthorn certificate renew --hook PROGRAM" in done.stderr
+    done = zone_house.server.command("certificate", "renew", "--hook", "/nothing/there")
+    assert done.returncode != 0 and "/nothing/there can't be run" in done.stderr
+    done = house.server.command("certificate", "renew", "--hook", "/bin/true")
+    assert done.returncode != 0 and "no program is needed: acme-challenge is http-01" in done.stderr

@@ -1,13 +1,15 @@
-"""A full disk, processes that stand still, no descriptors: what was acknowledged is there once, and it goes on by itself."""
+"""A full disk, processes that stand still, no descriptors, no memory: what was acknowledged is there once, and it goes on by itself."""
 
 import contextlib
 import os
 import random
+import re
 import shutil
 import signal
 import socket
 import subprocess
 import time
+from pathlib import Path
 
 import pytest
 from server import BINARY, DOMAIN, HOST, USERS, Account, Server, is_root, make_raw, wait_until
@@ -17,6 +19,7 @@ SEED = int(os.environ.get("POSTHORN_HARDSHIP_SEED", "20261123"))
 SMALL_DISK = "24m"
 DESCRIPTORS = 150
 WORK_SECONDS = 3
+MORE_MEMORY = 64 * 1024  # bytes of data that a process may take beyond what it has
 STILL_SECONDS = 1.5
 
 
@@ -56,6 +59,35 @@ def test_a_worker_that_stands_still_for_a_while(server, role):
             os.kill(victim, signal.SIGCONT)
             before = len(load.acknowledged)
             wait_until("work that goes on", lambda: len(load.acknowledged) > before or load.wrong)
+
+
+def data_bytes(pid: int) -> int:
+    """What RLIMIT_DATA counts."""
+    status = Path(f"/proc/{pid}/status").read_text()
+    return int(re.search(r"^VmData:\s+(\d+) kB", status, re.MULTILINE).group(1)) * 1024
+
+
+def limit_data(role: str, pid: int, most: str) -> int:
+    """As its own user, who needs no privilege for that."""
+    user = ["setpriv", f"--reuid={USERS[role]}", f"--regid={USERS[role]}", "--clear-groups"]
+    return subprocess.run([*user, "prlimit", f"--pid={pid}", f"--data={most}:"]).returncode
+
+
+@pytest.mark.parametrize("role", USERS)
+def test_a_worker_that_gets_no_more_memory_for_a_while(server, role):
+    """It may end, for that is how it begins anew when it must (docs/reliability.md)."""
+    if not is_root():
+        pytest.skip("only root may limit others")
+    server.expect_deaths = True
+    accounts = [server.account("memory") for _ in range(2)]
+    with working(server, accounts) as load:
+        wait_until("work", lambda: len(load.acknowledged) > 5 or load.wrong)
+        victim = server.worker(role)
+        assert limit_data(role, victim, str(data_bytes(victim) + MORE_MEMORY)) == 0
+        time.sleep(WORK_SECONDS)  # of work, some of which is refused
+        limit_data(role, victim, "unlimited")  # unless it ended
+        before = len(load.acknowledged)
+        wait_until("work that goes on", lambda: len(load.acknowledged) > before or load.wrong)
 
 
 @pytest.fixture

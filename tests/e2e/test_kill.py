@@ -1,8 +1,11 @@
 """Whatever dies at whatever moment: what was acknowledged is there exactly once, and nothing is there twice.
 
-Senders and IMAP uploaders work all the while; a process of the server is killed again and again. Since a
-worker that keeps dying rests longer each time, each is killed only now and then, and then the supervisor
-itself, after which the whole is started anew.
+Senders and IMAP uploaders work all the while, a Sieve script files copies, somebody empties a mailbox by
+POP3, somebody writes to another server; a process of the server is killed again and again. Since a worker that keeps
+dying rests longer each time, each is killed only now and then, and then the supervisor itself, after which the whole is
+started anew.
+
+What goes to another server may come twice there when relay or store dies between its answer and our note of it.
 
 POSTHORN_KILLS says how many kills, POSTHORN_KILL_SEED which ones.
 """
@@ -10,6 +13,7 @@ POSTHORN_KILLS says how many kills, POSTHORN_KILL_SEED which ones.
 import hashlib
 import imaplib
 import os
+import poplib
 import random
 import re
 import signal
@@ -18,14 +22,20 @@ import threading
 import time
 from collections import Counter
 
-from server import USERS, make_raw, wait_until
+import pytest
+import server as house
+from names import Names
+from server import HOST, USERS, make_raw, wait_until
+from sink import Sink
 
 KILLS = int(os.environ.get("POSTHORN_KILLS", "100"))
 SEED = int(os.environ.get("POSTHORN_KILL_SEED", "20261122"))
 SENDERS = 3
 UPLOADERS = 2
 PAUSE_SECONDS = (0.0, 0.5)  # between two kills
-BROKEN = (OSError, smtplib.SMTPException, imaplib.IMAP4.error)
+BROKEN = (OSError, EOFError, smtplib.SMTPException, imaplib.IMAP4.error, poplib.error_proto)
+SCRIPT = 'require ["fileinto", "copy"]; fileinto :copy "Archive";'
+RECORDS = {("elsewhere.example", "MX"): ["10 mx.elsewhere.example"], ("mx.elsewhere.example", "A"): [HOST]}
 
 
 class Load:
@@ -83,6 +93,55 @@ class Load:
                     self.acknowledged.append((account, identity))
 
 
+class Post(Load):
+    """Also a mailbox that is emptied by POP3, one whose script copies each message, and mail to another server."""
+
+    def __init__(self, server, accounts, emptied, sieved, writer):
+        super().__init__(server, accounts)
+        self.emptied, self.sieved, self.writer = emptied, sieved, writer
+        self.sent, self.deleted, self.perhaps_deleted = set(), set(), set()
+        for number, work in enumerate([self.fill, self.empty, self.write]):
+            self.threads.append(threading.Thread(target=self.guard, args=(work, 200 + number)))
+
+    def fill(self, dice: random.Random, number: int) -> None:
+        with self.server.smtp(protocol="smtp") as client:
+            for _ in range(dice.randrange(1, 10)):
+                identity, raw = self.message(dice, number)
+                to = dice.choice([self.emptied, self.sieved])
+                client.sendmail("someone@elsewhere.example", [to.address], raw)
+                self.acknowledged.append((to, identity))
+
+    def empty(self, dice: random.Random, _: int) -> None:
+        """Half of what is there; what QUIT was answered for is gone."""
+        client = self.server.pop3(self.emptied)
+        chosen = set()
+        for row in client.list()[1]:
+            if dice.random() < 0.5:
+                at = int(row.split()[0])
+                chosen.add(re.search(rb"Message-ID: <(.*)>", b"\n".join(client.top(at, 0)[1])).group(1).decode())
+                client.dele(at)
+        self.perhaps_deleted |= chosen
+        client.quit()
+        self.deleted |= chosen
+        self.over.wait(dice.uniform(0, 0.2))
+
+    def write(self, dice: random.Random, number: int) -> None:
+        with self.server.smtp(self.writer) as client:
+            for _ in range(dice.randrange(1, 10)):
+                identity, raw = self.message(dice, number)
+                client.sendmail(self.writer.address, ["friend@elsewhere.example"], raw)
+                self.sent.add(identity)
+                self.over.wait(0.02)
+
+
+@pytest.fixture(scope="module")
+def running_server():
+    with Names(RECORDS) as names, Sink() as sink:
+        with house.running(**{"resolver": names.address, "outbound-port": str(sink.port)}) as running:
+            running.sink = sink
+            yield running
+
+
 def kill_workers(server, dice: random.Random, count: int) -> None:
     """Each at a random moment; each must come back by itself."""
     for role in dice.sample(list(USERS), count):
@@ -100,10 +159,10 @@ def kill_supervisor(server, dice: random.Random) -> None:
     server.start()
 
 
-def identities(server, account) -> Counter:
-    """Of the whole messages in the Inbox."""
+def identities(server, account, folder: str = "INBOX") -> Counter:
+    """Of the whole messages in the folder."""
     found = Counter()
-    with server.imap(account, "INBOX", readonly=True) as client:
+    with server.imap(account, folder, readonly=True) as client:
         _, parts = client.fetch("1:*", "(BODY.PEEK[])")
     for raw in (part[1] for part in parts if isinstance(part, tuple)):
         identity = re.search(rb"^Message-ID: <(.*)>\r$", raw, re.MULTILINE).group(1).decode()
@@ -117,7 +176,12 @@ def test_nothing_is_lost_and_nothing_comes_twice(server):
     server.expect_deaths = True
     dice = random.Random(SEED)
     accounts = [server.account("kill") for _ in range(3)]
-    load = Load(server, accounts)
+    emptied, sieved, writer = (server.account(name) for name in ("emptied", "sieved", "writer"))
+    server.command("sieve", "put", sieved.address, "copies", "-", "--activate", password=SCRIPT)
+    for limit in ("messages", "recipients"):
+        for span in ("hour", "day"):
+            server.admin("account", "set", writer.address, f"--{limit}-per-{span}", "0")
+    load = Post(server, accounts, emptied, sieved, writer)
     for thread in load.threads:
         thread.start()
     kills = 0
@@ -137,12 +201,27 @@ def test_nothing_is_lost_and_nothing_comes_twice(server):
             thread.join()
     assert load.wrong == []
     server.wait_ready()
+    server.admin("queue", "flush")
     wait_until("the queue to be empty", lambda: server.rows("queue", "list") == [])
+    came = Counter(re.search(rb"Message-ID: <(.*)>", raw).group(1).decode() for _, _, raw in server.sink.messages)
+    assert load.sent - set(came) == set(), "lost on the way to another server"
+    left = identities(server, emptied)
+    taken = {identity for account, identity in load.acknowledged if account == emptied}
+    assert taken - load.perhaps_deleted - set(left) == set(), "lost"
+    assert load.deleted & set(left) == set(), "deleted by POP3, and there again"
+    assert [identity for identity, times in left.items() if times > 1] == [], "twice"
+    taken = {identity for account, identity in load.acknowledged if account == sieved}
+    for folder in ("INBOX", "Archive"):
+        copies = identities(server, sieved, folder)
+        assert taken - set(copies) == set() and set(copies.values()) == {1}, f"of what the script copied in {folder}"
+    accounts_only = [(account, identity) for account, identity in load.acknowledged if account in accounts]
     found = {account: identities(server, account) for account in accounts}
-    missing = [(account, identity) for account, identity in load.acknowledged if found[account][identity] == 0]
+    missing = [(account, identity) for account, identity in accounts_only if found[account][identity] == 0]
     twice = [(account, identity) for account in accounts for identity, times in found[account].items() if times > 1]
     print(f"{kills} kills, {load.attempts} messages begun, {len(load.acknowledged)} acknowledged copies")
+    print(f"{len(load.deleted)} deleted by POP3, {len(load.sent)} sent away, {sum(came.values()) - len(came)} of them twice")
+    assert load.deleted and load.sent
     assert (missing, twice) == ([], [])
     assert len(load.acknowledged) > KILLS
-    for account in accounts:
+    for account in [*accounts, emptied, sieved]:
         server.admin("account", "check", account.address)

@@ -17,12 +17,29 @@ from pathlib import Path
 
 import pytest
 from disk import Disk, mark, read_notes, write_image
-from server import BINARY, DOMAIN, USERS, Account, Server, is_root, make_raw, wait_until
+from names import Names
+from server import BINARY, DOMAIN, HOST, USERS, Account, Server, is_root, make_raw, wait_until
+from sink import Sink
 
 LOSSES = int(os.environ.get("POSTHORN_LOSSES", "24"))
 SEED = int(os.environ.get("POSTHORN_LOSS_SEED", "20261123"))
 ROUNDS = int(os.environ.get("POSTHORN_LOSS_ROUNDS", "12"))
 RECORDED = Path(BINARY).with_name("posthorn-recorder")
+
+
+RECORDS = {("elsewhere.example", "MX"): ["10 mx.elsewhere.example"], ("mx.elsewhere.example", "A"): [HOST]}
+# Each of them has a database, which is opened after each loss.
+SETTINGS = {"greylist": "suspicious", "dmarc-reports": "yes", "tls-reports": "yes"}
+
+
+class MarkingSink(Sink):
+    """Another server, which marks what it takes before it says so."""
+
+    log: Path | None = None
+
+    def arrives(self, raw: bytes) -> None:
+        if self.log is not None:
+            mark(self.log, f"came friend {identity_of(raw)}")
 
 
 class Work:
@@ -33,7 +50,9 @@ class Work:
         self.wrong = []
         self.threads = [
             threading.Thread(target=self.guard, args=(work, number))
-            for number, work in enumerate([self.send, self.send, self.upload, self.look, self.look, self.command])
+            for number, work in enumerate(
+                [self.send, self.send, self.upload, self.look, self.look, self.command, self.fetch, self.write]
+            )
         ]
 
     def run(self) -> None:
@@ -95,12 +114,41 @@ class Work:
                 if dice.random() < 0.5:
                     client.rename(folder, folder + "x")
 
+    def fetch(self, dice: random.Random, _: int) -> None:
+        """POP3. A deletion is promised for a crash, not for a loss of power within a second: it may be there or not."""
+        for _ in range(ROUNDS):
+            account = dice.choice(self.accounts)
+            client = self.server.pop3(account)
+            found = [int(row.split()[0]) for row in client.list()[1]]
+            for number in dice.sample(found, min(2, len(found))):
+                identity = identity_of(b"\n".join(client.top(number, 0)[1]))
+                mark(self.log, f"deleted {account} {identity}")
+                client.dele(number)
+            client.quit()
+
+    def write(self, dice: random.Random, _: int) -> None:
+        """To another server, which marks what it takes."""
+        account = self.accounts[0]
+        for _ in range(ROUNDS):
+            with self.server.smtp(account) as client:
+                identity, raw = self.message(dice)
+                client.sendmail(account.address, ["friend@elsewhere.example"], raw)
+                mark(self.log, f"sent friend {identity}")
+
     def command(self, dice: random.Random, _: int) -> None:
         for turn in range(ROUNDS):
             account = self.server.account(f"new{turn}")
             mark(self.log, f"account {account}")
             self.server.admin("alias", "add", f"alias{turn}@{DOMAIN}", dice.choice(self.accounts).address)
             mark(self.log, f"alias alias{turn}@{DOMAIN}")
+            self.server.admin("domain", "add", f"domain{turn}.example")
+            mark(self.log, f"domain domain{turn}.example")
+            self.server.admin("domain", "set", f"domain{turn}.example", "--max-accounts", str(turn + 1))
+            mark(self.log, f"limit domain{turn}.example {turn + 1}")
+
+
+def identity_of(header: bytes) -> str:
+    return re.search(rb"^Message-ID: <(.*)>", header, re.MULTILINE).group(1).decode()
 
 
 def picture(client, folder: str) -> tuple[int, int, dict[int, str]]:
@@ -127,10 +175,17 @@ def recording(tmp_path_factory):
             directory.chmod(0o755)  # the workers run a program in it
     binary = place / "posthorn"
     shutil.copy(RECORDED, binary)
-    server = Server()
+    with Names(RECORDS) as names, MarkingSink() as sink:
+        yield from record(place, binary, names, sink)
+
+
+def record(place: Path, binary: Path, names: Names, sink: MarkingSink):
+    server = Server(**SETTINGS, **{"resolver": names.address, "outbound-port": str(sink.port)})
+    server.sink = sink
     try:
         server.start()
         server.admin("domain", "add", DOMAIN)
+        server.let_anybody_be_named()
         accounts = [server.account(name) for name in ("anna", "bert", "carl")]
         for account in accounts:
             server.deliver(account, make_raw())
@@ -141,9 +196,11 @@ def recording(tmp_path_factory):
         log.touch()
         log.chmod(0o666)
         server.start_program(binary)
+        sink.log = log
         Work(server, log, accounts).run()
         server.process.kill()
         server.process.wait()
+        sink.log = None
         yield read_notes(log), disk, accounts, server
     finally:
         server.close()
@@ -154,6 +211,8 @@ class Promises:
 
     def __init__(self):
         self.taken, self.commands = set(), set()
+        self.sent, self.came, self.deleted = set(), set(), set()
+        self.limits: dict[str, int] = {}
         self.seen: dict[tuple, str] = {}
         self.modseq: dict[tuple, int] = {}
 
@@ -166,6 +225,10 @@ class Promises:
         elif what == "modseq":
             key = account, int(rest[0])
             self.modseq[key] = max(self.modseq.get(key, 0), int(rest[1]))
+        elif what in ("sent", "came", "deleted"):
+            getattr(self, what).add((account, rest[0]))
+        elif what == "limit":
+            self.limits[account] = int(rest[0])
         else:
             self.commands.add((what, account))
 
@@ -209,7 +272,7 @@ def wrongs_of_account(server: Server, account: Account, promises: Promises) -> l
         for identity, count in everywhere.items():
             if count > 1:
                 wrongs.append(f"{identity} is there {count} times for {account}")
-        for address, identity in sorted(promises.taken):
+        for address, identity in sorted(promises.taken - promises.deleted):
             if address == account.address and everywhere[identity] + copied[identity] == 0:
                 wrongs.append(f"{identity} is lost for {account}")
     return wrongs
@@ -224,6 +287,12 @@ def wrongs_of(server: Server, accounts: list[Account], promises: Promises) -> li
     wrongs = [wrong for account in accounts for wrong in wrongs_of_account(server, account, promises)]
     there = {("account", row["address"]) for row in server.rows("account", "list")}
     there |= {("alias", row["address"]) for row in server.rows("alias", "list")}
+    there |= {("domain", row["domain"]) for row in server.rows("domain", "list")}
+    for name, most in promises.limits.items():
+        if ("domain", name) in there and server.rows("domain", "show", name)[0]["max_accounts"] != most:
+            wrongs.append(f"the limit of {name} is lost")
+    came = {("friend", identity_of(raw)) for _, _, raw in server.sink.messages} | promises.came
+    wrongs += [f"{identity} is lost on the way to another server" for _, identity in promises.sent - came]
     wrongs += [f"{what} {name} is lost" for what, name in sorted(promises.commands - there)]
     for account in accounts:
         done = server.command("account", "check", account.address)
@@ -248,6 +317,7 @@ def test_nothing_that_was_promised_is_lost_with_the_power(recording):
             moments.pop(0)
             kind = dice.choice(["nothing", "all", "some", "some", "some"])
             image = disk.after_loss(dice if kind == "some" else None, kind == "all")
+            server.sink.messages.clear()
             try:
                 start_on(server, image)
                 found = wrongs_of(server, accounts, promises)
@@ -258,3 +328,4 @@ def test_nothing_that_was_promised_is_lost_with_the_power(recording):
             wrongs += [f"at note {number} of {len(notes)}, {kind} of what was pending kept: {wrong}" for wrong in found]
     assert not wrongs, "\n\n".join(wrongs)
     assert promises.taken and promises.seen and promises.modseq and promises.commands
+    assert promises.sent and promises.came and promises.deleted and promises.limits

@@ -6,63 +6,61 @@ One signed zone, one house; a domain for each result. The day is ended by moving
 import gzip
 import json
 import sqlite3
-import threading
 import time
 from contextlib import closing
 from email import message_from_bytes, policy
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 from authority import Authority
+from secure_world import PolicyHandler, PolicyServer
 from server import free_ports, make_raw, running, wait_until
 from signed_names import SignedNames
 from sink import Sink
 
 WRONG = "00112233" * 8
-DOMAINS = ["good", "wrong", "clear", "plaintls", "opportune", "testing", "silent", "web", "postbox"]
+DOMAINS = ["good", "wrong", "clear", "plaintls", "opportune", "testing", "silent", "web", "postbox",
+           "expired", "untrusted", "missing", "invalid", "unusable", "hidden"]  # fmt: skip
 ADDRESSES = {name: f"127.0.3.{number}" for number, name in enumerate(DOMAINS, start=1)}
+UNHEARD = ("silent", "web", "postbox")  # who gets no report by mail
+LATER = ("wrong", "clear", "hidden")  # whose mail waits
+POLICIES = {
+    "testing": ("testing", "mx.testing.example"),
+    "expired": ("testing", "mx.expired.example"),
+    "untrusted": ("testing", "mx.untrusted.example"),
+    "missing": (None, None),
+    "invalid": ("perhaps", "mx.invalid.example"),
+}
 PAGE = "127.0.3.100"
-STS_TEXT = b"version: STSv1\nmode: testing\nmx: mx.testing.example\nmax_age: 86400\n"
 
 
-class Page(ThreadingHTTPServer):
-    """The server of a policy, and a page that takes reports."""
-
-    def __init__(self, ca: Authority):
-        super().__init__((PAGE, 0), PageHandler)
-        self.posted: list[tuple[str, str, bytes]] = []
-        self.socket = ca.certificate("mta-sts.testing.example", "reports.web.example").wrap_socket(self.socket, server_side=True)
-
-
-class PageHandler(BaseHTTPRequestHandler):
-    def reply(self, body: bytes) -> None:
-        self.send_response(200)
-        self.send_header("Content-Type", "text/plain")
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def do_GET(self) -> None:
-        self.reply(STS_TEXT)
-
+class PageHandler(PolicyHandler):
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers["Content-Length"]))
         self.server.posted.append((self.path, self.headers["Content-Type"], body))
-        self.reply(b"")
+        self.send_response(200)
+        self.send_header("Content-Length", "0")
+        self.end_headers()
 
-    def log_message(self, *_) -> None:
-        pass
+
+class Page(PolicyServer):
+    """The server of policies, and a page that takes reports."""
+
+    HANDLER = PageHandler
+
+    def __init__(self, ca: Authority):
+        super().__init__(ca, POLICIES, host=PAGE, also=("reports.web.example",))
+        self.posted: list[tuple[str, str, bytes]] = []
 
 
-def zone(port: int, page_port: int, ca: Authority) -> str:
+def zone(port: int, page: Page, ca: Authority) -> str:
     right = f"3 1 1 {ca.key_digest('mx.good.example')}"
     lines = [f"{name} MX 10 mx.{name}\nmx.{name} A {address}" for name, address in ADDRESSES.items()]
-    lines += [f'_smtp._tls.{name} TXT "v=TLSRPTv1; rua=mailto:{name}@postbox.example"' for name in DOMAINS if name not in ("silent", "web", "postbox")]
-    lines += [f'_smtp._tls.web TXT "v=TLSRPTv1;rua=https://reports.web.example:{page_port}/take"', f"reports.web A {PAGE}"]
+    lines += [f'_smtp._tls.{name} TXT "v=TLSRPTv1; rua=mailto:{name}@postbox.example"' for name in DOMAINS if name not in UNHEARD]
+    lines += [f'_smtp._tls.web TXT "v=TLSRPTv1;rua=https://reports.web.example:{page.port}/take"', f"reports.web A {PAGE}"]
     lines += ['_smtp._tls.postbox TXT "v=TLSRPTv1;rua=mailto:x@postbox.example"']
     lines += [f"_{port}._tcp.mx.good TLSA {right}", f"_{port}._tcp.mx.wrong TLSA 3 1 1 {WRONG}", f"_{port}._tcp.mx.clear TLSA {right}"]
     lines += [f"_{port}._tcp.mx.postbox TLSA 3 1 1 {WRONG}"]
-    lines += ['_mta-sts.testing TXT "v=STSv1; id=1"', f"mta-sts.testing A {PAGE}"]
+    lines += [f"_{port}._tcp.mx.unusable TLSA 1 1 1 {WRONG}", page.zone()]
     return "\n".join(lines) + "\n"
 
 
@@ -77,34 +75,33 @@ def told():
     """Everything sent and a day ended: the reports by domain as (message, JSON), what was posted, and our server."""
     ca = Authority()
     port = free_ports(1)[0]
-    certificate = ca.certificate("mx.good.example")
-    with Page(ca) as page:
-        threading.Thread(target=page.serve_forever, args=(0.05,), daemon=True).start()
-        with SignedNames(zone(port, page.server_address[1], ca)) as names:
-            settings = {"resolver": names.address, "dnssec-anchor": names.anchor, "outbound-port": str(port), "ca-file": str(ca.file)}
-            settings |= {"mta-sts-port": str(page.server_address[1]), "tls-reports": "yes"}
-            with running(**settings) as server:
-                yield report(server, page, port, certificate)
-        page.shutdown()
+    secure = dict.fromkeys(("good", "wrong", "plaintls", "testing", "silent", "web", "unusable"), ca.certificate("mx.good.example"))
+    secure["expired"] = ca.certificate("mx.expired.example", days=-1)
+    secure["untrusted"] = Authority().certificate("mx.untrusted.example")
+    with Page(ca) as page, SignedNames(zone(port, page, ca)) as names:
+        settings = {"resolver": names.address, "dnssec-anchor": names.anchor, "outbound-port": str(port), "ca-file": str(ca.file)}
+        settings |= {"mta-sts-port": str(page.port), "tls-reports": "yes"}
+        with running(**settings) as server:
+            yield report(server, page, port, secure)
 
 
-def report(server, page, port: int, certificate) -> tuple[dict, list]:
-    secure = {"good", "wrong", "plaintls", "testing", "silent", "web"}
-    sinks = [Sink(ADDRESSES[name], port, tls=certificate if name in secure else None) for name in DOMAINS]
-    for sink in sinks:
+def report(server, page, port: int, secure: dict) -> tuple[dict, list]:
+    sinks = {name: Sink(ADDRESSES[name], port, tls=secure.get(name)) for name in DOMAINS}
+    for sink in sinks.values():
         sink.__enter__()
     try:
-        for name in DOMAINS[:-1]:
-            send(server, name)
-        arriving = [sink for name, sink in zip(DOMAINS, sinks) if name not in ("wrong", "clear", "postbox")]
+        for name in DOMAINS:
+            if name != "postbox":
+                send(server, name)
+        arriving = [sink for name, sink in sinks.items() if name not in (*LATER, "postbox")]
         wait_until("the mail", lambda: all(sink.messages for sink in arriving))
-        wait_until("what fails", lambda: sum(row["state"] == "deferred" for row in server.rows("queue", "list")) == 2)
+        wait_until("what fails", lambda: sum(row["state"] == "deferred" for row in server.rows("queue", "list")) == len(LATER))
         server.stop()
         with closing(sqlite3.connect(server.data / "tls_feedback.db", isolation_level=None)) as database:
             database.execute("UPDATE sighting SET day = day - 1")
         server.start()
-        postbox = sinks[-1]
-        wait_until("the reports", lambda: len(postbox.messages) == 6 and page.posted)
+        postbox = sinks["postbox"]
+        wait_until("the reports", lambda: len(postbox.messages) == len(DOMAINS) - len(UNHEARD) and page.posted)
         server.stop()
         with closing(sqlite3.connect(server.data / "tls_feedback.db")) as database:
             left = database.execute("SELECT count(*) FROM sighting WHERE domain = CAST('postbox.example' AS BLOB)").fetchone()[0]
@@ -115,7 +112,7 @@ def report(server, page, port: int, certificate) -> tuple[dict, list]:
             reports[recipients[0].split("@")[0]] = (sender, message, read(message))
         return reports, page.posted, left
     finally:
-        for sink in sinks:
+        for sink in sinks.values():
             sink.__exit__()
 
 
@@ -169,6 +166,10 @@ def test_report_has_the_fields_of_the_example(told):
         ("plaintls", "no-policy-found", 1, None),
         ("opportune", "no-policy-found", 0, "starttls-not-supported"),
         ("testing", "sts", 0, "certificate-host-mismatch"),
+        ("expired", "sts", 0, "certificate-expired"),
+        ("untrusted", "sts", 0, "certificate-not-trusted"),
+        ("unusable", "tlsa", 0, "tlsa-invalid"),
+        ("hidden", "tlsa", 0, "dnssec-invalid"),
     ],
 )
 def test_report_says_how_each_session_went(told, domain, kind, good, result):
@@ -176,6 +177,14 @@ def test_report_says_how_each_session_went(told, domain, kind, good, result):
     assert entry["policy"]["policy-type"] == kind and entry["policy"]["policy-domain"] == f"{domain}.example"
     assert entry["summary"]["total-successful-session-count"] == good
     assert [detail["result-type"] for detail in entry.get("failure-details", [])] == ([result] if result else [])
+
+
+@pytest.mark.parametrize("domain, result", [("missing", "sts-policy-fetch-error"), ("invalid", "sts-policy-invalid")])
+def test_policy_that_could_not_be_had_is_told_beside_what_was_done_without(told, domain, result):
+    """RFC 8460 4.3.2.2. The mail went without TLS, as it came."""
+    policies = told[0][domain][2]["policies"]
+    found = {policy["policy"]["policy-type"]: [detail["result-type"] for detail in policy["failure-details"]] for policy in policies}
+    assert found == {"sts": [result], "no-policy-found": ["starttls-not-supported"]}
 
 
 def test_policy_is_told_as_it_was_applied(told):
@@ -193,4 +202,4 @@ def test_page_is_told_by_post(told):
 
 def test_reports_go_out_whatever_policies_demand_and_are_not_counted(told):
     """The postbox has TLSA records, and no TLS at all (RFC 8460 3)."""
-    assert len(told[0]) == 6 and told[2] == 0
+    assert len(told[0]) == len(DOMAINS) - len(UNHEARD) and told[2] == 0

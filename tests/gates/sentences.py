@@ -49,9 +49,10 @@ PLACES = {
     "src/pop3/login.c": ["refusals"],
     "src/directory/lookup.c": ["taken"],
     "src/queue/report.c": ["kinds"],
-    "src/queue/file_result.c": ["failure_expired", "failure_refused", "filing_report_success"],
+    "src/queue/file_result.c": ["failure_expired", "failure_late", "failure_refused", "filing_report_success", "filing_tell_late"],
     "src/queue/file_route.c": ["failure_unknown", "failure_loop"],
     "src/send/delivery.c": ["lacks"],
+    "src/send/transaction.h": ["DELIVERY_NOT_IN_TIME"],
 }
 
 STATUS = re.compile(r"(?:\* |%s )?(?:OK|NO|BAD|BYE|\+OK|-ERR) ")
