@@ -130,12 +130,15 @@ class Server(Measured):
         return super().url(door, scheme)
 
 
-# As Debian ships it: mdbox as the fastest of its formats, all its syncs, one process for each log-in.
+# As Debian ships it, but for its number of processes: mdbox as the fastest of its formats, all its syncs, one process
+# for each log-in.
 DOVECOT_SHIPPED = """
 protocols = imap pop3 lmtp
 mail_location = mdbox:~/mail
 mail_fsync = optimized
 first_valid_uid = 1
+default_process_limit = 4000
+default_client_limit = 10000
 ssl = yes
 ssl_cert = <{certificate}
 ssl_key = <{key}
