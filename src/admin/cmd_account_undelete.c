@@ -1,5 +1,5 @@
 /* What was deleted from an account: brought back, or erased; and what goes by itself: at once. */
-#include "admin/admin.h"
+#include "admin/targets.h"
 #include "base/clock.h"
 #include "base/duration.h"
 #include "store/tidy.h"
@@ -56,17 +56,6 @@ static enum err tell(void *context, const struct deleted_message *message, struc
         error);
 }
 
-/* An account that nobody has used yet is made. */
-static enum err open_account(struct admin_call *call, struct account **ret_account, struct error *error)
-{
-    struct account_entry entry;
-    enum err e =
-        account_entry_find(call->context->directory, call_text(call, "address"), &call->arena, &entry, error);
-    if (e == ERR_OK)
-        e = store_account_ensure(call->context->store, entry.id, ret_account, error);
-    return e;
-}
-
 static enum err bring_back(struct admin_call *call, struct account *account,
                            const struct deleted_query *query, struct error *error)
 {
@@ -97,7 +86,7 @@ static enum err run_undelete(struct admin_call *call, struct error *error)
         return fail_plain(error, ERR_INVALID, "--list brings nothing back, so --to-folder means nothing");
     enum err e = query_read(call, &query, error);
     if (e == ERR_OK)
-        e = open_account(call, &account, error);
+        e = target_open(call, &account, error);
     if (e != ERR_OK)
         return e;
     e = call_flag(call, "list") ? deleted_each(account, &query, tell, call, error)
@@ -128,7 +117,7 @@ static enum err run_purge(struct admin_call *call, struct error *error)
 {
     struct account *account;
     struct undelete_result result;
-    enum err e = open_account(call, &account, error);
+    enum err e = target_open(call, &account, error);
     if (e != ERR_OK)
         return e;
     e = undelete_purge(account, &result, error);
@@ -157,7 +146,7 @@ static enum err run_tidy(struct admin_call *call, struct error *error)
 {
     struct account *account;
     int64_t due;
-    enum err e = open_account(call, &account, error);
+    enum err e = target_open(call, &account, error);
     if (e != ERR_OK)
         return e;
     e = tidy_account(account, true, &due, error);

@@ -1,7 +1,7 @@
 /* Out of office: what is answered while an account's owner is away. */
 #include <time.h>
 
-#include "admin/admin.h"
+#include "admin/targets.h"
 #include "store/away.h"
 
 enum { DAY_TEXT_MAX = 32 };
@@ -133,12 +133,8 @@ static enum err show_or_set(struct admin_call *call, struct account *account, st
 
 static enum err vacation(struct admin_call *call, struct error *error)
 {
-    struct account_entry entry;
     struct account *account;
-    enum err err =
-        account_entry_find(call->context->directory, call_text(call, "address"), &call->arena, &entry, error);
-    if (err == ERR_OK)
-        err = store_account_ensure(call->context->store, entry.id, &account, error);
+    enum err err = target_open(call, &account, error);
     if (err != ERR_OK)
         return err;
     err = show_or_set(call, account, error);

@@ -1,5 +1,6 @@
 /* The Sieve scripts of an account. */
 #include "admin/sieve_complaints.h"
+#include "admin/targets.h"
 #include "store/script.h"
 
 #define NAME_ARGUMENT                                                                        \
@@ -13,14 +14,6 @@
 
 static const struct admin_argument account_arguments[] = {NAME_ARGUMENT, {0}};
 static const struct admin_argument script_arguments[] = {NAME_ARGUMENT, SCRIPT_ARGUMENT, {0}};
-
-static enum err open_account(struct admin_call *call, struct account **ret_account, struct error *error)
-{
-    struct account_entry entry;
-    enum err e =
-        account_entry_find(call->context->directory, call_text(call, "address"), &call->arena, &entry, error);
-    return e == ERR_OK ? store_account_ensure(call->context->store, entry.id, ret_account, error) : e;
-}
 
 /* --- list, show --- */
 
@@ -37,7 +30,7 @@ static enum err list(struct admin_call *call, struct error *error)
     struct account *account;
     struct script *scripts = NULL;
     size_t count = 0;
-    enum err e = open_account(call, &account, error);
+    enum err e = target_open(call, &account, error);
     if (e != ERR_OK)
         return e;
     e = script_list(account, &call->arena, &scripts, &count, error);
@@ -72,7 +65,7 @@ static enum err show(struct admin_call *call, struct error *error)
 {
     struct account *account;
     struct slice text;
-    enum err e = open_account(call, &account, error);
+    enum err e = target_open(call, &account, error);
     if (e != ERR_OK)
         return e;
     e = script_get(account, call_text(call, "name"), &call->arena, &text, error);
@@ -121,7 +114,7 @@ static enum err put_script(struct admin_call *call, struct account *account, str
 static enum err put(struct admin_call *call, struct error *error)
 {
     struct account *account;
-    enum err e = open_account(call, &account, error);
+    enum err e = target_open(call, &account, error);
     if (e != ERR_OK)
         return e;
     e = put_script(call, account, error);
@@ -148,7 +141,7 @@ static enum err change(struct admin_call *call, struct slice name, bool remove, 
                        struct error *error)
 {
     struct account *account;
-    enum err e = open_account(call, &account, error);
+    enum err e = target_open(call, &account, error);
     if (e != ERR_OK)
         return e;
     e = remove ? script_delete(account, name, error) : script_activate(account, name, error);

@@ -202,10 +202,10 @@ enum err ipc_map(int fd, size_t limit, struct slice *ret_bytes, struct error *er
         return fail_errno(error, "fstat");
     if (!S_ISREG(status.st_mode))
         return fail(error, ERR_INVALID, NULL, "not a file");
-    /* Memory that its sender could shrink would end us with SIGBUS. Files on a disk have no seals (EINVAL).
-     */
+    /* What its sender could shrink, as a file on a disk (no seals: EINVAL), would end us with SIGBUS. */
+    const int needed = F_SEAL_SHRINK | F_SEAL_WRITE;
     int seals = fcntl(fd, F_GET_SEALS);
-    if (seals >= 0 && (seals & (F_SEAL_SHRINK | F_SEAL_WRITE)) != (F_SEAL_SHRINK | F_SEAL_WRITE))
+    if (seals < 0 || (seals & needed) != needed)
         return fail(error, ERR_INVALID, NULL, "memory that is not sealed");
     if ((uint64_t)status.st_size > limit)
         return fail(error, ERR_LIMIT, NULL, "%lld bytes, more than %zu", (long long)status.st_size, limit);

@@ -57,8 +57,8 @@ typedef void ipc_serve_fn(void *context, struct ipc_message *request, struct buf
 enum err ipc_serve(struct loop *loop, int main_fd, ipc_serve_fn *serve, void *context,
                    struct error *error) MUST_CHECK;
 
-/* Bytes as a sealed, read-only memfd; and such a memfd (or file) read back as a mapped slice, checked against
- * limit. */
+/* Bytes as a sealed, read-only memfd; and such a memfd read back as a mapped slice, checked against limit.
+ * Nothing else is mapped: its sender could change it, or take it away. */
 enum err ipc_memfd(struct slice bytes, int *ret_fd, struct error *error) MUST_CHECK;
 enum err ipc_map(int fd, size_t limit, struct slice *ret_bytes, struct error *error) MUST_CHECK;
 void ipc_unmap(struct slice *bytes); /* for CLEANUP */

@@ -142,6 +142,11 @@ static void test_memory_that_is_not_sealed_is_refused(void **state)
     assert_int_equal(write(fd, "x", 1), 1);
     assert_int_equal(ipc_map(fd, 100, &bytes, &error), ERR_INVALID);
     close(fd);
+    FILE *file = tmpfile();
+    assert_non_null(file);
+    assert_int_equal(write(fileno(file), "x", 1), 1);
+    assert_int_equal(ipc_map(fileno(file), 100, &bytes, &error), ERR_INVALID);
+    assert_int_equal(fclose(file), 0);
 }
 
 struct caller {
