@@ -145,7 +145,7 @@ static enum err viewer_count(struct viewer *viewer, uint64_t *ret_sum, struct er
     uint64_t sum = 0;
     for (uint32_t i = 0; i < viewer->options->accounts; i++) {
         uint64_t count;
-        enum err err = imap_count(&viewer->clients[i], "INBOX", &count, error);
+        enum err err = imap_count(&viewer->clients[i], viewer->options->mailbox, &count, error);
         if (err != ERR_OK)
             return err;
         sum += count;

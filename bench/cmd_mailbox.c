@@ -1,6 +1,6 @@
 /*
  * What one connection does with a whole folder: the same command --repeat times, medians told.
- * COPY and EXPUNGE work on a folder of their own, which is made before and deleted after.
+ * COPY, MOVE and EXPUNGE work on a folder of their own, which is made before and deleted after.
  */
 #include "base/clock.h"
 #include "bench/commands.h"
@@ -73,6 +73,21 @@ static enum err search_body(struct mailbox_run *run, struct error *error)
     return imap_command(&run->client, &answer, error, "SEARCH BODY \"%s\"", run->options->word);
 }
 
+/* Those of the command line, in turns. */
+static enum err any_command(struct mailbox_run *run, struct error *error)
+{
+    const struct options *options = run->options;
+    return command(run, error, options->commands[run->number % options->command_count]);
+}
+
+static enum err connect_anew(struct mailbox_run *run, struct error *error)
+{
+    char user[OPTION_ADDRESS_MAX];
+    imap_logout(&run->client);
+    options_user(run->options, 0, user);
+    return imap_open(&run->client, run->options, &run->options->server, user, error);
+}
+
 static enum err create_target(struct mailbox_run *run, struct error *error)
 {
     return command(run, error, "CREATE " COPY_TARGET);
@@ -88,6 +103,26 @@ static enum err delete_target(struct mailbox_run *run, struct error *error)
     return command(run, error, "DELETE " COPY_TARGET);
 }
 
+static enum err back_to_folder(struct mailbox_run *run, struct error *error)
+{
+    enum err err = select_folder(run, error);
+    return err == ERR_OK ? delete_target(run, error) : err;
+}
+
+static enum err move(struct mailbox_run *run, struct error *error)
+{
+    return command(run, error, "MOVE 1:* " COPY_TARGET);
+}
+
+static enum err move_back(struct mailbox_run *run, struct error *error)
+{
+    struct imap_answer answer;
+    enum err err = command(run, error, "SELECT " COPY_TARGET);
+    if (err == ERR_OK)
+        err = imap_command(&run->client, &answer, error, "MOVE 1:* \"%s\"", run->options->mailbox);
+    return err == ERR_OK ? back_to_folder(run, error) : err;
+}
+
 static enum err mark_copies(struct mailbox_run *run, struct error *error)
 {
     enum err err = create_target(run, error);
@@ -101,12 +136,6 @@ static enum err mark_copies(struct mailbox_run *run, struct error *error)
 static enum err expunge(struct mailbox_run *run, struct error *error)
 {
     return command(run, error, "EXPUNGE");
-}
-
-static enum err back_to_folder(struct mailbox_run *run, struct error *error)
-{
-    enum err err = select_folder(run, error);
-    return err == ERR_OK ? delete_target(run, error) : err;
 }
 
 static enum err repeat_once(struct mailbox_run *run, const struct operation *operation, struct error *error)
@@ -161,14 +190,16 @@ static enum err mailbox_run(const struct options *options, const struct operatio
 }
 
 /* function of the command, before, timed, after */
-#define OPERATION_TABLE(X)                      \
-    X(select, unselect, select_folder, NULL)    \
-    X(fetch_flags, NULL, fetch_flags, NULL)     \
-    X(fetch_all, NULL, fetch_all, NULL)         \
-    X(fetch_body, NULL, fetch_body, NULL)       \
-    X(store, NULL, store_flag, NULL)            \
-    X(search_body, NULL, search_body, NULL)     \
-    X(copy, create_target, copy, delete_target) \
+#define OPERATION_TABLE(X)                             \
+    X(select, unselect, select_folder, NULL)           \
+    X(first_select, connect_anew, select_folder, NULL) \
+    X(fetch_flags, NULL, fetch_flags, NULL)            \
+    X(fetch_all, NULL, fetch_all, NULL)                \
+    X(fetch_body, NULL, fetch_body, NULL)              \
+    X(store, NULL, store_flag, NULL)                   \
+    X(search_body, NULL, search_body, NULL)            \
+    X(copy, create_target, copy, delete_target)        \
+    X(move, create_target, move, move_back)            \
     X(expunge, mark_copies, expunge, back_to_folder)
 
 #define X(name, before, timed, after)                                                                  \
@@ -179,3 +210,11 @@ static enum err mailbox_run(const struct options *options, const struct operatio
     }
 OPERATION_TABLE(X)
 #undef X
+
+enum err command_any(const struct options *options, struct report *report, struct error *error)
+{
+    static const struct operation operation = {NULL, any_command, NULL};
+    if (options->command_count == 0)
+        return fail_plain(error, ERR_INVALID, "command wants --command");
+    return mailbox_run(options, &operation, report, error);
+}

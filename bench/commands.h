@@ -13,6 +13,9 @@
     X("fill", fill, "append --count messages to a folder of one account, pipelined")        \
     X("append", append, "APPEND, one after the other, on each connection")                  \
     X("select", select, "SELECT")                                                           \
+    X("first-select", first_select, "SELECT as the first command of a connection")          \
+    X("command", any, "any IMAP --command in the folder")                                   \
+    X("move", move, "MOVE a whole folder")                                                  \
     X("fetch-flags", fetch_flags, "FETCH UID FLAGS of a whole folder")                      \
     X("fetch-all", fetch_all, "FETCH all metadata of a whole folder")                       \
     X("fetch-body", fetch_body, "FETCH all messages of a folder")                           \

@@ -9,6 +9,7 @@
     X("sender", TEXT, sender, "ADDRESS", "envelope sender")                                                 \
     X("mailbox", TEXT, mailbox, "NAME", "folder to work on")                                                \
     X("word", TEXT, word, "TEXT", "what search-body looks for")                                             \
+    X("command", COMMANDS, commands, "TEXT", "what command sends; given again, they take turns")            \
     X("file", TEXT, file, "PATH", "what disk writes, a new file")                                           \
     X("accounts", NUMBER, accounts, "N", "accounts to spread over")                                         \
     X("connections", NUMBER, connections, "N", "connections at the same time")                              \
@@ -27,7 +28,7 @@
     X("latency", FLAG, latency, "", "deliver: time from the end of DATA to EXISTS in IDLE")                 \
     X("json", FLAG, json, "", "results as JSON")
 
-enum option_kind { KIND_ENDPOINT, KIND_TEXT, KIND_NUMBER, KIND_COUNT, KIND_PIDS, KIND_FLAG };
+enum option_kind { KIND_ENDPOINT, KIND_TEXT, KIND_NUMBER, KIND_COUNT, KIND_PIDS, KIND_COMMANDS, KIND_FLAG };
 
 struct option_row {
     const char *name;
@@ -134,6 +135,11 @@ static enum err option_set(const struct option_row *row, const char *value, stru
         break;
     case KIND_PIDS:
         return pids_parse(text, options, error);
+    case KIND_COMMANDS:
+        if (options->command_count == OPTION_COMMANDS_MAX)
+            return fail_plain(error, ERR_LIMIT, "more than %d commands", OPTION_COMMANDS_MAX);
+        options->commands[options->command_count++] = value;
+        return ERR_OK;
     case KIND_FLAG:
         *(bool *)place = true;
         return ERR_OK;

@@ -19,6 +19,7 @@ enum {
     OPTION_CONNECTIONS_MAX = 100000,
     OPTION_WORKERS_MAX = 2000, /* connections that work at the same time, each with a thread */
     OPTION_PIDS_MAX = 32,
+    OPTION_COMMANDS_MAX = 8,
     OPTION_RECIPIENTS_MAX = 1000,
     OPTION_SIZE_MAX = 64 * 1024 * 1024,
 };
@@ -41,8 +42,10 @@ struct options {
     const char *password;
     const char *sender;
     const char *mailbox;
-    const char *word; /* to search for */
-    const char *file; /* to be written by `disk` */
+    const char *word;                          /* to search for */
+    const char *file;                          /* to be written by `disk` */
+    const char *commands[OPTION_COMMANDS_MAX]; /* for `command`, which takes turns */
+    size_t command_count;
     uint32_t accounts;
     uint32_t connections;
     uint32_t recipients;  /* of each message */

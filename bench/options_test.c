@@ -55,6 +55,23 @@ static void test_sizes_end_at_their_limits(void **state)
     assert_int_equal(options_parse(4, more, &options, &error), ERR_LIMIT);
 }
 
+static void test_commands_are_kept_in_order_and_have_a_limit(void **state)
+{
+    (void)state;
+    struct options options;
+    struct error error;
+    const char *arguments[2 + 2 * (OPTION_COMMANDS_MAX + 1)] = {"--server", "imap://a:1"};
+    for (size_t i = 2; i < ARRAY_LEN(arguments); i += 2) {
+        arguments[i] = "--command";
+        arguments[i + 1] = i == 2 ? "NOOP" : "CHECK";
+    }
+    assert_int_equal(options_parse(2 + 2 * OPTION_COMMANDS_MAX, arguments, &options, &error), ERR_OK);
+    assert_int_equal(options.command_count, OPTION_COMMANDS_MAX);
+    assert_string_equal(options.commands[0], "NOOP");
+    assert_string_equal(options.commands[1], "CHECK");
+    assert_int_equal(options_parse((int)ARRAY_LEN(arguments), arguments, &options, &error), ERR_LIMIT);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -62,6 +79,7 @@ int main(void)
         cmocka_unit_test(test_bad_urls_are_refused),
         cmocka_unit_test(test_accounts_are_numbered_round),
         cmocka_unit_test(test_sizes_end_at_their_limits),
+        cmocka_unit_test(test_commands_are_kept_in_order_and_have_a_limit),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

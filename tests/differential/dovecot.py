@@ -22,8 +22,9 @@ SPECIAL = {"Sent": "Sent", "Drafts": "Drafts", "Trash": "Trash", "Junk": "Junk",
 
 
 class Dovecot:
-    def __init__(self):
-        self.directory = Path(tempfile.mkdtemp(prefix="dovecot-", dir="/tmp"))
+    def __init__(self, scratch: str = "/tmp", settings: str = ""):
+        """settings: more of its configuration, which overrides ours."""
+        self.directory = Path(tempfile.mkdtemp(prefix="dovecot-", dir=scratch))
         self.directory.chmod(0o755)
         self.port, self.pop3_port = free_ports(2)
         self.process = None
@@ -33,7 +34,7 @@ class Dovecot:
         if is_root():
             shutil.chown(homes, "mail", "mail")
         self.config = self.directory / "dovecot.conf"
-        self.config.write_text(self.configuration())
+        self.config.write_text(self.configuration() + settings.replace("{directory}", str(self.directory)))
 
     def configuration(self) -> str:
         if is_root():
