@@ -3,7 +3,7 @@
 #include "base/clock.h"
 #include "base/wire.h"
 
-enum { LANES_CALL = 46, LANES_ARENA_MAX = 1024 * 1024, LANES_MAX = 100000 };
+enum { LANES_CALL = 47, LANES_ARENA_MAX = 1024 * 1024, LANES_MAX = 100000 };
 #define LANES_WAIT_US (10 * CLOCK_SECOND)
 
 static void put_row(struct buf *b, const struct lane_state *row)

@@ -353,7 +353,7 @@ def test_wrong_words(posthorn, words, said):
 
 
 def test_every_command_has_help(posthorn):
-    nouns = ["certificate", "domain", "account", "alias", "group", "share", "queue", "smart-host", "sieve", "plan"]
+    nouns = ["certificate", "domain", "account", "alias", "group", "share", "queue", "smart-host", "destination", "sieve", "plan"]
     seen = 0
     for noun in nouns:
         for line in posthorn.good(noun, "--help").splitlines():

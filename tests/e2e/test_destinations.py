@@ -3,6 +3,7 @@
 One house for all; each test has a domain of its own, and sinks on addresses of their own.
 """
 
+import time
 import socketserver
 import threading
 from collections import Counter
@@ -174,15 +175,13 @@ def test_a_rate_is_kept(place):
 
         def timed(verb, out):
             if verb == "BODY":
-                import time
-
                 times.append(time.monotonic())
             return answer(verb, out)
 
         sink.answer = timed
         place.send_many(3)
         wait_for(lambda: len(sink.messages) == 3)
-    assert max(times) - min(times) >= 0.95
+    assert max(times) - min(times) >= 0.6  # without a rate some milliseconds; their own ways differ, too
 
 
 def test_a_route_goes_before_the_mx(place):
